@@ -1,0 +1,9 @@
+"""reweigh: learn which training examples to trust."""
+
+from reweigh._version import __version__ as __version__
+from reweigh.alignment import alignments as alignments
+from reweigh.direction import clean_direction as clean_direction
+from reweigh.reweigher import Reweigher as Reweigher
+from reweigh.rules import L2RW as L2RW
+
+__all__ = ["L2RW", "Reweigher", "__version__", "alignments", "clean_direction"]

@@ -1,0 +1,14 @@
+"""Alignments a_i = ⟨∇ℓ_i(θ), v⟩, one module an engine."""
+
+from reweigh.alignment.call import alignments as alignments
+from reweigh.alignment.call import explain as explain
+from reweigh.alignment.choose import Checked as Checked
+from reweigh.alignment.double import Double as Double
+from reweigh.alignment.engine import Engine as Engine
+from reweigh.alignment.engine import Task as Task
+from reweigh.alignment.engine import Weigh as Weigh
+from reweigh.alignment.engine import Weighted as Weighted
+from reweigh.alignment.finite import Finite as Finite
+from reweigh.alignment.forward import Forward as Forward
+
+__all__ = ["Checked", "Double", "Engine", "Finite", "Forward", "Task", "Weigh", "Weighted", "alignments", "explain"]

@@ -1,0 +1,45 @@
+"""`alignments(...)`: the one primitive, as a function."""
+
+from torch import Tensor, nn
+
+from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh.alignment.choose import Checked, engine_for
+from reweigh.alignment.engine import Engine, Task
+from reweigh.student import unwrap
+
+
+def alignments(
+    model: nn.Module,
+    per_example_loss: PerExampleLoss,
+    batch: Batch,
+    direction: Params,
+    *,
+    engine: str | Engine = "auto",
+    layers: LayerChoice = None,
+) -> Tensor:
+    """How each example's gradient lines up with a direction: a_i = ⟨∇ℓ_i(θ), v⟩, shape (B,), detached.
+
+    The model, its buffers, the random number generators and `.grad` are left as found. Dropout uses the masks that the
+    next forward pass would draw.
+
+    Args:
+        model: the student; wrappers (DDP, `torch.compile`) are taken off.
+        per_example_loss: `(model, batch) -> (B,)`.
+        batch: B training examples, in the form that `per_example_loss` takes.
+        direction: v by parameter name, from `clean_direction`; a missing name counts as zero.
+        engine: `"auto"`, `"forward"`, `"finite"`, `"double"`, or an engine object. A name is checked at the model's first
+            batch and the choice remembered with the model; `explain(model)` says which was taken and why.
+        layers: only the parameters inside these submodules (glob patterns or a predicate).
+
+    Raises:
+        BadInput: if the losses are not one an example, or the direction does not fit the model.
+        EngineRefused: if the engine asked for cannot be right; the sentence names the layer and an engine that works.
+    """
+    task = Task(model, per_example_loss, batch, layers)
+    return engine_for(task.module, engine).alignments(task, direction)
+
+
+def explain(model: nn.Module, engine: str = "auto") -> str:
+    """Which engine `alignments(model, ...)` took in the model's present mode (train or eval), and why."""
+    chosen = engine_for(unwrap(model), engine)
+    return chosen.explain() if isinstance(chosen, Checked) else repr(chosen)

@@ -1,0 +1,109 @@
+"""What an engine is: given a batch and a direction v, the alignments a_i = ⟨∇ℓ_i(θ), v⟩.
+
+An engine knows nothing of rules. Beside `alignments` it offers `backward`, which also fills `.grad` with the gradient of
+Σ w_i ℓ_i for weights that depend on the alignments, so that an engine that has passes to share can share them.
+"""
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh.errors import BadInput
+from reweigh.student import chosen_parameters, losses_of, unwrap
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One batch under one model: all that an engine is told."""
+
+    model: nn.Module
+    per_example_loss: PerExampleLoss
+    batch: Batch
+    layers: LayerChoice = None
+
+    @functools.cached_property
+    def module(self) -> nn.Module:
+        """The model without its wrappers."""
+        return unwrap(self.model)
+
+    @functools.cached_property
+    def chosen(self) -> dict[str, nn.Parameter]:
+        """The trainable parameters along which the alignment is taken."""
+        return chosen_parameters(self.module, self.layers)
+
+    @property
+    def loss(self) -> PerExampleLoss:
+        """The per-example loss, uncompiled where the user compiled it."""
+        return getattr(self.per_example_loss, "_torchdynamo_orig_callable", self.per_example_loss)
+
+    def losses(self) -> Tensor:
+        """The losses as the engines see them, (B,): of the unwrapped module, checked."""
+        return losses_of(self.module, self.loss, self.batch)
+
+    def training_losses(self) -> Tensor:
+        """The losses as training sees them, (B,): through the wrappers, so that compiled and distributed parts work."""
+        with torch.enable_grad():
+            return losses_of(self.model, self.per_example_loss, self.batch)
+
+    def tangents(self, direction: Params) -> dict[str, Tensor]:
+        """The part of the direction that lies in the chosen parameters, checked against them.
+
+        Raises:
+            BadInput: for a name that is no parameter, or a tensor of another shape.
+        """
+        known = dict(self.module.named_parameters())
+        for name, v in direction.items():
+            if name not in known:
+                raise BadInput(
+                    f"the direction has an entry {name!r}, which is no parameter of {type(self.module).__name__}: "
+                    "make it with clean_direction() for this model"
+                )
+            if v.shape != known[name].shape:
+                raise BadInput(
+                    f"the direction's entry {name!r} has shape {tuple(v.shape)} but the parameter has "
+                    f"{tuple(known[name].shape)}"
+                )
+        return {name: direction[name].detach().to(p) for name, p in self.chosen.items() if name in direction}
+
+
+class Weighted(NamedTuple):
+    """What a fused backward returns: the losses and the weights of the batch, both (B,) and detached."""
+
+    losses: Tensor
+    weights: Tensor
+
+
+Weigh = Callable[[Tensor, Tensor], Tensor]
+"""`(alignments (B,), losses (B,)) -> weights (B,)`: the rule, as an engine sees it."""
+
+
+class Engine(abc.ABC):
+    """A way to compute alignments. Engines have no state but their settings."""
+
+    name: ClassVar[str]
+    exact: ClassVar[bool]
+
+    @abc.abstractmethod
+    def alignments(self, task: Task, direction: Params) -> Tensor:
+        """a_i = ⟨∇ℓ_i(θ), v⟩, shape (B,), detached; the model is left as found.
+
+        Raises:
+            EngineRefused: naming the layer and an engine that works, where this one does not.
+        """
+
+    def backward(self, task: Task, direction: Params, weigh: Weigh) -> Weighted:
+        """Add the gradient of Σ w_i ℓ_i to `.grad`; the training pass happens once, as in plain training."""
+        alignments = self.alignments(task, direction)
+        losses = task.training_losses()
+        weights = weigh(alignments, losses.detach())
+        torch.autograd.backward(losses, weights)
+        return Weighted(losses.detach(), weights)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"

@@ -1,0 +1,54 @@
+"""Dual numbers: one forward pass gives every example's alignment.
+
+Each chosen parameter p becomes the dual number p + v·δ; the losses come out as ℓ + a·δ, and a_i = ⟨∇ℓ_i, v⟩ is the
+directional derivative of ℓ_i. Nothing is assumed about how examples interact, so train-mode BatchNorm is exact too. The
+cost is about one forward pass for the losses and two for the tangents, and no graph is kept.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
+
+from reweigh._types import Params
+from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
+from reweigh.alignment.refusal import refusing
+from reweigh.alignment.unfused import Unfused
+from reweigh.student import substituted, undisturbed
+
+
+class Forward(Engine):
+    """Forward-mode differentiation (dual numbers): exact, train-mode BatchNorm included."""
+
+    name: ClassVar[str] = "forward"
+    exact: ClassVar[bool] = True
+
+    def alignments(self, task: Task, direction: Params) -> Tensor:
+        """One dual forward pass that records no graph."""
+        constants = {name: p.detach() for name, p in task.module.named_parameters()}
+        with refusing(self.name, task), undisturbed(task.module):
+            return _dual_pass(task, constants, task.tangents(direction))[1]
+
+    def backward(self, task: Task, direction: Params, weigh: Weigh) -> Weighted:
+        """The dual pass is the training pass: its losses carry the graph that the weighted backward pass needs.
+
+        Wrapped models (distributed, compiled) want their own forward pass, which dual numbers bypass.
+        """
+        if task.model is not task.module or task.per_example_loss is not task.loss:
+            return super().backward(task, direction, weigh)
+        with refusing(self.name, task):
+            losses, alignments = _dual_pass(task, dict(task.module.named_parameters()), task.tangents(direction))
+        weights = weigh(alignments, losses.detach())
+        torch.autograd.backward(losses, weights)
+        return Weighted(losses.detach(), weights)
+
+
+def _dual_pass(task: Task, values: Params, tangents: Params) -> tuple[Tensor, Tensor]:
+    """The losses at `values`, with their graph if these require gradients, and their tangents, detached; both (B,)."""
+    with dual_level(), torch.enable_grad():
+        duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}
+        with substituted(task.module, duals), Unfused(forward_mode=True):
+            losses = task.losses()
+        primal, tangent = unpack_dual(losses)
+    return primal, torch.zeros_like(primal.detach()) if tangent is None else tangent.detach()

@@ -1,0 +1,137 @@
+"""Refusals that teach: which layer an engine cannot go through, and which engine works.
+
+An engine runs its passes within `refusing(...)`. When PyTorch raises there, and the model's ordinary pass does not, the
+layer is looked for: every submodule is called again on the inputs it was given, innermost first, until one fails by
+itself. Then the other engines are tried. All of this happens on the way to an error only.
+"""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.forward_ad import dual_level, make_dual
+
+from reweigh.alignment.unfused import Unfused
+from reweigh.errors import EngineRefused, ReweighError
+from reweigh.student import undisturbed
+
+if TYPE_CHECKING:
+    from reweigh.alignment.engine import Task
+
+_CAUSES = (RuntimeError, NotImplementedError, TypeError, AttributeError, ValueError)
+
+
+@contextlib.contextmanager
+def refusing(engine: str, task: "Task") -> Iterator[None]:
+    """Turn what PyTorch raises within the block into `EngineRefused`, unless the model's ordinary pass raises too."""
+    try:
+        yield
+    except ReweighError:
+        raise
+    except _CAUSES as error:
+        if _ordinary_pass_fails(task):
+            raise  # the user's own error, not the engine's
+        raise EngineRefused(_sentence(engine, task, error)) from error
+
+
+def _ordinary_pass_fails(task: "Task") -> bool:
+    try:
+        with undisturbed(task.module), torch.enable_grad():
+            losses = task.losses()
+            torch.autograd.grad(losses.sum(), list(task.chosen.values()), allow_unused=True)
+    except Exception:
+        return True
+    return False
+
+
+def _sentence(engine: str, task: "Task", error: Exception) -> str:
+    from reweigh.alignment.choose import first_that_works  # the engines import this module
+
+    layer = _layer(task, _PROBES[engine]) or "the loss function"
+    works = first_that_works(task, leaving_out=engine)
+    remedy = f"engine={works!r} works for this model" if works else "no other engine works for this model either"
+    return f"engine {engine!r} cannot go through {layer} ({_short(error)}): {remedy}"
+
+
+def _short(error: Exception) -> str:
+    """The first clause of PyTorch's message."""
+    text = re.split(r"(?<=[a-z])\.\s|\n", str(error).strip())[0].rstrip(".")
+    return text if len(text) <= 140 else text[:139] + "…"
+
+
+def _layer(task: "Task", probe: Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]) -> str | None:
+    """The innermost submodule that fails under the probe by itself, as `name (Type)`."""
+    calls: list[tuple[str, nn.Module, tuple[Any, ...], dict[str, Any]]] = []
+    names = {module: name for name, module in task.module.named_modules()}
+
+    def record(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any) -> None:
+        calls.append((names[module], module, args, kwargs))
+
+    handles = [module.register_forward_hook(record, with_kwargs=True) for module in names]
+    try:
+        with undisturbed(task.module), torch.no_grad():
+            task.losses()
+    finally:
+        for handle in handles:
+            handle.remove()
+    for name, module, args, kwargs in calls:  # a hook fires when a module is done: the innermost comes first
+        try:
+            with undisturbed(task.module):
+                probe(module, args, kwargs)
+        except _CAUSES:
+            kind = type(module).__name__
+            return f"{name} ({kind})" if name else f"{kind}'s own forward"
+    return None
+
+
+def _differentiable(value: Any) -> Any:
+    """Floating tensors as fresh leaves that require gradients; everything else as it is."""
+    if isinstance(value, Tensor) and value.is_floating_point():
+        return value.detach().clone().requires_grad_()
+    if isinstance(value, tuple | list):
+        return type(value)(_differentiable(v) for v in value) if not hasattr(value, "_fields") else value
+    return value
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        if output.is_floating_point():
+            yield output
+    elif isinstance(output, dict):
+        for part in output.values():
+            yield from _tensors(part)
+    elif isinstance(output, tuple | list):
+        for part in output:
+            yield from _tensors(part)
+
+
+def _probe_forward(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    with dual_level(), torch.enable_grad(), Unfused(forward_mode=True):
+
+        def dual(value: Any) -> Any:
+            if isinstance(value, Tensor) and value.is_floating_point():
+                return make_dual(value.detach(), torch.ones_like(value))
+            return value
+
+        parameters = {name: dual(p) for name, p in module.named_parameters()}
+        torch.func.functional_call(module, parameters, tuple(map(dual, args)), {k: dual(v) for k, v in kwargs.items()})
+
+
+def _probe_double(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    with torch.enable_grad(), Unfused():
+        args = tuple(map(_differentiable, args))
+        outputs = [t for t in _tensors(module(*args, **kwargs)) if t.requires_grad]
+        leaves = [t for t in _tensors(args) if t.requires_grad] + [p for p in module.parameters() if p.requires_grad]
+        if not outputs or not leaves:
+            return
+        weights = [torch.ones_like(t, requires_grad=True) for t in outputs]
+        first = torch.autograd.grad(outputs, leaves, weights, create_graph=True, allow_unused=True)
+        used = [g for g in first if g is not None and g.requires_grad]
+        if used:
+            torch.autograd.grad(used, weights, [torch.ones_like(g) for g in used], allow_unused=True)
+
+
+_PROBES = {"forward": _probe_forward, "double": _probe_double}

@@ -1,0 +1,138 @@
+"""Fused kernels taken apart, so that the exact engines can differentiate through them.
+
+Some of PyTorch's fused operations have no forward-mode rule, or no second derivative. Within `Unfused()` each call to one
+of them computes the same number from operations that have both: attention by the MATH kernel, recurrent layers without
+oneDNN or cuDNN, weight normalisation and bags of embeddings written out. Nothing in the model is changed.
+"""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.autograd.forward_ad as forward_ad
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+
+from reweigh.alignment.tangents import RULES, cut_off
+
+
+@contextlib.contextmanager
+def _plain_kernels() -> Iterator[None]:
+    with warnings.catch_warnings(), torch.backends.cudnn.flags(enabled=False):
+        warnings.simplefilter("ignore")  # the flags' own context warns about settings that it does not change
+        with torch.backends.mkldnn.flags(enabled=False):
+            yield
+
+
+def _recurrent(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    with _plain_kernels():
+        return function(*args, **kwargs)
+
+
+def _weight_norm(_: Callable[..., Any], v: Tensor, g: Tensor, dim: int = 0) -> Any:
+    if dim == -1:
+        return v * (g / torch.linalg.vector_norm(v))
+    others = [axis for axis in range(v.ndim) if axis != dim % v.ndim]
+    return v * (g / torch.linalg.vector_norm(v, dim=others, keepdim=True))
+
+
+def _embedding_bag(
+    function: Callable[..., Any],
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Any:
+    if mode == "max" or max_norm is not None or scale_grad_by_freq:
+        return function(
+            input,
+            weight,
+            offsets,
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            mode,
+            sparse,
+            per_sample_weights,
+            include_last_offset,
+            padding_idx,
+        )
+    flat = input.reshape(-1)
+    if offsets is None:  # (bags, width): every row is a bag
+        bags = torch.arange(input.shape[0], device=flat.device).repeat_interleave(input.shape[1])
+        count = input.shape[0]
+    else:
+        starts = offsets[:-1] if include_last_offset else offsets
+        count = len(starts)
+        bags = torch.searchsorted(starts.contiguous(), torch.arange(len(flat), device=flat.device), right=True) - 1
+    kept = torch.ones_like(flat, dtype=torch.bool) if padding_idx is None else flat != padding_idx % len(weight)
+    rows = weight[flat] * kept.unsqueeze(1)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.reshape(-1, 1)
+    summed = rows.new_zeros(count, weight.shape[1]).index_add(0, bags, rows)
+    if mode == "sum":
+        return summed
+    sizes = torch.zeros(count, device=flat.device, dtype=rows.dtype).index_add(0, bags, kept.to(rows.dtype))
+    return summed / sizes.clamp(min=1).unsqueeze(1)
+
+
+_WRITTEN_OUT: dict[Callable[..., Any], Callable[..., Any]] = {
+    torch.lstm: _recurrent,
+    torch.gru: _recurrent,
+    torch.rnn_tanh: _recurrent,
+    torch.rnn_relu: _recurrent,
+    torch._weight_norm: _weight_norm,
+    F.embedding_bag: _embedding_bag,
+}
+
+
+class Unfused(TorchFunctionMode):
+    """Within the block, fused operations are written out; with `forward_mode`, `torch.no_grad` also stops tangents.
+
+    A `no_grad` block inside a model is a constant to the backward pass, but tangents of dual numbers go through it. The
+    pass itself must run with gradients enabled, so that the model's own blocks can be told apart.
+    """
+
+    def __init__(self, *, forward_mode: bool = False) -> None:
+        super().__init__()
+        self._forward_mode = forward_mode
+        self._kernels = contextlib.ExitStack()
+
+    def __enter__(self) -> "Unfused":
+        self._kernels.enter_context(sdpa_kernel(SDPBackend.MATH))
+        fastpath = torch.backends.mha.get_fastpath_enabled()
+        self._kernels.callback(torch.backends.mha.set_fastpath_enabled, fastpath)
+        torch.backends.mha.set_fastpath_enabled(False)
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        self._kernels.close()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Called by PyTorch for every operation within the block."""
+        kwargs = kwargs or {}
+        if self._forward_mode and not torch.is_grad_enabled():
+            with forward_ad._set_fwd_grad_enabled(False):
+                return func(*args, **kwargs)
+        if (instead := _WRITTEN_OUT.get(func)) is not None:
+            return instead(func, *args, **kwargs)
+        if not self._forward_mode:
+            return func(*args, **kwargs)
+        if (rule := RULES.get(func)) is not None:
+            return rule(func, *args, **kwargs)
+        return cut_off(func(*args, **kwargs), args)

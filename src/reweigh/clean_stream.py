@@ -1,0 +1,196 @@
+"""The clean set as an endless stream of batches that a resumed run picks up where it stopped.
+
+Two kinds of source. *Indexed*: a `torch.utils.data.Dataset`, or a dict or tuple of tensors; the stream shuffles and
+batches it itself, every batch is full, and a batch that reaches the end of one permutation goes on in the next. *Batches*:
+any other iterable (a DataLoader, a list); it is gone through again and again.
+
+The order is a pure function of the seed and the epoch, so the position is two numbers. The global random number generators
+are left as found: a DataLoader that shuffles by them does so under a seed of the stream's own.
+"""
+
+import abc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+from reweigh import rng
+from reweigh._types import Batch
+from reweigh.errors import BadInput
+
+
+def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, rank: int = 0) -> "CleanStream":
+    """A stream over whatever holds the clean set.
+
+    Args:
+        source: a Dataset, a dict or tuple of tensors with one row an example, or an iterable of batches.
+        batch_size: M, for an indexed source; default 100, or the whole clean set where that is smaller.
+        seed: of the order. `rank` is mixed in, so that ranks see different batches.
+
+    Raises:
+        BadInput: if the source is empty or is none of these.
+    """
+    seed = rng.mixed(seed, rank)
+    if isinstance(source, CleanStream):
+        return source
+    if isinstance(source, Mapping) or (isinstance(source, tuple) and all(isinstance(t, Tensor) for t in source)):
+        return IndexedStream(len(_rows(source)), _tensor_batches(source), batch_size, seed)
+    if isinstance(source, Dataset) and hasattr(source, "__len__"):
+        return IndexedStream(len(source), _dataset_batches(source), batch_size, seed)
+    if isinstance(source, Iterator) or not isinstance(source, Iterable):
+        raise BadInput(
+            f"clean= is a {type(source).__name__}, which cannot be gone through more than once: pass a Dataset, "
+            "a DataLoader, a list of batches, or a dict of tensors"
+        )
+    if batch_size is not None:
+        raise BadInput(
+            "clean_batch_size= was given, but clean= yields whole batches: set the size there, or pass a Dataset"
+        )
+    return BatchStream(source, seed)
+
+
+class CleanStream(abc.ABC):
+    """Batches without end; `state_dict` holds the position."""
+
+    @abc.abstractmethod
+    def next(self) -> Batch:
+        """The next clean batch."""
+
+    @abc.abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream stands."""
+
+    @abc.abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go to where another stream over the same source stood."""
+
+
+class IndexedStream(CleanStream):
+    """Shuffles the rows of a source anew each epoch and fills every batch."""
+
+    def __init__(self, length: int, take: Callable[[Tensor], Batch], batch_size: int | None, seed: int) -> None:
+        if length == 0:
+            raise BadInput("the clean set is empty: it needs at least one checked example, better ten a class")
+        if batch_size is not None and batch_size < 1:
+            raise BadInput(f"the clean batch size is {batch_size}: it must be at least 1")
+        self._length, self._take, self._seed = length, take, seed
+        self._size = min(batch_size or 100, length)
+        self._epoch = self._offset = 0
+        self._order: tuple[int, Tensor] | None = None
+
+    def next(self) -> Batch:
+        """M examples, from the next epoch's permutation where this one ends."""
+        pieces: list[Tensor] = []
+        wanted = self._size
+        while wanted:
+            piece = self._permutation()[self._offset : self._offset + wanted]
+            pieces.append(piece)
+            wanted -= len(piece)
+            self._offset += len(piece)
+            if self._offset == self._length:
+                self._epoch, self._offset = self._epoch + 1, 0
+        return self._take(torch.cat(pieces))
+
+    def _permutation(self) -> Tensor:
+        if self._order is None or self._order[0] != self._epoch:
+            generator = torch.Generator().manual_seed(rng.mixed(self._seed, self._epoch))
+            self._order = self._epoch, torch.randperm(self._length, generator=generator)
+        return self._order[1]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Epoch, offset, and what must agree for them to mean the same."""
+        return {"epoch": self._epoch, "offset": self._offset, "length": self._length, "seed": self._seed}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from there."""
+        if state["length"] != self._length:
+            raise BadInput(
+                f"the clean set has {self._length} examples but the checkpoint was made with {state['length']}: "
+                "resume with the same clean set"
+            )
+        self._epoch, self._offset, self._seed = state["epoch"], state["offset"], state["seed"]
+        self._order = None
+
+
+class BatchStream(CleanStream):
+    """Goes through an iterable of batches again and again, each pass and batch under a seed of the stream's own."""
+
+    def __init__(self, source: Iterable[Batch], seed: int) -> None:
+        self._source, self._seed = source, seed
+        self._epoch = self._offset = 0
+        self._iterator: Iterator[Batch] | None = None
+
+    def next(self) -> Batch:
+        """The next batch of the source, which starts over where it ends."""
+        if self._iterator is None:
+            self._start()
+        batch = self._pull()
+        if batch is _END:
+            if self._offset == 0:
+                raise BadInput("the clean set is empty: clean= yields no batch")
+            self._epoch, self._offset = self._epoch + 1, 0
+            self._start()
+            return self.next()
+        self._offset += 1
+        return batch
+
+    def _start(self) -> None:
+        sampler = getattr(self._source, "sampler", None)
+        if sampler is not None and hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(self._epoch)
+        generator = getattr(self._source, "generator", None)
+        if isinstance(generator, torch.Generator):
+            generator.manual_seed(rng.mixed(self._seed, self._epoch))
+        with rng.kept():
+            rng.seed(rng.mixed(self._seed, self._epoch))
+            self._iterator = iter(self._source)
+
+    def _pull(self) -> Batch:
+        assert self._iterator is not None
+        with rng.kept():
+            rng.seed(rng.mixed(self._seed, self._epoch, self._offset))
+            return next(self._iterator, _END)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Passes made and batches taken of this one."""
+        return {"epoch": self._epoch, "offset": self._offset, "seed": self._seed}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Start that pass over and leave out the batches that were taken."""
+        self._epoch, self._seed, self._offset = state["epoch"], state["seed"], 0
+        self._start()
+        while self._offset < state["offset"]:
+            if self._pull() is _END:
+                raise BadInput(
+                    f"clean= yields only {self._offset} batches but the checkpoint stands after "
+                    f"{state['offset']}: resume with the same clean set"
+                )
+            self._offset += 1
+
+
+_END = object()
+
+
+def _rows(source: Mapping[str, Any] | Sequence[Tensor]) -> Tensor:
+    tensors = list(source.values()) if isinstance(source, Mapping) else list(source)
+    if not tensors or not all(isinstance(t, Tensor) and t.ndim for t in tensors):
+        raise BadInput("clean= is a dict or tuple, so each of its values must be a tensor with one row an example")
+    if len({len(t) for t in tensors}) > 1:
+        raise BadInput(
+            f"the tensors of clean= have {sorted({len(t) for t in tensors})} rows: all need one row an example"
+        )
+    return tensors[0]
+
+
+def _tensor_batches(source: Any) -> Callable[[Tensor], Batch]:
+    if isinstance(source, Mapping):
+        return lambda rows: {key: t[rows.to(t.device)] for key, t in source.items()}
+    return lambda rows: tuple(t[rows.to(t.device)] for t in source)
+
+
+def _dataset_batches(source: Any) -> Callable[[Tensor], Batch]:
+    if hasattr(source, "batch"):  # reweigh's own data sets hand out whole batches
+        return lambda rows: source.batch(rows)
+    return lambda rows: default_collate([source[i] for i in rows.tolist()])

@@ -1,0 +1,37 @@
+"""The few things that ranks must agree on: the clean direction, and the total of the weights.
+
+`torch.autograd.grad` is not averaged by DistributedDataParallel, and each rank sees its own part of the batch. Where
+`torch.distributed` is initialised, these functions make several ranks equal one rank with all of their batches; where it
+is not, they return what they were given.
+"""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """How many ranks train together; 1 where `torch.distributed` is not initialised."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """This rank's number; 0 where `torch.distributed` is not initialised."""
+    return dist.get_rank() if world_size() > 1 else 0
+
+
+def summed(tensor: Tensor) -> Tensor:
+    """The sum over ranks, the same shape."""
+    if world_size() > 1:
+        tensor = tensor.clone()
+        dist.all_reduce(tensor)
+    return tensor
+
+
+def averaged(direction: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The mean over ranks of a direction, in one message. All ranks must have the same names."""
+    if world_size() == 1 or not direction:
+        return direction
+    flat = torch.cat([v.reshape(-1) for v in direction.values()])
+    parts = torch.split(summed(flat) / world_size(), [v.numel() for v in direction.values()])
+    return {name: part.view_as(v) for (name, v), part in zip(direction.items(), parts, strict=True)}

@@ -1,0 +1,125 @@
+"""What a rule that learns must beat: the baselines of Ren et al. 2018 (section 4.1), and the oracle.
+
+All weights sum to one over the batch, so that every rule trains with the same effective learning rate.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from reweigh._types import Look
+from reweigh.errors import BadInput
+from reweigh.rules.rule import Evidence, Rule, to_sum_one
+
+
+class Uniform(Rule):
+    """Plain training: every example counts 1/B."""
+
+    name: ClassVar[str] = "uniform"
+
+    def weigh(self, evidence: Evidence) -> Tensor:
+        """1/B for each of the B examples."""
+        return to_sum_one(torch.ones_like(evidence.like))
+
+
+class RandomRectified(Rule):
+    """max(z_i, 0) / Σ max(z_j, 0), z standard normal (equation 16): the control for any rule that zeroes half a batch."""
+
+    name: ClassVar[str] = "random"
+
+    def __init__(self, seed: int = 0) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def weigh(self, evidence: Evidence) -> Tensor:
+        """Drawn anew for each batch, from the rule's own generator."""
+        z = torch.randn(evidence.size, generator=self._generator)
+        return to_sum_one(z.clamp(min=0).to(evidence.like))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The generator's state."""
+        return {"generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on drawing where the other left off."""
+        self._generator.set_state(state["generator"])
+
+
+class ClassProportion(Rule):
+    """Every class counts alike: an example's weight is the inverse of its class's frequency in the training set."""
+
+    name: ClassVar[str] = "proportion"
+
+    def __init__(self, counts: Sequence[int] | Tensor) -> None:
+        self._counts = torch.as_tensor(counts, dtype=torch.float64)
+        if self._counts.ndim != 1 or bool((self._counts < 0).any()) or not bool(self._counts.any()):
+            raise BadInput("class counts must be a list of the number of training examples of each class, not all zero")
+
+    def weigh(self, evidence: Evidence) -> Tensor:
+        """1/count of the given label's class, summing to one over the batch."""
+        labels = evidence.labels
+        if int(labels.min()) < 0 or int(labels.max()) >= len(self._counts):
+            raise BadInput(
+                f"the batch has labels from {int(labels.min())} to {int(labels.max())} but class counts were "
+                f"given for 0 to {len(self._counts) - 1}"
+            )
+        return to_sum_one((1 / self._counts.clamp(min=1)).to(evidence.like)[labels])
+
+
+class ClassResampling(Rule):
+    """Class-balanced mini-batches: every class is drawn equally often, and within a batch all examples count alike."""
+
+    name: ClassVar[str] = "resampling"
+
+    def weigh(self, evidence: Evidence) -> Tensor:
+        """1/B: the balance is in the drawing."""
+        return to_sum_one(torch.ones_like(evidence.like))
+
+    def sampling_weights(self, labels: Tensor) -> Tensor:
+        """The inverse of the size of each example's class, (N,), for `torch.utils.data.WeightedRandomSampler`."""
+        return 1 / torch.bincount(labels).clamp(min=1).double()[labels]
+
+
+class HardMining(Rule):
+    """Of the majority class only the hardest examples: those of highest loss, as many as the rest of the batch has.
+
+    The released code of Ren et al. meant this, but compared the batch's mean loss with itself and so dropped majority
+    examples arbitrarily; here the losses are each example's own.
+    """
+
+    name: ClassVar[str] = "hard-mining"
+    needs: ClassVar[frozenset[str]] = frozenset({"losses"})
+
+    def __init__(self, majority: int | None = None) -> None:
+        self.majority = majority
+
+    def weigh(self, evidence: Evidence) -> Tensor:
+        """One for the kept examples and zero for the others, then summing to one. Default majority: the batch's own."""
+        labels, losses = evidence.labels, evidence.known("losses")
+        majority = int(labels.mode().values) if self.majority is None else self.majority
+        of_majority = labels == majority
+        kept = (~of_majority).to(losses.dtype)
+        # A batch of the majority class alone still teaches its hardest example.
+        k = min(max(int((~of_majority).sum()), 1), int(of_majority.sum()))
+        hardest = losses.masked_fill(~of_majority, float("-inf")).topk(k).indices
+        return to_sum_one(kept.index_fill(0, hardest, 1.0))
+
+
+class Oracle(Rule):
+    """Knows the truth: corrupted examples count nothing, the others alike. No rule of zeros and ones can do better."""
+
+    name: ClassVar[str] = "oracle"
+
+    def __init__(self, corrupted: Look) -> None:
+        self._corrupted = corrupted
+
+    def weigh(self, evidence: Evidence) -> Tensor:
+        """Zero where `corrupted(batch)`, a boolean tensor (B,), is true."""
+        corrupted = self._corrupted(evidence.batch).to(evidence.like.device)
+        if corrupted.shape != (evidence.size,):
+            raise BadInput(
+                f"the oracle was told of {tuple(corrupted.shape)} examples in a batch of {evidence.size}: its "
+                "function must return one boolean an example"
+            )
+        return to_sum_one((~corrupted.bool()).to(evidence.like.dtype))

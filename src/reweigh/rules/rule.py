@@ -1,0 +1,91 @@
+"""What a rule is: from what was seen of a batch to one weight an example. No rule knows how alignments are computed."""
+
+import abc
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from reweigh import distributed
+from reweigh._types import Batch, Look
+from reweigh.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a batch of B examples when its weights are due; what no rule needs is not computed.
+
+    Attributes:
+        size: B.
+        like: a tensor of the device and dtype that the weights are to have.
+        batch: the batch itself.
+        alignments: a_i = ⟨∇ℓ_i, v⟩, (B,), or None if the rule does not need them.
+        losses: ℓ_i, (B,), or None likewise.
+        look_up: finds the given labels in the batch.
+    """
+
+    size: int
+    like: Tensor
+    batch: Batch
+    alignments: Tensor | None = None
+    losses: Tensor | None = None
+    look_up: Look | None = None
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """The given labels, (B,), int64, where the weights are."""
+        if self.look_up is None:
+            raise BadInput("this rule needs the given labels: pass labels=, a function from a batch to a (B,) tensor")
+        labels = self.look_up(self.batch).to(self.like.device)
+        if labels.shape != (self.size,):
+            raise BadInput(
+                f"the labels have shape {tuple(labels.shape)} but there are {self.size} losses: one label "
+                "an example is needed, pass labels= if they lie elsewhere in the batch"
+            )
+        return labels
+
+    def known(self, what: str) -> Tensor:
+        """`alignments` or `losses`, which the rule declared in `needs`."""
+        found: Tensor | None = getattr(self, what)
+        if found is None:
+            raise BadInput(
+                f"{what} were not computed for this batch: a rule that reads them lists {what!r} in its `needs`"
+            )
+        return found
+
+
+class Rule(abc.ABC):
+    """A rule for weights. Subclasses say what they need and turn it into non-negative weights."""
+
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """What `Evidence` must hold: any of "alignments", "losses"."""
+
+    @abc.abstractmethod
+    def weigh(self, evidence: Evidence) -> Tensor:
+        """The weights, (B,), that multiply the examples' losses: the student descends Σ w_i ℓ_i."""
+
+    def sampling_weights(self, labels: Tensor) -> Tensor | None:
+        """How often each example of a data set is to be drawn, (N,), in proportion; None for plain shuffling."""
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed run needs to give the same weights."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 (most rules keep nothing)
+        """Take up where `state_dict` left off."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def to_sum_one(weights: Tensor) -> Tensor:
+    """w̃ / (Σ w̃ + δ(Σ w̃)): the weights of a batch sum to one, or stay zero where all are (Ren et al. 2018, equation 9).
+
+    With several ranks the sum is over all of them, times their number, since their gradients are averaged afterwards.
+    """
+    total = distributed.summed(weights.sum())
+    return weights * distributed.world_size() / torch.where(total == 0, torch.ones_like(total), total)

@@ -1,0 +1,191 @@
+"""The student: the user's module, called with other parameters and left as it was found.
+
+Engines ask the model odd questions (what would the losses be with dual-number parameters? with the parameters a
+little further along?) in the middle of somebody's training loop. Two context managers make that safe:
+
+- `substituted(module, params)` puts other tensors in the parameters' places, tied weights included, without touching
+  the parameters themselves;
+- `undisturbed(module)` gives the module copies of its buffers and forks the random number generators, so that
+  BatchNorm statistics, counters and dropout masks are afterwards what they were, even when the pass raises.
+
+The wrappers people train with (DistributedDataParallel, DataParallel, `torch.compile`) are taken off first: their
+inner module shares the parameters and is the one that dual numbers can pass through.
+"""
+
+import contextlib
+import fnmatch
+import weakref
+from collections.abc import Iterator
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from reweigh import rng
+from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh.errors import BadInput
+
+_DATA_PARALLEL = (nn.parallel.DistributedDataParallel, nn.DataParallel)
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The innermost module of a model wrapped by DistributedDataParallel, DataParallel or `torch.compile`."""
+    while True:
+        if isinstance(model, _DATA_PARALLEL):
+            model = model.module
+        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
+            model = inner
+        else:
+            return model
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether the module or a part of it runs under `torch.compile`."""
+    return any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) for m in module.modules())
+
+
+def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str, nn.Parameter]:
+    """The trainable parameters that take part, by name; with `layers`, only those inside the chosen submodules.
+
+    A glob pattern chooses a submodule by its name, and with it everything inside: `"layer3"`, `"blocks.?"`, `"*.head"`.
+
+    Raises:
+        BadInput: if nothing is chosen, or nothing in the model is trainable.
+    """
+    trainable = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    if not trainable:
+        raise BadInput(
+            "the model has no trainable parameter: set requires_grad=True on those that the optimizer trains"
+        )
+    if lazy := [name for name, p in trainable.items() if isinstance(p, nn.parameter.UninitializedParameter)]:
+        raise BadInput(f"parameter {lazy[0]!r} has no shape yet: run one forward pass before asking for alignments")
+    if layers is None:
+        return trainable
+    if callable(layers):
+        roots = [name for name, part in module.named_modules() if layers(name, part)]
+    else:
+        roots = _matching(module, [layers] if isinstance(layers, str) else list(layers))
+    inside = {id(p) for root in roots for p in module.get_submodule(root).parameters()}
+    chosen = {name: p for name, p in trainable.items() if id(p) in inside}
+    if not chosen:
+        raise BadInput(
+            f"layers={layers!r} chooses no trainable parameter: name a submodule that has some, "
+            f"such as {_some_layers(module, trainable)}"
+        )
+    return chosen
+
+
+def _matching(module: nn.Module, patterns: list[str]) -> list[str]:
+    names = [name for name, _ in module.named_modules() if name]
+    found = {pattern: [name for name in names if fnmatch.fnmatchcase(name, pattern)] for pattern in patterns}
+    for pattern, hits in found.items():
+        if not hits:
+            raise BadInput(
+                f"layers pattern {pattern!r} matches no submodule of {type(module).__name__}: "
+                f"its submodules are {', '.join(map(repr, names[:8]))}{', …' if len(names) > 8 else ''}"
+            )
+    return [name for hits in found.values() for name in hits]
+
+
+def _some_layers(module: nn.Module, trainable: Params) -> str:
+    owners = dict.fromkeys(name.rpartition(".")[0] or "(the model itself)" for name in trainable)
+    return ", ".join(repr(owner) for owner in list(owners)[-3:])
+
+
+@contextlib.contextmanager
+def substituted(module: nn.Module, params: Params) -> Iterator[None]:
+    """Within the block the module computes with `params` in the place of its parameters of those names.
+
+    A parameter used in several places (tied weights) is replaced in all of them. The `Parameter` objects themselves
+    are not touched, and are back in their places afterwards.
+    """
+    by_identity = {id(p): params[name] for name, p in module.named_parameters() if name in params}
+    places = [
+        (owner, leaf, p)
+        for owner in module.modules()
+        for leaf, p in owner._parameters.items()
+        if p is not None and id(p) in by_identity
+    ]
+    flat = [(m, m._flat_weights, m._flat_weight_refs) for m in module.modules() if isinstance(m, nn.RNNBase)]
+    try:
+        for owner, leaf, p in places:
+            owner._parameters[leaf] = cast(nn.Parameter, by_identity[id(p)])
+        for rnn, weights, _ in flat:  # recurrent layers keep a second list of their weights
+            rnn._flat_weights = [w if w is None else cast(nn.Parameter, by_identity.get(id(w), w)) for w in weights]
+            rnn._flat_weight_refs = [w if w is None else weakref.ref(w) for w in rnn._flat_weights]
+        yield
+    finally:
+        for owner, leaf, p in places:
+            owner._parameters[leaf] = p
+        for rnn, weights, refs in flat:
+            rnn._flat_weights, rnn._flat_weight_refs = weights, refs
+
+
+@contextlib.contextmanager
+def undisturbed(module: nn.Module) -> Iterator[None]:
+    """Whatever the block runs, the module and the random number generators are afterwards as they were.
+
+    Within the block the buffers are copies, so writes to them land nowhere; attributes that a forward pass sets are set
+    back too (the binding, not what a mutable object holds). Autocast forgets its cast weights on the way in and out, or
+    it would go on using those of other parameters. Python's, NumPy's and PyTorch's global generators (CPU, and
+    the devices that the module lives on) are restored. Compiled parts run uncompiled.
+    """
+    attributes = [(part, part.__dict__.copy()) for part in module.modules()]
+    buffers = [(part._buffers, dict(part._buffers)) for part in module.modules() if part._buffers]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(rng.kept(_devices(module)))
+        if is_compiled(module):
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        torch.clear_autocast_cache()
+        try:
+            copies: dict[int, Tensor] = {}
+            for place, found in buffers:
+                for name, buffer in found.items():
+                    if buffer is not None:  # one copy for a buffer that several modules share
+                        place[name] = copies.setdefault(id(buffer), buffer.detach().clone())
+            yield
+        finally:
+            for place, found in buffers:
+                place.clear()
+                place.update(found)
+            for part, values in attributes:
+                part.__dict__.clear()
+                part.__dict__.update(values)
+            torch.clear_autocast_cache()
+
+
+def other_masks(module: nn.Module) -> None:
+    """Within `undisturbed`: let dropout draw masks that are not the ones the next pass will draw."""
+    rng.seed(int(torch.randint(2**62, ())), _devices(module))
+
+
+def _devices(module: nn.Module) -> set[torch.device]:
+    return {p.device for p in module.parameters()}
+
+
+def losses_of(module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch) -> Tensor:
+    """`per_example_loss(module, batch)`, checked to be what the name says: floating point, shape (B,), B >= 1.
+
+    Raises:
+        BadInput: in one sentence, if it is anything else.
+    """
+    losses = per_example_loss(module, batch)
+    if not isinstance(losses, Tensor):
+        raise BadInput(
+            f"per_example_loss returned {type(losses).__name__}, not a tensor: return one loss an example, (B,)"
+        )
+    if losses.ndim == 0:
+        raise BadInput(
+            "per_example_loss returned a single number, so the losses are averaged or summed already: "
+            "return one loss an example, with reduction='none'"
+        )
+    if losses.ndim > 1:
+        raise BadInput(
+            f"per_example_loss returned shape {tuple(losses.shape)}: return one loss an example, (B,), "
+            "for instance losses.flatten(1).mean(1)"
+        )
+    if losses.numel() == 0:
+        raise BadInput("per_example_loss returned no losses: the batch is empty")
+    if not losses.is_floating_point():
+        raise BadInput(f"per_example_loss returned {losses.dtype}: losses must be floating point")
+    return losses
