@@ -1,0 +1,70 @@
+"""Checks of labels, shares and counts that several rooms of `data` make in the same words."""
+
+import math
+import operator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..errors import BadInput
+
+IntArray = npt.NDArray[np.int64]
+
+
+def check_vector(values: Tensor, what: str) -> None:
+    """`values` is an (N,) int64 tensor, or `BadInput` says what it is instead."""
+    if values.ndim != 1 or values.dtype != torch.int64:
+        raise BadInput(
+            f"{what} must be one int64 number an example, but has shape {tuple(values.shape)} and type "
+            f"{str(values.dtype).removeprefix('torch.')}: convert with .long() and one dimension"
+        )
+
+
+def check_labels(labels: Tensor, classes: int, ids: Tensor | None = None, what: str = "label") -> None:
+    """Labels (N,) are within 0..C-1; `ids` (N,) names the example in the message, else its row does.
+
+    Raises:
+        BadInput: naming the first example whose label is out of range.
+    """
+    check_vector(labels, f"the {what}s")
+    outside = ((labels < 0) | (labels >= classes)).nonzero().flatten()
+    if outside.numel():
+        row = int(outside[0])
+        where = f"in row {row}" if ids is None else f"of the example with id {int(ids[row])}"
+        raise BadInput(
+            f"the {what} {int(labels[row])} {where} is outside 0..{classes - 1}: correct it, or state all the classes"
+        )
+
+
+def check_classes(classes: int, at_least: int = 2) -> int:
+    """The number of classes C, once it is known to be a whole number of at least `at_least`."""
+    return check_count(classes, "the number of classes", at_least)
+
+
+def check_count(count: int, what: str, at_least: int = 1) -> int:
+    """A whole number of at least `at_least`; `what` begins the sentence that refuses any other."""
+    try:
+        number = operator.index(count)
+    except TypeError as wrong:
+        raise BadInput(f"{what} is {count!r}: give a whole number of at least {at_least}") from wrong
+    if number < at_least:
+        raise BadInput(f"{what} is {number}: give a whole number of at least {at_least}")
+    return number
+
+
+def check_share(rate: float, what: str) -> None:
+    """`rate` is a finite number from 0 to 1."""
+    if not (math.isfinite(rate) and 0 <= rate <= 1):
+        raise BadInput(f"{what} is {rate}: give a share from 0 to 1, such as 0.4 for 40 %")
+
+
+def to_array(labels: Tensor) -> IntArray:
+    """Labels (N,) as a numpy array to read from; writing to it could write to the caller's tensor."""
+    return np.asarray(labels.detach().cpu().numpy(), dtype=np.int64)
+
+
+def rows_of_class(truth: IntArray, label: int) -> IntArray:
+    """The rows (ascending) whose label is `label`."""
+    return np.flatnonzero(truth == label).astype(np.int64)

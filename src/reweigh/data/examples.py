@@ -1,0 +1,129 @@
+"""A data set in memory whose examples have names.
+
+Reweighting is about single examples, so an example keeps its id wherever it goes: through a shuffle, a split,
+a corruption, into a ledger and out onto a page of the most distrusted images. `Examples` holds arrays with
+their ids, the labels as given and, where they are known, the true ones; it checks itself when it is made, so
+that everything later may trust it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..errors import BadInput
+from .checks import check_labels, check_vector
+
+_AS_GIVEN = torch.empty(0, dtype=torch.int64)  # stands for "the true labels are the given ones"
+
+
+@dataclass(frozen=True, eq=False)
+class Examples(Dataset[dict[str, Tensor]]):
+    """N examples with ids, given labels and true labels.
+
+    Attributes:
+        x: (N, ...) inputs as the model wants them; images are float32 (N, channels, H, W) within [0, 1].
+        y: (N,) int64, the labels as given, possibly corrupted.
+        ids: (N,) int64, unique and stable.
+        classes: the C names of the classes.
+        true_y: (N,) int64, the labels before corruption; `y` itself where nothing else is known.
+
+    Raises:
+        BadInput: lengths differ, an id repeats, a label is outside 0..C-1, or an input is NaN or infinite.
+    """
+
+    x: Tensor
+    y: Tensor
+    ids: Tensor
+    classes: tuple[str, ...]
+    true_y: Tensor = field(default=_AS_GIVEN)
+
+    def __post_init__(self) -> None:
+        if self.true_y is _AS_GIVEN:
+            object.__setattr__(self, "true_y", self.y)
+        if not self.classes:
+            raise BadInput("the data set names no classes: give the names of all its classes, in label order")
+        _check_lengths(self.x, {"y": self.y, "ids": self.ids, "true_y": self.true_y})
+        _check_ids(self.ids)
+        check_labels(self.y, len(self.classes), self.ids)
+        if self.true_y is not self.y:
+            check_labels(self.true_y, len(self.classes), self.ids, what="true label")
+        _check_finite(self.x, self.ids)
+
+    def __len__(self) -> int:
+        """The number of examples, N."""
+        return len(self.y)
+
+    def __getitem__(self, row: int) -> dict[str, Tensor]:
+        """One example: `{"x", "y", "id"}` without a batch dimension."""
+        return {"x": self.x[row], "y": self.y[row], "id": self.ids[row]}
+
+    def __getitems__(self, rows: Sequence[int]) -> list[dict[str, Tensor]]:
+        """Several examples, gathered at once: a `DataLoader` calls this and collates the list."""
+        batch = self.batch(torch.as_tensor(rows, dtype=torch.int64))
+        return [{"x": x, "y": y, "id": name} for x, y, name in zip(batch["x"], batch["y"], batch["id"], strict=True)]
+
+    def batch(self, rows: Tensor) -> dict[str, Tensor]:
+        """The examples at `rows` (B,) as one batch: `{"x": (B, ...), "y": (B,), "id": (B,)}`."""
+        rows = self._rows(rows)
+        return {"x": self.x[rows], "y": self.y[rows], "id": self.ids[rows]}
+
+    def select(self, rows: Tensor) -> "Examples":
+        """The data set of `rows` only: (B,) int64 row numbers in the order wanted, or an (N,) bool mask."""
+        rows = self._rows(rows)
+        return Examples(self.x[rows], self.y[rows], self.ids[rows], self.classes, self.true_y[rows])
+
+    def with_labels(self, y: Tensor) -> "Examples":
+        """The same examples with other given labels (N,); the true labels stay."""
+        return replace(self, y=y)
+
+    @property
+    def corrupted(self) -> Tensor:
+        """(N,) bool: where the given label differs from the true one."""
+        return self.y != self.true_y
+
+    def _rows(self, rows: Tensor) -> Tensor:
+        if rows.dtype == torch.bool and rows.shape == self.y.shape:
+            return rows.nonzero().flatten()
+        check_vector(rows, "the rows to take")
+        if rows.numel() and not (int(rows.min()) >= 0 and int(rows.max()) < len(self)):
+            wrong = rows[(rows < 0) | (rows >= len(self))][0]
+            raise BadInput(f"row {int(wrong)} does not exist among {len(self)} examples: use 0..{len(self) - 1}")
+        return rows
+
+
+class Splits(NamedTuple):
+    """The two parts in which publishers hand out a data set."""
+
+    train: Examples
+    test: Examples
+
+
+def _check_lengths(x: Tensor, columns: dict[str, Tensor]) -> None:
+    if x.ndim == 0:
+        raise BadInput("x is a single number: give one input an example along the first dimension")
+    for name, column in columns.items():
+        check_vector(column, name)
+        if len(column) != len(x):
+            raise BadInput(f"x has {len(x)} examples but {name} has {len(column)}: give one of each an example")
+
+
+def _check_ids(ids: Tensor) -> None:
+    if bool((ids[1:] > ids[:-1]).all()):  # ascending, as most are: no need to sort
+        return
+    order = ids.argsort(stable=True)
+    repeats = order[1:][ids[order][1:] == ids[order][:-1]]
+    if repeats.numel():
+        row = int(repeats.min())
+        raise BadInput(f"the id {int(ids[row])} in row {row} is there already: give every example an id of its own")
+
+
+def _check_finite(x: Tensor, ids: Tensor) -> None:
+    # The smallest and largest value carry any NaN or infinity, at the cost of one pass and no memory.
+    if not x.is_floating_point() or not x.numel() or bool(torch.stack(torch.aminmax(x)).isfinite().all()):
+        return
+    row = next(row for row in range(len(x)) if not x[row].isfinite().all())
+    raise BadInput(f"the input of the example with id {int(ids[row])} holds NaN or infinity: repair or drop it")
