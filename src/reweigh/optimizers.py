@@ -123,12 +123,10 @@ def _adam(p: Tensor, g: Tensor, group: dict[str, Any], state: dict[str, Any]) ->
     alive = root > 0
     bend = torch.where(alive, rising * (1 - beta2) * g / (root * root2), 0.0)  # ∂denominator/∂g
     jacobian = ((1 - beta1) / denominator - first / denominator**2 * bend) * (lr / correction1) * slope
-    if state:
-        # A coordinate that never had a gradient would be carried with lr/eps, 1e8 times its neighbours: the slope of
-        # a step that saturates at once. It has no say instead.
-        jacobian = torch.where(alive, jacobian, 0.0)
-    else:  # Before the first step every coordinate is such a one and all slopes are alike: plain SGD's.
-        jacobian = torch.where(alive, jacobian, float(lr) * slope)
+    # A coordinate that never had a gradient would be carried with lr/eps, 1e8 times its neighbours: the slope of a step
+    # that saturates at once. It has no say instead. Before the first step every coordinate is such a one and all slopes
+    # are alike: plain SGD's.
+    jacobian = torch.where(alive, jacobian, 0.0 if state else float(lr) * slope)
     moved = lr * first / correction1 / denominator
     return Step(moved + lr * decay * p if decoupled else moved, jacobian)
 

@@ -114,11 +114,11 @@ class Unfused(TorchFunctionMode):
         fastpath = torch.backends.mha.get_fastpath_enabled()
         self._kernels.callback(torch.backends.mha.set_fastpath_enabled, fastpath)
         torch.backends.mha.set_fastpath_enabled(False)
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
         self._kernels.close()
 
     def __torch_function__(
