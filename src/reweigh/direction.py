@@ -14,8 +14,17 @@ from torch.optim import Optimizer
 
 from reweigh import optimizers
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
-from reweigh.errors import BadInput, EngineRefused
-from reweigh.student import chosen_parameters, losses_of, other_masks, substituted, undisturbed, unwrap
+from reweigh.errors import BadInput
+from reweigh.student import (
+    chosen_parameters,
+    forbid_inference_mode,
+    gradients,
+    losses_of,
+    other_masks,
+    substituted,
+    undisturbed,
+    unwrap,
+)
 
 
 def clean_direction(
@@ -73,8 +82,7 @@ def direction_and_loss(
     weight_decay: float = 0.0,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """As `clean_direction`, with the mean clean loss, shape (), beside it."""
-    if torch.is_inference_mode_enabled():
-        raise BadInput("torch.inference_mode is on, which forbids gradients: call outside of it, or use torch.no_grad")
+    forbid_inference_mode()
     module = unwrap(model)
     chosen = chosen_parameters(module, layers)
     point: Params = at or {}
@@ -105,13 +113,5 @@ def _gradient(
                 "the clean loss does not depend on the parameters: check that per_example_loss calls the model "
                 "it is given, and not under torch.no_grad"
             )
-        try:
-            grads = torch.autograd.grad(loss, leaves, allow_unused=True)
-        except RuntimeError as error:
-            if "checkpoint" not in str(error).lower():
-                raise
-            raise EngineRefused(
-                "reentrant activation checkpointing allows no exact engine: call "
-                "torch.utils.checkpoint.checkpoint(..., use_reentrant=False)"
-            ) from error
+        grads = gradients(loss, leaves)
     return {name: g for name, g in zip(chosen, grads, strict=True) if g is not None}, loss.detach()

@@ -15,7 +15,7 @@ inner module shares the parameters and is the one that dual numbers can pass thr
 import contextlib
 import fnmatch
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import torch
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from reweigh import rng
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
-from reweigh.errors import BadInput
+from reweigh.errors import BadInput, EngineRefused
 
 _DATA_PARALLEL = (nn.parallel.DistributedDataParallel, nn.DataParallel)
 
@@ -37,6 +37,16 @@ def unwrap(model: nn.Module) -> nn.Module:
             model = inner
         else:
             return model
+
+
+def forbid_inference_mode() -> None:
+    """Tensors made under `torch.inference_mode` carry no tangents and no graph: everything would silently be zero.
+
+    Raises:
+        BadInput: if it is on.
+    """
+    if torch.is_inference_mode_enabled():
+        raise BadInput("torch.inference_mode is on, which forbids gradients: call outside of it, or use torch.no_grad")
 
 
 def is_compiled(module: nn.Module) -> bool:
@@ -131,6 +141,8 @@ def undisturbed(module: nn.Module) -> Iterator[None]:
     the devices that the module lives on) are restored. Compiled parts run uncompiled.
     """
     attributes = [(part, part.__dict__.copy()) for part in module.modules()]
+    # Embeddings with max_norm rescale their weight in place whenever they are called.
+    rescaled = [(part.weight, part.weight.detach().clone()) for part in _with_max_norm(module)]
     buffers = [(part._buffers, dict(part._buffers)) for part in module.modules() if part._buffers]
     with contextlib.ExitStack() as stack:
         stack.enter_context(rng.kept(_devices(module)))
@@ -148,10 +160,17 @@ def undisturbed(module: nn.Module) -> Iterator[None]:
             for place, found in buffers:
                 place.clear()
                 place.update(found)
+            for weight, value in rescaled:
+                weight.data.copy_(value)
             for part, values in attributes:
                 part.__dict__.clear()
                 part.__dict__.update(values)
             torch.clear_autocast_cache()
+
+
+def _with_max_norm(module: nn.Module) -> list[nn.Embedding | nn.EmbeddingBag]:
+    kinds = (nn.Embedding, nn.EmbeddingBag)
+    return [part for part in module.modules() if isinstance(part, kinds) and part.max_norm is not None]
 
 
 def other_masks(module: nn.Module) -> None:
@@ -189,3 +208,21 @@ def losses_of(module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch)
     if not losses.is_floating_point():
         raise BadInput(f"per_example_loss returned {losses.dtype}: losses must be floating point")
     return losses
+
+
+def gradients(outputs: Tensor, leaves: Sequence[Tensor], weights: Tensor | None = None) -> tuple[Tensor | None, ...]:
+    """`torch.autograd.grad` of the (weighted) outputs, dense, None for what was not used; the graph is kept.
+
+    Raises:
+        EngineRefused: under reentrant activation checkpointing, which cannot give gradients of chosen tensors.
+    """
+    try:
+        found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True, retain_graph=True)
+    except RuntimeError as error:
+        if "Checkpointing is not compatible with" not in str(error):
+            raise
+        raise EngineRefused(
+            "the model uses reentrant activation checkpointing, which no engine can go through: call "
+            "torch.utils.checkpoint.checkpoint(..., use_reentrant=False)"
+        ) from error
+    return tuple(g.to_dense() if g is not None and g.is_sparse else g for g in found)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
-from reweigh.alignment.choose import Checked, engine_for
+from reweigh.alignment.choose import choices_for, engine_for
 from reweigh.alignment.engine import Engine, Task
 from reweigh.student import unwrap
 
@@ -36,10 +36,9 @@ def alignments(
         EngineRefused: if the engine asked for cannot be right; the sentence names the layer and an engine that works.
     """
     task = Task(model, per_example_loss, batch, layers)
-    return engine_for(task.module, engine).alignments(task, direction)
+    return engine_for(task, engine).alignments(task, direction)
 
 
-def explain(model: nn.Module, engine: str = "auto") -> str:
-    """Which engine `alignments(model, ...)` took in the model's present mode (train or eval), and why."""
-    chosen = engine_for(unwrap(model), engine)
-    return chosen.explain() if isinstance(chosen, Checked) else repr(chosen)
+def explain(model: nn.Module) -> str:
+    """Which engines `alignments(model, ...)` has taken for this model, and why."""
+    return "\n".join(choice.explain() for choice in choices_for(unwrap(model))) or "no alignments of this model so far"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
+from reweigh.alignment.engine import Engine, Task
 from reweigh.alignment.refusal import refusing
 from reweigh.alignment.unfused import Unfused
 from reweigh.student import substituted, undisturbed
@@ -31,15 +31,10 @@ class Double(Engine):
         with refusing(self.name, task), undisturbed(task.module), substituted(task.module, values):
             return _differentiate_twice(task, values, task.tangents(direction))[1]
 
-    def backward(self, task: Task, direction: Params, weigh: Weigh) -> Weighted:
+    def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The first forward pass serves the weighted backward pass too."""
-        if task.model is not task.module or task.per_example_loss is not task.loss:
-            return super().backward(task, direction, weigh)
         with refusing(self.name, task):
-            losses, alignments = _differentiate_twice(task, task.chosen, task.tangents(direction))
-        weights = weigh(alignments, losses.detach())
-        torch.autograd.backward(losses, weights)
-        return Weighted(losses.detach(), weights)
+            return _differentiate_twice(task, task.chosen, task.tangents(direction))
 
 
 def _differentiate_twice(task: Task, values: Params, tangents: Params) -> tuple[Tensor, Tensor]:

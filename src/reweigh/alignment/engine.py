@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.errors import BadInput
-from reweigh.student import chosen_parameters, losses_of, unwrap
+from reweigh.student import chosen_parameters, forbid_inference_mode, is_compiled, losses_of, unwrap
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Task:
     per_example_loss: PerExampleLoss
     batch: Batch
     layers: LayerChoice = None
+
+    def __post_init__(self) -> None:
+        forbid_inference_mode()
 
     @functools.cached_property
     def module(self) -> nn.Module:
@@ -41,6 +44,11 @@ class Task:
     def loss(self) -> PerExampleLoss:
         """The per-example loss, uncompiled where the user compiled it."""
         return getattr(self.per_example_loss, "_torchdynamo_orig_callable", self.per_example_loss)
+
+    @property
+    def wrapped(self) -> bool:
+        """Whether training goes through a wrapper or a compiled part, which the engines' own passes leave out."""
+        return self.model is not self.module or self.loss is not self.per_example_loss or is_compiled(self.module)
 
     def losses(self) -> Tensor:
         """The losses as the engines see them, (B,): of the unwrapped module, checked."""
@@ -97,10 +105,23 @@ class Engine(abc.ABC):
             EngineRefused: naming the layer and an engine that works, where this one does not.
         """
 
-    def backward(self, task: Task, direction: Params, weigh: Weigh) -> Weighted:
-        """Add the gradient of Σ w_i ℓ_i to `.grad`; the training pass happens once, as in plain training."""
-        alignments = self.alignments(task, direction)
-        losses = task.training_losses()
+    def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor] | None:
+        """The losses of a training pass, with their graph, and the alignments from that same pass, both (B,).
+
+        None where the engine has no pass to share.
+        """
+        return None
+
+    def backward(self, task: Task, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
+        """Add the gradient of Σ w_i ℓ_i to `.grad`; the training pass happens once, as in plain training.
+
+        With `share`, passes are shared where the engine can and no wrapper wants a forward pass of its own.
+        """
+        both = self.joint(task, direction) if share and not task.wrapped else None
+        if both is None:
+            alignments = self.alignments(task, direction)
+            both = task.training_losses(), alignments
+        losses, alignments = both
         weights = weigh(alignments, losses.detach())
         torch.autograd.backward(losses, weights)
         return Weighted(losses.detach(), weights)

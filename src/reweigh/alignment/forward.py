@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
+from reweigh.alignment.engine import Engine, Task
 from reweigh.alignment.refusal import refusing
 from reweigh.alignment.unfused import Unfused
 from reweigh.student import substituted, undisturbed
@@ -30,18 +30,10 @@ class Forward(Engine):
         with refusing(self.name, task), undisturbed(task.module):
             return _dual_pass(task, constants, task.tangents(direction))[1]
 
-    def backward(self, task: Task, direction: Params, weigh: Weigh) -> Weighted:
-        """The dual pass is the training pass: its losses carry the graph that the weighted backward pass needs.
-
-        Wrapped models (distributed, compiled) want their own forward pass, which dual numbers bypass.
-        """
-        if task.model is not task.module or task.per_example_loss is not task.loss:
-            return super().backward(task, direction, weigh)
+    def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+        """The dual pass as the training pass: its losses carry the graph that the weighted backward pass needs."""
         with refusing(self.name, task):
-            losses, alignments = _dual_pass(task, dict(task.module.named_parameters()), task.tangents(direction))
-        weights = weigh(alignments, losses.detach())
-        torch.autograd.backward(losses, weights)
-        return Weighted(losses.detach(), weights)
+            return _dual_pass(task, dict(task.module.named_parameters()), task.tangents(direction))
 
 
 def _dual_pass(task: Task, values: Params, tangents: Params) -> tuple[Tensor, Tensor]:

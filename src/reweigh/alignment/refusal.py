@@ -16,7 +16,7 @@ from torch.autograd.forward_ad import dual_level, make_dual
 
 from reweigh.alignment.unfused import Unfused
 from reweigh.errors import EngineRefused, ReweighError
-from reweigh.student import undisturbed
+from reweigh.student import gradients, undisturbed
 
 if TYPE_CHECKING:
     from reweigh.alignment.engine import Task
@@ -26,34 +26,31 @@ _CAUSES = (RuntimeError, NotImplementedError, TypeError, AttributeError, ValueEr
 
 @contextlib.contextmanager
 def refusing(engine: str, task: "Task") -> Iterator[None]:
-    """Turn what PyTorch raises within the block into `EngineRefused`, unless the model's ordinary pass raises too."""
+    """Turn what PyTorch raises within the block into `EngineRefused`, unless the model's ordinary pass fails too."""
     try:
         yield
     except ReweighError:
         raise
     except _CAUSES as error:
-        if _ordinary_pass_fails(task):
-            raise  # the user's own error, not the engine's
-        raise EngineRefused(_sentence(engine, task, error)) from error
+        try:
+            with undisturbed(task.module), torch.enable_grad():
+                gradients(task.losses().sum(), list(task.chosen.values()))
+        except EngineRefused:
+            raise
+        except Exception:
+            raise error from None  # the user's own error, not the engine's
+        layer = _layer(task, _PROBES[engine]) or "the loss function"
+        raise EngineRefused(
+            f"engine {engine!r} cannot go through {layer} ({_short(error)}): {remedy(engine, task)}"
+        ) from error
 
 
-def _ordinary_pass_fails(task: "Task") -> bool:
-    try:
-        with undisturbed(task.module), torch.enable_grad():
-            losses = task.losses()
-            torch.autograd.grad(losses.sum(), list(task.chosen.values()), allow_unused=True)
-    except Exception:
-        return True
-    return False
+def remedy(engine: str, task: "Task") -> str:
+    """Which other engine works, found by trying."""
+    from reweigh.alignment.choose import first_that_works  # which imports the engines, and they this module
 
-
-def _sentence(engine: str, task: "Task", error: Exception) -> str:
-    from reweigh.alignment.choose import first_that_works  # the engines import this module
-
-    layer = _layer(task, _PROBES[engine]) or "the loss function"
     works = first_that_works(task, leaving_out=engine)
-    remedy = f"engine={works!r} works for this model" if works else "no other engine works for this model either"
-    return f"engine {engine!r} cannot go through {layer} ({_short(error)}): {remedy}"
+    return f"engine={works!r} works for this model" if works else "no other engine works for this model either"
 
 
 def _short(error: Exception) -> str:

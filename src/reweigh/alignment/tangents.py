@@ -100,6 +100,24 @@ def _batch_norm(
     return _dual(y, tangent)
 
 
+def _embedding(
+    function: Callable[..., Tensor],
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    *how: Any,
+    **more: Any,
+) -> Tensor:
+    """Rows of a table. PyTorch's own rule forgets that the row of `padding_idx` is a constant."""
+    if padding_idx is None or any(how) or any(more.values()):
+        return function(input, weight, padding_idx, *how, **more)
+    w, dw = _parts(weight)
+    y = function(input, w, padding_idx, *how, **more)
+    if dw is None:
+        return y
+    return _dual(y, function(input, dw) * (input != padding_idx % len(w)).unsqueeze(-1))
+
+
 RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     F.linear: _linear,
     F.conv1d: _convolution,
@@ -109,6 +127,7 @@ RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.relu: _relu,
     Tensor.relu: _relu,
     F.batch_norm: _batch_norm,
+    F.embedding: _embedding,
 }
 """By the function that the model calls."""
 
