@@ -28,12 +28,19 @@ _PROBES = 4
 _SHARED_TOLERANCE = 2e-2  # two correct passes in bfloat16 differ by 1e-2; a broken graph is off by far more
 
 
+class Undecided(Exception):
+    """The batch proves nothing: its losses or the direction are not finite, or the direction is zero."""
+
+
 def check(engine: Engine, task: Task, direction: Params) -> str:
     """The adjoint identity for a few random c; returns a sentence with the deviation.
 
     Raises:
         EngineRefused: if the engine's alignments and the ordinary backward pass disagree; names the layer.
+        Undecided: if this batch cannot tell.
     """
+    if not any(bool(v.any()) for v in direction.values()):
+        raise Undecided
     deviation, dtype = _deviation(engine, task, direction)
     allowed = _TOLERANCES[dtype][0 if engine.exact else 1]
     told = f"to {deviation:.1e} ({allowed:.0e} is allowed in {str(dtype).removeprefix('torch.')})"
@@ -62,6 +69,8 @@ def _deviation(engine: Engine, task: Task, direction: Params) -> tuple[float, to
         products = [_products(losses, task, tangents, c) for c in cs]
     expected = torch.tensor([sum(p for p, _ in terms) for terms in products], dtype=torch.float64)
     size = torch.tensor([sum(s for _, s in terms) for terms in products], dtype=torch.float64)
+    if not bool(torch.isfinite(expected).all()):
+        raise Undecided
     off = (cs @ alignments).cpu() - expected
     scale = max(_rms(expected), 1e-2 * _rms(size))
     return _rms(off) / scale if scale else _rms(off), seen.dtype

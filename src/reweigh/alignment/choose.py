@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import Params
-from reweigh.alignment.check import check, check_joint
+from reweigh.alignment.check import Undecided, check, check_joint
 from reweigh.alignment.double import Double
 from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
 from reweigh.alignment.finite import COARSE_STEP, Finite
@@ -73,13 +73,14 @@ class Checked(Engine):
         for engine in candidates:
             try:
                 reasons.append(check(engine, task, direction))
+            except Undecided:
+                return engine  # for this batch; the choice is made at a later one
             except EngineRefused as refused:
                 reasons.append(f"{engine!r}: {refused}")
                 if len(candidates) == 1:
                     raise
                 continue
-            if any(bool(v.any()) for v in direction.values()):  # zero proves nothing: decide at a later batch
-                self.chosen, self.reasons = engine, reasons
+            self.chosen, self.reasons = engine, reasons
             return engine
         raise EngineRefused(f"no engine works for {type(task.module).__name__}: {'; '.join(reasons)}")
 

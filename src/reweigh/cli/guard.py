@@ -1,0 +1,90 @@
+"""The way in, and the only place that turns errors into exit codes.
+
+A user's mistake is one sentence on stderr and exit code 2; ctrl-C is exit code 130. A traceback means a bug in
+reweigh. This module imports without typer and rich, so that it can say how to install them.
+"""
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+from reweigh.errors import ReweighError, require
+
+MISTAKE, STOPPED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line with `arguments` (default: those of the process) and exit."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        return _guarded(arguments)
+
+
+def _guarded(arguments: Sequence[str] | None) -> int:
+    try:
+        require("typer", "cli")
+        require("rich", "cli")
+        from reweigh.cli.app import app
+        from reweigh.training.run import Interrupted
+    except ReweighError as missing:
+        return _say(str(missing), MISTAKE)
+    try:
+        return _invoke(app, arguments)
+    except ReweighError as mistake:
+        return _say(str(mistake), MISTAKE)
+    except Interrupted as stopped:
+        return _say(str(stopped), STOPPED)
+    except KeyboardInterrupt:
+        return _say("stopped before anything was saved", STOPPED)
+    except OSError as refused:
+        return _refused(refused)
+
+
+def _invoke(app: Callable[..., Any], arguments: Sequence[str] | None) -> int:
+    try:
+        code = app(args=None if arguments is None else list(arguments), prog_name="reweigh", standalone_mode=False)
+    except Exception as wrong:
+        # Typer's own complaints (an unknown option, a word for a number); it has changed the classes' home
+        # between versions, so they are known by what they can do.
+        if not hasattr(wrong, "format_message"):
+            raise
+        if not wrong.format_message():  # "no arguments": the help is already printed
+            return MISTAKE
+        sentence = " ".join(wrong.format_message().split()).rstrip(".")
+        return _say(f"{sentence} (see `reweigh --help` or `reweigh COMMAND --help`)", MISTAKE)
+    return code if isinstance(code, int) else 0
+
+
+def _refused(refused: OSError) -> int:
+    if refused.errno == errno.EPIPE:  # the reader of our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    where = f" ({refused.filename})" if refused.filename else ""
+    reason = (refused.strerror or str(refused)).lower()
+    remedy = "make room" if refused.errno in (errno.ENOSPC, errno.EDQUOT) else "check the path and its permissions"
+    return _say(f"the system refused: {reason}{where}; {remedy} and try again", MISTAKE)
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"reweigh: {' '.join(sentence.split())}", file=sys.stderr)
+    return code
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    if issubclass(category, UserWarning):  # others are for programmers
+        print(f"reweigh: warning: {' '.join(str(message).split())}", file=sys.stderr)

@@ -1,0 +1,183 @@
+"""All settings of a run in one frozen object, checked when it is made.
+
+The settings are the run: with the same settings and the same versions it gives the same model and weights. They
+are written to `config.json`, and a run is only resumed with the settings it was started with. A few settings
+say how the work is done and not what comes out (where the data lie, how often to save); those may differ.
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from typing import Any
+
+import torch
+
+from reweigh.data import NAMES, parse_noise
+from reweigh.errors import BadInput
+from reweigh.models import MODELS
+from reweigh.training.checks import at_least, check_types, choose, near
+from reweigh.training.schedule import SCHEDULES
+
+RULES = ("l2rw", "uniform", "random", "proportion", "resampling", "hard-mining", "oracle")
+OPTIMIZERS = ("sgd", "adam", "adamw")
+ENGINES = ("auto", "forward", "finite", "double")
+AUGMENTATIONS = ("none", "crop", "crop-flip")
+USUAL_MODEL = {
+    "digits": "mlp",
+    "mnist": "lenet",
+    "fashion-mnist": "lenet",
+    "cifar10": "resnet32",
+    "cifar100": "resnet32",
+}
+USUAL_LR = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001}
+FREE = frozenset({"data_root", "download", "checkpoint_every"})
+"""Settings that do not change what comes out, so that a resumed run may have others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The settings of one run; the help of `reweigh train` says what each means.
+
+    None means "the usual one", which `resolved` fills in: the model of the data set, 20 epochs where neither
+    `epochs` nor `steps` is given, the learning rate of the optimizer, as many threads as torch takes, and clean
+    batches as large as the training batches.
+
+    Raises:
+        BadInput: naming the first setting that cannot be used, what it is and what it may be.
+    """
+
+    dataset: str
+    noise: str = "none"
+    imbalance: str = "none"
+    clean_per_class: int = 10
+    keep_clean_in_train: bool = False
+    rule: str = "l2rw"
+    engine: str = "auto"
+    layers: tuple[str, ...] | None = None
+    warm_up: int = 0
+    model: str | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    batch_size: int = 100
+    clean_batch_size: int | None = None
+    optimizer: str = "sgd"
+    lr: float | None = None
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "step"
+    augment: str = "none"
+    seed: int = 0
+    device: str = "cpu"
+    threads: int | None = None
+    data_root: str | None = None
+    download: bool = True
+    checkpoint_every: int = 1
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name, known in _CHOICES.items():
+            choose(name, getattr(self, name), known)
+        for name, least in _AT_LEAST.items():
+            at_least(name, getattr(self, name), least)
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise BadInput(f"lr is {self.lr}: give a learning rate above 0, such as 0.01")
+        if not 0 <= self.momentum < 1:
+            raise BadInput(f"momentum is {self.momentum}: give a number from 0 to below 1, such as 0.9")
+        if self.epochs is not None and self.steps is not None:
+            raise BadInput("both epochs and steps are given: the length of a run is set by one of them")
+        if self.layers is not None and not all(self.layers):
+            raise BadInput("layers holds an empty pattern: give patterns over module names, such as 'layers.*'")
+        parse_noise(self.noise)
+        parse_imbalance(self.imbalance)
+
+    def resolved(self) -> "TrainConfig":
+        """The same settings with nothing left open, so that the run's folder says what was really done."""
+        length = 20 if self.epochs is None and self.steps is None else self.epochs
+        return replace(
+            self,
+            model=self.model or USUAL_MODEL[self.dataset],
+            epochs=length,
+            lr=self.lr or USUAL_LR[self.optimizer],
+            clean_batch_size=self.clean_batch_size or self.batch_size,
+            # A network for 8x8 pixels loses more than it gains by sharing its work between threads.
+            threads=self.threads or (1 if self.dataset == "digits" else torch.get_num_threads()),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as plain numbers, words and lists."""
+        return asdict(self)
+
+
+_CHOICES: Mapping[str, Collection[str]] = {
+    "dataset": NAMES,
+    "rule": RULES,
+    "model": MODELS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "engine": ENGINES,
+    "augment": AUGMENTATIONS,
+}
+_AT_LEAST = {
+    "clean_per_class": 1,
+    "warm_up": 0,
+    "epochs": 1,
+    "steps": 1,
+    "batch_size": 1,
+    "clean_batch_size": 1,
+    "weight_decay": 0.0,
+    "seed": 0,
+    "threads": 1,
+    "checkpoint_every": 1,
+}
+
+
+def config_from(settings: Mapping[str, Any], where: str) -> TrainConfig:
+    """Settings from a mapping that a person may have edited; `where` begins the sentence that refuses it.
+
+    Raises:
+        BadInput: if a setting is unknown, missing or of the wrong kind.
+    """
+    known = {field.name: field for field in fields(TrainConfig)}
+    for name in settings:
+        if name not in known:
+            raise BadInput(f"{where}: there is no setting {name!r}{near(name, known)}")
+    missing = [name for name, f in known.items() if name not in settings and f.default is MISSING]
+    if missing:
+        raise BadInput(f"{where}: the setting {missing[0]!r} is missing")
+    values: dict[str, Any] = dict(settings)
+    if isinstance(values.get("layers"), list):  # JSON has no tuples
+        values["layers"] = tuple(values["layers"])
+    try:
+        return TrainConfig(**values)
+    except BadInput as wrong:
+        raise BadInput(f"{where}: {wrong}") from wrong
+
+
+def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
+    """The names of the settings in which two runs differ, leaving out those that do not change the outcome."""
+    return [
+        field.name
+        for field in fields(TrainConfig)
+        if field.name not in FREE and getattr(one, field.name) != getattr(other, field.name)
+    ]
+
+
+def parse_imbalance(text: str) -> float | None:
+    """Read `none` (None) or `long-tail:FACTOR`, the largest class over the smallest.
+
+    Raises:
+        BadInput: for any other text, or a factor below 1.
+    """
+    if text == "none":
+        return None
+    kind, _, number = text.partition(":")
+    try:
+        factor = float(number)
+    except ValueError:
+        factor = math.nan
+    if kind != "long-tail" or not 1 <= factor < math.inf:
+        raise BadInput(
+            f"the imbalance {text!r} is not known: write none, or long-tail:FACTOR with a factor of at least 1, "
+            "such as long-tail:100"
+        )
+    return factor

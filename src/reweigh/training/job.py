@@ -1,0 +1,176 @@
+"""A job: the parts of a run put together, from settings and data to a model, an optimizer and a reweigher."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reweigh._types import PerExampleLoss
+from reweigh.errors import BadInput
+from reweigh.models import build
+from reweigh.reweigher import Reweigher
+from reweigh.rules import (
+    L2RW,
+    ClassProportion,
+    ClassResampling,
+    HardMining,
+    Oracle,
+    RandomRectified,
+    Rule,
+    Uniform,
+)
+from reweigh.training.augmentation import AugmentedClean
+from reweigh.training.config import TrainConfig
+from reweigh.training.prepare import RunData
+from reweigh.training.records import Records
+from reweigh.training.schedule import seed_for, steps_an_epoch
+
+
+@dataclass
+class Job:
+    """Everything that one run trains with; `epochs_done` counts the epochs that are complete."""
+
+    config: TrainConfig
+    data: RunData
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    rule: Rule
+    reweigher: Reweigher
+    records: Records
+    device: torch.device
+    epochs_done: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.config.steps or (self.config.epochs or 0) * self.steps_an_epoch
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """Steps of one full epoch; where the length is set in steps the last epoch may be shorter."""
+        return steps_an_epoch(len(self.data.train), self.config.batch_size)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run."""
+        return -(-self.steps // self.steps_an_epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resume needs."""
+        return {
+            "epochs_done": self.epochs_done,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "reweigher": self.reweigher.state_dict(),
+            "records": self.records.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to a saved state.
+
+        Raises:
+            BadInput: if the state belongs to another model or data set.
+        """
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.reweigher.load_state_dict(state["reweigher"])
+            self.records.load_state_dict(state["records"])
+            self.epochs_done = int(state["epochs_done"])
+        except (KeyError, RuntimeError, ValueError) as other:
+            raise BadInput(f"the checkpoint does not fit these settings: {str(other).splitlines()[0]}") from other
+
+
+def assemble(config: TrainConfig, data: RunData) -> Job:
+    """Put a job together from resolved settings and the data to use.
+
+    Raises:
+        BadInput: if the settings do not fit the data or this machine.
+    """
+    device = usable_device(config.device)
+    model = build(
+        config.model or "mlp",
+        input_shape=tuple(data.train.x.shape[1:]),
+        classes=len(data.train.classes),
+        seed=seed_for(config.seed, "model"),
+    ).to(device)
+    rule = build_rule(config, data)
+    reweigher = Reweigher(
+        model,
+        loss_on(device),
+        rule=rule,
+        clean=AugmentedClean(data.clean, config.augment) if config.augment != "none" else data.clean,
+        engine=config.engine,
+        layers=config.layers,
+        warm_up=config.warm_up,
+        clean_batch_size=config.clean_batch_size,
+        seed=seed_for(config.seed, "clean"),
+    )
+    optimizer = build_optimizer(config, model)
+    return Job(config, data, model, optimizer, rule, reweigher, Records(len(data.train)), device)
+
+
+def loss_on(device: torch.device) -> PerExampleLoss:
+    """Cross entropy of each example, its batch brought to the model's device: (B,)."""
+
+    def per_example_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        return F.cross_entropy(model(batch["x"].to(device)), batch["y"].to(device), reduction="none")
+
+    return per_example_loss
+
+
+def build_rule(config: TrainConfig, data: RunData) -> Rule:
+    """The rule that the settings name, told what it needs to know about the data."""
+    train = data.train
+    makers: dict[str, Callable[[], Rule]] = {
+        "l2rw": L2RW,
+        "uniform": Uniform,
+        "random": lambda: RandomRectified(seed=seed_for(config.seed, "random weights")),
+        "proportion": lambda: ClassProportion(train.y.bincount(minlength=len(train.classes))),
+        "resampling": ClassResampling,
+        "hard-mining": HardMining,
+        "oracle": lambda: Oracle(_truth(data)),
+    }
+    return makers[config.rule]()
+
+
+def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
+    """SGD with momentum, or Adam and AdamW, whose first beta the momentum is."""
+    lr, decay, beta = config.lr or 0.01, config.weight_decay, config.momentum
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return kind(model.parameters(), lr, betas=(beta, 0.999), weight_decay=decay)
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of that name, once a tensor has been put there.
+
+    Raises:
+        BadInput: if there is no such device on this machine.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as refused:
+        raise BadInput(
+            f"device {name!r} cannot be used on this machine: use --device cpu, or cuda where there is a GPU"
+        ) from refused
+    return device
+
+
+def _truth(data: RunData) -> Callable[[Any], Tensor]:
+    """From a batch to which of its labels are wrong (B,), by the ids."""
+    corrupted = data.truth
+    if corrupted is None:
+        raise BadInput("the oracle needs labels that are known to be wrong: add --noise, or take another rule")
+    order = data.train.ids.argsort()
+    sorted_ids = data.train.ids[order]
+
+    def corrupted_in(batch: dict[str, Tensor]) -> Tensor:
+        return corrupted[order[torch.searchsorted(sorted_ids, batch["id"].cpu())]]
+
+    return corrupted_in
