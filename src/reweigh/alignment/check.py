@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine, Task
-from reweigh.alignment.refusal import remedy
+from reweigh.alignment.refusal import is_searching, remedy
 from reweigh.errors import EngineRefused
 from reweigh.student import gradients, undisturbed
 
@@ -46,6 +46,8 @@ def check(engine: Engine, task: Task, direction: Params) -> str:
     told = f"to {deviation:.1e} ({allowed:.0e} is allowed in {str(dtype).removeprefix('torch.')})"
     if deviation <= allowed:
         return f"{engine!r}: the adjoint identity holds {told}"
+    if is_searching():
+        raise EngineRefused(f"the adjoint identity holds only {told}")
     layer = _last_layer_off(engine, task, direction, allowed)
     raise EngineRefused(
         f"engine {engine.name!r} disagrees with the backward pass at {layer}: the adjoint identity holds only {told}; "
@@ -92,11 +94,13 @@ def _rms(values: Tensor) -> float:
 def _last_layer_off(engine: Engine, task: Task, direction: Params, allowed: float) -> str:
     """The last submodule along whose own parameters the engine is off by itself: what it feeds is to blame."""
     found = f"{type(task.module).__name__}'s own forward"
+    seen: set[int] = set()  # a tied parameter belongs to the first that has it
     for name, part in task.module.named_modules():
-        own = {id(p) for p in part.parameters(recurse=False)}
+        own = {id(p) for p in part.parameters(recurse=False)} - seen
+        seen |= own
         inside = {key: v for key, v in direction.items() if key in task.chosen and id(task.chosen[key]) in own}
-        if inside and _deviation(engine, task, inside)[0] > allowed:
-            found = f"{name} ({type(part).__name__})" if name else found
+        if name and inside and _deviation(engine, task, inside)[0] > allowed:
+            found = f"{name} ({type(part).__name__})"
     return found
 
 

@@ -8,6 +8,7 @@ itself. Then the other engines are tried. All of this happens on the way to an e
 import contextlib
 import re
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,19 +38,33 @@ def refusing(engine: str, task: "Task") -> Iterator[None]:
                 gradients(task.losses().sum(), list(task.chosen.values()))
         except EngineRefused:
             raise
-        except Exception:
-            raise error from None  # the user's own error, not the engine's
+        except Exception as own:
+            raise own from None  # the user's own error, not the engine's
+        if is_searching():
+            raise EngineRefused(_short(error)) from error
         layer = _layer(task, _PROBES[engine]) or "the loss function"
         raise EngineRefused(
             f"engine {engine!r} cannot go through {layer} ({_short(error)}): {remedy(engine, task)}"
         ) from error
 
 
+_searching: ContextVar[bool] = ContextVar("searching", default=False)
+
+
+def is_searching() -> bool:
+    """Whether another engine is being looked for: a refusal then needs no sentence, and must not search in turn."""
+    return _searching.get()
+
+
 def remedy(engine: str, task: "Task") -> str:
     """Which other engine works, found by trying."""
     from reweigh.alignment.choose import first_that_works  # which imports the engines, and they this module
 
-    works = first_that_works(task, leaving_out=engine)
+    searching = _searching.set(True)
+    try:
+        works = first_that_works(task, leaving_out=engine)
+    finally:
+        _searching.reset(searching)
     return f"engine={works!r} works for this model" if works else "no other engine works for this model either"
 
 
