@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.forward_ad import make_dual, unpack_dual
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 Size = int | Sequence[int] | str
 
@@ -55,6 +56,21 @@ def _convolution(
     return _bilinear(function, input, weight, bias, stride, padding, dilation, groups)
 
 
+def _elementwise(function: Callable[..., Tensor], input: Tensor, *how: Any, **more: Any) -> Tensor:
+    """A function of each number by itself: worked out once more for the tangent, which is cheaper than keeping a graph."""
+    x, dx = _parts(input)
+    if dx is None or more.get("inplace") or any(isinstance(h, bool) and h for h in how):
+        return function(input, *how, **more)
+    y = function(x, *how, **more)
+    return _dual(y, unpack_dual(function(make_dual(x.detach(), dx), *how, **more)).tangent)
+
+
+def _gelu(function: Callable[..., Tensor], input: Tensor, approximate: str = "none") -> Tensor:
+    x, dx = _parts(input)
+    y = function(x, approximate=approximate)
+    return _dual(y, None if dx is None else torch.ops.aten.gelu_backward(dx, x.detach(), approximate=approximate))
+
+
 def _relu(function: Callable[..., Tensor], input: Tensor, inplace: bool = False) -> Tensor:
     if inplace:
         return function(input, inplace=True)
@@ -85,19 +101,85 @@ def _batch_norm(
         return function(input, running_mean, running_var, weight, bias, training, momentum, eps)
     y, mean, inverse = torch.native_batch_norm(x, w, b, running_mean, running_var, True, momentum, eps)
     with torch.no_grad():
-        others = [0, *range(2, x.ndim)]
-        mean_dx = dx.mean(others)
-        mean_xdx = (x * dx).mean(others) - mean * mean_dx
+        # Two of the three results of the backward kernel are the reductions wanted: Σ dx·x̂ and Σ dx over a channel.
+        _, along, total = torch.ops.aten.native_batch_norm_backward(
+            dx, x, w, None, None, mean, inverse, True, eps, [False, True, True]
+        )
+        n = x.numel() // x.shape[1]
         of_dx = inverse if w is None else w * inverse
-        of_x = -of_dx * inverse * inverse * mean_xdx
-        if dw is not None:
-            of_x = of_x + dw * inverse
-        constant = -of_dx * mean_dx - of_x * mean
-        if db is not None:
-            constant = constant + db
+        of_x = ((0 if dw is None else dw) - of_dx * along / n) * inverse
+        constant = (0 if db is None else db) - of_dx * total / n - of_x * mean
         shape = (1, -1, *[1] * (x.ndim - 2))
-        tangent = torch.addcmul(torch.addcmul(constant.view(shape), x, of_x.view(shape)), dx, of_dx.view(shape))
+        tangent = torch.addcmul(constant.view(shape), x, of_x.view(shape)).addcmul_(dx, of_dx.view(shape))
     return _dual(y, tangent)
+
+
+def _layer_norm(
+    function: Callable[..., Tensor],
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """As `_batch_norm`, with the means over the last dimensions of each example."""
+    (x, dx), (w, dw), (b, db) = _parts(input), _parts(weight), _parts(bias)
+    if dx is None or torch.is_autocast_enabled(x.device.type) or x.dtype.itemsize < 4:
+        return function(input, normalized_shape, weight, bias, eps)
+    y, mean, inverse = torch.native_layer_norm(x, normalized_shape, w, b, eps)
+    with torch.no_grad():
+        # The derivative of x̂ is a symmetric matrix, so the backward kernel without a weight is its forward rule too.
+        tangent = torch.ops.aten.native_layer_norm_backward(
+            dx, x, normalized_shape, mean, inverse, None, None, [True, False, False]
+        )[0]
+        if w is not None:
+            tangent = tangent.mul_(w)
+        if dw is not None:
+            tangent = tangent.addcmul_((x - mean).mul_(inverse), dw)
+        if db is not None:
+            tangent = tangent.add_(db)
+    return _dual(y, tangent)
+
+
+def _attention(
+    function: Callable[..., Tensor],
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(q kᵀ·scale + mask) v. The value comes from whatever kernel is fastest; the tangent is written out."""
+    if dropout_p > 0 or enable_gqa or torch.is_autocast_enabled(query.device.type):
+        return function(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
+    (q, dq), (k, dk), (v, dv) = _parts(query), _parts(key), _parts(value)
+    with sdpa_kernel(_ALL_KERNELS):
+        y = function(q, k, v, attn_mask, is_causal=is_causal, scale=scale)
+    with torch.no_grad():
+        factor = q.shape[-1] ** -0.5 if scale is None else scale
+        weights = _attention_weights(q * factor, k, attn_mask, is_causal)
+        terms = [] if dv is None else [weights @ dv]
+        scores = [a @ b.mT for a, b in ((dq, k), (q, dk)) if a is not None and b is not None]
+        if scores:
+            moved = weights * sum(scores).mul_(factor)  # type: ignore[union-attr]
+            terms.append(torch.addcmul(moved, weights, moved.sum(-1, keepdim=True), value=-1) @ v)
+        tangent = sum(terms[1:], terms[0]) if terms else None
+    return _dual(y, tangent)
+
+
+_ALL_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH]
+
+
+def _attention_weights(q: Tensor, k: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    scores = q @ k.mT
+    if causal:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
+    return torch.nan_to_num(scores.softmax(-1))  # a row in which everything is masked attends to nothing
 
 
 def _embedding(
@@ -118,6 +200,8 @@ def _embedding(
     return _dual(y, function(input, dw) * (input != padding_idx % len(w)).unsqueeze(-1))
 
 
+_ELEMENTWISE = (F.silu, F.elu, F.leaky_relu, F.hardswish, F.softplus, torch.tanh, torch.sigmoid, Tensor.tanh)
+
 RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     F.linear: _linear,
     F.conv1d: _convolution,
@@ -127,7 +211,11 @@ RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.relu: _relu,
     Tensor.relu: _relu,
     F.batch_norm: _batch_norm,
+    F.gelu: _gelu,
     F.embedding: _embedding,
+    F.layer_norm: _layer_norm,
+    F.scaled_dot_product_attention: _attention,
+    **dict.fromkeys(_ELEMENTWISE, _elementwise),
 }
 """By the function that the model calls."""
 
