@@ -1,0 +1,45 @@
+# `make demo` and `make test` set everything up by themselves, in the virtual environment .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test test-slow lint format bench recipes clean
+
+demo: $(VENV)/.installed-cli  ## the main job, on data that ships with scikit-learn
+	$(BIN)/reweigh demo
+
+test: lint  ## everything that CI runs
+	$(BIN)/python -m pytest -n 2
+
+test-slow: $(VENV)/.installed-dev  ## the longer checks
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev  ## the cost of a step, every engine and every peer
+	$(BIN)/python -m benchmarks.step_cost
+
+recipes: $(VENV)/.installed-cli  ## the tables of docs/results.md
+	$(BIN)/python recipes/mnist_imbalance.py
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "reweigh needs Python 3.11 or later: run make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no virtual environment could be made: on Debian, apt-get install python3-venv"; exit 1; }
+
+# torch comes first and pinned, so that nothing else decides which build it is.
+$(VENV)/.installed-%: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) torch
+	$(PIP) -e '.[$*]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,74 @@
+"""How L2RW's weights are computed elsewhere: differentiate twice, through a look-ahead step.
+
+All three compute the same thing (Ren et al. 2018, equations 4 to 9): take an SGD step on Σ ε_i l_i at ε = 0
+and keep its graph, differentiate the clean loss after the step with respect to ε, rectify, divide by the sum.
+They differ in who keeps the graph: the user, `higher`, or TorchOpt. None of the fused attention kernels has a
+second derivative, so the plain one is asked for.
+"""
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from benchmarks.tasks import Batch, per_example_loss
+
+LOOK_AHEAD = 0.1  # the look-ahead step's learning rate; it cancels when the weights are normalised
+
+
+def normalise(gradient: Tensor) -> Tensor:
+    """d clean loss/dε (B,) -> weights (B,), rectified, summing to one (equations 8 and 9)."""
+    positive = (-gradient).clamp(min=0)
+    total = positive.sum()
+    return positive / torch.where(total > 0, total, torch.ones_like(total))
+
+
+def zeros_like_examples(batch: Batch, dtype: torch.dtype) -> Tensor:
+    """The ε of a batch: zeros (B,) that gradients are taken of."""
+    return torch.zeros(len(batch["y"]), dtype=dtype, requires_grad=True)
+
+
+def by_hand(model: nn.Module, batch: Batch, clean: Batch) -> Tensor:
+    """Weights (B,) with `create_graph=True` and `functional_call`: what people write themselves."""
+    with sdpa_kernel(SDPBackend.MATH):
+        names, parameters = zip(*model.named_parameters(), strict=True)
+        eps = zeros_like_examples(batch, parameters[0].dtype)
+        loss = (eps * per_example_loss(model, batch)).sum()
+        gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+        ahead = {k: p - LOOK_AHEAD * g for k, p, g in zip(names, parameters, gradients, strict=True)}
+        clean_loss = per_example_loss(lambda x: functional_call(model, ahead, (x,)), clean).mean()
+        (gradient,) = torch.autograd.grad(clean_loss, eps)
+    return normalise(gradient)
+
+
+def with_higher(model: nn.Module, batch: Batch, clean: Batch) -> Tensor:
+    """Weights (B,) with `higher`'s patched module and differentiable optimizer."""
+    import higher  # type: ignore[import-untyped]
+
+    step = torch.optim.SGD(model.parameters(), lr=LOOK_AHEAD)
+    eps = zeros_like_examples(batch, next(model.parameters()).dtype)
+    with (
+        sdpa_kernel(SDPBackend.MATH),
+        higher.innerloop_ctx(model, step, copy_initial_weights=False) as (patched, differentiable),
+    ):
+        differentiable.step((eps * per_example_loss(patched, batch)).sum())
+        (gradient,) = torch.autograd.grad(per_example_loss(patched, clean).mean(), eps)
+    return normalise(gradient)
+
+
+def with_torchopt(model: nn.Module, batch: Batch, clean: Batch) -> Tensor:
+    """Weights (B,) with TorchOpt's MetaSGD; the parameters are put back afterwards."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import torchopt
+
+    parameters = {id(m): dict(m._parameters) for m in model.modules()}
+    eps = zeros_like_examples(batch, next(model.parameters()).dtype)
+    with sdpa_kernel(SDPBackend.MATH):
+        torchopt.MetaSGD(model, lr=LOOK_AHEAD).step((eps * per_example_loss(model, batch)).sum())
+        (gradient,) = torch.autograd.grad(per_example_loss(model, clean).mean(), eps)
+    for module in model.modules():
+        module._parameters.update(parameters[id(module)])
+    return normalise(gradient)
