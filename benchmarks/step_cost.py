@@ -23,6 +23,7 @@ from benchmarks.memory import measure
 from benchmarks.tasks import MODELS, TASKS, Task
 from benchmarks.timing import Timing, time_task
 from benchmarks.variants import VARIANTS
+from reweigh.training.run_folder import write_bytes
 
 COLUMNS = (
     "variant",
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             parts.append(measure_task(task, names, options))
             print(f"{parts[-1]}\n", flush=True)
             if options.output:  # after every task, so that an interrupted run leaves what it has
-                write_whole(options.output, "\n\n".join(parts) + "\n")
+                options.output.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(options.output, ("\n\n".join(parts) + "\n").encode())
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -128,17 +130,6 @@ def processor() -> str:
             if line.startswith("model name"):
                 return f"{line.partition(':')[2].strip()} ({os.cpu_count()} cores)"
     return platform.processor() or platform.machine()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def progress(text: str) -> None:

@@ -53,6 +53,7 @@ from reweigh.data import Examples, Splits, clean_split, load, two_class
 from reweigh.errors import ReweighError
 from reweigh.models import build
 from reweigh.rules import ClassResampling, Evidence, HardMining, RandomRectified, Rule, Uniform
+from reweigh.training.run_folder import write_bytes
 
 FOUR, NINE = 0, 1  # the labels here: 4 is the minority, 9 the majority
 METHODS = ("plain", "proportion", "resampling", "hard-mining", "random", "l2rw")
@@ -322,17 +323,6 @@ def show(rows: Sequence[Sequence[str]]) -> None:
     Console().print(drawn)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="MNIST 4 against 9, lopsided: L2RW and its baselines.")
     parser.add_argument("--variant", nargs="+", choices=VARIANTS, default=VARIANTS)
@@ -372,7 +362,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = table(jobs, read_results(path))
     show(rows)
     if options.output:
-        write_whole(options.output, as_markdown(rows))
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(options.output, as_markdown(rows).encode())
 
 
 if __name__ == "__main__":

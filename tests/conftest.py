@@ -1,13 +1,9 @@
 """Shared set-up: tests import the zoo, the laws and the reference by name, and leave no process group behind."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 # Sums in one order, so that "bit for bit" can be asked for; the models here are too small to gain from threads.
 torch.set_num_threads(1)

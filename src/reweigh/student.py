@@ -210,14 +210,16 @@ def losses_of(module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch)
     return losses
 
 
-def gradients(outputs: Tensor, leaves: Sequence[Tensor], weights: Tensor | None = None) -> tuple[Tensor | None, ...]:
-    """`torch.autograd.grad` of the (weighted) outputs, dense, None for what was not used; the graph is kept.
+def gradients(
+    outputs: Tensor, leaves: Sequence[Tensor], weights: Tensor | None = None, *, keep_graph: bool = False
+) -> tuple[Tensor | None, ...]:
+    """`torch.autograd.grad` of the (weighted) outputs: dense, and None for what was not used.
 
     Raises:
         EngineRefused: under reentrant activation checkpointing, which cannot give gradients of chosen tensors.
     """
     try:
-        found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True, retain_graph=True)
+        found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True, retain_graph=keep_graph)
     except RuntimeError as error:
         if "checkpoint" not in str(error).lower() or "compatible" not in str(error):
             raise

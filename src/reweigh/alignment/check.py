@@ -6,6 +6,7 @@ behind the module's back, a step too small for half-precision arithmetic. And be
 its gradients are compared with those of an ordinary pass.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ def _products(losses: Tensor, task: Task, tangents: Params, c: Tensor) -> list[t
     """⟨g, v⟩ and ‖g‖‖v‖ for each parameter, with g the gradient of Σ c_i ℓ_i."""
     if not losses.requires_grad:
         return [(0.0, 0.0)]
-    grads = gradients(losses, [task.chosen[name] for name in tangents], c.to(losses))
+    grads = gradients(losses, [task.chosen[name] for name in tangents], c.to(losses), keep_graph=True)
     pairs = [(g.double(), v.double()) for g, v in zip(grads, tangents.values(), strict=True) if g is not None]
     return [(float((g * v).sum()), float(g.norm() * v.norm())) for g, v in pairs] or [(0.0, 0.0)]
 
@@ -106,26 +107,28 @@ def _last_layer_off(engine: Engine, task: Task, direction: Params, allowed: floa
 
 def check_joint(engine: Engine, task: Task, direction: Params) -> tuple[bool, str]:
     """Whether the losses and gradients of the engine's shared pass are those of an ordinary one, and a sentence."""
-    leaves = list(task.chosen.values())
-    with undisturbed(task.module), torch.enable_grad():
-        losses = task.losses()
-        c = torch.linspace(0.5, 1.5, len(losses)).to(losses)
-        plain = gradients(losses, leaves, c)
+    apart = "weights first, then a pass for training"
+    plain = _gradients_of(task, lambda: task.losses())
     try:
-        with undisturbed(task.module):
-            both = engine.joint(task, direction)
-            shared = None if both is None else gradients(both[0], leaves, c)
+        shared = _gradients_of(task, lambda: (engine.joint(task, direction) or (None,))[0])
     except Exception as error:
-        return (
-            False,
-            f"its own pass cannot serve training ({type(error).__name__}): weights first, then a pass for training",
-        )
-    if shared is None:
-        return False, "weights first, then a pass for training"
+        return False, f"its own pass cannot serve training ({type(error).__name__}): {apart}"
+    if not shared:
+        return False, apart
     off = max((_far(p, s) for p, s in zip(plain, shared, strict=True)), default=0.0)
     if off > _SHARED_TOLERANCE:
-        return False, f"its own pass gives other gradients (off by {off:.1e}): weights first, then a pass for training"
+        return False, f"its own pass gives other gradients (off by {off:.1e}): {apart}"
     return True, f"one pass serves weights and training (gradients agree to {off:.1e})"
+
+
+def _gradients_of(task: Task, losses_by: Callable[[], Tensor | None]) -> tuple[Tensor | None, ...]:
+    """The gradients of a weighted sum of the losses; their graph is gone when this returns."""
+    with undisturbed(task.module), torch.enable_grad():
+        losses = losses_by()
+        if losses is None:
+            return ()
+        weights = torch.linspace(0.5, 1.5, len(losses)).to(losses)
+        return gradients(losses, list(task.chosen.values()), weights)
 
 
 def _far(one: Tensor | None, other: Tensor | None) -> float:

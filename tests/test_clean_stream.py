@@ -1,0 +1,230 @@
+"""The clean stream: endless, reshuffled each epoch, resumed to the same batches, and without a trace in the generators."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from reweigh.clean_stream import clean_stream
+from reweigh.errors import BadInput
+
+ROWS = torch.arange(10)
+
+
+class Rows(Dataset):
+    def __len__(self):
+        return len(ROWS)
+
+    def __getitem__(self, index):
+        return {"x": ROWS[index] * 10, "y": ROWS[index]}
+
+
+class WholeBatches(Rows):
+    """As reweigh's own data sets: they hand out a batch for a tensor of rows."""
+
+    def __getitem__(self, index):
+        raise AssertionError("rows must be asked for together")
+
+    def batch(self, rows):
+        return {"x": ROWS[rows] * 10, "y": ROWS[rows]}
+
+
+def loader(**options):
+    return DataLoader(Rows(), batch_size=4, **options)
+
+
+def noisy_batches():
+    """Batches augmented at random as they are drawn."""
+
+    class Noisy(Rows):
+        def __getitem__(self, index):
+            noise = torch.rand(()), torch.tensor(np.random.rand()), torch.tensor(random.random())
+            return super().__getitem__(index) | {"noise": torch.stack([t.double() for t in noise])}
+
+    return DataLoader(Noisy(), batch_size=4, shuffle=True)
+
+
+INDEXED = {
+    "dict": lambda: {"x": ROWS * 10, "y": ROWS},
+    "tuple": lambda: (ROWS * 10, ROWS),
+    "data set": Rows,
+    "tensor data set": lambda: TensorDataset(ROWS * 10, ROWS),
+    "whole batches": WholeBatches,
+}
+BATCHES = {
+    "list": lambda: [{"x": part * 10, "y": part} for part in ROWS.split(4)],
+    "loader": loader,
+    "shuffling loader": lambda: loader(shuffle=True),
+    "shuffling loader with generator": lambda: loader(shuffle=True, generator=torch.Generator().manual_seed(1)),
+    "noisy loader": noisy_batches,
+    "sampler": lambda: loader(sampler=torch.utils.data.WeightedRandomSampler(torch.ones(10), 10)),
+}
+SHUFFLED = [name for name in BATCHES if name not in ("list", "loader")]
+
+
+def stream_of(name, **options):
+    if name in INDEXED:
+        return clean_stream(INDEXED[name](), **{"batch_size": 4, **options})
+    return clean_stream(BATCHES[name](), **options)
+
+
+def rows_of(batch):
+    return (batch["y"] if isinstance(batch, dict) else batch[1]).tolist()
+
+
+def taken(stream, count):
+    return [stream.next() for _ in range(count)]
+
+
+def assert_same(found, expected):
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", INDEXED)
+def test_an_indexed_source_fills_every_batch_and_sees_each_row_once_an_epoch(name):
+    batches = taken(stream_of(name), 15)
+    rows = [rows_of(batch) for batch in batches]
+    assert all(len(r) == 4 for r in rows)
+    flat = sum(rows, [])
+    epochs = [flat[start : start + 10] for start in range(0, 60, 10)]
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 6  # each in another order
+    for batch in batches:
+        x, y = batch.values() if isinstance(batch, dict) else batch
+        assert torch.equal(x, y * 10)
+
+
+def test_the_default_batch_is_the_whole_of_a_small_clean_set_and_100_of_a_large_one():
+    assert sorted(rows_of(clean_stream({"y": ROWS}).next())) == list(range(10))
+    assert len(clean_stream({"y": torch.arange(250)}).next()["y"]) == 100
+    assert len(clean_stream({"y": ROWS}, batch_size=64).next()["y"]) == 10
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_source_of_batches_starts_over_without_end(name):
+    rows = [rows_of(batch) for batch in taken(stream_of(name), 9)]
+    assert [len(r) for r in rows] == [4, 4, 2] * 3
+    if name != "sampler":
+        assert all(sorted(sum(rows[i : i + 3], [])) == list(range(10)) for i in (0, 3, 6))
+    if name in SHUFFLED:
+        assert len({str(rows[i : i + 3]) for i in (0, 3, 6)}) == 3
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("name", [*INDEXED, *BATCHES])
+def test_resumed_it_gives_the_same_batches(name, stop):
+    stream = stream_of(name, seed=3)
+    taken(stream, stop)
+    state = stream.state_dict()
+    expected = taken(stream, 8)
+    torch.manual_seed(99)  # the user's seed has no say
+    other = stream_of(name, seed=4)
+    taken(other, 2)
+    other.load_state_dict(state)
+    assert other.state_dict() == state
+    assert_same(taken(other, 8), expected)
+
+
+@pytest.mark.parametrize("name", [*INDEXED, *SHUFFLED])
+def test_the_order_is_a_function_of_the_seed(name):
+    torch.manual_seed(1)
+    one = taken(stream_of(name, seed=3), 6)
+    torch.manual_seed(2)
+    assert_same(taken(stream_of(name, seed=3), 6), one)
+    assert [rows_of(b) for b in taken(stream_of(name, seed=4), 6)] != [rows_of(b) for b in one]
+
+
+@pytest.mark.parametrize("name", [*INDEXED, *SHUFFLED])
+def test_every_rank_gets_other_batches(name):
+    ranks = [str([rows_of(b) for b in taken(stream_of(name, rank=rank), 3)]) for rank in range(4)]
+    assert len(set(ranks)) == 4
+
+
+@pytest.mark.parametrize("name", [*INDEXED, *BATCHES])
+def test_the_global_generators_are_left_alone(name):
+    states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    stream = stream_of(name)
+    taken(stream, 7)
+    stream.load_state_dict(stream.state_dict())
+    taken(stream, 1)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert np.array_equal(np.random.get_state()[1], states[1])
+    assert random.getstate() == states[2]
+
+
+def test_augmentation_draws_anew_for_each_batch():
+    noise = torch.cat([batch["noise"] for batch in taken(stream_of("noisy loader"), 9)])
+    assert all(len(column.unique()) == len(noise) for column in noise.T)
+
+
+def test_a_distributed_sampler_is_told_the_epoch():
+    sampler = torch.utils.data.DistributedSampler(Rows(), num_replicas=2, rank=0)
+    stream = clean_stream(loader(sampler=sampler))
+    taken(stream, 2)
+    assert sampler.epoch == 0
+    taken(stream, 1)
+    assert sampler.epoch == 1
+
+
+def test_a_stream_is_taken_as_it_is():
+    stream = clean_stream({"y": ROWS})
+    assert clean_stream(stream) is stream
+
+
+@pytest.mark.parametrize("source", [[], {"y": torch.zeros(0)}, (torch.zeros(0),), TensorDataset(torch.zeros(0))])
+def test_an_empty_source_is_refused(source):
+    with pytest.raises(BadInput, match="empty"):
+        clean_stream(source).next()
+
+
+def test_an_iterable_that_is_empty_the_second_time_is_refused():
+    class Once:
+        passes = 0
+
+        def __iter__(self):
+            self.passes += 1
+            return iter([ROWS] if self.passes == 1 else [])
+
+    stream = clean_stream(Once())
+    stream.next()
+    with pytest.raises(BadInput, match="empty"):
+        taken(stream, 2)
+
+
+@pytest.mark.parametrize("source", [iter([1]), (x for x in [1]), 7, None])
+def test_what_can_be_gone_through_only_once_or_not_at_all_is_refused(source):
+    with pytest.raises(BadInput, match=f"clean= is a {type(source).__name__}"):
+        clean_stream(source)
+
+
+@pytest.mark.parametrize("source", [{"x": ROWS, "y": ROWS[:3]}, (ROWS, ROWS[:3])])
+def test_rows_that_do_not_match_are_refused(source):
+    with pytest.raises(BadInput, match=r"\[3, 10\] rows"):
+        clean_stream(source)
+
+
+@pytest.mark.parametrize("source", [{}, {"x": [1, 2]}, {"x": torch.tensor(1.0)}, (), (torch.tensor(1.0),)])
+def test_dicts_and_tuples_without_rows_are_refused(source):
+    with pytest.raises(BadInput, match="one row an example"):
+        clean_stream(source)
+
+
+def test_batch_sizes_that_cannot_be():
+    with pytest.raises(BadInput, match="is 0"):
+        clean_stream({"y": ROWS}, batch_size=0)
+    with pytest.raises(BadInput, match="is -1"):
+        clean_stream({"y": ROWS}, batch_size=-1)
+    with pytest.raises(BadInput, match="whole batches"):
+        clean_stream([ROWS], batch_size=4)
+
+
+def test_a_checkpoint_of_another_clean_set_is_refused():
+    state = clean_stream({"y": ROWS}).state_dict()
+    with pytest.raises(BadInput, match="has 3 examples but the checkpoint was made with 10"):
+        clean_stream({"y": ROWS[:3]}).load_state_dict(state)
+    stream = clean_stream([ROWS] * 5)
+    taken(stream, 4)
+    with pytest.raises(BadInput, match="yields only 2 batches but the checkpoint stands after 4"):
+        clean_stream([ROWS] * 2).load_state_dict(stream.state_dict())
