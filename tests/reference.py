@@ -70,9 +70,7 @@ def loop_alignments(
     return torch.stack([dot(gradients(model, loss, by_backward), direction) for loss in losses])
 
 
-def loop_clean_direction(
-    model: nn.Module, per_example_loss: Loss, clean: Any, by_backward: bool = False
-) -> Tensors:
+def loop_clean_direction(model: nn.Module, per_example_loss: Loss, clean: Any, by_backward: bool = False) -> Tensors:
     """The gradient of the mean clean loss, by name."""
     return gradients(model, per_example_loss(bare(model), clean).mean(), by_backward)
 

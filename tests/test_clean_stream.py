@@ -35,6 +35,15 @@ def loader(**options):
     return DataLoader(Rows(), batch_size=4, **options)
 
 
+class ShuffledAtOnce:
+    """Draws its order, by all three generators, when it is gone through, not when the first batch is pulled."""
+
+    def __iter__(self):
+        order = [int(torch.randint(10, ())), int(np.random.randint(10)), random.randrange(10)]
+        rows = torch.randperm(10).roll(sum(order))
+        return iter([{"x": part * 10, "y": part} for part in rows.split(4)])
+
+
 def noisy_batches():
     """Batches augmented at random as they are drawn."""
 
@@ -59,6 +68,7 @@ BATCHES = {
     "shuffling loader": lambda: loader(shuffle=True),
     "shuffling loader with generator": lambda: loader(shuffle=True, generator=torch.Generator().manual_seed(1)),
     "noisy loader": noisy_batches,
+    "shuffled at once": ShuffledAtOnce,
     "sampler": lambda: loader(sampler=torch.utils.data.WeightedRandomSampler(torch.ones(10), 10)),
 }
 SHUFFLED = [name for name in BATCHES if name not in ("list", "loader")]
@@ -87,7 +97,7 @@ def test_an_indexed_source_fills_every_batch_and_sees_each_row_once_an_epoch(nam
     batches = taken(stream_of(name), 15)
     rows = [rows_of(batch) for batch in batches]
     assert all(len(r) == 4 for r in rows)
-    flat = sum(rows, [])
+    flat = [row for batch in rows for row in batch]
     epochs = [flat[start : start + 10] for start in range(0, 60, 10)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 6  # each in another order
@@ -107,7 +117,7 @@ def test_a_source_of_batches_starts_over_without_end(name):
     rows = [rows_of(batch) for batch in taken(stream_of(name), 9)]
     assert [len(r) for r in rows] == [4, 4, 2] * 3
     if name != "sampler":
-        assert all(sorted(sum(rows[i : i + 3], [])) == list(range(10)) for i in (0, 3, 6))
+        assert all(sorted(r for part in rows[i : i + 3] for r in part) == list(range(10)) for i in (0, 3, 6))
     if name in SHUFFLED:
         assert len({str(rows[i : i + 3]) for i in (0, 3, 6)}) == 3
 

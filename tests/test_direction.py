@@ -136,7 +136,7 @@ def test_with_an_optimizer_it_is_minus_the_slope_of_the_clean_loss_after_its_ste
         for name, p in twin.named_parameters():
             p.grad = g[name].clone()
         copied.step()
-        return float(losses(twin, BATCH).mean())
+        return losses(twin, BATCH).mean().item()
 
     for seed in range(3):
         d, h = random_like(model, 20 + seed), 1e-5

@@ -58,7 +58,9 @@ def test_what_is_not_finite_is_named_with_its_place(what, bad):
     each = {"loss": LOSSES, "alignment": ALONG, "weight": WEIGHTS}
     each[what] = with_bad(each[what], 1, 3, bad=bad)
     arguments = 7, each["weight"], each["alignment"], each["loss"], CLEAN
-    with pytest.raises(NonFinite, match=rf"the {what} of 2 of 4 examples .* step 7 \(positions \[1, 3\] of the batch\)"):
+    with pytest.raises(
+        NonFinite, match=rf"the {what} of 2 of 4 examples .* step 7 \(positions \[1, 3\] of the batch\)"
+    ):
         report(*arguments, None)
     with pytest.raises(NonFinite, match=rf"the {what} of 2 of 4 examples .* step 7 \(ids \[21, 23\]\)"):
         report(*arguments, torch.tensor([20, 21, 22, 23]))

@@ -8,6 +8,7 @@ Carrying the clean gradient v through the step is then the product P·v: as chea
 Any other optimizer is treated as plain SGD with its learning rate, and said so once.
 """
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,10 +63,10 @@ def _steps(optimizer: Optimizer, params: Params, gradient: Params | None) -> Ite
 
 
 def _update_of(optimizer: Optimizer) -> _Update:
-    step = type(optimizer).step
-    if step is SGD.step:
+    step = inspect.unwrap(type(optimizer).step)
+    if step is inspect.unwrap(SGD.step):
         return _sgd
-    if step in (Adam.step, AdamW.step):
+    if step in (inspect.unwrap(Adam.step), inspect.unwrap(AdamW.step)):
         return _adam
     if type(optimizer) not in _warned:
         _warned.add(type(optimizer))

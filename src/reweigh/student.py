@@ -16,7 +16,7 @@ import contextlib
 import fnmatch
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -223,8 +223,28 @@ def gradients(
     except RuntimeError as error:
         if "checkpoint" not in str(error).lower() or "compatible" not in str(error):
             raise
-        raise EngineRefused(
-            "the model uses reentrant activation checkpointing, which no engine can go through: call "
-            "torch.utils.checkpoint.checkpoint(..., use_reentrant=False)"
-        ) from error
+        raise EngineRefused(_REENTRANT) from error
+    # PyTorch complains only if it passes the checkpoint on its way to a leaf; what lies inside is None without a word.
+    if any(g is None for g in found) and passes_through(outputs, "CheckpointFunctionBackward"):
+        raise EngineRefused(_REENTRANT)
     return tuple(g.to_dense() if g is not None and g.is_sparse else g for g in found)
+
+
+_REENTRANT = (
+    "the model uses reentrant activation checkpointing, which no engine can go through: call "
+    "torch.utils.checkpoint.checkpoint(..., use_reentrant=False)"
+)
+
+
+def passes_through(output: Tensor, kind: str) -> bool:
+    """Whether the tensor's graph has a node of this kind, by the name that autograd gives it."""
+    seen: set[Any] = set()
+    todo: list[Any] = [output.grad_fn]
+    while todo:
+        node = todo.pop()
+        if node is not None and node not in seen:
+            if node.name().rpartition("::")[2] == kind:
+                return True
+            seen.add(node)
+            todo += [following for following, _ in node.next_functions]
+    return False

@@ -1,6 +1,5 @@
 """Alignments: what the loop over examples gives, or a refusal that helps."""
 
-
 import pytest
 import torch
 

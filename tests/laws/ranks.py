@@ -24,9 +24,7 @@ def weigh_on_rank(rank: int, names: list[str], engines: list[str], folder: str) 
             clean = case.build(seed=1).train  # six examples, which two ranks can share evenly
             rows = slice(rank * B // 2, (rank + 1) * B // 2)
             model = nn.parallel.DistributedDataParallel(scene.model)
-            by_rule = Reweigher(
-                model, scene.per_example_loss, rule=L2RW(), clean=[part_of(clean, rows)], engine=engine
-            )
+            by_rule = Reweigher(model, scene.per_example_loss, rule=L2RW(), clean=[part_of(clean, rows)], engine=engine)
             weights = by_rule.backward(part_of(scene.train, rows)).weights
             found[f"{case}-{engine}"] = weights, [p.grad.clone() for p in scene.model.parameters()]
     torch.save(found, f"{folder}/{rank}.pt")

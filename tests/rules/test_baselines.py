@@ -92,7 +92,9 @@ def test_resampling_draws_every_class_equally_often():
     assert len(found[:4].unique()) == 1
 
 
-@pytest.mark.parametrize("rule", [Uniform(), RandomRectified(), ClassProportion([1]), HardMining(), Oracle(lambda b: b)])
+@pytest.mark.parametrize(
+    "rule", [Uniform(), RandomRectified(), ClassProportion([1]), HardMining(), Oracle(lambda b: b)]
+)
 def test_the_others_draw_plainly(rule):
     assert rule.sampling_weights(torch.tensor([0, 1, 1])) is None
 

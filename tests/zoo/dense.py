@@ -67,9 +67,7 @@ class Loop(SharedLayer):
 class Residual(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(
-            nn.Sequential(Linear(6, 12), nn.ReLU(), Linear(12, 6)) for _ in range(3)
-        )
+        self.blocks = nn.ModuleList(nn.Sequential(Linear(6, 12), nn.ReLU(), Linear(12, 6)) for _ in range(3))
         self.head = Linear(6, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -201,9 +201,7 @@ def hooked_weight_norm() -> nn.Module:
 case("weight-norm", vectors)(lambda: around(parametrizations.weight_norm(nn.Linear(6, 6))))
 case("weight-norm-hook", vectors)(hooked_weight_norm)
 case("orthogonal", vectors)(lambda: around(parametrizations.orthogonal(nn.Linear(6, 6))))
-case("spectral-norm-eval", vectors, train_mode=False)(
-    lambda: around(parametrizations.spectral_norm(nn.Linear(6, 6)))
-)
+case("spectral-norm-eval", vectors, train_mode=False)(lambda: around(parametrizations.spectral_norm(nn.Linear(6, 6))))
 case("spectral-norm-train", vectors, notes="power iteration under no_grad, in place, in forward")(
     lambda: around(parametrizations.spectral_norm(nn.Linear(6, 6), n_power_iterations=1))
 )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine, Task
-from reweigh.alignment.refusal import refusing
+from reweigh.alignment.refusal import refuse_differentiable_once, refusing
 from reweigh.alignment.unfused import Unfused
 from reweigh.student import substituted, undisturbed
 
@@ -43,10 +43,13 @@ def _differentiate_twice(task: Task, values: Params, tangents: Params) -> tuple[
         losses = task.losses()
         epsilon = torch.zeros_like(losses, requires_grad=True)
         leaves = [values[name] for name in tangents]
+        if not leaves:
+            return losses, torch.zeros_like(losses.detach())
         first = torch.autograd.grad(losses, leaves, epsilon, create_graph=True, allow_unused=True)
         used = [(g, v) for g, v in zip(first, tangents.values(), strict=True) if g is not None and g.requires_grad]
         if not used:
             return losses, torch.zeros_like(losses.detach())
+        refuse_differentiable_once([g for g, _ in used])
         second = torch.autograd.grad(
             [g for g, _ in used], epsilon, [v for _, v in used], retain_graph=True, allow_unused=True
         )[0]

@@ -7,7 +7,7 @@ itself. Then the other engines are tried. All of this happens on the way to an e
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from torch.autograd.forward_ad import dual_level, make_dual
 
 from reweigh.alignment.unfused import Unfused
 from reweigh.errors import EngineRefused, ReweighError
-from reweigh.student import gradients, undisturbed
+from reweigh.student import gradients, passes_through, undisturbed
 
 if TYPE_CHECKING:
     from reweigh.alignment.engine import Task
@@ -132,6 +132,16 @@ def _probe_forward(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, A
         torch.func.functional_call(module, parameters, tuple(map(dual, args)), {k: dual(v) for k, v in kwargs.items()})
 
 
+def refuse_differentiable_once(gradients: Sequence[Tensor]) -> None:
+    """PyTorch marks a backward pass that allows no second one with a node that raises, but prunes it where it can.
+
+    Raises:
+        RuntimeError: if such a node is in the graph of a gradient.
+    """
+    if any(passes_through(g, "Error") for g in gradients):
+        raise RuntimeError("a function marked once_differentiable cannot be differentiated twice")
+
+
 def _probe_double(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     with torch.enable_grad(), Unfused():
         args = tuple(map(_differentiable, args))
@@ -143,6 +153,7 @@ def _probe_double(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, An
         first = torch.autograd.grad(outputs, leaves, weights, create_graph=True, allow_unused=True)
         used = [g for g in first if g is not None and g.requires_grad]
         if used:
+            refuse_differentiable_once(used)
             torch.autograd.grad(used, weights, [torch.ones_like(g) for g in used], allow_unused=True)
 
 

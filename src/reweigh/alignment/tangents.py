@@ -156,6 +156,7 @@ def _attention(
     if dropout_p > 0 or enable_gqa or torch.is_autocast_enabled(query.device.type):
         return function(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
     (q, dq), (k, dk), (v, dv) = _parts(query), _parts(key), _parts(value)
+    attn_mask, dm = _parts(attn_mask)
     with sdpa_kernel(_ALL_KERNELS):
         y = function(q, k, v, attn_mask, is_causal=is_causal, scale=scale)
     with torch.no_grad():
@@ -163,8 +164,11 @@ def _attention(
         weights = _attention_weights(q * factor, k, attn_mask, is_causal)
         terms = [] if dv is None else [weights @ dv]
         scores = [a @ b.mT for a, b in ((dq, k), (q, dk)) if a is not None and b is not None]
-        if scores:
-            moved = weights * sum(scores).mul_(factor)  # type: ignore[union-attr]
+        moves = [sum(scores[1:], scores[0]) * factor] if scores else []
+        if dm is not None:
+            moves.append(dm)
+        if moves:
+            moved = weights * sum(moves[1:], moves[0])
             terms.append(torch.addcmul(moved, weights, moved.sum(-1, keepdim=True), value=-1) @ v)
         tangent = sum(terms[1:], terms[0]) if terms else None
     return _dual(y, tangent)
@@ -187,14 +191,16 @@ def _embedding(
     input: Tensor,
     weight: Tensor,
     padding_idx: int | None = None,
-    *how: Any,
-    **more: Any,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
 ) -> Tensor:
     """Rows of a table. PyTorch's own rule forgets that the row of `padding_idx` is a constant."""
-    if padding_idx is None or any(how) or any(more.values()):
-        return function(input, weight, padding_idx, *how, **more)
+    if padding_idx is None or max_norm is not None or scale_grad_by_freq or sparse:
+        return function(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     w, dw = _parts(weight)
-    y = function(input, w, padding_idx, *how, **more)
+    y = function(input, w, padding_idx)
     if dw is None:
         return y
     return _dual(y, function(input, dw) * (input != padding_idx % len(w)).unsqueeze(-1))

@@ -134,5 +134,5 @@ class Unfused(TorchFunctionMode):
         if not self._forward_mode:
             return func(*args, **kwargs)
         if (rule := RULES.get(func)) is not None:
-            return rule(func, *args, **kwargs)
+            return cut_off(rule(func, *args, **kwargs), args)
         return cut_off(func(*args, **kwargs), args)

@@ -1,0 +1,253 @@
+"""The choice of an engine: made once, on a batch that can tell, explained, and taken over by a resumed run."""
+
+import copy
+import gc
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from reweigh import alignments, clean_direction
+from reweigh.alignment import Checked, Double, Finite, Forward, Task, choose, explain
+from reweigh.alignment.choose import choices_for, engine_for, first_that_works
+from reweigh.errors import BadInput, EngineRefused
+
+
+def losses(model, batch):
+    return F.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+
+def autocast_losses(model, batch):
+    with torch.autocast("cpu", torch.bfloat16):
+        return losses(model, batch).float()
+
+
+def mlp():
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2)).double()
+
+
+def bag():
+    """The fused maximum has no forward-mode rule and no second derivative."""
+    torch.manual_seed(1)
+    return nn.Sequential(nn.EmbeddingBag(9, 5, mode="max"), nn.Linear(5, 2)).double()
+
+
+BATCH = torch.randn(6, 3, generator=torch.Generator().manual_seed(2)).double(), torch.arange(6) % 2
+TOKENS = torch.randint(9, (6, 4), generator=torch.Generator().manual_seed(3)), torch.arange(6) % 2
+
+
+def direction_of(model, batch=BATCH):
+    return clean_direction(model, losses, batch)
+
+
+@pytest.fixture
+def checks(monkeypatch):
+    """The engines that were checked, in order."""
+    seen, real = [], choose.check
+
+    def counted(engine, task, direction):
+        seen.append(repr(engine))
+        return real(engine, task, direction)
+
+    monkeypatch.setattr(choose, "check", counted)
+    return seen
+
+
+def test_the_cheapest_that_is_right_is_taken_once(checks):
+    model = mlp()
+    choice, direction = Checked("auto"), direction_of(model)
+    assert choice.explain() == "engine='auto': not chosen yet, that happens at the first batch"
+    for _ in range(3):
+        choice.alignments(Task(model, losses, BATCH), direction)
+        choice.backward(Task(model, losses, BATCH), direction, lambda along, own: along)
+    assert checks == ["Forward()"]
+    assert isinstance(choice.chosen, Forward)
+    first, identity, shared = choice.explain().splitlines()
+    assert first == "engine='auto' uses Forward()"
+    assert "Forward(): the adjoint identity holds to" in identity
+    assert "(1e-08 is allowed in float64)" in identity
+    assert "one pass serves weights and training (gradients agree to" in shared
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"), [("auto", Forward), ("forward", Forward), ("finite", Finite), ("double", Double)]
+)
+def test_what_is_asked_for_is_taken(asked, kind):
+    model = mlp()
+    choice = Checked(asked)
+    choice.alignments(Task(model, losses, BATCH), direction_of(model))
+    assert type(choice.chosen) is kind
+    assert choice.explain().startswith(f"engine={asked!r} uses {kind.__name__}(")
+
+
+@pytest.mark.parametrize("asked", ["magic", "", "Forward", "checked"])
+def test_an_unknown_name_is_refused_at_once(asked):
+    with pytest.raises(BadInput, match="choose 'auto', 'forward', 'finite', 'double'") as caught:
+        Checked(asked)
+    assert repr(asked) in str(caught.value)
+
+
+def test_auto_falls_to_the_finite_difference_and_says_why():
+    model = bag()
+    choice = Checked("auto")
+    along = choice.alignments(Task(model, losses, TOKENS), direction_of(model, TOKENS))
+    assert repr(choice.chosen) == "Finite(step=None)"
+    first, refused, taken = choice.explain().splitlines()
+    assert first == "engine='auto' uses Finite(step=None)"
+    assert "Forward(): engine 'forward' cannot go through 0 (EmbeddingBag)" in refused
+    assert "Finite(step=None): the adjoint identity holds" in taken
+    assert bool(along.any())
+
+
+def test_a_name_that_cannot_be_right_is_refused_with_a_remedy():
+    model = bag()
+    with pytest.raises(EngineRefused, match=r"'forward' cannot go through 0 \(EmbeddingBag\).*engine='finite' works"):
+        alignments(model, losses, TOKENS, direction_of(model, TOKENS), engine="forward")
+
+
+def test_under_autocast_the_finite_difference_takes_its_coarse_step():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(16, 32), nn.Linear(32, 4))
+    batch = torch.randn(32, 16), torch.arange(32) % 4
+    direction = clean_direction(model, autocast_losses, batch)
+    choice = Checked("finite")
+    found = choice.alignments(Task(model, autocast_losses, batch), direction)
+    assert repr(choice.chosen) == "Finite(step=0.1)"
+    _, fine, coarse = choice.explain().splitlines()
+    assert fine.strip().startswith("Finite(step=None): ")
+    assert "the adjoint identity holds only to" in fine
+    assert "bfloat16" in coarse
+    exact = Forward().alignments(Task(model, losses, batch), direction)
+    assert float((found - exact).norm() / exact.norm()) < 0.1
+
+
+@pytest.mark.parametrize("spoil", ["zero direction", "no direction", "nan direction", "nan input"])
+@pytest.mark.parametrize("asked", ["auto", "finite", "double"])
+def test_nothing_is_decided_on_a_batch_that_cannot_tell(asked, spoil):
+    model = mlp()
+    good = direction_of(model)
+    bad, batch = good, BATCH
+    if spoil == "nan input":
+        batch = BATCH[0].clone().index_fill_(0, torch.tensor([2]), float("nan")), BATCH[1]
+    else:
+        value = {"zero direction": 0.0, "nan direction": float("nan"), "no direction": None}[spoil]
+        bad = {} if value is None else {name: torch.full_like(v, value) for name, v in good.items()}
+    choice = Checked(asked)
+    found = choice.alignments(Task(model, losses, batch), bad)
+    assert choice.chosen is None
+    assert "not chosen yet" in choice.explain()
+    if "nan" not in spoil:
+        assert not bool(found.any())
+    choice.alignments(Task(model, losses, BATCH), good)
+    assert choice.chosen is not None
+
+
+def test_an_undecided_batch_still_gets_its_gradient():
+    model = mlp()
+    zero = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+    choice = Checked("auto")
+    choice.backward(Task(model, losses, BATCH), zero, lambda along, own: torch.ones_like(own))
+    twin = mlp()
+    losses(twin, BATCH).sum().backward()
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(p.grad, q.grad)
+
+
+@pytest.mark.parametrize("model_and_batch", [(mlp, BATCH), (bag, TOKENS)], ids=["forward", "finite"])
+def test_a_choice_is_taken_over(model_and_batch, checks):
+    make, batch = model_and_batch
+    model = make()
+    one = Checked("auto")
+    one.backward(Task(model, losses, batch), direction_of(model, batch), lambda along, own: along)
+    state = one.state_dict()
+    checks.clear()
+    other = Checked("auto")
+    other.load_state_dict(copy.deepcopy(state))
+    assert repr(other.chosen) == repr(one.chosen)
+    assert other.explain() == one.explain() + "\n  taken over from a checkpoint"
+    other.backward(Task(model, losses, batch), direction_of(model, batch), lambda along, own: along)
+    assert checks == []
+    assert one.state_dict() == state  # lists are copies
+
+
+def test_the_coarse_step_is_taken_over():
+    state = {"asked": "auto", "chosen": ["finite", 0.1], "reasons": ["because"], "shares": None}
+    choice = Checked("auto")
+    choice.load_state_dict(state)
+    assert repr(choice.chosen) == "Finite(step=0.1)"
+    assert state["reasons"] == ["because"]
+
+
+def test_a_choice_made_for_another_request_or_none_is_not_taken_over():
+    model = mlp()
+    one = Checked("finite")
+    one.alignments(Task(model, losses, BATCH), direction_of(model))
+    other = Checked("double")
+    other.load_state_dict(one.state_dict())
+    assert other.chosen is None
+    other.load_state_dict(Checked("double").state_dict())
+    assert other.chosen is None
+
+
+def test_a_wrapped_model_does_not_share_its_pass():
+    model = mlp()
+    choice = Checked("forward")
+    choice.backward(Task(nn.DataParallel(model), losses, BATCH), direction_of(model), lambda along, own: along)
+    assert choice.state_dict()["shares"] is None
+    assert "one pass" not in choice.explain()
+
+
+def test_choices_are_remembered_for_as_long_as_the_circumstances_stay():
+    model = mlp()
+    task = Task(model, losses, BATCH)
+    one = engine_for(task, "auto")
+    assert engine_for(Task(model, losses, BATCH), "auto") is one
+    assert engine_for(task, "double") is not one
+    assert engine_for(Task(model, losses, BATCH, "0"), "auto") is not one
+    assert engine_for(Task(model, autocast_losses, BATCH), "auto") is not one
+    with torch.autocast("cpu", torch.bfloat16):
+        assert engine_for(task, "auto") is not one
+    model.eval()
+    assert engine_for(task, "auto") is not one
+    model.train()
+    assert engine_for(task, "auto") is one
+    assert len(choices_for(model)) == 6
+
+
+def test_an_engine_object_is_taken_as_it_is():
+    engine = Finite(1e-3)
+    model = mlp()
+    assert engine_for(Task(model, losses, BATCH), engine) is engine
+    assert choices_for(model) == []
+
+
+def test_no_more_than_a_few_choices_are_kept_and_none_for_a_model_that_is_gone():
+    model = mlp()
+    held = [lambda m, b, i=i: losses(m, b) for i in range(40)]
+    for loss in held:
+        engine_for(Task(model, loss, BATCH), "auto")
+    assert len(choices_for(model)) == 16
+    before = len(choose._remembered)
+    del model
+    gc.collect()
+    assert len(choose._remembered) < before
+
+
+def test_explain_of_a_model():
+    model = mlp()
+    assert explain(model) == "no alignments of this model so far"
+    direction = direction_of(model)
+    alignments(model, losses, BATCH, direction)
+    alignments(model, losses, BATCH, direction, engine="double")
+    told = explain(nn.DataParallel(model))
+    assert "engine='auto' uses Forward()" in told
+    assert "engine='double' uses Double()" in told
+
+
+def test_first_that_works_leaves_one_out():
+    assert first_that_works(Task(mlp(), losses, BATCH), leaving_out="forward") == "finite"
+    assert first_that_works(Task(mlp(), losses, BATCH), leaving_out="finite") == "forward"
+    assert first_that_works(Task(bag(), losses, TOKENS), leaving_out="double") == "finite"
+    assert first_that_works(Task(bag(), losses, TOKENS), leaving_out="finite") is None
