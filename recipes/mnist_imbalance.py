@@ -1,6 +1,8 @@
 """MNIST 4 against 9, lopsided up to 200 to 1: the first experiment of Ren et al. 2018 (arXiv 1803.09050, section 4.1).
 
-Claim: none yet; the table that this file prints has not been measured in full.
+Measured (2 cores of an AMD EPYC, torch 2.13.0, November 2026): with 1,000 steps for every method, 200:1, released variant,
+5 seeds each, a test error of 3.72 ± 1.71 % for L2RW, 4.88 ± 1.23 for proportion, 6.76 ± 2.04 for resampling, 12.16 ± 1.25
+for hard mining, 50.00 ± 0.00 for plain training and for random weights. At full length no table has been measured yet.
 
     python recipes/mnist_imbalance.py                                        # everything; hours on two cores
     python recipes/mnist_imbalance.py --variant released --ratio 200 --jobs 2
