@@ -8,8 +8,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
-from reweigh import optimizers
-from reweigh.optimizers import carried, look_ahead, trains
+from reweigh.optimizers import carried, look_ahead, step, trains
 
 SETTINGS = {
     "sgd": (SGD, {"lr": 0.1}),
@@ -190,7 +189,7 @@ def test_the_results_record_no_graph():
 
 
 def test_an_unknown_optimizer_is_plain_sgd_and_said_so_once(monkeypatch):
-    monkeypatch.setattr(optimizers, "_warned", set())
+    monkeypatch.setattr(step, "_warned", set())
     params, optimizer = trained(RMSprop, {"lr": 0.25}, 1)
     v = drawn(params, 1)
     with pytest.warns(UserWarning, match="RMSprop") as seen:
@@ -209,7 +208,7 @@ def test_a_subclass_with_a_step_of_its_own_is_unknown(monkeypatch):
             super().step(closure)
             return super().step(closure)
 
-    monkeypatch.setattr(optimizers, "_warned", set())
+    monkeypatch.setattr(step, "_warned", set())
     params = parameters()
     with pytest.warns(UserWarning, match="Doubled"):
         look_ahead(Doubled(params.values(), lr=0.1), params)

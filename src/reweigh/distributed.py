@@ -8,6 +8,7 @@ is not, they return what they were given.
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.nn.functional import all_reduce
 
 
 def world_size() -> int:
@@ -26,6 +27,13 @@ def summed(tensor: Tensor) -> Tensor:
         tensor = tensor.clone()
         dist.all_reduce(tensor)
     return tensor
+
+
+def summed_with_gradient(tensor: Tensor) -> Tensor:
+    """As `summed`, and the derivative goes to all ranks' tensors."""
+    if world_size() > 1 and tensor.requires_grad:
+        return all_reduce(tensor)  # type: ignore[no-any-return]
+    return summed(tensor)
 
 
 def averaged(direction: dict[str, Tensor]) -> dict[str, Tensor]:

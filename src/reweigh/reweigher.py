@@ -7,8 +7,10 @@ for batch in train_loader:
     optimizer.step()
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,9 +24,12 @@ from reweigh.clean_stream import clean_stream
 from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
-from reweigh.rules import Evidence, Rule, Uniform
+from reweigh.learning import Learned, Learner, Learning, Student
+from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
+from reweigh.states import checked, watching
 from reweigh.step import Clean, GradientWatch, StepReport, report
-from reweigh.student import undisturbed
+from reweigh.student import undisturbed, unwrap
+from reweigh.trajectory import Setting
 
 
 class Reweigher:
@@ -33,11 +38,13 @@ class Reweigher:
     Args:
         model: the student, as it is trained; wrappers (DDP, `torch.compile`) may stay on.
         per_example_loss: `(model, batch) -> (B,)`; it must call the model that it is given.
-        rule: from alignments to weights: `L2RW()`, or one of `reweigh.rules`.
+        rule: from what is seen of an example to its weight: `L2RW()`, `MetaWeightNet()`, or another of `reweigh.rules`.
         clean: the clean set: a Dataset, a DataLoader or list of batches, or a dict or tuple of tensors.
         engine: how alignments are computed: "auto", "forward", "finite", "double", or an engine object.
         layers: only the parameters inside these submodules (glob patterns or a predicate).
-        optimizer: look ahead through this optimizer's step; default: plain SGD's, as in the paper.
+        optimizer: the student's; look ahead through its step. Default: plain SGD's, as in Ren et al.; a rule that learns
+            needs it.
+        learning: how a rule that learns does so; call `after_step()` after the optimizer's step then.
         labels, ids: find the given labels and the examples' ids in a batch; default: by the usual names.
         clean_loss: as `per_example_loss`, for clean batches, where they need another one.
         clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 or all of it.
@@ -59,6 +66,7 @@ class Reweigher:
         engine: str | Engine = "auto",
         layers: LayerChoice = None,
         optimizer: Optimizer | None = None,
+        learning: Learning | None = None,
         labels: Look = labels_in,
         ids: Callable[[Batch], Tensor | None] = ids_in,
         clean_loss: PerExampleLoss | None = None,
@@ -78,6 +86,9 @@ class Reweigher:
         self._step = 0
         self._watch = GradientWatch()
         self.report: StepReport | None = None
+        if learning is not None and not isinstance(rule, LearnedRule):
+            raise BadInput(f"learning= was given, but the {rule.name} rule has nothing to learn: leave it out")
+        self._learner = self._learner_of(rule, learning or Learning()) if isinstance(rule, LearnedRule) else None
 
     def weigh(self, batch: Batch) -> Tensor:
         """The weights of a batch, (B,), detached; the model and all it holds are left as found.
@@ -89,6 +100,8 @@ class Reweigher:
             EngineRefused: if the engine asked for cannot be right for this model.
         """
         task = Task(self._model, self._loss, batch, self._layers)
+        if (learner := self._learner_now()) is not None:
+            return self._weigh_learned(task, learner)
         clean = self._clean()
         alignments = losses = None
         if clean is not None:
@@ -108,6 +121,8 @@ class Reweigher:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
         """
         task = Task(self._model, self._loss, batch, self._layers)
+        if (learner := self._learner_now()) is not None:
+            return self._backward_learned(task, learner)
         clean = self._clean()
         if clean is not None:
             weigh = functools.partial(self._weights, batch, clean)
@@ -117,9 +132,34 @@ class Reweigher:
         torch.autograd.backward(losses, weights)
         return Weighted(losses.detach(), weights)
 
+    def after_step(self) -> None:
+        """To be called after each `optimizer.step()`, before gradients are cleared: a rule that learns does so here.
+
+        Other rules have nothing to do. Fills in what `report` could not know before.
+
+        Raises:
+            NonFinite: if the clean loss, its gradient, or what the rule learns from it is not finite.
+            BadInput: if the gradients are gone already.
+        """
+        if (learner := self._learner_now()) is None:
+            return
+        learned = learner.after_step()
+        if learned is not None and self.report is not None:
+            self.report = replace(
+                self.report,
+                alignments=learned.alignments,
+                direction_norm=float(learned.clean.norm),
+                clean_loss=float(learned.clean.loss),
+            )
+            self._watch.see(self.report.direction_norm)
+
     def explain(self) -> str:
-        """Which engine computes the alignments, and why."""
-        return self._engine.explain() if isinstance(self._engine, Checked) else f"{self._engine!r}, as given"
+        """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
+        engine = self._engine.explain() if isinstance(self._engine, Checked) else f"{self._engine!r}, as given"
+        places = self.rule.places(unwrap(self._model))
+        states = f"internal states: {', '.join(places)}" if places else ""
+        more = "" if self._learner is None else self._learner.explain()
+        return "\n".join(line for line in (engine, more, states) if line)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to give the same weights: rule, clean stream, engine choice, step."""
@@ -130,6 +170,7 @@ class Reweigher:
             "engine": self._engine.state_dict() if isinstance(self._engine, Checked) else None,
             "step": self._step,
             "watch": self._watch.state_dict(),
+            "learner": None if self._learner is None else self._learner.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -148,6 +189,76 @@ class Reweigher:
             self._engine.load_state_dict(state["engine"])
         self._watch.load_state_dict(state["watch"])
         self._step = state["step"]
+        if self._learner is not None and state["learner"] is not None:
+            self._learner.load_state_dict(state["learner"], Evidence(0, torch.empty(0), None, look_up=self._labels))
+
+    def _learner_of(self, rule: LearnedRule, learning: Learning) -> Learner:
+        student = Student(
+            self._model,
+            self._loss,
+            self._clean_loss,
+            self._optimizer,
+            self._engine,
+            self._layers,
+            self._stream.next,
+            self._labels,
+        )
+        return Learner(rule, learning, student)
+
+    def _learner_now(self) -> Learner | None:
+        """The learner, once the warm-up is over."""
+        return self._learner if self._rule_now() is self.rule else None
+
+    def _weigh_learned(self, task: Task, learner: Learner) -> Tensor:
+        setting = Setting.of(task.module)
+        with undisturbed(task.module):
+            losses, evidence = self._look(task, learner, task.losses, graph=learner.virtual)
+            learned = learner.learn_virtually(evidence, losses, task) if learner.virtual else None
+        return self._learned_weights(evidence, learner, setting, learned)
+
+    def _backward_learned(self, task: Task, learner: Learner) -> Weighted:
+        setting = Setting.of(task.module)
+        losses, evidence = self._look(task, learner, task.training_losses, graph=True)
+        learned = None
+        if learner.virtual:
+            with setting.again(task.module):
+                learned = learner.learn_virtually(evidence, losses, task)
+        weights = self._learned_weights(evidence, learner, setting, learned)
+        torch.autograd.backward(losses, weights)
+        learner.graded()
+        return Weighted(losses.detach(), weights)
+
+    def _look(
+        self, task: Task, learner: Learner, passes: Callable[[], Tensor], *, graph: bool
+    ) -> tuple[Tensor, Evidence]:
+        """One forward pass, and what it shows of the batch."""
+        places = self.rule.places(task.module)
+        watched = contextlib.nullcontext() if places is None else watching(task.module, places)
+        with torch.set_grad_enabled(graph), watched as seen:
+            losses = passes()
+        known = losses.detach()
+        return losses, Evidence(
+            size=len(known),
+            like=known,
+            batch=task.batch,
+            losses=known,
+            look_up=self._labels,
+            seen=None if seen is None else checked(seen, places or (), len(known)),
+            step=self._step,
+            clean_loss=learner.clean_loss,
+            memory=learner.rule.memory(),
+        )
+
+    def _learned_weights(
+        self, evidence: Evidence, learner: Learner, setting: Setting, learned: Learned | None
+    ) -> Tensor:
+        weights = learner.rule.weigh(evidence)
+        clean, alignments = learned or (None, None)
+        self.report = report(self._step + 1, weights, alignments, evidence.losses, clean, self._ids(evidence.batch))
+        self._step += 1
+        if learner.records:
+            learner.record(evidence, weights, setting)
+        return weights
 
     def _rule_now(self) -> Rule:
         return self.rule if self._step >= self._warm_up else self._warm_up_rule

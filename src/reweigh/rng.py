@@ -41,3 +41,21 @@ def mixed(*numbers: int) -> int:
     """One seed of several numbers, (0 to 2^62), in which neighbours are unrelated."""
     words = np.random.SeedSequence([abs(n) for n in numbers]).generate_state(1, np.uint64)
     return int(words[0]) >> 2
+
+
+def states(devices: Iterable[torch.device] = ()) -> dict[str, torch.Tensor]:
+    """Where PyTorch's generators stand, by device; dropout masks follow from it."""
+    found = {"cpu": torch.get_rng_state()}
+    for device in devices:
+        if device.type not in ("cpu", "meta"):
+            found[str(device)] = torch.get_device_module(device).get_rng_state(device)
+    return found
+
+
+def set_states(found: dict[str, torch.Tensor]) -> None:
+    """Put PyTorch's generators where `states` found them; to be called within `kept`."""
+    for name, state in found.items():
+        if name == "cpu":
+            torch.set_rng_state(state)
+        else:
+            torch.get_device_module(torch.device(name)).set_rng_state(state, torch.device(name))

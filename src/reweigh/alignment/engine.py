@@ -41,6 +41,11 @@ class Task:
         return chosen_parameters(self.module, self.layers)
 
     @property
+    def devices(self) -> set[torch.device]:
+        """Where the parameters live."""
+        return {p.device for p in self.module.parameters()}
+
+    @property
     def loss(self) -> PerExampleLoss:
         """The per-example loss, uncompiled where the user compiled it."""
         return getattr(self.per_example_loss, "_torchdynamo_orig_callable", self.per_example_loss)

@@ -36,15 +36,11 @@ class Finite(Engine):
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """Two forward passes without a graph, with the same buffers and the same dropout masks."""
         tangents = task.tangents(direction)
-        norm = torch.sqrt(
-            sum((v.double().square().sum() for v in tangents.values()), torch.zeros((), dtype=torch.float64))
-        )
-        if not norm > 0:
+        h = step_length(tangents, self.step)
+        if h == 0:
             with undisturbed(task.module), torch.no_grad():
                 return torch.zeros_like(task.losses())
         params = [task.chosen[name] for name in tangents]
-        step = self.step or max(_STEPS.get(p.dtype, COARSE_STEP) for p in params)
-        h = step / float(norm)
         # `.data` shares the storage but not the version counter: a graph that the caller holds stays valid, rightly,
         # because the values are back before anyone looks.
         places, vs = [p.data for p in params], list(tangents.values())
@@ -59,6 +55,15 @@ class Finite(Engine):
 
     def __repr__(self) -> str:
         return f"Finite(step={self.step})"
+
+
+def step_length(tangents: Params, step: float | None = None) -> float:
+    """h such that ‖h·v‖ is `step`, or what suits the parameters' arithmetic; zero where v is."""
+    squares = (v.double().square().sum() for v in tangents.values())
+    norm = float(torch.sqrt(sum(squares, torch.zeros((), dtype=torch.float64))))
+    if not norm > 0:
+        return 0.0
+    return (step or max(_STEPS.get(v.dtype, COARSE_STEP) for v in tangents.values())) / norm
 
 
 def _losses_at(task: Task, places: list[Tensor], vs: list[Tensor], h: float) -> Tensor:

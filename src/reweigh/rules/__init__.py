@@ -6,20 +6,30 @@ from reweigh.rules.baselines import HardMining as HardMining
 from reweigh.rules.baselines import Oracle as Oracle
 from reweigh.rules.baselines import RandomRectified as RandomRectified
 from reweigh.rules.baselines import Uniform as Uniform
+from reweigh.rules.class_aware import ClassAwareWeightNet as ClassAwareWeightNet
+from reweigh.rules.deep_interaction import DeepInteraction as DeepInteraction
 from reweigh.rules.l2rw import L2RW as L2RW
+from reweigh.rules.learned import LearnedRule as LearnedRule
+from reweigh.rules.learned import read_rule as read_rule
+from reweigh.rules.meta_weight_net import MetaWeightNet as MetaWeightNet
 from reweigh.rules.rule import Evidence as Evidence
 from reweigh.rules.rule import Rule as Rule
 from reweigh.rules.rule import to_sum_one as to_sum_one
 
 __all__ = [
     "L2RW",
+    "ClassAwareWeightNet",
     "ClassProportion",
     "ClassResampling",
+    "DeepInteraction",
     "Evidence",
     "HardMining",
+    "LearnedRule",
+    "MetaWeightNet",
     "Oracle",
     "RandomRectified",
     "Rule",
     "Uniform",
+    "read_rule",
     "to_sum_one",
 ]

@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reweigh import distributed
 from reweigh._types import Batch, Look
 from reweigh.errors import BadInput
+from reweigh.states import Seen
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Evidence:
         alignments: a_i = ⟨∇ℓ_i, v⟩, (B,), or None if the rule does not need them.
         losses: ℓ_i, (B,), or None likewise.
         look_up: finds the given labels in the batch.
+        seen: internal states and logits from the pass that computed the losses, or None if the rule watches nothing.
+        step: how many batches were weighed before.
+        clean_loss: the running mean of the clean loss, or NaN before the first.
+        memory: what the rule remembered of the clean set at this time, as its `memory()` returned it.
     """
 
     size: int
@@ -32,6 +37,10 @@ class Evidence:
     alignments: Tensor | None = None
     losses: Tensor | None = None
     look_up: Look | None = None
+    seen: Seen | None = None
+    step: int = 0
+    clean_loss: float = float("nan")
+    memory: Any = None
 
     @cached_property
     def labels(self) -> Tensor:
@@ -63,6 +72,10 @@ class Rule(abc.ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     """What `Evidence` must hold: any of "alignments", "losses"."""
 
+    def places(self, module: nn.Module) -> list[str] | None:
+        """Which internal states of the student to watch (see `reweigh.states`); None: nothing, not even the logits."""
+        return None
+
     @abc.abstractmethod
     def weigh(self, evidence: Evidence) -> Tensor:
         """The weights, (B,), that multiply the examples' losses: the student descends Σ w_i ℓ_i."""
@@ -87,5 +100,5 @@ def to_sum_one(weights: Tensor) -> Tensor:
 
     With several ranks the sum is over all of them, times their number, since their gradients are averaged afterwards.
     """
-    total = distributed.summed(weights.sum())
+    total = distributed.summed_with_gradient(weights.sum())
     return weights * distributed.world_size() / torch.where(total == 0, torch.ones_like(total), total)

@@ -7,40 +7,21 @@ file is replaced each time, so that no line is ever cut. A lock held by the runn
 out, and vanishes with the process even when that is killed.
 """
 
-import errno
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reweigh.errors import BadInput, ReweighError, require
+from reweigh.errors import BadInput, require
+from reweigh.files import cannot_write as cannot_write
+from reweigh.files import make_folder as make_folder
+from reweigh.files import write_bytes as write_bytes
 
 CONFIG, CHECKPOINT, METRICS = "config.json", "checkpoint.pt", "metrics.jsonl"
 MODEL, WEIGHTS, SUMMARY, GALLERY = "model.safetensors", "weights.parquet", "summary.json", "distrusted.png"
 FILES = (CONFIG, CHECKPOINT, METRICS, MODEL, WEIGHTS, GALLERY, SUMMARY)
 LOCK = ".lock"
-
-
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Put `content` at `path`, whole or not at all, surviving a kill and a power cut.
-
-    Raises:
-        ReweighError: if the disk refuses, naming the path and what to do.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        _sync_folder(path.parent)
-    except OSError as refused:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise cannot_write(path, refused) from refused
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -88,26 +69,6 @@ def read_lines(path: Path, first: int) -> list[dict[str, Any]]:
             "put the file back, or start again with --overwrite"
         )
     return content
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it, or say why not.
-
-    Raises:
-        ReweighError: naming the path and what to do.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as refused:
-        raise cannot_write(path, refused) from refused
-
-
-def cannot_write(path: Path, refused: OSError) -> ReweighError:
-    """The sentence for a disk that refuses."""
-    if refused.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ReweighError(f"cannot write {path}: the disk is full, make room and run the command again with --resume")
-    reason = (refused.strerror or str(refused)).lower()
-    return ReweighError(f"cannot write {path}: {reason}, choose a folder that you may write to with --output")
 
 
 def without_nan(value: Any) -> Any:
@@ -178,14 +139,3 @@ class RunFolder:
         for name in reversed(FILES):
             (self.path / name).unlink(missing_ok=True)
             (self.path / f".{name}.part").unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system can (not on Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,12 @@
+"""What an optimizer's step does, without taking it, and how derivatives go back through it."""
+
+from reweigh.optimizers.reversible import ReversibleSGD as ReversibleSGD
+from reweigh.optimizers.step import Adjoint as Adjoint
+from reweigh.optimizers.step import Snapshot as Snapshot
+from reweigh.optimizers.step import carried as carried
+from reweigh.optimizers.step import look_ahead as look_ahead
+from reweigh.optimizers.step import step_ahead as step_ahead
+from reweigh.optimizers.step import step_back as step_back
+from reweigh.optimizers.step import trains as trains
+
+__all__ = ["Adjoint", "ReversibleSGD", "Snapshot", "carried", "look_ahead", "step_ahead", "step_back", "trains"]

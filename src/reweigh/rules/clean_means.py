@@ -1,0 +1,61 @@
+"""Class means of the clean examples' internal states, and how an example's own state lies among them."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+RELATIONS = 5
+"""How many numbers `relations` gives."""
+_KEPT = 0.9
+
+
+@dataclass(frozen=True)
+class Means:
+    """Running means of one place's clean states: `rows` (C, width), zero where a class was not `seen` (C,) bool."""
+
+    rows: Tensor
+    seen: Tensor
+
+    def with_batch(self, states: Tensor, labels: Tensor) -> "Means":
+        """These means, moved a tenth of the way to those of new states (M, width); a class's first ones count whole."""
+        counts = torch.zeros_like(self.rows[:, 0]).index_add_(0, labels, torch.ones_like(states[:, 0]))
+        sums = torch.zeros_like(self.rows).index_add_(0, labels, states)
+        there = counts > 0
+        fresh = sums / counts.clamp(min=1)[:, None]
+        moved = torch.where(self.seen[:, None], _KEPT * self.rows + (1 - _KEPT) * fresh, fresh)
+        return Means(torch.where(there[:, None], moved, self.rows), self.seen | there)
+
+    @classmethod
+    def none(cls, classes: int, like: Tensor) -> "Means":
+        """Before the first clean batch; `like` (·, width)."""
+        return cls(like.new_zeros(classes, like.shape[1]), torch.zeros(classes, dtype=torch.bool, device=like.device))
+
+
+def similarities(states: Tensor, means: Means) -> Tensor:
+    """Cosines of states (B, width) with the class means, both seen from the centre of the means: (B, C); zero if unseen."""
+    centre = means.rows.sum(0) / means.seen.sum().clamp(min=1)
+    towards = F.normalize(torch.where(means.seen[:, None], means.rows - centre, 0.0), dim=1)
+    return F.normalize(states - centre, dim=1) @ towards.T
+
+
+def attention(cosines: Tensor, means: Means, sharpness: Tensor) -> Tensor:
+    """Softmax of the cosines over the classes that were seen, (B, C); zeros while none was."""
+    scores = (sharpness * cosines).masked_fill(~means.seen, -torch.inf)
+    return scores.softmax(1) if bool(means.seen.any()) else torch.zeros_like(cosines)
+
+
+def relations(cosines: Tensor, shares: Tensor, labels: Tensor) -> Tensor:
+    """What tells whether an example belongs to its label, whatever the width of the state: (B, 5).
+
+    Its cosine with the mean of its given class, the highest other one, their difference, and the same two of its attention.
+    """
+    given, other = _given_and_other(cosines, labels, -1.0)
+    given_share, other_share = _given_and_other(shares, labels, 0.0)
+    return torch.stack([given, other, given - other, given_share, other_share], 1)
+
+
+def _given_and_other(values: Tensor, labels: Tensor, least: float) -> tuple[Tensor, Tensor]:
+    given = values.gather(1, labels[:, None])[:, 0]
+    return given, values.scatter(1, labels[:, None], least).amax(1)

@@ -1,0 +1,185 @@
+"""The student's internal states: what chosen submodules take in or put out in the very pass that computes the losses.
+
+A place is named like a submodule (`"layer3"`: its output) or with `:input` behind (`"head:input"`: what goes into it). Each
+state is pooled to one vector an example. Hooks stand on the model within `watching(...)` only, and nothing is left on it.
+
+Where no places are named they are found: the input of the last Linear layer, and the outputs of up to three main stages.
+"""
+
+import contextlib
+import fnmatch
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reweigh.errors import BadInput
+from reweigh.student import is_compiled
+
+INPUT = ":input"
+_MOST_STAGES = 3
+_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.RNNBase)
+
+
+@dataclass
+class Seen:
+    """What a pass let see of B examples.
+
+    Attributes:
+        states: pooled states by place, each (B, width).
+        logits: the model's output (B, C), or None where that is something else.
+    """
+
+    states: dict[str, Tensor] = field(default_factory=dict)
+    logits: Tensor | None = None
+
+    def detached(self) -> "Seen":
+        """The same numbers without a graph."""
+        logits = None if self.logits is None else self.logits.detach()
+        return replace(self, states={name: s.detach() for name, s in self.states.items()}, logits=logits)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors by name."""
+        return {"states": dict(self.states), "logits": self.logits}
+
+
+@contextlib.contextmanager
+def watching(module: nn.Module, places: Sequence[str], *, follow: bool = False) -> Iterator[Seen]:
+    """Within the block, what passes through the places is put into `Seen`; `follow` keeps the graph.
+
+    Where a submodule is called several times the last call counts. Compiled parts run uncompiled, since they do not call
+    hooks.
+    """
+    seen, handles = Seen(), []
+    keep: Callable[[Tensor], Tensor] = (lambda t: t) if follow else Tensor.detach
+
+    def see_output(_: nn.Module, args: Any, output: Any) -> None:
+        logits = _first_tensor(output)
+        if logits is not None and logits.ndim == 2 and logits.is_floating_point():
+            seen.logits = keep(logits)
+
+    def hook_for(place: str) -> Callable[[nn.Module, Any, Any], None]:
+        def see(_: nn.Module, args: Any, output: Any) -> None:
+            state = _first_tensor(args if place.endswith(INPUT) else output)
+            if state is not None and state.is_floating_point():
+                seen.states[place] = pooled(keep(state))
+
+        return see
+
+    with contextlib.ExitStack() as stack:
+        if is_compiled(module):
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        try:
+            handles.append(module.register_forward_hook(see_output))
+            for place in places:
+                part = module.get_submodule(place.removesuffix(INPUT))
+                handles.append(part.register_forward_hook(hook_for(place)))
+            yield seen
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def pooled(state: Tensor) -> Tensor:
+    """(B, width): the mean over whatever lies between: pixels of (B, channels, H, W), steps of (B, T, width)."""
+    if state.ndim <= 1:
+        return state.reshape(-1, 1)
+    if state.ndim == 2:
+        return state.clone()  # an in-place activation may follow
+    return state.mean(1) if state.ndim == 3 else state.flatten(2).mean(2)
+
+
+def checked(seen: Seen, places: Sequence[str], size: int) -> Seen:
+    """What was seen, held to one row an example.
+
+    Raises:
+        BadInput: naming a place that was not passed, or that has other rows than the batch has examples.
+    """
+    for place in places:
+        if place not in seen.states:
+            raise BadInput(
+                f"no floating-point tensor passed {place!r} in the pass that computes the losses: name other internal states"
+            )
+        if len(seen.states[place]) != size:
+            raise BadInput(
+                f"the internal state {place!r} has {len(seen.states[place])} rows but the batch has {size} examples: "
+                "name states whose first dimension is the example"
+            )
+    if seen.logits is not None and len(seen.logits) != size:
+        seen = replace(seen, logits=None)
+    return seen
+
+
+def named_places(module: nn.Module, patterns: Sequence[str]) -> list[str]:
+    """The places that globs such as `"blocks.*"` or `"head:input"` name.
+
+    Raises:
+        BadInput: for a pattern that names no submodule.
+    """
+    names = [name for name, _ in module.named_modules() if name]
+    found: list[str] = []
+    for pattern in patterns:
+        suffix = INPUT if pattern.endswith(INPUT) else ""
+        hits = [name + suffix for name in names if fnmatch.fnmatchcase(name, pattern.removesuffix(INPUT))]
+        if not hits:
+            raise BadInput(
+                f"the internal state {pattern!r} names no submodule of {type(module).__name__}: its submodules are "
+                f"{', '.join(map(repr, names[:8]))}{', …' if len(names) > 8 else ''}"
+            )
+        found += [hit for hit in hits if hit not in found]
+    return found
+
+
+def usual_places(module: nn.Module) -> list[str]:
+    """The outputs of up to three main stages, and the input of the last Linear layer.
+
+    Raises:
+        BadInput: if the model has neither.
+    """
+    linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
+    head = linear[-1] if linear else None
+    stages = [name for name in _stages(module, "", head) if name != head]
+    if len(stages) > _MOST_STAGES:
+        stages = [stages[(i + 1) * len(stages) // _MOST_STAGES - 1] for i in range(_MOST_STAGES)]
+    places = stages + ([head + INPUT] if head else [])
+    if not places:
+        raise BadInput(f"no internal states were found in {type(module).__name__}: name some with states=")
+    return places
+
+
+def _stages(module: nn.Module, prefix: str, head: str | None) -> list[str]:
+    """The parts that the model's work is divided into: where one container holds most of it, that one's parts."""
+    parts = {f"{prefix}{name}": part for name, part in module.named_children() if _works(part)}
+    total = sum(map(_size, parts.values())) - (_size(parts[head]) if head in parts else 0)
+    for name, part in parts.items():
+        inside = [child for child in part.children() if _works(child)]
+        if isinstance(part, nn.Sequential | nn.ModuleList) and len(inside) > 1 and 2 * _size(part) > total:
+            return _stages(part, f"{name}.", head)
+    return [_called(name, part) for name, part in parts.items()]
+
+
+def _called(name: str, part: nn.Module) -> str:
+    """A ModuleList is never called itself: the last of its modules stands for it."""
+    if isinstance(part, nn.ModuleList | nn.ModuleDict):
+        last, inner = [item for item in part.named_children() if _works(item[1])][-1]
+        return _called(f"{name}.{last}", inner)
+    return name
+
+
+def _works(part: nn.Module) -> bool:
+    return any(isinstance(inner, _LAYERS) for inner in part.modules())
+
+
+def _size(part: nn.Module) -> int:
+    return sum(p.numel() for p in part.parameters())
+
+
+def _first_tensor(value: Any) -> Tensor | None:
+    if isinstance(value, Tensor):
+        return value
+    if (logits := getattr(value, "logits", None)) is not None and isinstance(logits, Tensor):
+        return logits
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple | list) else ()
+    return next((found for part in parts if (found := _first_tensor(part)) is not None), None)

@@ -1,0 +1,131 @@
+"""Alignments and a Hessian-vector product from the same passes, for one batch along one direction v.
+
+    a_i = ⟨∇ℓ_i(θ), v⟩      h = Σ w_i ∇²ℓ_i(θ)·v  (+ Σ a_i ∇w_i(θ), where the weights are followed into the student)
+
+Exact: ⟨∇Σ w_i ℓ_i, v⟩ is a number whose derivative by w_i is a_i and by θ is h, so one double backward pass gives both.
+For models that cannot be differentiated twice, and where the exact way disagrees with the alignment engine, both are central
+differences: a_i of the losses, h of the weighted gradient, at θ ± h·v.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reweigh import rng
+from reweigh._types import Params
+from reweigh.alignment import Engine, Task
+from reweigh.alignment.finite import step_length
+from reweigh.alignment.refusal import refuse_differentiable_once, refusing
+from reweigh.alignment.unfused import Unfused
+from reweigh.errors import EngineRefused
+from reweigh.student import gradients
+
+Weigh = Callable[[Tensor], Tensor]
+"""Losses (B,) with a graph to weights (B,) with a graph to the rule's parameters."""
+_AGREE = 2e-2
+
+
+class Curvature:
+    """Decides at the first batch between the exact way and central differences, and remembers it."""
+
+    def __init__(self) -> None:
+        self.exact: bool | None = None
+        self.reason = "not needed so far"
+
+    def alignments_and_product(
+        self, task: Task, v: Params, weights: Tensor, engine: Engine, follow: "Follow | None" = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """a (B,), and h by parameter name; the caller has put the pass's setting in place."""
+        if self.exact is None:
+            return self._decide(task, v, weights, engine, follow)
+        return _twice(task, v, weights, follow) if self.exact else _by_difference(task, v, weights)
+
+    def _decide(
+        self, task: Task, v: Params, weights: Tensor, engine: Engine, follow: "Follow | None"
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        generators = rng.states(task.devices)
+        try:
+            found = _twice(task, v, weights, follow)
+            rng.set_states(generators)
+            known = engine.alignments(task, v)
+            off = float((found[0] - known).norm() / known.norm().clamp(min=1e-30))
+            if off > _AGREE and engine.exact:
+                raise EngineRefused(f"its alignments are off by {off:.1e}")
+            self.exact, self.reason = True, "Hessian-vector products by a double backward pass, exact"
+            return found
+        except EngineRefused as refused:
+            if follow is not None:
+                raise EngineRefused(
+                    f"follow=True needs a model that can be differentiated twice ({refused}): use follow=False"
+                ) from refused
+            self.exact = False
+            self.reason = (
+                f"Hessian-vector products by central differences, since a double backward pass fails: {refused}"
+            )
+            rng.set_states(generators)
+            return _by_difference(task, v, weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was decided."""
+        return {"exact": self.exact, "reason": self.reason}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up an earlier decision."""
+        self.exact, self.reason = state["exact"], state["reason"]
+
+
+Follow = Callable[[Tensor], Tensor]
+"""The losses of a pass that was watched, (B,), to the weights, (B,), with a graph to the student's parameters."""
+
+
+def _twice(task: Task, v: Params, weights: Tensor, follow: Follow | None) -> tuple[Tensor, dict[str, Tensor]]:
+    tangents = task.tangents(v)
+    with refusing("double", task), torch.enable_grad(), Unfused():
+        params = list(task.chosen.values())
+        losses = task.losses()
+        w = weights.detach().to(losses).requires_grad_()
+        first = torch.autograd.grad(losses, [task.chosen[n] for n in tangents], w, create_graph=True, allow_unused=True)
+        refuse_differentiable_once([g for g in first if g is not None and g.requires_grad])
+        terms = [(g * t).sum() for g, t in zip(first, tangents.values(), strict=True) if g is not None]
+        if not terms:
+            return torch.zeros_like(losses.detach()), {}
+        total = torch.stack(terms).sum()
+        keep = follow is not None
+        by_weight, *seconds = torch.autograd.grad(total, [w, *params], allow_unused=True, retain_graph=keep)
+        a = torch.zeros_like(w) if by_weight is None else by_weight.detach()
+        products: list[Tensor | None] = list(seconds)
+        if follow is not None:
+            through = torch.autograd.grad(follow(losses), params, a, allow_unused=True)
+            products = [_plus(one, other) for one, other in zip(products, through, strict=True)]
+    return a, {name: h.detach() for name, h in zip(task.chosen, products, strict=True) if h is not None}
+
+
+def _plus(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    return other if one is None else one if other is None else one + other
+
+
+def _by_difference(task: Task, v: Params, weights: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """The parameters are moved in place and set back from their own storage."""
+    tangents = task.tangents(v)
+    places = {name: p.data for name, p in task.chosen.items()}
+    h, generators = step_length(tangents), rng.states(task.devices)
+    if h == 0:
+        return torch.zeros_like(weights), {}
+
+    def at(signed: float) -> tuple[Tensor, dict[str, Tensor]]:
+        for name, t in tangents.items():
+            task.chosen[name].data = places[name] + signed * t
+        rng.set_states(generators)
+        with torch.enable_grad():
+            losses = task.losses()
+            grads = gradients(losses, list(task.chosen.values()), weights.to(losses))
+        return losses.detach(), {n: g.detach() for n, g in zip(task.chosen, grads, strict=True) if g is not None}
+
+    try:
+        (ahead, up), (behind, down) = at(h), at(-h)
+    finally:
+        for name, p in task.chosen.items():
+            p.data = places[name]
+    return (ahead - behind) / (2 * h), {name: (up[name] - down[name]) / (2 * h) for name in up}
