@@ -14,8 +14,18 @@ import typer
 from reweigh.cli.show import Screen, console, progress_bar
 from reweigh.data import NAMES
 from reweigh.errors import BadInput
+from reweigh.learning import LOOK_AHEADS, MEMORIES
 from reweigh.models import MODELS
-from reweigh.training.config import AUGMENTATIONS, ENGINES, OPTIMIZERS, RULES, TrainConfig
+from reweigh.rules import NORMALISATIONS
+from reweigh.training.config import (
+    AUGMENTATIONS,
+    ENGINES,
+    OPTIMIZERS,
+    READS,
+    RULES,
+    TEACHER_OPTIMIZERS,
+    TrainConfig,
+)
 from reweigh.training.run import resume as resume_run
 from reweigh.training.run import start
 from reweigh.training.schedule import SCHEDULES
@@ -31,12 +41,18 @@ def _one_of(names: Iterable[str]) -> str:
 
 
 _data, _weights = partial(_option, "The data"), partial(_option, "The weights")
+_teacher = partial(_option, "Rules that learn")
 _student, _run = partial(_option, "The student"), partial(_option, "The run")
 
 _NOISE = "Labels to make wrong: background:0.4 (40 % get one same class), uniform:0.4, symmetric:0.4, pair:0.4."
 _IMBALANCE = "Classes to make rare: long-tail:100 makes the largest 100 times the smallest."
 _ROOT = "Where data sets lie or are put."
 _LAYERS = "Compare gradients in these submodules only; a pattern such as 'layer3.*', may be repeated."
+_NORMALISE = f"Weights of a batch sum to one, or are each divided by its size: {_one_of(NORMALISATIONS)}."
+_LOOK = f"Learn from the real step, or from a virtual one before it: {_one_of(LOOK_AHEADS)}."
+_MEMORY = f"For horizons: {_one_of(MEMORIES)} (the latter with --optimizer reversible-sgd)."
+_READS = f"What the teacher is told, may be repeated: {_one_of(READS)}."
+_STATES = "Internal states to read, such as 'layer3' or 'head:input', may be repeated."
 _SCHEDULE = f"Learning rate over time: {_one_of(SCHEDULES)} (divides by 10 at 1/2 and at 3/4 of the way)."
 
 Word: TypeAlias = str | None
@@ -61,6 +77,16 @@ def train(
     layers: Annotated[list[str] | None, _weights(_LAYERS, "all")] = None,
     clean_batch_size: Annotated[Whole, _weights("Clean images in each step.", "as --batch-size")] = None,
     warm_up: Annotated[Whole, _weights("Plain steps before weighing starts.", "0")] = None,
+    horizon: Annotated[Whole, _teacher("Learn through so many of the student's steps.", "1")] = None,
+    look_ahead: Annotated[Word, _teacher(_LOOK, "real")] = None,
+    memory: Annotated[Word, _teacher(_MEMORY, "snapshots")] = None,
+    normalise: Annotated[Word, _teacher(_NORMALISE, "sum")] = None,
+    teacher: Annotated[Word, _teacher("Use a trained teacher.safetensors as it is, frozen.")] = None,
+    teacher_lr: Annotated[Real, _teacher("The rule's learning rate.", "0.001")] = None,
+    teacher_optimizer: Annotated[Word, _teacher(f"One of {_one_of(TEACHER_OPTIMIZERS)}.", "adam")] = None,
+    teacher_every: Annotated[Whole, _teacher("Learn after so many steps.", "the horizon")] = None,
+    teacher_reads: Annotated[list[str] | None, _teacher(_READS, "all")] = None,
+    teacher_states: Annotated[list[str] | None, _teacher(_STATES, "found")] = None,
     model: Annotated[Word, _student(f"The network: {_one_of(MODELS)}.", "the usual for the data")] = None,
     epochs: Annotated[Whole, _student("How often to go through the data.", "20")] = None,
     steps: Annotated[Whole, _student("Or instead: how many steps to make.")] = None,
@@ -88,8 +114,9 @@ def train(
     as if nothing had happened.
     """
     given = {name: value for name, value in locals().items() if name not in _NO_SETTINGS and value is not None}
-    if layers:
-        given["layers"] = tuple(layers)
+    for name, words in (("layers", layers), ("teacher_reads", teacher_reads), ("teacher_states", teacher_states)):
+        if words:
+            given[name] = tuple(words)
     if resume and overwrite:
         raise BadInput("--resume and --overwrite contradict each other: give one of them")
     if not resume and dataset is None:
@@ -103,7 +130,7 @@ def train(
     _report(summary, output)
 
 
-_NO_SETTINGS = frozenset({"output", "resume", "overwrite", "layers"})
+_NO_SETTINGS = frozenset({"output", "resume", "overwrite", "layers", "teacher_reads", "teacher_states"})
 
 
 def _report(summary: dict[str, Any], output: Path) -> None:

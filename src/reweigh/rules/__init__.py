@@ -9,6 +9,7 @@ from reweigh.rules.baselines import Uniform as Uniform
 from reweigh.rules.class_aware import ClassAwareWeightNet as ClassAwareWeightNet
 from reweigh.rules.deep_interaction import DeepInteraction as DeepInteraction
 from reweigh.rules.l2rw import L2RW as L2RW
+from reweigh.rules.learned import NORMALISATIONS as NORMALISATIONS
 from reweigh.rules.learned import LearnedRule as LearnedRule
 from reweigh.rules.learned import read_rule as read_rule
 from reweigh.rules.meta_weight_net import MetaWeightNet as MetaWeightNet
@@ -18,6 +19,7 @@ from reweigh.rules.rule import to_sum_one as to_sum_one
 
 __all__ = [
     "L2RW",
+    "NORMALISATIONS",
     "ClassAwareWeightNet",
     "ClassProportion",
     "ClassResampling",

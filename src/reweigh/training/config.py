@@ -14,12 +14,18 @@ import torch
 
 from reweigh.data import NAMES, parse_noise
 from reweigh.errors import BadInput
+from reweigh.learning import LOOK_AHEADS, MEMORIES
 from reweigh.models import MODELS
+from reweigh.rules import NORMALISATIONS
 from reweigh.training.checks import at_least, check_types, choose, near
 from reweigh.training.schedule import SCHEDULES
 
-RULES = ("l2rw", "uniform", "random", "proportion", "resampling", "hard-mining", "oracle")
-OPTIMIZERS = ("sgd", "adam", "adamw")
+PLAIN_RULES = ("l2rw", "uniform", "random", "proportion", "resampling", "hard-mining", "oracle")
+LEARNED_RULES = ("meta-weight-net", "class-aware", "deep-interaction")
+RULES = PLAIN_RULES + LEARNED_RULES
+OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
+TEACHER_OPTIMIZERS = ("sgd", "adam", "adamw")
+READS = ("surface", "internal", "interaction")
 ENGINES = ("auto", "forward", "finite", "double")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
 USUAL_MODEL = {
@@ -29,7 +35,7 @@ USUAL_MODEL = {
     "cifar10": "resnet32",
     "cifar100": "resnet32",
 }
-USUAL_LR = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001}
+USUAL_LR = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "reversible-sgd": 0.01}
 FREE = frozenset({"data_root", "download", "checkpoint_every"})
 """Settings that do not change what comes out, so that a resumed run may have others."""
 
@@ -55,6 +61,16 @@ class TrainConfig:
     engine: str = "auto"
     layers: tuple[str, ...] | None = None
     warm_up: int = 0
+    horizon: int = 1
+    look_ahead: str = "real"
+    memory: str = "snapshots"
+    normalise: str = "sum"
+    teacher: str | None = None
+    teacher_lr: float = 0.001
+    teacher_optimizer: str = "adam"
+    teacher_every: int | None = None
+    teacher_reads: tuple[str, ...] = READS
+    teacher_states: tuple[str, ...] | None = None
     model: str | None = None
     epochs: int | None = None
     steps: int | None = None
@@ -85,10 +101,27 @@ class TrainConfig:
             raise BadInput(f"momentum is {self.momentum}: give a number from 0 to below 1, such as 0.9")
         if self.epochs is not None and self.steps is not None:
             raise BadInput("both epochs and steps are given: the length of a run is set by one of them")
+        if not 0 < self.teacher_lr < math.inf:
+            raise BadInput(f"teacher_lr is {self.teacher_lr}: give a learning rate above 0, such as 0.001")
+        if not self.teacher_reads or set(self.teacher_reads) - set(READS):
+            raise BadInput(f"teacher_reads is {self.teacher_reads}: give one or more of {', '.join(READS)}")
+        if self.teacher is not None and self.rule not in LEARNED_RULES:
+            raise BadInput(f"a teacher is given, but the rule is {self.rule!r}: add --rule with the teacher's own rule")
+        if self.rule in LEARNED_RULES and self.teacher is None:
+            self._check_learning()
         if self.layers is not None and not all(self.layers):
             raise BadInput("layers holds an empty pattern: give patterns over module names, such as 'layers.*'")
         parse_noise(self.noise)
         parse_imbalance(self.imbalance)
+
+    def _check_learning(self) -> None:
+        if self.horizon > 1 and self.look_ahead != "real":
+            raise BadInput(f"look_ahead {self.look_ahead!r} looks one step ahead: leave it out, or use a horizon of 1")
+        if (self.memory == "reverse") != (self.optimizer == "reversible-sgd"):
+            raise BadInput(
+                f"memory is {self.memory!r} and the optimizer {self.optimizer!r}: stepping back exactly takes both "
+                "--memory reverse and --optimizer reversible-sgd"
+            )
 
     def resolved(self) -> "TrainConfig":
         """The same settings with nothing left open, so that the run's folder says what was really done."""
@@ -116,10 +149,16 @@ _CHOICES: Mapping[str, Collection[str]] = {
     "schedule": SCHEDULES,
     "engine": ENGINES,
     "augment": AUGMENTATIONS,
+    "look_ahead": LOOK_AHEADS,
+    "memory": MEMORIES,
+    "normalise": NORMALISATIONS,
+    "teacher_optimizer": TEACHER_OPTIMIZERS,
 }
 _AT_LEAST = {
     "clean_per_class": 1,
     "warm_up": 0,
+    "horizon": 1,
+    "teacher_every": 1,
     "epochs": 1,
     "steps": 1,
     "batch_size": 1,
@@ -145,8 +184,9 @@ def config_from(settings: Mapping[str, Any], where: str) -> TrainConfig:
     if missing:
         raise BadInput(f"{where}: the setting {missing[0]!r} is missing")
     values: dict[str, Any] = dict(settings)
-    if isinstance(values.get("layers"), list):  # JSON has no tuples
-        values["layers"] = tuple(values["layers"])
+    for name in ("layers", "teacher_reads", "teacher_states"):
+        if isinstance(values.get(name), list):  # JSON has no tuples
+            values[name] = tuple(values[name])
     try:
         return TrainConfig(**values)
     except BadInput as wrong:

@@ -11,22 +11,25 @@ from torch import Tensor, nn
 from reweigh._types import PerExampleLoss
 from reweigh.errors import BadInput
 from reweigh.models import build
+from reweigh.optimizers import ReversibleSGD
 from reweigh.reweigher import Reweigher
 from reweigh.rules import (
     L2RW,
     ClassProportion,
     ClassResampling,
     HardMining,
+    LearnedRule,
     Oracle,
     RandomRectified,
     Rule,
     Uniform,
 )
 from reweigh.training.augmentation import AugmentedClean
-from reweigh.training.config import TrainConfig
+from reweigh.training.config import LEARNED_RULES, TrainConfig
 from reweigh.training.prepare import RunData
 from reweigh.training.records import Records
 from reweigh.training.schedule import seed_for, steps_an_epoch
+from reweigh.training.teacher import build_teacher, learning_of
 
 
 @dataclass
@@ -98,6 +101,8 @@ def assemble(config: TrainConfig, data: RunData) -> Job:
         seed=seed_for(config.seed, "model"),
     ).to(device)
     rule = build_rule(config, data)
+    optimizer = build_optimizer(config, model)
+    learned = isinstance(rule, LearnedRule)
     reweigher = Reweigher(
         model,
         loss_on(device),
@@ -105,11 +110,12 @@ def assemble(config: TrainConfig, data: RunData) -> Job:
         clean=AugmentedClean(data.clean, config.augment) if config.augment != "none" else data.clean,
         engine=config.engine,
         layers=config.layers,
+        optimizer=optimizer if learned else None,
+        learning=learning_of(config) if learned else None,
         warm_up=config.warm_up,
         clean_batch_size=config.clean_batch_size,
         seed=seed_for(config.seed, "clean"),
     )
-    optimizer = build_optimizer(config, model)
     return Job(config, data, model, optimizer, rule, reweigher, Records(len(data.train)), device)
 
 
@@ -125,6 +131,8 @@ def loss_on(device: torch.device) -> PerExampleLoss:
 def build_rule(config: TrainConfig, data: RunData) -> Rule:
     """The rule that the settings name, told what it needs to know about the data."""
     train = data.train
+    if config.rule in LEARNED_RULES:
+        return build_teacher(config, data)
     makers: dict[str, Callable[[], Rule]] = {
         "l2rw": L2RW,
         "uniform": Uniform,
@@ -142,6 +150,8 @@ def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimi
     lr, decay, beta = config.lr or 0.01, config.weight_decay, config.momentum
     if config.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
+    if config.optimizer == "reversible-sgd":
+        return ReversibleSGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     return kind(model.parameters(), lr, betas=(beta, 0.999), weight_decay=decay)
 

@@ -75,6 +75,7 @@ def _train_step(job: Job, step: int, rows: Tensor, means: Means) -> None:
     job.optimizer.zero_grad()
     losses, weights = job.reweigher.backward(batch)
     job.optimizer.step()
+    job.reweigher.after_step()
     report = job.reweigher.report
     assert report is not None  # since `backward` has just made it
     job.records.add(rows, weights, report.alignments)

@@ -6,6 +6,7 @@ from typing import Any
 from reweigh._version import __version__
 from reweigh.errors import require
 from reweigh.metrics import mass_per_class
+from reweigh.rules import LearnedRule
 from reweigh.training import run_folder as files
 from reweigh.training.gallery import distrusted_png
 from reweigh.training.job import Job
@@ -25,6 +26,8 @@ def write_results(job: Job, folder: RunFolder, lines: list[dict[str, Any]]) -> d
     # One key only: safetensors writes several in an order that changes from call to call.
     made_by = {"model": job.config.model, "dataset": job.config.dataset, "version": __version__}
     write_bytes(folder / files.MODEL, safetensors.save(state, {"reweigh": json.dumps(made_by)}))
+    if isinstance(job.rule, LearnedRule) and not job.rule.frozen:
+        job.rule.save(folder / files.TEACHER)
     table = parquet(records, train.ids, train.y, train.true_y, train.classes)
     write_bytes(folder / files.WEIGHTS, table)
     if train.x.ndim == 4 and job.rule.name != "uniform":

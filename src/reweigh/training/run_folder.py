@@ -20,7 +20,8 @@ from reweigh.files import write_bytes as write_bytes
 
 CONFIG, CHECKPOINT, METRICS = "config.json", "checkpoint.pt", "metrics.jsonl"
 MODEL, WEIGHTS, SUMMARY, GALLERY = "model.safetensors", "weights.parquet", "summary.json", "distrusted.png"
-FILES = (CONFIG, CHECKPOINT, METRICS, MODEL, WEIGHTS, GALLERY, SUMMARY)
+TEACHER = "teacher.safetensors"
+FILES = (CONFIG, CHECKPOINT, METRICS, MODEL, TEACHER, WEIGHTS, GALLERY, SUMMARY)
 LOCK = ".lock"
 
 
