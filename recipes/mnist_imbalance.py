@@ -31,17 +31,12 @@ run with its optimizer and steps. The released learning rate schedule is never a
 """
 
 import argparse
-import json
 import math
-import multiprocessing
 import os
-import statistics
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +51,7 @@ from reweigh.errors import ReweighError
 from reweigh.models import build
 from reweigh.rules import ClassResampling, Evidence, HardMining, RandomRectified, Rule, Uniform
 from reweigh.training.run_folder import write_bytes
+from runs import as_markdown, cell, one_thread, read_results, run_all, show
 
 FOUR, NINE = 0, 1  # the labels here: 4 is the minority, 9 the majority
 METHODS = ("plain", "proportion", "resampling", "hard-mining", "random", "l2rw")
@@ -211,18 +207,10 @@ def errors(model: nn.Module, test: Examples) -> dict[str, float]:
 _data: Splits | None = None  # of this process
 
 
-def end_with_parent() -> None:
-    """A worker does not outlive the command, not even a killed one."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
-
-
 def prepare(root: str | None) -> None:
     """Read the data once a process, and keep the process to one thread."""
     global _data
-    torch.set_num_threads(1)
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    one_thread()
     # Ten clean images are soon fitted; the paper trains on regardless, and so does this.
     warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")
     splits = load("mnist", root)
@@ -240,61 +228,6 @@ def run(job: Job) -> dict[str, Any]:
 # ---- the table
 
 
-def read_results(path: Path) -> dict[Job, dict[str, Any]]:
-    """The finished runs; a last line that a kill cut short is left out."""
-    results: dict[Job, dict[str, Any]] = {}
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            result = json.loads(line)
-            results[Job(**{name: result[name] for name in Job.__dataclass_fields__})] = result
-        except (json.JSONDecodeError, KeyError):
-            continue
-    return results
-
-
-def add_result(path: Path, result: dict[str, Any]) -> None:
-    """Append one run and have it on the disk before the next begins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
-            file.write(b"\n")
-        file.write(json.dumps(result).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def run_all(jobs: Sequence[Job], path: Path, root: str | None, workers: int) -> None:
-    """Run what is not in the results file yet, `workers` processes at a time with one thread each."""
-    done = read_results(path)
-    missing = [job for job in jobs if job not in done]
-    if not missing:
-        return
-    context = multiprocessing.get_context("spawn")
-    prepare(root)  # here too: a missing file should be said once, and be downloaded once
-    with ProcessPoolExecutor(workers, context, initializer=prepare, initargs=(root,)) as pool:
-        futures: list[Future[dict[str, Any]]] = [pool.submit(run, job) for job in missing]
-        try:
-            for count, future in enumerate(as_completed(futures), 1):
-                result = future.result()
-                add_result(path, result)
-                said = " ".join(str(result[name]) for name in ("variant", "ratio", "method", "seed"))
-                print(
-                    f"{count}/{len(missing)} {said}: {result['error']:.2f} % in {result['seconds']:.0f} s",
-                    file=sys.stderr,
-                )
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            print("interrupted: the same command goes on from here", file=sys.stderr)
-
-
-def cell(found: Sequence[float]) -> str:
-    """Mean ± standard deviation, and the number of runs."""
-    if not found:
-        return "–"
-    spread = f" ± {statistics.stdev(found):.2f}" if len(found) > 1 else ""
-    return f"{statistics.fmean(found):.2f}{spread} ({len(found)})"
-
-
 def table(jobs: Sequence[Job], results: dict[Job, dict[str, Any]]) -> list[list[str]]:
     """A header and one row a method; a column a variant and ratio, in the order of the jobs."""
     columns = list(dict.fromkeys((job.variant, job.ratio) for job in jobs))
@@ -304,25 +237,6 @@ def table(jobs: Sequence[Job], results: dict[Job, dict[str, Any]]) -> list[list[
         found = [[results[j]["error"] for j in of_method if (j.variant, j.ratio) == c] for c in columns]
         rows.append([method, *map(cell, found)])
     return rows
-
-
-def as_markdown(rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
-
-
-def show(rows: Sequence[Sequence[str]]) -> None:
-    """The table on the terminal: drawn by rich where that is installed."""
-    try:
-        from rich.console import Console
-        from rich.table import Table
-    except ImportError:
-        print(as_markdown(rows))
-        return
-    drawn = Table(*rows[0], title="MNIST 4 against 9, test error at the last step")
-    for row in rows[1:]:
-        drawn.add_row(*row)
-    Console().print(drawn)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -357,12 +271,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     path = options.runs / "results.jsonl"
     try:
-        run_all(jobs, path, options.data_root, options.jobs)
+        run_all(jobs, path, run, prepare, (options.data_root,), options.jobs, ("variant", "ratio", "method", "seed"))
     except ReweighError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from error
-    rows = table(jobs, read_results(path))
-    show(rows)
+    rows = table(jobs, read_results(path, Job))
+    show(rows, "MNIST 4 against 9, test error at the last step")
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(options.output, as_markdown(rows).encode())

@@ -233,7 +233,7 @@ class Reweigher:
     ) -> tuple[Tensor, Evidence]:
         """One forward pass, and what it shows of the batch."""
         places = self.rule.places(task.module)
-        watched = contextlib.nullcontext() if places is None else watching(task.module, places)
+        watched = contextlib.nullcontext() if places is None else watching(task.module, places, compiled=task.compiled)
         with torch.set_grad_enabled(graph), watched as seen:
             losses = passes()
         known = losses.detach()

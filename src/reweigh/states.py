@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput
-from reweigh.student import is_compiled
 
 INPUT = ":input"
 _MOST_STAGES = 3
@@ -46,11 +45,13 @@ class Seen:
 
 
 @contextlib.contextmanager
-def watching(module: nn.Module, places: Sequence[str], *, follow: bool = False) -> Iterator[Seen]:
+def watching(
+    module: nn.Module, places: Sequence[str], *, follow: bool = False, compiled: bool = False
+) -> Iterator[Seen]:
     """Within the block, what passes through the places is put into `Seen`; `follow` keeps the graph.
 
-    Where a submodule is called several times the last call counts. Compiled parts run uncompiled, since they do not call
-    hooks.
+    Where a submodule is called several times the last call counts. What is `compiled` runs uncompiled, since compiled code
+    does not call hooks.
     """
     seen, handles = Seen(), []
     keep: Callable[[Tensor], Tensor] = (lambda t: t) if follow else Tensor.detach
@@ -69,7 +70,7 @@ def watching(module: nn.Module, places: Sequence[str], *, follow: bool = False) 
         return see
 
     with contextlib.ExitStack() as stack:
-        if is_compiled(module):
+        if compiled:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         try:
             handles.append(module.register_forward_hook(see_output))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import runs
 import torch
 
 PATH = Path(__file__).parents[2] / "recipes" / "mnist_imbalance.py"
@@ -65,12 +66,12 @@ def one_process(recipe, monkeypatch):
             return None
 
         def submit(self, function, *arguments):
-            future = recipe.Future()
+            future = runs.Future()
             future.set_result(function(*arguments))
             return future
 
     threads = torch.get_num_threads()
-    monkeypatch.setattr(recipe, "ProcessPoolExecutor", Inline)
+    monkeypatch.setattr(runs, "ProcessPoolExecutor", Inline)
     yield
     torch.set_num_threads(threads)
 
@@ -114,7 +115,7 @@ def test_an_interrupted_line_is_run_again_and_the_file_stays_readable(recipe, ro
     whole = path.read_text()
     path.write_text(whole[:-20])
     recipe.main(arguments)
-    results = recipe.read_results(path)
+    results = runs.read_results(path, recipe.Job)
     assert {key.seed for key in results} == {0, 1}
 
 

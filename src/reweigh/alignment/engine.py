@@ -53,7 +53,12 @@ class Task:
     @property
     def wrapped(self) -> bool:
         """Whether training goes through a wrapper or a compiled part, which the engines' own passes leave out."""
-        return self.model is not self.module or self.loss is not self.per_example_loss or is_compiled(self.module)
+        return self.model is not self.module or self.compiled
+
+    @property
+    def compiled(self) -> bool:
+        """Whether training goes through `torch.compile` somewhere."""
+        return self.loss is not self.per_example_loss or is_compiled(self.model)
 
     def losses(self) -> Tensor:
         """The losses as the engines see them, (B,): of the unwrapped module, checked."""

@@ -23,7 +23,7 @@ from reweigh.errors import BadInput
 
 SCALE = 2.0**36
 """Fixed-point numbers are multiples of 2⁻³⁶, about 1.5e-11; they reach to 6.7e7."""
-_FULL = 2**62
+_FULL = _FULL_REMAINDER = 2**62
 
 
 class ReversibleSGD(Optimizer):
@@ -122,7 +122,7 @@ def _times(values: Tensor, factor: float) -> Tensor:
 
 def _decay(state: dict[str, Any], n: int, d: int) -> None:
     """b ← b·n/d, keeping in the remainder what is thrown away."""
-    if bool((state["remainder"] >= _FULL // d).any()):
+    if bool((state["remainder"] >= _FULL_REMAINDER // d).any()):
         state["pile"].append(state["remainder"].clone())
         state["remainder"].zero_()
         state["pile_at"] = [*state.get("pile_at", []), state["taken"]]

@@ -1,0 +1,113 @@
+"""What the recipes share: many runs on a few processes, a results file that a table goes on from, and the table.
+
+A recipe describes a run by a frozen dataclass, its *job*; the fields are the key under which the result is kept, one JSON
+line a run. Each process computes with one thread.
+"""
+
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+J = TypeVar("J")
+Results = dict[J, dict[str, Any]]
+
+
+def one_thread() -> None:
+    """Start of a worker: one thread, and an end when the command ends, even if that was killed."""
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
+
+
+def read_results(path: Path, kind: type[J]) -> Results[J]:
+    """The finished runs by their jobs of this kind; a last line that a kill cut short is left out."""
+    results: Results[J] = {}
+    fields: dict[str, Any] = kind.__dataclass_fields__  # type: ignore[attr-defined]
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            result = json.loads(line)
+            results[kind(**{name: result[name] for name in fields})] = result
+        except (json.JSONDecodeError, KeyError):
+            continue
+    return results
+
+
+def add_result(path: Path, result: dict[str, Any]) -> None:
+    """Append one run and have it on the disk before the next begins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
+            file.write(b"\n")
+        file.write(json.dumps(result).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def run_all(
+    jobs: Sequence[J],
+    path: Path,
+    run: Callable[[J], dict[str, Any]],
+    prepare: Callable[..., None],
+    prepared_with: tuple[Any, ...],
+    workers: int,
+    told: Sequence[str],
+) -> None:
+    """Run what is not in the results file yet, `workers` processes at a time; `told` are the fields to name on the way."""
+    if not (missing := [job for job in jobs if job not in read_results(path, type(jobs[0]))]):
+        return
+    prepare(*prepared_with)  # here too: a missing file should be said once, and be downloaded once
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=prepare, initargs=prepared_with) as pool:
+        futures: list[Future[dict[str, Any]]] = [pool.submit(run, job) for job in missing]
+        try:
+            for count, future in enumerate(as_completed(futures), 1):
+                result = future.result()
+                add_result(path, result)
+                said = " ".join(str(result[name]) for name in told)
+                took = f"{result['error']:.2f} % in {result['seconds']:.0f} s"
+                print(f"{count}/{len(missing)} {said}: {took}", file=sys.stderr)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            print("interrupted: the same command goes on from here", file=sys.stderr)
+
+
+def cell(found: Sequence[float]) -> str:
+    """Mean ± standard deviation (n − 1), and the number of runs."""
+    if not found:
+        return "–"
+    spread = f" ± {statistics.stdev(found):.2f}" if len(found) > 1 else ""
+    return f"{statistics.fmean(found):.2f}{spread} ({len(found)})"
+
+
+def as_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """The rows, of which the first is the header."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
+
+
+def show(rows: Sequence[Sequence[str]], title: str) -> None:
+    """The table on the terminal: drawn by rich where that is installed."""
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError:
+        print(as_markdown(rows))
+        return
+    drawn = Table(*rows[0], title=title)
+    for row in rows[1:]:
+        drawn.add_row(*row)
+    Console().print(drawn)
