@@ -15,7 +15,7 @@ what is left, "plain + clean" has them back among the others. A finished run is 
                 character n-grams, 100 clean titles (20 a topic) from the publisher's development set
 
 The images are small because two cores are to finish all of it; more pixels, images and steps are worth more accuracy.
-500 steps of 100 examples, SGD with momentum 0.9, learning rate 0.05 (mnist: 0.02, cifar10: 0.1), divided by 10 at 1/2 and 3/4 of the way,
+400 steps of 100 examples, SGD with momentum 0.9, learning rate 0.05 (mnist: 0.02, cifar10: 0.1), divided by 10 at 1/2 and 3/4 of the way,
 weight decay 5e-4. Clean batches are half as large as the training ones. Rules that learn: Adam, 1e-3 for
 Meta-Weight-Net as published and `--teacher-lr` for all others.
 """
@@ -56,7 +56,7 @@ METHODS = (
     "plain", "plain + clean", "random", "proportion", "resampling", "l2rw", "meta-weight-net, published",
     "meta-weight-net", "class-aware", "teacher, surface", "teacher, internal", "teacher", "teacher, K = 5", "oracle",
 )  # fmt: skip
-STEPS, BATCH = 500, 100
+STEPS, BATCH = 400, 100
 
 
 @dataclass(frozen=True)

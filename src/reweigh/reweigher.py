@@ -213,20 +213,25 @@ class Reweigher:
         setting = Setting.of(task.module)
         with undisturbed(task.module):
             losses, evidence = self._look(task, learner, task.losses, graph=learner.virtual)
-            learned = learner.learn_virtually(evidence, losses, task) if learner.virtual else None
+        learned = self._learned_virtually(task, learner, setting, losses, evidence)
         return self._learned_weights(evidence, learner, setting, learned)
 
     def _backward_learned(self, task: Task, learner: Learner) -> Weighted:
         setting = Setting.of(task.module)
         losses, evidence = self._look(task, learner, task.training_losses, graph=True)
-        learned = None
-        if learner.virtual:
-            with setting.again(task.module):
-                learned = learner.learn_virtually(evidence, losses, task)
+        learned = self._learned_virtually(task, learner, setting, losses, evidence)
         weights = self._learned_weights(evidence, learner, setting, learned)
         torch.autograd.backward(losses, weights)
         learner.graded()
         return Weighted(losses.detach(), weights)
+
+    def _learned_virtually(
+        self, task: Task, learner: Learner, setting: Setting, losses: Tensor, evidence: Evidence
+    ) -> Learned | None:
+        if not learner.virtual:
+            return None
+        with setting.again(task.module):
+            return learner.learn_virtually(evidence, losses, task)
 
     def _look(
         self, task: Task, learner: Learner, passes: Callable[[], Tensor], *, graph: bool

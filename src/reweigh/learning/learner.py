@@ -212,6 +212,7 @@ class Learner:
             v, loss = direction_and_loss(self._at.model, self._at.clean_loss, batch, layers=self._at.layers, at=at)
         if places is not None:
             self.rule.see_clean(seen, self._at.clean_labels(batch))
+        loss = distributed.summed(loss) / distributed.world_size()
         last, known = float(loss), not math.isnan(self.clean_loss)
         self.clean_loss = _DECAY * self.clean_loss + (1 - _DECAY) * last if known else last
         return distributed.averaged(v), loss

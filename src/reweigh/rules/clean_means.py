@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from reweigh import distributed
+
 RELATIONS = 5
 """How many numbers `relations` gives."""
 _KEPT = 0.9
@@ -22,6 +24,7 @@ class Means:
         """These means, moved a tenth of the way to those of new states (M, width); a class's first ones count whole."""
         counts = torch.zeros_like(self.rows[:, 0]).index_add_(0, labels, torch.ones_like(states[:, 0]))
         sums = torch.zeros_like(self.rows).index_add_(0, labels, states)
+        counts, sums = distributed.summed(counts), distributed.summed(sums)
         there = counts > 0
         fresh = sums / counts.clamp(min=1)[:, None]
         moved = torch.where(self.seen[:, None], _KEPT * self.rows + (1 - _KEPT) * fresh, fresh)
