@@ -121,7 +121,9 @@ def test_learning_leaves_the_student_as_the_step_left_it():
     optimizer.zero_grad()
     reweigher.backward(batch_of(9))
     optimizer.step()
-    before = copy.deepcopy((model.state_dict(), optimizer.state_dict(), {n: p.grad for n, p in model.named_parameters()}))
+    before = copy.deepcopy(
+        (model.state_dict(), optimizer.state_dict(), {n: p.grad for n, p in model.named_parameters()})
+    )
     generator = torch.get_rng_state()
     storages = [p.data_ptr() for p in model.parameters()]
     reweigher.after_step()

@@ -33,9 +33,7 @@ def taught(kind, part, wrap):
     rule = make()
     # Plain SGD for the rule: Adam would blow the last bits of a small derivative up to a whole step.
     learning = Learning(optimizer=lambda parameters: torch.optim.SGD(parameters, lr=5.0), **learning)
-    reweigher = Reweigher(
-        wrap(model), losses, rule=rule, clean=clean, optimizer=optimizer, learning=learning
-    )
+    reweigher = Reweigher(wrap(model), losses, rule=rule, clean=clean, optimizer=optimizer, learning=learning)
     for k in range(6):
         optimizer.zero_grad()
         reweigher.backward({key: t[part(12)] for key, t in batch_of(k, 12).items()})

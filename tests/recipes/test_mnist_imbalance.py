@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import runs
 import torch
+
+import runs
 
 PATH = Path(__file__).parents[2] / "recipes" / "mnist_imbalance.py"
 

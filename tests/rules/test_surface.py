@@ -14,7 +14,14 @@ def test_surface_by_hand():
     logits = torch.tensor([[2.0, 0.0, -1.0], [0.0, 0.0, 0.0]])
     losses, labels = torch.tensor([0.5, 3.0]), torch.tensor([0, 2])
     evidence = Evidence(
-        2, losses, {"y": labels}, losses=losses, look_up=lambda b: b["y"], seen=Seen({}, logits), step=30, clean_loss=0.2
+        2,
+        losses,
+        {"y": labels},
+        losses=losses,
+        look_up=lambda b: b["y"],
+        seen=Seen({}, logits),
+        step=30,
+        clean_loss=0.2,
     )
     features = surface(evidence, total_steps=120)
     p = logits.softmax(1)
@@ -33,9 +40,7 @@ def test_surface_by_hand():
 
 def test_progress_without_an_end_and_before_the_first_clean_loss():
     losses = torch.ones(1)
-    features = [
-        surface(Evidence(1, losses, None, losses=losses, step=step))[0] for step in (0, 1000, 10**9)
-    ]
+    features = [surface(Evidence(1, losses, None, losses=losses, step=step))[0] for step in (0, 1000, 10**9)]
     assert [round(float(f[5]), 5) for f in features] == [0.0, 0.5, 1.0]
     assert float(features[0][6]) == 0.0
     assert all(bool(torch.isfinite(f).all()) for f in features)
@@ -71,4 +76,6 @@ def test_nothing_seen_yet_is_no_attention():
     none = Means.none(3, torch.rand(1, 4))
     cosines = similarities(torch.rand(5, 4), none)
     assert not attention(cosines, none, torch.tensor(5.0)).any()
-    assert bool(torch.isfinite(relations(cosines, attention(cosines, none, torch.tensor(5.0)), torch.zeros(5).long())).all())
+    assert bool(
+        torch.isfinite(relations(cosines, attention(cosines, none, torch.tensor(5.0)), torch.zeros(5).long())).all()
+    )

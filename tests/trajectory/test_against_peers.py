@@ -11,10 +11,10 @@ import warnings
 import pytest
 import torch
 from torch.optim import SGD, Adam
-from trajectory.test_meta_gradients import CLEAN, OPTIMIZERS, assert_close, batch_of, by_reweigh, losses, student
 
 from reweigh import MetaWeightNet
 from reweigh.rules import Evidence
+from trajectory.test_meta_gradients import CLEAN, OPTIMIZERS, assert_close, batch_of, by_reweigh, losses, student
 
 higher = pytest.importorskip("higher")
 torchopt = pytest.importorskip("torchopt")
