@@ -5,8 +5,8 @@
     python recipes/noisy_labels.py --tasks mnist-uniform-40 --methods plain l2rw --seeds 1
 
 Every method of a task gets the same model, the same steps, learning rates and batches; the test error is that of the LAST
-step; mean ± standard deviation (n − 1) over the seeds. The clean examples are taken out of the training set; "plain" trains on
-what is left, "plain + clean" has them back among the others. A finished run is a line of `--runs`/results.jsonl.
+step; mean ± standard deviation (n − 1) over the seeds. The clean examples are taken out of the training set; "plain" trains
+on what is left, "plain + clean" has them back among the others. A finished run is a line of `--runs`/results.jsonl.
 
     mnist-*     2,000 images of MNIST at 14x14 pixels, LeNet, 100 clean images (10 a class)
     cifar10-*   5,000 images of CIFAR-10 at 16x16 pixels, ResNet-8 of width 8, 200 clean images (20 a class);
@@ -15,8 +15,8 @@ what is left, "plain + clean" has them back among the others. A finished run is 
                 character n-grams, 100 clean titles (20 a topic) from the publisher's development set
 
 The images are small because two cores are to finish all of it; more pixels, images and steps are worth more accuracy.
-400 steps of 100 examples, SGD with momentum 0.9, learning rate 0.05 (mnist: 0.02, cifar10: 0.1), divided by 10 at 1/2 and 3/4 of the way,
-weight decay 5e-4. Clean batches are half as large as the training ones. Rules that learn: Adam, 1e-3 for
+400 steps of 100 examples, SGD with momentum 0.9, learning rate 0.05 (mnist: 0.02, cifar10: 0.1), divided by 10 at 1/2 and
+3/4 of the way, weight decay 5e-4. Clean batches are half as large as the training ones. Rules that learn: Adam, 1e-3 for
 Meta-Weight-Net as published and `--teacher-lr` for all others.
 """
 

@@ -60,7 +60,7 @@ def set_up(name):
 
 
 def steps(parts, first, last):
-    model, optimizer, reweigher = parts
+    _, optimizer, reweigher = parts
     seen = []
     for k in range(first, last):
         optimizer.zero_grad()

@@ -67,7 +67,8 @@ def test_the_gradient_reaches_everything_that_is_told(told):
     weights = rule.weights(evidence)
     (weights * torch.arange(10.0)).sum().backward()
     for name, p in rule.net.named_parameters():
-        assert p.grad is not None and bool(p.grad.any()), name
+        assert p.grad is not None, name
+        assert bool(p.grad.any()), name
     reads_states = rule.internal or rule.interaction
     assert len(evidence.seen.states) == (3 if reads_states else 0)
     for place, state in evidence.seen.states.items():

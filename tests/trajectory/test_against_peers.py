@@ -1,8 +1,8 @@
 """K-step meta-gradients against `higher` and TorchOpt, where these are right.
 
 `higher` patches the model and unrolls SGD; TorchOpt's MetaSGD and MetaAdam keep the graph of the model's own steps. TorchOpt
-computes Adam's bias corrections in float32 whatever the model's type: it is no witness with the usual betas (1 - 0.999 keeps four
-digits there), and is held to 1e-6 with others.
+computes Adam's bias corrections in float32 whatever the model's type: it is no witness with the usual betas (1 - 0.999 keeps
+four digits there), and is held to 1e-6 with others.
 """
 
 import copy

@@ -82,7 +82,8 @@ class Learner:
         """Keep a weighed batch until the step is taken; before the first of a step, the parameters as they are."""
         if self._open is None:
             self._norm, params = 0.0, dict(self._module.named_parameters())
-            kept = self.learning.memory == "snapshots"
+            # Before its first step ReversibleSGD has not yet rounded the parameters to what it can come back to.
+            kept = self.learning.memory == "snapshots" or not self._optimizer.state
             values = {name: p.detach().clone() for name, p in params.items()} if kept else None
             self._open = RecordedStep(
                 values, Snapshot.of(self._optimizer, params), checksum=0 if kept else checksum(params)

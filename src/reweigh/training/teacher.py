@@ -24,7 +24,10 @@ def build_teacher(config: TrainConfig, data: RunData) -> LearnedRule:
     """
     classes, seed = len(data.train.classes), seed_for(config.seed, "teacher") % 2**31
     if config.teacher is not None:
-        return _trained_before(config.teacher, config.rule, classes)
+        rule = _trained_before(config.teacher, config.rule, classes)
+        if isinstance(rule, DeepInteraction) and config.teacher_states is not None:
+            rule.states = list(config.teacher_states)
+        return rule
     makers: dict[str, Callable[[], LearnedRule]] = {
         "meta-weight-net": lambda: MetaWeightNet(normalise=config.normalise, seed=seed),
         "class-aware": lambda: ClassAwareWeightNet(

@@ -106,7 +106,7 @@ class RecordedStep:
     """A step: its parts, and the optimizer's side of it.
 
     Attributes:
-        params: the parameters before the step; None where the optimizer can step back by itself.
+        params: the parameters before the step; None where the optimizer can step back to them by itself.
         held: what the optimizer held before the step.
         gradient: what it was given; None where going back does not need it.
         factor: what the gradient was multiplied by between `backward` and the step, as clipping does; taken for a constant.

@@ -51,6 +51,9 @@ def _backwards(
     params: dict[str, nn.Parameter],
 ) -> Iterator[Params]:
     for step in reversed(window):
+        if step.params is not None:  # the optimizer's very first step: nothing lies before it
+            yield step.params
+            return
         moved: dict[Tensor, float] = {
             params[name]: float(group["lr"])
             for name, group in step.held.groups.items()
