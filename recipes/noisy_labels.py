@@ -211,8 +211,12 @@ def rule_of(job: Job, data: Data) -> tuple[Rule, Learning | None]:
     return rules[job.method]()
 
 
-def train(job: Job, data: Data) -> tuple[nn.Module, Records]:
-    """The model after the last step, and what weights the training examples got in the second half."""
+Watch = Callable[[int, Tensor, Tensor], None]
+"""Told of every step: its number, the rows (B,) of the training set, and their weights (B,)."""
+
+
+def train(job: Job, data: Data, watch: Watch | None = None) -> tuple[nn.Module, Records, Rule]:
+    """The model after the last step, what weights the training examples got in the second half, and the rule."""
     model, examples = data.model(job.seed), data.train
     if job.method == "plain + clean":
         examples = joined(data.train, data.clean)
@@ -241,7 +245,9 @@ def train(job: Job, data: Data) -> tuple[nn.Module, Records]:
         reweigher.after_step()
         if 2 * step >= job.steps:
             records.add(rows, weights, None)
-    return model, records
+        if watch is not None:
+            watch(step, rows, weights)
+    return model, records, rule
 
 
 def joined(one: Examples, other: Examples) -> Examples:
@@ -265,7 +271,7 @@ def run(job: Job) -> dict[str, Any]:
     """Train and test: the line of the results file."""
     data = titles_of(job, _root) if job.task == "hausa" else images_of(job, _root)
     start = time.perf_counter()
-    model, records = train(job, data)
+    model, records, _ = train(job, data)
     seconds = time.perf_counter() - start
     known = None if data.wrong is None else records.mean_weight[: len(data.wrong)]
     auroc = None if known is None or data.wrong is None else noise_auroc(known, data.wrong)
