@@ -1,46 +1,28 @@
 """A run's folder: files that appear whole or not at all, and one process at a time.
 
-A training job may be killed at any instant. So every file is written beside its place under a temporary name,
-flushed to the disk, and then renamed over the old one, which the file system does in one stroke: a reader sees
-the old file or the new one, never half of either. Lines of metrics are kept in memory and the whole small
-file is replaced each time, so that no line is ever cut. A lock held by the running process keeps a second one
-out, and vanishes with the process even when that is killed.
+Every file is written as `storage.py` does it. Lines of metrics are kept in memory and the whole small file is
+replaced each time, so that no line is ever cut. A lock held by the running process keeps a second one out, and
+vanishes with the process even when that is killed.
 """
 
-import errno
+import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from reweigh.errors import BadInput, ReweighError, require
+from reweigh.errors import BadInput, require
+from reweigh.ledger.parts import epochs_in, remove
+from reweigh.storage import cannot_write, part_of
+from reweigh.storage import make_folder as make_folder
+from reweigh.storage import write_bytes as write_bytes
 
 CONFIG, CHECKPOINT, METRICS = "config.json", "checkpoint.pt", "metrics.jsonl"
 MODEL, WEIGHTS, SUMMARY, GALLERY = "model.safetensors", "weights.parquet", "summary.json", "distrusted.png"
 FILES = (CONFIG, CHECKPOINT, METRICS, MODEL, WEIGHTS, GALLERY, SUMMARY)
+LEDGER = "ledger"  # a folder
 LOCK = ".lock"
-
-
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Put `content` at `path`, whole or not at all, surviving a kill and a power cut.
-
-    Raises:
-        ReweighError: if the disk refuses, naming the path and what to do.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        _sync_folder(path.parent)
-    except OSError as refused:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise cannot_write(path, refused) from refused
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -90,26 +72,6 @@ def read_lines(path: Path, first: int) -> list[dict[str, Any]]:
     return content
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it, or say why not.
-
-    Raises:
-        ReweighError: naming the path and what to do.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as refused:
-        raise cannot_write(path, refused) from refused
-
-
-def cannot_write(path: Path, refused: OSError) -> ReweighError:
-    """The sentence for a disk that refuses."""
-    if refused.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ReweighError(f"cannot write {path}: the disk is full, make room and run the command again with --resume")
-    reason = (refused.strerror or str(refused)).lower()
-    return ReweighError(f"cannot write {path}: {reason}, choose a folder that you may write to with --output")
-
-
 def without_nan(value: Any) -> Any:
     """JSON has no NaN: what has no value is null. Walks mappings and lists."""
     if isinstance(value, Mapping):
@@ -119,6 +81,11 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, float) and not float("-inf") < value < float("inf"):
         return None
     return value
+
+
+def run_mark(settings: Mapping[str, Any]) -> str:
+    """A mark by which a run's ledger is known as its own: a hash of the settings as `config.json` has them."""
+    return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 class RunFolder:
@@ -175,17 +142,10 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove the run's own files, the config last: until that is gone this is still a run."""
+        ledger = self.path / LEDGER
+        remove(ledger, epochs_in(ledger))
+        with suppress(OSError):  # not there, or with files in it that are not ours
+            ledger.rmdir()
         for name in reversed(FILES):
             (self.path / name).unlink(missing_ok=True)
-            (self.path / f".{name}.part").unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system can (not on Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            part_of(self.path / name).unlink(missing_ok=True)
