@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from reweigh._version import __version__
+from reweigh.cli.audit import audit
 from reweigh.cli.demo import demo
 from reweigh.cli.train import train
 
@@ -36,3 +37,4 @@ def reweigh(
 
 app.command()(demo)
 app.command()(train)
+app.command()(audit)
