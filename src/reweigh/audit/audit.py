@@ -1,8 +1,9 @@
 """An audit: what a run learnt about each training label, in one table.
 
 Two witnesses are heard. The ledger says how far training trusted an example; the finished model says which label it would
-give instead. Where both speak against a label (low quality, another prediction) it counts as an issue, and the share of
-issues in a class is the estimate of its noise rate.
+give instead. Where both speak against a label (little trust, another prediction) it counts as an issue, and the share of
+issues in a class is the estimate of its noise rate. A model that is often wrong itself contradicts right labels too, so the
+estimate is then too high.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 
 from reweigh.audit.finished import FinishedRun, ledger_summary, open_run, trained_model
 from reweigh.audit.predict import predict
-from reweigh.audit.quality import label_quality, most_distrusted_first
+from reweigh.audit.quality import label_quality, most_distrusted_first, trust
 from reweigh.data import Examples
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
@@ -32,8 +33,9 @@ class Audit:
         given_probability, suggested_probability: the finished model's.
         mean_weight, zero_share, mean_alignment, trend: of the ledger; weights are relative, 1 is as in plain training.
         loss: mean over the epochs.
-        quality: from 0 (bad) to 1.
-        issue: bool; quality below the threshold, and the model says something else.
+        trust: the share of visits at which it had a weight, ties broken; see `quality.trust`.
+        quality: from 0 (bad) to 1, for the label.
+        issue: bool; trust below the threshold, and the model says something else.
         order: rows, most distrusted first.
     """
 
@@ -48,6 +50,7 @@ class Audit:
     mean_alignment: Array
     trend: Array
     loss: Array
+    trust: Array
     quality: Array
     issue: Array
     order: Array
@@ -90,7 +93,7 @@ def audit_run(path: Path | str, *, data_root: Path | str | None = None, threshol
             had, or the rule trusted every example alike.
     """
     if not 0 <= threshold <= 1:
-        raise BadInput(f"the threshold is {threshold}: give a label quality from 0 to 1, such as 0.5")
+        raise BadInput(f"the threshold is {threshold}: give a share from 0 to 1, such as 0.5")
     run = open_run(path, data_root)
     examples = prepare(run.config).train
     summary, rows = ledger_summary(run, examples)
@@ -107,7 +110,8 @@ def audit_run(path: Path | str, *, data_root: Path | str | None = None, threshol
 
     mean_weight, zero_share = spread(summary.mean_weight), spread(summary.zero_share)
     alignment, visits = spread(summary.mean_alignment), np.nan_to_num(spread(summary.visits)).astype(np.int64)
-    quality = label_quality(mean_weight, zero_share, alignment, visits)
+    trusted, loss = trust(mean_weight, zero_share, alignment, visits), spread(summary.mean_loss)
+    quality = label_quality(trusted, loss)
     said = predict(trained_model(run, examples), examples)
     given, suggested = examples.y.numpy(), said.suggested.numpy()
     return Audit(
@@ -121,8 +125,9 @@ def audit_run(path: Path | str, *, data_root: Path | str | None = None, threshol
         zero_share=zero_share,
         mean_alignment=alignment,
         trend=spread(summary.trend),
-        loss=spread(summary.mean_loss),
+        loss=loss,
+        trust=trusted,
         quality=quality,
-        issue=(np.nan_to_num(quality, nan=1.0) < threshold) & (suggested != given),
+        issue=(np.nan_to_num(trusted, nan=1.0) < threshold) & (suggested != given),
         order=most_distrusted_first(quality),
     )

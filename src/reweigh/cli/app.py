@@ -7,6 +7,7 @@ import typer
 from reweigh._version import __version__
 from reweigh.cli.audit import audit
 from reweigh.cli.demo import demo
+from reweigh.cli.report import report
 from reweigh.cli.train import train
 
 app = typer.Typer(
@@ -38,3 +39,4 @@ def reweigh(
 app.command()(demo)
 app.command()(train)
 app.command()(audit)
+app.command()(report)

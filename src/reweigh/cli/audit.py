@@ -22,7 +22,7 @@ def audit(
     ] = None,
     top: Annotated[int, typer.Option(help="How many examples to print.")] = 20,
     threshold: Annotated[
-        float, typer.Option(help="A label of lower quality is an issue if the model says something else.")
+        float, typer.Option(help="An example that had a weight less often is an issue if the model says otherwise.")
     ] = THRESHOLD,
     data_root: Annotated[
         str | None, typer.Option(help="Where data sets lie, if not where the run found them.", show_default=False)
@@ -41,7 +41,9 @@ def audit(
     if top:
         console.print(distrusted_table(found, top))
     console.print(classes_table(found))
-    console.print(f"Issues (quality below {threshold:g}, and the model says otherwise): {int(found.issue.sum())}")
+    console.print(
+        f"Issues (trusted less than {threshold:.0%} of the time, and the model says otherwise): {int(found.issue.sum())}"
+    )
     if found.corrupted is not None and top:
         wrong = int(found.corrupted[found.order[:top]].sum())
         console.print(f"Of the {min(top, len(found))} most distrusted, {wrong} are really wrong.")
