@@ -36,7 +36,8 @@ def trust(mean_weight: Array, zero_share: Array, mean_alignment: Array, visits: 
 
 def label_quality(trusted: Array, mean_loss: Array) -> Array:
     """Trust (N,) times exp(−mean loss) (N,), in [0, 1]; where no loss is known, trust alone."""
-    return trusted * np.exp(-np.maximum(np.nan_to_num(mean_loss), 0))
+    scores: Array = trusted * np.exp(-np.maximum(np.nan_to_num(mean_loss), 0))
+    return scores
 
 
 def most_distrusted_first(quality: Array) -> Array:

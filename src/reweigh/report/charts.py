@@ -88,7 +88,7 @@ def line_chart(title: str, lines: Sequence[Line], *, percent: bool = False, log:
 
 def area_chart(title: str, shares: Sequence[Sequence[float]], names: Sequence[str]) -> Chart:
     """Stacked shares over the epochs: `shares` (E, K) sum to one in each epoch; small, for a row of many."""
-    width, height, left, bottom = 180.0, 112.0, 30.0, 18.0
+    width, height, left, bottom = 180.0, 112.0, 38.0, 18.0
     blocks = _blocks(len(shares))
     rows = [[sum(shares[e][k] for e in block) / len(block) for k in range(len(names))] for block in blocks]
     places = [_place(block[-1], len(shares), width, left) for block in blocks]

@@ -1,7 +1,7 @@
 """The page: what the audit, the metrics, the ledger and the other runs say, laid out by the templates.
 
-The templates escape whatever comes from the data or the settings, and the page forbids itself scripts and the network, so that
-a class named like a tag is a name and nothing else.
+The templates escape whatever comes from the data or the settings, and the page forbids itself scripts and the network, so
+that a class named like a tag is a name and nothing else.
 """
 
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
             (
                 "Length of the clean direction, ‖v‖",
                 line_chart("Length of the clean direction", [Line("‖v‖", norms, 1)], log=True),
-                "How strongly the clean examples still pull the model somewhere. Every weight compares an example with this pull.",
+                "How strongly the clean examples still pull the model. Every weight compares an example with this pull.",
                 about_direction(norms),
             ),
             (
@@ -135,14 +135,15 @@ def _learning(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Any]:
         Line("clean examples", column(run.metrics, "clean_loss"), 3),
     ]
     found = [
-        ("Test accuracy", line_chart("Test accuracy", accuracy[:6], percent=True)),
-        ("Losses", line_chart("Mean losses", losses)),
+        ("Test accuracy", line_chart("Test accuracy", accuracy[:6], percent=True), ""),
+        ("Losses", line_chart("Mean losses", losses), ""),
     ]
     aurocs = column(run.metrics, "auroc")
     if any(value is not None for value in aurocs):
         chart = line_chart("AUROC of each epoch's weights", [Line("AUROC", aurocs, 1)])
-        found.append(("How well each epoch's weights find the wrong labels (AUROC; 0.5 is chance)", chart))
-    return [(title, chart) for title, chart in found if chart is not None]
+        meaning = "How well each epoch's weights tell the labels that are known to be wrong; 0.5 is chance."
+        found.append(("AUROC of the weights", chart, meaning))
+    return [item for item in found if item[1] is not None]
 
 
 def _class_charts(audit: Audit) -> list[Any]:
