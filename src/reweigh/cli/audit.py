@@ -1,4 +1,4 @@
-"""`reweigh audit`."""
+"""`reweigh audit`: the ranking on the terminal, and as a file."""
 
 from pathlib import Path
 from typing import Annotated
