@@ -124,8 +124,8 @@ def test_nothing_known_of_the_truth(audited):
 
 def test_a_model_that_is_often_wrong_is_said_so(audited):
     weak = replace(audited, run=replace(audited.run, summary=audited.run.summary | {"test_accuracy": 0.4}))
-    assert "these estimates are too high" in Page(render(weak)).text
-    assert "these estimates are too high" not in Page(render(audited)).text
+    assert "these estimates cannot be relied on" in Page(render(weak)).text
+    assert "these estimates cannot be relied on" not in Page(render(audited)).text
 
 
 def test_the_unseen_are_not_shown(audited):
@@ -133,6 +133,7 @@ def test_the_unseen_are_not_shown(audited):
     quality[:3] = [0.3, 0.2, 0.1]
     shown = Page(render(replace(audited, quality=quality, order=np.argsort(quality))))
     assert shown.count["img"] == 3
+    assert "1,339 examples never came up in training" in shown.text
 
 
 def test_write_report_is_public_and_lies_in_the_run(damaged, plain):

@@ -3,7 +3,7 @@
 Two witnesses are heard. The ledger says how far training trusted an example; the finished model says which label it would
 give instead. Where both speak against a label (little trust, another prediction) it counts as an issue, and the share of
 issues in a class is the estimate of its noise rate. A model that is often wrong itself contradicts right labels too, so the
-estimate is then too high.
+estimate is then mostly too high.
 """
 
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ It is the product of two. **Trust** is the share of visits at which training gav
 gives it none whenever its gradient points away from the clean one, and how OFTEN that happens tells wrong labels from right
 ones far better than how large the weight is otherwise: a weight is also small where an example is learnt already. The other
 is the **typical probability** of the given label while the model trained, exp(−mean loss): a model that learns from trusted
-examples keeps finding a wrong label unlikely. Either alone finds less than both; docs/audit.md has the figures.
+examples keeps finding a wrong label unlikely. docs/audit.md has the figures.
 """
 
 import numpy as np

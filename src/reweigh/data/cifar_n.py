@@ -63,9 +63,9 @@ def _array(path: Path) -> np.ndarray[Any, Any]:
 
 
 def _published(path: Path, name: str) -> np.ndarray[Any, Any]:
-    reconstruct = np.zeros(0).__reduce__()[0]
+    reconstruct: Any = np.zeros(0).__reduce__()[0]
     # What an array of numbers is made of, under the names that numpy 1 and numpy 2 write into files.
-    allowed = [(reconstruct, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
+    allowed: list[Any] = [(reconstruct, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")]
     kinds = [type(np.dtype(kind)) for kind in (np.int8, np.uint8, np.int16, np.int32, np.int64)]
     try:
         with torch.serialization.safe_globals([*allowed, np.ndarray, np.dtype, *kinds]):

@@ -84,6 +84,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "summary": run.summary,
         "examples": len(audit),
         "issues": int(audit.issue.sum()),
+        "unseen": int((audit.quality != audit.quality).sum()),
         "doubtful": run.summary["test_accuracy"] < 0.75,
         "known_wrong": None if wrong is None else int(wrong.sum()),
         "scores": scores(run, others),
