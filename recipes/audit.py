@@ -2,7 +2,7 @@
 
 Measured: the table is in docs/audit.md, with the hardware and versions.
 
-    python recipes/audit.py                                    # about ten minutes on two cores
+    python recipes/audit.py                                    # about half an hour on two cores
     python recipes/audit.py --tasks digits-pair --seeds 1      # half a minute
     python recipes/audit.py --data-root ~/data --output table.md
 

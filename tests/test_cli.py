@@ -32,7 +32,7 @@ def trained(tmp_path_factory):
 def test_version_and_help(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.strip() == f"reweigh {__version__}"
-    for arguments in (["--help"], ["demo", "--help"], ["train", "--help"]):
+    for arguments in (["--help"], ["demo", "--help"], ["train", "--help"], ["audit", "--help"], ["report", "--help"]):
         assert run(arguments) == 0
         captured = capsys.readouterr()
         assert captured.err == ""
