@@ -21,7 +21,7 @@ import torch
 from benchmarks.learning import VARIANTS, Variant
 from benchmarks.step_cost import heading, line
 from benchmarks.tasks import Task
-from reweigh.files import write_bytes
+from reweigh.storage import write_bytes
 
 TASKS = (Task("resnet32", 100, 12), Task("transformer", 32, 4))
 

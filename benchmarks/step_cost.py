@@ -23,7 +23,7 @@ from benchmarks.memory import measure
 from benchmarks.tasks import MODELS, TASKS, Task
 from benchmarks.timing import Timing, time_task
 from benchmarks.variants import VARIANTS
-from reweigh.training.run_folder import write_bytes
+from reweigh.storage import write_bytes
 
 COLUMNS = (
     "variant",

@@ -50,7 +50,7 @@ from reweigh.data import Examples, Splits, clean_split, load, two_class
 from reweigh.errors import ReweighError
 from reweigh.models import build
 from reweigh.rules import ClassResampling, Evidence, HardMining, RandomRectified, Rule, Uniform
-from reweigh.training.run_folder import write_bytes
+from reweigh.storage import write_bytes
 from runs import as_markdown, cell, one_thread, read_results, run_all, show
 
 FOUR, NINE = 0, 1  # the labels here: 4 is the minority, 9 the majority

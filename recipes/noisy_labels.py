@@ -41,10 +41,10 @@ from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
 from reweigh.errors import BadInput, ReweighError
 from reweigh.models import ResNet, build
 from reweigh.rules import ClassProportion, ClassResampling, Oracle, RandomRectified, Rule, Uniform
+from reweigh.storage import write_bytes
 from reweigh.training.checks import near
 from reweigh.training.evaluate import accuracy
 from reweigh.training.records import Records, noise_auroc
-from reweigh.training.run_folder import write_bytes
 from reweigh.training.schedule import epoch_order, learning_rate
 from runs import as_markdown, cell, one_thread, read_results, run_all, show
 

@@ -20,8 +20,8 @@ from torch import Tensor
 
 import noisy_labels as recipe
 from noisy_labels import STEPS, Job
-from reweigh.files import write_bytes
 from reweigh.rules import ClassAwareWeightNet, Evidence, LearnedRule
+from reweigh.storage import write_bytes
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#d1600b", "#767676"
 WINDOW = 20

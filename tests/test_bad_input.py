@@ -143,13 +143,21 @@ def test_a_read_only_file_system(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "file", ["config.json", "metrics.jsonl", "checkpoint.pt", "model.safetensors", "weights.parquet"]
+    "file",
+    [
+        "config.json",
+        "ledger/epoch-00001.parquet",
+        "metrics.jsonl",
+        "checkpoint.pt",
+        "model.safetensors",
+        "weights.parquet",
+    ],
 )
 def test_a_full_disk(file, tmp_path, capsys, monkeypatch):
     real = os.fsync
 
     def full(descriptor):
-        if os.readlink(f"/proc/self/fd/{descriptor}").endswith(f".{file}.part"):
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith(f".{os.path.basename(file)}.part"):
             raise OSError(errno.ENOSPC, "No space left on device")
         real(descriptor)
 
@@ -158,7 +166,7 @@ def test_a_full_disk(file, tmp_path, capsys, monkeypatch):
     assert "the disk is full" in sentence
     assert file in sentence
     assert not (tmp_path / "run" / file).exists()
-    assert not list((tmp_path / "run").glob("*.part")) + list((tmp_path / "run").glob(".*.part"))
+    assert not [left for left in (tmp_path / "run").rglob("*") if left.name.endswith(".part")]
 
 
 @pytest.fixture(scope="module")
@@ -178,18 +186,22 @@ def unfinished(finished, tmp_path):
     return folder
 
 
+def contents(folder):
+    return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
 def test_a_run_is_not_written_over(finished, capsys):
-    before = {file.name: file.read_bytes() for file in finished.iterdir()}
+    before = contents(finished)
     sentence = refused(capsys, [*TINY, "--output", finished])
     assert "--resume" in sentence
     assert "--overwrite" in sentence
-    assert {file.name: file.read_bytes() for file in finished.iterdir()} == before
+    assert contents(finished) == before
 
 
 def test_a_bad_setting_with_overwrite_leaves_the_old_run(finished, capsys):
-    before = {file.name: file.read_bytes() for file in finished.iterdir()}
+    before = contents(finished)
     refused(capsys, [*TINY, "--overwrite", "--clean-per-class", "1000", "--output", finished])
-    assert {file.name: file.read_bytes() for file in finished.iterdir()} == before
+    assert contents(finished) == before
 
 
 def test_resume_with_other_settings_names_them(unfinished, capsys):

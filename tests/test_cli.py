@@ -16,7 +16,7 @@ from reweigh import __version__
 from reweigh.cli import main
 from reweigh.cli.guard import run
 from reweigh.models import build
-from reweigh.training.run_folder import FILES
+from reweigh.training.run_folder import FILES, LEDGER
 
 TRAIN = ["train", "--dataset", "digits", "--noise", "background:0.4", "--batch-size", "150"]
 COMMAND = [sys.executable, "-c", "from reweigh.cli import main; main()"]
@@ -32,7 +32,7 @@ def trained(tmp_path_factory):
 def test_version_and_help(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.strip() == f"reweigh {__version__}"
-    for arguments in (["--help"], ["demo", "--help"], ["train", "--help"]):
+    for arguments in (["--help"], ["demo", "--help"], ["train", "--help"], ["audit", "--help"], ["report", "--help"]):
         assert run(arguments) == 0
         captured = capsys.readouterr()
         assert captured.err == ""
@@ -54,7 +54,7 @@ def test_main_exits_with_the_code(capsys):
 
 def test_the_run_folder_holds_what_the_help_says(trained):
     present = {file.name for file in trained.iterdir()} - {".lock"}
-    assert present == set(FILES)
+    assert present == {*FILES, LEDGER}
     config = json.loads((trained / "config.json").read_text())
     assert config["settings"]["lr"] == 0.05
     assert config["settings"]["model"] == "mlp"

@@ -1,9 +1,12 @@
 """reweigh: learn which training examples to trust."""
 
+from typing import TYPE_CHECKING, Any
+
 from reweigh._version import __version__ as __version__
 from reweigh.alignment import alignments as alignments
 from reweigh.direction import clean_direction as clean_direction
 from reweigh.learning import Learning as Learning
+from reweigh.ledger import Ledger as Ledger
 from reweigh.reweigher import Reweigher as Reweigher
 from reweigh.rules import L2RW as L2RW
 from reweigh.rules import ClassAwareWeightNet as ClassAwareWeightNet
@@ -15,9 +18,23 @@ __all__ = [
     "ClassAwareWeightNet",
     "DeepInteraction",
     "Learning",
+    "Ledger",
     "MetaWeightNet",
     "Reweigher",
     "__version__",
     "alignments",
     "clean_direction",
+    "write_report",
 ]
+
+if TYPE_CHECKING:
+    from reweigh.report import write_report as write_report
+
+
+def __getattr__(name: str) -> Any:
+    """`write_report`, which brings in the training room and is imported when it is asked for."""
+    if name == "write_report":
+        from reweigh.report import write_report
+
+        return write_report
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

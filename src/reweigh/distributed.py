@@ -5,6 +5,8 @@
 is not, they return what they were given.
 """
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -43,3 +45,12 @@ def averaged(direction: dict[str, Tensor]) -> dict[str, Tensor]:
     flat = torch.cat([v.reshape(-1) for v in direction.values()])
     parts = torch.split(summed(flat) / world_size(), [v.numel() for v in direction.values()])
     return {name: part.view_as(v) for (name, v), part in zip(direction.items(), parts, strict=True)}
+
+
+def gathered(item: Any) -> list[Any] | None:
+    """What every rank has put in, in the order of ranks, on rank 0; None on the others. All ranks must call."""
+    if world_size() == 1:
+        return [item]
+    items: list[Any] | None = [None] * world_size() if rank() == 0 else None
+    dist.gather_object(item, items)
+    return items

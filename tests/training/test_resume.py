@@ -36,7 +36,13 @@ def results_of(folder):
     for item in (*lines, summary):
         item.pop("seconds")
     summary.pop("engine")  # says that the choice was taken over
-    return {name: (folder / name).read_bytes() for name in RESULTS} | {"lines": lines, "summary": summary}
+    results = {name: (folder / name).read_bytes() for name in RESULTS} | {"lines": lines, "summary": summary}
+    return results | {part.name: part.read_bytes() for part in (folder / "ledger").iterdir()}
+
+
+def contents(folder):
+    """Every file of a run, byte for byte."""
+    return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def finish(process):
@@ -52,16 +58,16 @@ def undisturbed(tmp_path_factory, in_process):
     return results_of(folder)
 
 
-@pytest.mark.parametrize("replacement", range(1, 13))
+@pytest.mark.parametrize("replacement", range(1, 16))
 def test_killed_at_each_renaming_of_a_file(replacement, undisturbed, tmp_path, in_process):
     folder = tmp_path / "run"
     code = finish(in_process(SETTINGS, folder, replacement))
-    # 1 config, 2 files for each of 3 epochs, then model, weights, pictures and summary: 11 in all
-    assert code == (-signal.SIGKILL if replacement <= 11 else 0)
-    assert (folder / "summary.json").exists() == (replacement > 11)
+    # 1 config, 3 files for each of 3 epochs, then model, weights, pictures and summary: 14 in all
+    assert code == (-signal.SIGKILL if replacement <= 14 else 0)
+    assert (folder / "summary.json").exists() == (replacement > 14)
     assert finish(in_process(SETTINGS, folder)) == 0
     assert results_of(folder) == undisturbed
-    assert not list(folder.glob(".*.part"))
+    assert not [left for left in folder.rglob("*") if left.name.endswith(".part")]
 
 
 def test_killed_again_and_again_at_random_moments(undisturbed, tmp_path, in_process):
@@ -138,9 +144,9 @@ def test_stopped_before_the_first_epoch_starts_anew(tmp_path):
 def test_resuming_a_finished_run_does_nothing(tmp_path):
     config = TrainConfig(**{**SETTINGS, "epochs": 1})
     summary = start(config, tmp_path / "run", Nobody())
-    before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()}
+    before = contents(tmp_path / "run")
     assert resume(tmp_path / "run", {"epochs": 1}, Nobody()) == summary
-    assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before
+    assert contents(tmp_path / "run") == before
 
 
 def test_a_run_leaves_the_callers_random_state(tmp_path):

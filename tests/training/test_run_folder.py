@@ -46,7 +46,11 @@ def test_the_lock_keeps_others_out_and_is_let_go(tmp_path):
 
 def test_clear_takes_the_runs_own_files_and_leftovers_only(tmp_path):
     folder = RunFolder(tmp_path)
-    for name in ("config.json", "checkpoint.pt", ".checkpoint.pt.part", "notes.txt"):
+    (tmp_path / "ledger").mkdir()
+    for name in (
+        "config.json", "checkpoint.pt", ".checkpoint.pt.part", "notes.txt",
+        "ledger/epoch-00001.parquet", "ledger/.epoch-00002.parquet.part",
+    ):  # fmt: skip
         (tmp_path / name).write_text("")
     assert folder.present == ["config.json", "checkpoint.pt"]
     folder.clear()

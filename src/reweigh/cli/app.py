@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from reweigh._version import __version__
+from reweigh.cli.audit import audit
 from reweigh.cli.demo import demo
+from reweigh.cli.report import report
 from reweigh.cli.train import train
 
 app = typer.Typer(
@@ -36,3 +38,5 @@ def reweigh(
 
 app.command()(demo)
 app.command()(train)
+app.command()(audit)
+app.command()(report)

@@ -110,8 +110,8 @@ def train(
     --output runs/mnist
 
     The folder gets config.json, metrics.jsonl (a line an epoch), model.safetensors, weights.parquet (a row an
-    example), distrusted.png and summary.json. A run that was stopped or killed goes on with --resume and ends
-    as if nothing had happened.
+    example), ledger/ (each epoch's weights), distrusted.png and summary.json. A run that was stopped or killed
+    goes on with --resume and ends as if nothing had happened.
     """
     given = {name: value for name, value in locals().items() if name not in _NO_SETTINGS and value is not None}
     for name, words in (("layers", layers), ("teacher_reads", teacher_reads), ("teacher_states", teacher_states)):

@@ -3,6 +3,7 @@
 from .augment import augment as augment
 from .catalogue import NAMES as NAMES
 from .catalogue import load as load
+from .cifar_n import human_labels as human_labels
 from .download import Progress as Progress
 from .examples import Examples as Examples
 from .examples import Splits as Splits

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from reweigh import rng
 from reweigh.errors import BadInput, require
-from reweigh.files import write_bytes
 from reweigh.rules.rule import Evidence, Rule, to_sum_one
 from reweigh.states import Seen
+from reweigh.storage import write_bytes
 
 NORMALISATIONS = ("sum", "mean")
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from reweigh.errors import BadInput
-from reweigh.training.run_folder import write_bytes
+from reweigh.storage import write_bytes
 
 FORMAT = 1
 _DIGEST_BYTES = 16

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reweigh.ledger import Ledger
 from reweigh.training.augmentation import augmented
 from reweigh.training.evaluate import accuracy
 from reweigh.training.job import Job
@@ -42,8 +43,12 @@ class Means:
         return {name: self._sums[name] / n if n else None for name, n in self._counts.items()}
 
 
-def run_epoch(job: Job, on_step: OnStep | None = None, *, test: bool = True) -> dict[str, Any]:
+def run_epoch(
+    job: Job, on_step: OnStep | None = None, *, test: bool = True, ledger: Ledger | None = None
+) -> dict[str, Any]:
     """Train for the next epoch and return its line of metrics; without `test` the test accuracy is None.
+
+    A `ledger` gets every batch, and its part of the epoch is written.
 
     Raises:
         NonFinite: if a loss or the clean gradient stops being a finite number; the sentence names the examples.
@@ -56,16 +61,18 @@ def run_epoch(job: Job, on_step: OnStep | None = None, *, test: bool = True) -> 
     job.records.start_epoch()
     order = epoch_order(len(job.data.train), seed=config.seed, epoch=epoch, sampling=_sampling(job))
     for step, rows in enumerate(batches(order, config.batch_size)[: job.steps - first], start=first):
-        _train_step(job, step, rows, means)
+        _train_step(job, step, rows, means, ledger)
         if on_step is not None:
             on_step(step + 1)
+    if ledger is not None:
+        ledger.end_epoch()
     job.epochs_done = epoch + 1
     seconds = time.perf_counter() - started
     tested = accuracy(job.model, job.data.test, job.device) if test else None
     return _line(job, means, tested, seconds)
 
 
-def _train_step(job: Job, step: int, rows: Tensor, means: Means) -> None:
+def _train_step(job: Job, step: int, rows: Tensor, means: Means, ledger: Ledger | None) -> None:
     config = job.config
     lr = learning_rate(config.schedule, config.lr or 0.0, step, job.steps)
     for group in job.optimizer.param_groups:
@@ -79,6 +86,8 @@ def _train_step(job: Job, step: int, rows: Tensor, means: Means) -> None:
     report = job.reweigher.report
     assert report is not None  # since `backward` has just made it
     job.records.add(rows, weights, report.alignments)
+    if ledger is not None:
+        ledger.add(batch["id"], weights, report.alignments, losses, batch["y"])
     means.add(
         train_loss=float(losses.mean()),
         weighted_loss=float((weights * losses).sum()),

@@ -1,9 +1,9 @@
 """A whole run in its folder: started, carried on epoch by epoch, resumed after any kind of end.
 
 What stands in the folder at any instant is enough to go on: the settings, written first, and the checkpoint of
-the last saved epoch. The lines of metrics are written before the checkpoint, so that a checkpoint never lacks
-its lines; lines of epochs after it are dropped on a resume. The results come last, the summary last of all, and
-a run that has its summary is finished.
+the last saved epoch. The ledger's part of an epoch and the lines of metrics are written before the checkpoint, so
+that a checkpoint never lacks them; parts and lines of epochs after it are dropped on a resume. The results come
+last, the summary last of all, and a run that has its summary is finished.
 """
 
 import platform
@@ -18,6 +18,7 @@ import torch
 
 from reweigh._version import __version__
 from reweigh.errors import BadInput, ReweighError
+from reweigh.ledger import Ledger
 from reweigh.training import run_folder as files
 from reweigh.training.checkpoint import load_checkpoint, save_checkpoint
 from reweigh.training.config import TrainConfig, config_from, differences
@@ -126,8 +127,9 @@ def _same_settings(folder: RunFolder, given: Mapping[str, Any], watcher: Watcher
 
 
 def _carry_on(job: Job, folder: RunFolder, lines: list[dict[str, Any]], watcher: Watcher) -> dict[str, Any]:
-    kept = job.epochs_done
+    kept, mark = job.epochs_done, files.run_mark(files.read_json(folder / files.CONFIG)["settings"])
     try:
+        ledger = Ledger(folder / files.LEDGER, epochs_done=kept, run=mark)
         with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), CtrlC() as ctrl_c:
 
             def on_step(done: int) -> None:
@@ -136,7 +138,7 @@ def _carry_on(job: Job, folder: RunFolder, lines: list[dict[str, Any]], watcher:
 
             watcher.started(job)
             while job.epochs_done < job.epochs:
-                lines.append(run_epoch(job, on_step))
+                lines.append(run_epoch(job, on_step, ledger=ledger))
                 watcher.epoch(lines[-1])
                 if job.epochs_done % job.config.checkpoint_every == 0 or job.epochs_done == job.epochs:
                     write_lines(folder / files.METRICS, lines)

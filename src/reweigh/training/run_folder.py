@@ -1,27 +1,28 @@
 """A run's folder: files that appear whole or not at all, and one process at a time.
 
-A training job may be killed at any instant. So every file is written beside its place under a temporary name,
-flushed to the disk, and then renamed over the old one, which the file system does in one stroke: a reader sees
-the old file or the new one, never half of either. Lines of metrics are kept in memory and the whole small
-file is replaced each time, so that no line is ever cut. A lock held by the running process keeps a second one
-out, and vanishes with the process even when that is killed.
+Every file is written as `storage.py` does it. Lines of metrics are kept in memory and the whole small file is
+replaced each time, so that no line is ever cut. A lock held by the running process keeps a second one out, and
+vanishes with the process even when that is killed.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from reweigh.errors import BadInput, require
-from reweigh.files import cannot_write as cannot_write
-from reweigh.files import make_folder as make_folder
-from reweigh.files import write_bytes as write_bytes
+from reweigh.ledger.parts import epochs_in, remove
+from reweigh.storage import cannot_write, part_of
+from reweigh.storage import make_folder as make_folder
+from reweigh.storage import write_bytes as write_bytes
 
 CONFIG, CHECKPOINT, METRICS = "config.json", "checkpoint.pt", "metrics.jsonl"
 MODEL, WEIGHTS, SUMMARY, GALLERY = "model.safetensors", "weights.parquet", "summary.json", "distrusted.png"
 TEACHER = "teacher.safetensors"
 FILES = (CONFIG, CHECKPOINT, METRICS, MODEL, TEACHER, WEIGHTS, GALLERY, SUMMARY)
+LEDGER = "ledger"  # a folder
 LOCK = ".lock"
 
 
@@ -83,6 +84,11 @@ def without_nan(value: Any) -> Any:
     return value
 
 
+def run_mark(settings: Mapping[str, Any]) -> str:
+    """A mark by which a run's ledger is known as its own: a hash of the settings as `config.json` has them."""
+    return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
 class RunFolder:
     """The folder of one run: where its files are, what is there already, and the lock on it."""
 
@@ -137,6 +143,10 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove the run's own files, the config last: until that is gone this is still a run."""
+        ledger = self.path / LEDGER
+        remove(ledger, epochs_in(ledger))
+        with suppress(OSError):  # not there, or with files in it that are not ours
+            ledger.rmdir()
         for name in reversed(FILES):
             (self.path / name).unlink(missing_ok=True)
-            (self.path / f".{name}.part").unlink(missing_ok=True)
+            part_of(self.path / name).unlink(missing_ok=True)

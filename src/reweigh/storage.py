@@ -1,7 +1,8 @@
 """Files that appear whole or not at all.
 
-Every file is written beside its place under a temporary name, flushed to the disk, and then renamed over the old one, which
-the file system does in one stroke: a reader sees the old file or the new one, never half of either.
+A job may be killed at any instant. So a file is written beside its place under a temporary name, flushed to the disk, and
+then renamed over the old one, which the file system does in one stroke: a reader sees the old file or the new one,
+never half of either.
 """
 
 import errno
@@ -18,7 +19,7 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     Raises:
         ReweighError: if the disk refuses, naming the path and what to do.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = part_of(path)
     try:
         with open(part, "wb") as file:
             file.write(content)
@@ -30,6 +31,11 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise cannot_write(path, refused) from refused
+
+
+def part_of(path: Path) -> Path:
+    """The temporary name under which `path` is written."""
+    return path.with_name(f".{path.name}.part")
 
 
 def make_folder(path: Path) -> None:

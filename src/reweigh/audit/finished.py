@@ -1,0 +1,126 @@
+"""A finished run, read from its folder: what it was made with, what came out, and the model and ledger it left.
+
+Everything here was written by `reweigh train`, but a folder may have been copied, edited or mixed with another since. Each
+piece is held against the others before it is used.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from reweigh.data import Examples
+from reweigh.errors import BadInput, require
+from reweigh.ledger import Ledger, Summary
+from reweigh.models import build
+from reweigh.training import run_folder as files
+from reweigh.training.config import TrainConfig, config_from
+from reweigh.training.schedule import seed_for
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that has its summary.
+
+    Attributes:
+        path: the folder.
+        config: its settings; `mark` is the ledger's mark for them.
+        versions: what it was made with.
+        summary: test accuracy and the like, as `summary.json` has them.
+        metrics: a line an epoch.
+    """
+
+    path: Path
+    config: TrainConfig
+    mark: str
+    versions: dict[str, str]
+    summary: dict[str, Any]
+    metrics: list[dict[str, Any]]
+
+
+def open_run(path: Path | str, data_root: Path | str | None = None) -> FinishedRun:
+    """Read a run's settings and results, and nothing large; `data_root` is where its data lie now.
+
+    Raises:
+        BadInput: if there is no run, it is not finished, or a file of it is damaged.
+    """
+    folder = Path(path)
+    if not (folder / files.CONFIG).is_file():
+        raise BadInput(f"there is no run in {folder}: name the folder that `reweigh train --output` was given")
+    stored = files.read_json(folder / files.CONFIG)
+    settings, versions = stored.get("settings"), stored.get("versions")
+    if not isinstance(settings, dict) or not isinstance(versions, dict):
+        raise BadInput(
+            f"{folder / files.CONFIG} has no 'settings' and 'versions': put a good copy back, or train again"
+        )
+    config = config_from(settings, str(folder / files.CONFIG)).resolved()
+    if not (folder / files.SUMMARY).is_file():
+        raise BadInput(
+            f"the run in {folder} is not finished: go on with `reweigh train --output {folder} --resume`, then try again"
+        )
+    summary = files.read_json(folder / files.SUMMARY)
+    epochs = summary.get("epochs")
+    if not isinstance(epochs, int) or not isinstance(summary.get("test_accuracy"), int | float):
+        raise BadInput(
+            f"{folder / files.SUMMARY} has no 'epochs' and 'test_accuracy': put a good copy back, or train again"
+        )
+    metrics = files.read_lines(folder / files.METRICS, epochs)
+    if data_root is not None:
+        config = replace(config, data_root=str(data_root))
+    return FinishedRun(
+        folder, config, files.run_mark(settings), {k: str(v) for k, v in versions.items()}, summary, metrics
+    )
+
+
+def trained_model(run: FinishedRun, examples: Examples) -> nn.Module:
+    """The model at the end of the run, on the CPU, in eval mode.
+
+    Raises:
+        BadInput: if its file is missing, damaged or of another model.
+    """
+    safetensors = require("safetensors.torch", "cli")
+    path = run.path / files.MODEL
+    model = build(
+        run.config.model or "mlp",
+        input_shape=tuple(examples.x.shape[1:]),
+        classes=len(examples.classes),
+        seed=seed_for(run.config.seed, "model"),
+    )
+    try:
+        model.load_state_dict(safetensors.load(path.read_bytes()))
+    except FileNotFoundError as missing:
+        raise BadInput(f"{path} is missing: put it back, or train again") from missing
+    except Exception as broken:  # safetensors has an error class of its own, torch raises several
+        raise BadInput(
+            f"{path} is damaged or of another model than {run.config.model}: put it back, or train again"
+        ) from (broken)
+    return model.eval()
+
+
+def ledger_summary(run: FinishedRun, examples: Examples) -> tuple[Summary, "np.ndarray[Any, Any]"]:
+    """What the run's ledger says, and for each of its rows the row of `examples` that has the same id.
+
+    Raises:
+        BadInput: if the ledger is missing, damaged, of another run, or about other examples.
+    """
+    folder = run.path / files.LEDGER
+    history = Ledger.read(folder)
+    if history.run != run.mark:
+        raise BadInput(f"the ledger in {folder} is of another run: put the right one back, or train again")
+    if history.epochs != run.summary["epochs"]:
+        raise BadInput(
+            f"the ledger in {folder} has {history.epochs} epochs but the run has {run.summary['epochs']}: put the "
+            "right one back, or train again"
+        )
+    summary, ids = history.summary(), examples.ids.numpy()
+    order = np.argsort(ids)
+    rows = order[np.minimum(np.searchsorted(ids[order], summary.id), len(ids) - 1)]
+    same = (ids[rows] == summary.id) & (examples.y.numpy()[rows] == summary.given_label)
+    if not same.all():
+        raise BadInput(
+            f"the ledger in {folder} and the training data do not agree on the example with id "
+            f"{int(summary.id[~same][0])}: the data have changed since the run, put them back or train again"
+        )
+    return summary, rows

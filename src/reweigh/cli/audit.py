@@ -1,0 +1,96 @@
+"""`reweigh audit`: the ranking on the terminal, and as a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from reweigh.audit.audit import THRESHOLD, Audit, audit_run
+from reweigh.audit.export import check_output, write_export
+from reweigh.cli.show import console
+from reweigh.errors import BadInput
+
+MOST_CLASSES = 20
+
+
+def audit(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option(help="Write all examples, ranked, to FILE.csv or FILE.parquet.", show_default=False)
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many examples to print.")] = 20,
+    threshold: Annotated[
+        float, typer.Option(help="An example that had a weight less often is an issue if the model says otherwise.")
+    ] = THRESHOLD,
+    data_root: Annotated[
+        str | None, typer.Option(help="Where data sets lie, if not where the run found them.", show_default=False)
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
+) -> None:
+    """Rank the examples that a run distrusted, with the label that its model would give instead.
+
+    Example: reweigh audit runs/mnist --output suspects.csv
+    """
+    if top < 0:
+        raise BadInput(f"--top is {top}: give a number of at least 0")
+    if output is not None:
+        check_output(output, overwrite=overwrite)
+    found = audit_run(run, data_root=data_root, threshold=threshold)
+    if top:
+        console.print(distrusted_table(found, top))
+    console.print(classes_table(found))
+    console.print(
+        f"Issues (trusted less than {threshold:.0%} of the time, and the model says otherwise): {int(found.issue.sum())}"
+    )
+    if found.corrupted is not None and top:
+        wrong = int(found.corrupted[found.order[:top]].sum())
+        console.print(f"Of the {min(top, len(found))} most distrusted, {wrong} are really wrong.")
+    if output is not None:
+        write_export(found, output, overwrite=overwrite)
+        console.print(f"All {len(found)} examples, most distrusted first: {output}", markup=False, soft_wrap=True)
+
+
+def distrusted_table(audit: Audit, top: int) -> Table:
+    """The first `top` examples, within 80 columns."""
+    table = Table(title="Most distrusted", min_width=70)
+    for name, options in (
+        ("id", {"justify": "right"}),
+        ("given", {"overflow": "fold"}),
+        ("model says", {"overflow": "fold"}),
+        ("sure", {"justify": "right"}),
+        ("weight", {"justify": "right"}),
+        ("at zero", {"justify": "right"}),
+        ("quality", {"justify": "right"}),
+    ):
+        table.add_column(name, **options)  # type: ignore[arg-type]
+    names = audit.examples.classes
+    for row in audit.order[:top].tolist():
+        agrees = audit.given[row] == audit.suggested[row]
+        table.add_row(
+            str(int(audit.examples.ids[row])),
+            escape(names[audit.given[row]]),
+            "the same" if agrees else escape(names[audit.suggested[row]]),
+            f"{audit.suggested_probability[row]:.0%}",
+            f"{audit.mean_weight[row]:.2f}",
+            f"{audit.zero_share[row]:.0%}",
+            f"{audit.quality[row]:.3f}",
+        )
+    return table
+
+
+def classes_table(audit: Audit) -> Table:
+    """The classes with the highest estimated noise rates."""
+    rates, weights, truth = audit.noise_rates, audit.per_class(audit.mean_weight), audit.corrupted
+    counts = audit.per_class(audit.issue) * 0 + [int((audit.given == c).sum()) for c in range(len(rates))]
+    shown = [c for c in (-rates).argsort().tolist() if counts[c] > 0][:MOST_CLASSES]
+    table = Table(title="Labels by class", min_width=70)
+    table.add_column("given", overflow="fold")
+    for name in ("examples", "mean weight", "wrong, estimated", *(["wrong, known"] if truth is not None else [])):
+        table.add_column(name, justify="right")
+    for c in shown:
+        known = [] if truth is None else [f"{truth[audit.given == c].mean():.1%}"]
+        name = escape(audit.examples.classes[c])
+        table.add_row(name, f"{counts[c]:.0f}", f"{weights[c]:.2f}", f"{rates[c]:.1%}", *known)
+    return table

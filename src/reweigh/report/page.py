@@ -1,0 +1,163 @@
+"""The page: what the audit, the metrics, the ledger and the other runs say, laid out by the templates.
+
+The templates escape whatever comes from the data or the settings, and the page forbids itself scripts and the network, so
+that a class named like a tag is a name and nothing else.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reweigh._version import __version__
+from reweigh.audit import Audit, FinishedRun, audit_run, open_run
+from reweigh.audit.export import check_free
+from reweigh.errors import require
+from reweigh.ledger import Ledger
+from reweigh.report.charts import Line, area_chart, line_chart, number
+from reweigh.report.examples import confusion, distrusted, per_class
+from reweigh.report.scores import check_comparable, rule_name, scores
+from reweigh.report.weights import BINS, weight_shares
+from reweigh.report.words import about_baselines, about_direction, about_sample_size, about_zeros, column
+from reweigh.storage import make_folder, write_bytes
+from reweigh.training import run_folder as files
+
+NAME = "report.html"
+SHOWN, MOST_CLASSES = 24, 12
+
+
+def write_report(
+    run: Path | str,
+    path: Path | str | None = None,
+    *,
+    against: Sequence[Path | str] = (),
+    data_root: Path | str | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a finished run as one self-contained HTML page, whole or not at all; returns its path.
+
+    Args:
+        run: the run's folder.
+        path: the page; default: `report.html` in the run's folder, where an older one is replaced.
+        against: folders of other runs on the same data, as baselines.
+        data_root: where the data lie, if not where the run found them.
+        overwrite: whether a file at `path` may be replaced.
+
+    Raises:
+        BadInput: if a run is missing, not finished or damaged, or cannot be compared.
+        ReweighError: if the page cannot be written.
+        MissingExtra: if jinja2 or another package is not installed.
+    """
+    require("jinja2", "report")  # now rather than after the work
+    target = Path(run) / NAME if path is None else Path(path)
+    check_free(target, overwrite=overwrite or path is None)
+    others = [open_run(other) for other in against]
+    check_comparable(open_run(run), others)
+    content = render(audit_run(run, data_root=data_root), others).encode()
+    make_folder(target.parent)
+    write_bytes(target, content)
+    return target
+
+
+def render(audit: Audit, others: Sequence[FinishedRun] = ()) -> str:
+    """The page of an audited run, beside the other runs."""
+    jinja2 = require("jinja2", "report")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reweigh.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    page: str = environment.get_template("page.html").render(_content(audit, others))
+    return page
+
+
+def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
+    run = audit.run
+    lines, wrong = run.metrics, audit.corrupted
+    sizes, norms, zeros = (column(lines, n) for n in ("effective_sample_size", "direction_norm", "zero_share"))
+    return {
+        "name": run.path.resolve().name,
+        "config": run.config,
+        "rule": rule_name(run.config.rule),
+        "summary": run.summary,
+        "examples": len(audit),
+        "issues": int(audit.issue.sum()),
+        "unseen": int((audit.quality != audit.quality).sum()),
+        "doubtful": run.summary["test_accuracy"] < 0.75,
+        "known_wrong": None if wrong is None else int(wrong.sum()),
+        "scores": scores(run, others),
+        "score_finding": about_baselines(run.summary["test_accuracy"], [o.summary["test_accuracy"] for o in others]),
+        "learning": _learning(run, others),
+        "health": [
+            (
+                "Length of the clean direction, ‖v‖",
+                line_chart("Length of the clean direction", [Line("‖v‖", norms, 1)], log=True),
+                "How strongly the clean examples still pull the model. Every weight compares an example with this pull.",
+                about_direction(norms),
+            ),
+            (
+                "Effective sample size",
+                line_chart("Effective sample size of a batch", [Line("effective sample size", sizes, 1)]),
+                "How many equally weighted examples the weights of a batch are worth.",
+                about_sample_size(sizes, run.config.batch_size),
+            ),
+            (
+                "Weights at zero",
+                line_chart("Share of a batch with weight zero", [Line("at zero", zeros, 1)], percent=True),
+                "How much of each batch was left out of its step.",
+                about_zeros(zeros),
+            ),
+        ],
+        "bins": BINS,
+        "class_charts": _class_charts(audit),
+        "more_classes": max(0, len(audit.examples.classes) - MOST_CLASSES),
+        "distrusted": distrusted(audit, SHOWN),
+        "confusion": confusion(audit),
+        "classes": per_class(audit),
+        "settings": {name.replace("_", " "): _setting(value) for name, value in run.config.as_json().items()},
+        "versions": run.versions,
+        "version": __version__,
+    }
+
+
+def _learning(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Any]:
+    runs = [run, *others]
+    names = [rule_name(one.config.rule) for one in runs]
+    if len(set(names)) < len(names):  # two runs of one rule are told apart by their folders
+        names = [f"{name}, {one.path.resolve().name}" for name, one in zip(names, runs, strict=True)]
+    accuracy = [
+        Line(n, column(one.metrics, "test_accuracy"), k + 1) for k, (n, one) in enumerate(zip(names, runs, strict=True))
+    ]
+    losses = [
+        Line("training, all labels as given", column(run.metrics, "train_loss"), 2),
+        Line("training, weighted", column(run.metrics, "weighted_loss"), 1),
+        Line("clean examples", column(run.metrics, "clean_loss"), 3),
+    ]
+    found = [
+        ("Test accuracy", line_chart("Test accuracy", accuracy[:6], percent=True), ""),
+        ("Losses", line_chart("Mean losses", losses), ""),
+    ]
+    aurocs = column(run.metrics, "auroc")
+    if any(value is not None for value in aurocs):
+        chart = line_chart("AUROC of each epoch's weights", [Line("AUROC", aurocs, 1)])
+        meaning = "How well each epoch's weights tell the labels that are known to be wrong; 0.5 is chance."
+        found.append(("AUROC of the weights", chart, meaning))
+    return [item for item in found if item[1] is not None]
+
+
+def _class_charts(audit: Audit) -> list[Any]:
+    """A chart for each class, those with the highest estimated noise rate first."""
+    names, rates = audit.examples.classes, audit.noise_rates
+    shares = weight_shares(Ledger.read(audit.run.path / files.LEDGER), len(names))
+    order = sorted((c for c in range(len(names)) if rates[c] == rates[c]), key=lambda c: -rates[c])[:MOST_CLASSES]
+    return [area_chart(names[c], shares[:, c].tolist(), BINS) for c in order]
+
+
+def _setting(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

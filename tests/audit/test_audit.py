@@ -1,0 +1,147 @@
+"""The audit of a real run: it finds the wrong labels, says what they should be, and refuses what does not fit."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from reweigh.audit import audit_run
+from reweigh.cli.guard import run
+from reweigh.errors import BadInput
+from reweigh.metrics import auroc
+
+
+def test_the_ranking_finds_the_wrong_labels(audited):
+    wrong = audited.corrupted
+    assert auroc(torch.tensor(-audited.quality), torch.tensor(wrong)) > 0.95
+    assert wrong[audited.order[:13]].all()  # one per cent
+    assert wrong[audited.order[: wrong.sum()]].mean() > 0.9
+
+
+def test_the_model_says_what_the_label_should_be(audited):
+    wrong, truth = audited.corrupted, audited.examples.true_y.numpy()
+    assert (audited.suggested == truth)[wrong].mean() > 0.9
+    assert (audited.suggested_probability >= audited.given_probability).all()
+    issues = audited.issue
+    assert wrong[issues].mean() > 0.9
+    assert issues[wrong].mean() > 0.9
+
+
+def test_noise_rates_of_the_classes_are_near_the_known_ones(audited):
+    known = audited.per_class(audited.corrupted)
+    assert np.abs(audited.noise_rates - known).max() < 0.15
+    assert known.max() > 0.7
+
+
+def test_the_confusion_counts_every_example_once(audited):
+    assert audited.confusion.sum() == len(audited) == 1342
+    assert audited.confusion.sum(1).tolist() == np.bincount(audited.given, minlength=10).tolist()
+    assert audited.confusion.trace() == (audited.given == audited.suggested).sum()
+
+
+def test_columns_are_the_ledgers_by_id(audited, finished):
+    from reweigh import Ledger
+
+    summary = Ledger.read(finished / "ledger").summary()
+    by_id = dict(zip(summary.id.tolist(), summary.mean_weight.tolist(), strict=True))
+    ids = audited.examples.ids.tolist()
+    assert len(by_id) == len(ids)
+    assert audited.mean_weight.tolist() == [by_id[name] for name in ids]
+
+
+def test_examples_that_were_never_seen_are_last_and_no_issues(tmp_path):
+    assert (
+        run(["train", "--dataset", "digits", "--noise", "background:0.4", "--steps", "4", "--output", str(tmp_path)])
+        == 0
+    )
+    audit = audit_run(tmp_path)
+    unseen = np.isnan(audit.mean_weight)
+    assert 900 < unseen.sum() < 1000  # four batches of about 100 of the 1,342
+    assert not audit.issue[unseen].any()
+    assert unseen[audit.order[-unseen.sum() :]].all()
+
+
+def test_thresholds(finished):
+    with pytest.raises(BadInput, match="from 0 to 1"):
+        audit_run(finished, threshold=1.5)
+    assert audit_run(finished, threshold=0).issue.sum() == 0
+
+
+def test_a_rule_that_trusts_everybody_alike(tmp_path):
+    assert run(["train", "--dataset", "digits", "--rule", "uniform", "--steps", "14", "--output", str(tmp_path)]) == 0
+    with pytest.raises(BadInput, match=r"the rule uniform trusted every example of .* alike"):
+        audit_run(tmp_path)
+
+
+def rewrite(path, **changes):
+    content = json.loads(path.read_text())
+    for name, value in changes.items():
+        content = content | {name: value(content[name]) if callable(value) else value}
+    path.write_text(json.dumps(content))
+
+
+def swap_ledger(folder, tmp_path):
+    other = tmp_path / "other"
+    arguments = ["--dataset", "digits", "--noise", "background:0.4", "--steps", "180", "--seed", "1"]
+    assert run(["train", *arguments, "--output", str(other)]) == 0
+    shutil.rmtree(folder / "ledger")
+    shutil.copytree(other / "ledger", folder / "ledger")
+
+
+def other_labels(folder, tmp_path):
+    """The settings changed by hand, and the ledger's mark with them: only the data can tell."""
+    from reweigh.ledger.parts import read_part, write_part
+    from reweigh.training.run_folder import run_mark
+
+    rewrite(folder / "config.json", settings=lambda settings: settings | {"noise": "background:0.2"})
+    mark = run_mark(json.loads((folder / "config.json").read_text())["settings"])
+    for epoch in range(1, 1 + len(list((folder / "ledger").iterdir()))):
+        write_part(folder / "ledger", epoch, read_part(folder / "ledger", epoch)[0], mark)
+
+
+def cut(name):
+    def damage(folder, _):
+        (folder / name).write_bytes((folder / name).read_bytes()[:100])
+
+    return damage
+
+
+def remove(name):
+    return lambda folder, _: (folder / name).unlink()
+
+
+DAMAGES = {
+    "no config": (remove("config.json"), "there is no run in"),
+    "config is no JSON": (cut("config.json"), "cannot be read as JSON"),
+    "config without settings": (lambda f, _: rewrite(f / "config.json", settings=None), "has no 'settings'"),
+    "an unknown setting": (
+        lambda f, _: rewrite(f / "config.json", settings={"dataset": "digits", "x": 1}),
+        "no setting 'x'",
+    ),
+    "unfinished": (remove("summary.json"), "is not finished: go on with"),
+    "summary without accuracy": (lambda f, _: rewrite(f / "summary.json", test_accuracy="high"), "'test_accuracy'"),
+    "too few metrics": (cut("metrics.jsonl"), "metrics.jsonl"),
+    "no model": (remove("model.safetensors"), "model.safetensors is missing"),
+    "half a model": (cut("model.safetensors"), "model.safetensors is damaged"),
+    "no ledger": (lambda f, _: shutil.rmtree(f / "ledger"), "there is no ledger in"),
+    "half a part": (cut("ledger/epoch-00003.parquet"), "epoch-00003.parquet is damaged"),
+    "a part missing": (remove("ledger/epoch-00003.parquet"), "epoch-00003.parquet is missing"),
+    "the last part missing": (remove("ledger/epoch-00013.parquet"), "has 12 epochs but the run has 13"),
+    "ledger of another run": (swap_ledger, "is of another run"),
+    "data that have changed": (other_labels, "do not agree on the example with id"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_run_that_does_not_fit_together_is_one_sentence(name, damaged, tmp_path, capsys):
+    damage, said = DAMAGES[name]
+    damage(damaged, tmp_path)
+    capsys.readouterr()
+    assert run(["audit", str(damaged), "--output", str(tmp_path / "audit.csv")]) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert "Traceback" not in captured.err
+    assert not (tmp_path / "audit.csv").exists()

@@ -1,0 +1,101 @@
+import csv
+import io
+from dataclasses import replace
+
+import numpy as np
+import pandas
+import pytest
+
+from reweigh.audit import write_export
+from reweigh.audit.export import COLUMNS, cell, columns
+from reweigh.errors import BadInput, ReweighError
+
+EVIL = (
+    '=HYPERLINK("http://evil","x")',
+    "+1+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "＝1",
+    " =1",
+    'a,"b"\nc',
+    "-1",
+    "é",
+)
+
+
+def with_classes(audit, names):
+    return replace(audit, examples=replace(audit.examples, classes=tuple(names)))
+
+
+def read_csv(path):
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode())))
+
+
+def test_csv_has_a_row_an_example_the_most_distrusted_first(audited, tmp_path):
+    write_export(audited, tmp_path / "deep" / "audit.csv")
+    rows = read_csv(tmp_path / "deep" / "audit.csv")
+    assert tuple(rows[0]) == COLUMNS
+    assert [int(row["id"]) for row in rows] == audited.examples.ids[audited.order].tolist()
+    scores = [float(row["label_quality"]) for row in rows]
+    assert scores == sorted(scores)
+    assert 0 <= scores[0] < scores[-1] <= 1
+    assert {row["is_label_issue"] for row in rows} == {"True", "False"}
+    first = audited.order[0]
+    assert rows[0]["given_label"] == str(audited.given[first])
+    assert rows[0]["suggested_label"] == str(audited.suggested[first])
+    assert float(rows[0]["suggested_probability"]) == pytest.approx(audited.suggested_probability[first], rel=1e-5)
+
+
+def test_parquet_and_csv_say_the_same(audited, tmp_path):
+    for name in ("audit.csv", "audit.parquet"):
+        write_export(audited, tmp_path / name)
+    by_csv, by_parquet = pandas.read_csv(tmp_path / "audit.csv"), pandas.read_parquet(tmp_path / "audit.parquet")
+    by_parquet = by_parquet.astype({"given_label": "int64", "suggested_label": "int64"})
+    pandas.testing.assert_frame_equal(by_csv, by_parquet, check_dtype=False, rtol=1e-5)
+
+
+def test_what_was_never_seen_is_empty_and_weighs_nothing(audited, tmp_path):
+    row = audited.order[-1]
+    gone = {name: getattr(audited, name).copy() for name in ("mean_weight", "quality", "trend")}
+    for values in gone.values():
+        values[row] = np.nan
+    write_export(replace(audited, **gone), tmp_path / "audit.csv")
+    last = read_csv(tmp_path / "audit.csv")[-1]
+    assert (last["mean_weight"], last["label_quality"], last["trend"], last["sample_weight"]) == ("", "", "", "0")
+
+
+def test_no_cell_is_a_formula_and_all_come_back(audited, tmp_path):
+    write_export(with_classes(audited, EVIL), tmp_path / "audit.csv")
+    rows = read_csv(tmp_path / "audit.csv")
+    found = {row["given_label"] for row in rows}
+    assert found == {name if name in ('a,"b"\nc', "-1", "é") else f"'{name}" for name in EVIL}
+    for row in rows:
+        assert not row["given_label"].startswith(("=", "+", "@", "\t", "＝", " ", "-2"))
+
+
+@pytest.mark.parametrize(
+    ("text", "written"), [("+1", "+1"), ("-1.5e3", "-1.5e3"), ("-inf", "'-inf"), ("-", "'-"), ("", "")]
+)
+def test_plain_numbers_are_left_alone(text, written):
+    assert cell(text) == written
+
+
+def test_parquet_needs_no_apostrophes(audited):
+    assert set(columns(with_classes(audited, EVIL))["given_label"]) == set(EVIL)
+
+
+def test_refusals_come_before_anything_is_written(audited, tmp_path):
+    with pytest.raises(BadInput, match="ends in neither"):
+        write_export(audited, tmp_path / "audit.xlsx")
+    (tmp_path / "mine.csv").write_text("mine")
+    with pytest.raises(BadInput, match="exists: replace it with --overwrite"):
+        write_export(audited, tmp_path / "mine.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(BadInput, match="is a folder"):
+        write_export(audited, tmp_path / "folder.csv", overwrite=True)
+    with pytest.raises(ReweighError, match="cannot write"):
+        write_export(audited, tmp_path / "mine.csv" / "audit.csv")
+    assert (tmp_path / "mine.csv").read_text() == "mine"
+    write_export(audited, tmp_path / "mine.csv", overwrite=True)
+    assert len(read_csv(tmp_path / "mine.csv")) == 1342
