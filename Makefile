@@ -10,7 +10,7 @@ demo: $(VENV)/.installed-cli  ## the main job, on data that ships with scikit-le
 	$(BIN)/reweigh demo
 
 test: lint  ## everything that CI runs
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-slow: $(VENV)/.installed-dev  ## the longer checks
 	$(BIN)/python -m pytest -m slow

@@ -16,7 +16,7 @@ from reweigh import __version__
 from reweigh.cli import main
 from reweigh.cli.guard import run
 from reweigh.models import build
-from reweigh.training.run_folder import FILES, LEDGER
+from reweigh.training.run_folder import FILES, LEDGER, TEACHER
 
 TRAIN = ["train", "--dataset", "digits", "--noise", "background:0.4", "--batch-size", "150"]
 COMMAND = [sys.executable, "-c", "from reweigh.cli import main; main()"]
@@ -54,7 +54,7 @@ def test_main_exits_with_the_code(capsys):
 
 def test_the_run_folder_holds_what_the_help_says(trained):
     present = {file.name for file in trained.iterdir()} - {".lock"}
-    assert present == {*FILES, LEDGER}
+    assert present == {*FILES, LEDGER} - {TEACHER}  # which rules that learn leave
     config = json.loads((trained / "config.json").read_text())
     assert config["settings"]["lr"] == 0.05
     assert config["settings"]["model"] == "mlp"
@@ -120,17 +120,20 @@ def test_overwrite_replaces_the_run_and_nothing_else(tmp_path):
 
 def test_every_option_reaches_the_settings(tmp_path):
     folder, options = tmp_path / "run", {
-        "noise": "pair:0.2", "imbalance": "long-tail:2", "clean_per_class": 4, "augment": "crop", "rule": "l2rw",
+        "noise": "pair:0.2", "imbalance": "long-tail:2", "clean_per_class": 4, "augment": "crop", "rule": "deep-interaction",
         "engine": "finite", "clean_batch_size": 20, "warm_up": 1, "model": "mlp", "steps": 3, "batch_size": 64,
-        "optimizer": "adamw", "lr": 0.002, "momentum": 0.8, "weight_decay": 0.01, "schedule": "cosine", "seed": 7,
-        "checkpoint_every": 2, "device": "cpu", "threads": 1, "data_root": str(tmp_path), "dataset": "digits",
+        "optimizer": "reversible-sgd", "lr": 0.002, "momentum": 0.8, "weight_decay": 0.01, "schedule": "cosine", "seed": 7,
+        "horizon": 2, "memory": "reverse", "normalise": "mean", "teacher_lr": 0.01, "teacher_optimizer": "sgd",
+        "teacher_every": 3, "look_ahead": "real", "checkpoint_every": 2, "device": "cpu", "threads": 1, "data_root": str(tmp_path), "dataset": "digits",
     }  # fmt: skip
     said = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     flags = ["--keep-clean-in-train", "--no-download", "--layers", "layers.5*", "--layers", "layers.1"]
+    flags += ["--teacher-reads", "surface", "--teacher-reads", "internal", "--teacher-states", "layers.5:input"]
     assert run(["train", *said, *flags, "--output", str(folder)]) == 0
     settings = json.loads((folder / "config.json").read_text())["settings"]
     assert settings == {
-        **options, "epochs": None, "keep_clean_in_train": True, "download": False, "layers": ["layers.5*", "layers.1"]
+        **options, "epochs": None, "keep_clean_in_train": True, "download": False, "layers": ["layers.5*", "layers.1"],
+        "teacher": None, "teacher_reads": ["surface", "internal"], "teacher_states": ["layers.5:input"],
     }  # fmt: skip
 
 
