@@ -12,9 +12,11 @@ from reweigh.alignment.double import Double
 from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
 from reweigh.alignment.finite import COARSE_STEP, Finite
 from reweigh.alignment.forward import Forward
+from reweigh.alignment.ghost import Ghost
 from reweigh.errors import BadInput, EngineRefused
 
 CANDIDATES: dict[str, tuple[Engine, ...]] = {
+    "ghost": (Ghost(),),
     "forward": (Forward(),),
     "finite": (Finite(), Finite(COARSE_STEP)),
     "double": (Double(),),
