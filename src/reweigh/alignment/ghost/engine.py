@@ -97,7 +97,9 @@ class Pass:
         ones = torch.ones_like(self.losses)
         _, *hidden = gradients(self.losses, [self._anchor, *leaves], ones)
         if self.keeping and any(g is not None for g in hidden):
-            raise Unfit(f"{type(self._task.module).__name__}'s own forward", "a parameter is used where no seam sees it")
+            raise Unfit(
+                f"{type(self._task.module).__name__}'s own forward", "a parameter is used where no seam sees it"
+            )
         return self._total.to(self.losses.dtype)
 
     def weighted(self, weights: Tensor, trained: list[Tensor]) -> list[Tensor | None]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from reweigh.alignment.ghost.rules import Arrival, Own
+from reweigh.alignment.ghost.products import Arrival, Own, Wanted
 from reweigh.errors import BadInput
 from reweigh.student import substituted
 
@@ -59,9 +59,9 @@ class OfLayer:
     def gradients(self, module: nn.Module, inputs: tuple[Any, ...]) -> Own:
         """The examples' own gradients, as a seam asks for them, checked."""
 
-        def own(arrival: Arrival, wanted: frozenset[str]) -> Mapping[str, Tensor]:
+        def own(arrival: Arrival, wanted: Wanted) -> Mapping[str, Tensor]:
             found = self.function(module, inputs, arrival.delta)
-            shapes = {name: (arrival.n, *p.shape) for name, p in module.named_parameters() if name in wanted}
+            shapes = {name: (arrival.n, *p.shape) for name, p in module.named_parameters() if name in wanted.names}
             for name, shape in shapes.items():
                 if name not in found or tuple(found[name].shape) != shape:
                     got = tuple(found[name].shape) if name in found else "nothing"

@@ -12,7 +12,7 @@ value. One backward pass with every loss weighted by one then visits all seams, 
 The rest of the graph is freed as that one pass goes along, so that δ takes the place of what it replaces.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+from reweigh.alignment.ghost.products import Arguments, Arrival, Own, Together, Wanted, moved
 from reweigh.alignment.ghost.rows import Rows
-from reweigh.alignment.ghost.rules import Arguments, Arrival, Own, moved
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Seam:
         outputs: the call's outputs that have a gradient, with the seam's own graph.
         tangents: how far each output moves along the direction, or None where the rule tells.
         leading: how many of the first dimensions may hold the examples.
+        own, arguments: the rule's way to the examples' own gradients, and the call's arguments by name.
+        together: a kernel that gives these and the gradient of the one input at once, and what it needs.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Seam:
         leading: Sequence[int] = (),
         own: Own | None = None,
         arguments: Arguments | None = None,
+        together: tuple[Together, tuple[Tensor, ...]] | None = None,
     ) -> None:
         self.label, self.number, self.function = label, number, function
         self.inputs, self.operands = list(inputs), list(operands)
@@ -78,6 +81,7 @@ class Seam:
         self.shapes = [tuple(y.shape) for y in outputs]
         self.leading = list(leading) or [y.ndim for y in outputs]
         self.tangents, self._own, self._arguments = list(tangents), own, arguments
+        self._together = together
         self.attached: list[GradientEdge] = []
         self._gradients: dict[str, Tensor] = {}
         self._arrived: list[tuple[GradientEdge, Tensor, Rows]] = []
@@ -85,11 +89,22 @@ class Seam:
     def back(self, deltas: Sequence[Tensor | None], ledger: Ledger | None) -> list[Tensor | None]:
         """δ has arrived: tell the ledger each example's share, and hand the gradient of the inputs on."""
         arrived = [(k, delta) for k, delta in enumerate(deltas) if delta is not None]
-        passed_on = self._to_inputs(arrived)
-        if ledger is not None and arrived:
+        if ledger is None or not arrived:
+            return self._to_inputs(arrived)
+        rows = [ledger.rows_of(self, k, delta) for k, delta in arrived]
+        arrival = None
+        if self._arguments is not None:
+            arrival = Arrival(self._arguments, arrived[0][1], rows[0], ledger.n)
+        if arrival is not None and self._together is not None and rows[0].inner is None:
+            kernel, saved = self._together
+            to_input, own = kernel(arrival, saved)
+            self._share_by_rule(arrival, own, ledger)
+            passed_on: list[Tensor | None] = [to_input]
+        else:
+            passed_on = self._to_inputs(arrived)
             with torch.no_grad():
-                rows = [ledger.rows_of(self, k, delta) for k, delta in arrived]
-                self._share(arrived, rows, ledger)
+                self._share(arrived, rows, arrival, ledger)
+        self._tidy(arrived, rows, ledger)
         return passed_on
 
     def _to_inputs(self, arrived: list[tuple[int, Tensor]]) -> list[Tensor | None]:
@@ -100,51 +115,58 @@ class Seam:
         found = iter(torch.autograd.grad(edges, leaves, deltas, retain_graph=True, allow_unused=True))
         return [next(found) if x.requires_grad else None for x in self.inputs]
 
-    def _share(self, arrived: list[tuple[int, Tensor]], rows: list[Rows], ledger: Ledger) -> None:
-        if self._arguments is None:
-            for (k, delta), where in zip(arrived, rows, strict=True):
-                if self.tangents[k] is not None:
-                    ledger.credit(_products(delta, self.tangents[k], where, ledger.n))
-        else:
-            self._share_by_rule(Arrival(self._arguments, arrived[0][1], rows[0], ledger.n), ledger)
-        if ledger.keeping and len(self._gradients) < len(self.operands):
-            self._arrived = [(self.edges[k], delta, where) for (k, delta), where in zip(arrived, rows, strict=True)]
-        else:
-            self.edges = []  # the graph goes, and with it the inputs
-        self.inputs, self.tangents, self._arguments = [], [], None
+    def _share(
+        self, arrived: list[tuple[int, Tensor]], rows: list[Rows], arrival: Arrival | None, ledger: Ledger
+    ) -> None:
+        if arrival is not None and self._own is not None:
+            moving = frozenset(o.name for o in self.operands if o.tangent is not None)
+            names = frozenset(o.name for o in self.operands) if ledger.keeping else moving
+            self._share_by_rule(arrival, self._own(arrival, Wanted(names, moving)) if names else {}, ledger)
+            return
+        for (k, delta), where in zip(arrived, rows, strict=True):
+            if (tangent := self.tangents[k]) is not None:
+                ledger.credit(_products(delta, tangent, where, ledger.n))
 
-    def _share_by_rule(self, arrival: Arrival, ledger: Ledger) -> None:
+    def _share_by_rule(self, arrival: Arrival, own: Mapping[str, Tensor], ledger: Ledger) -> None:
         tangents = {o.name: o.tangent for o in self.operands if o.tangent is not None}
-        wanted = frozenset(o.name for o in self.operands if ledger.keeping or o.tangent is not None)
-        assert self._own is not None
-        self._gradients = dict(self._own(arrival, wanted)) if tangents else {}
-        for name, each in self._gradients.items():
+        for name, each in own.items():
             if name in tangents:
                 ledger.credit(each.reshape(ledger.n, -1) @ tangents.pop(name).to(each).flatten())
         if tangents:
             ledger.credit(_products(arrival.delta, moved(self.function, arrival, tangents), arrival.rows, ledger.n))
-        if not ledger.keeping:
-            self._gradients = {}
+        if ledger.keeping:
+            self._gradients = dict(own)
+
+    def _tidy(self, arrived: list[tuple[int, Tensor]], rows: list[Rows], ledger: Ledger) -> None:
+        """Keep what the weighted gradient needs, and no more."""
+        if ledger.keeping and len(self._gradients) < len(self.operands):
+            self._arrived = [(self.edges[k], delta, where) for (k, delta), where in zip(arrived, rows, strict=True)]
+        self.edges, self.inputs, self.tangents = [], [], []
+        self._arguments = self._together = None
 
     def weighted(self, weights: Tensor) -> list[tuple[Operand, Tensor]]:
         """What the operands get of the gradient of Σ w_i ℓ_i; can be asked once."""
         found = []
         for operand in self.operands:
             if (each := self._gradients.pop(operand.name, None)) is not None:
-                found.append((operand, (weights.to(each) @ each.reshape(len(each), -1)).view(each.shape[1:]).to(operand.leaf.dtype)))
+                found.append(
+                    (
+                        operand,
+                        (weights.to(each) @ each.reshape(len(each), -1)).view(each.shape[1:]).to(operand.leaf.dtype),
+                    )
+                )
         if self._arrived:
             rest = [o for o in self.operands if all(o is not done for done, _ in found)]
             scaled = [delta * rows.spread(weights.to(delta), delta.shape) for _, delta, rows in self._arrived]
             edges = [edge for edge, _, _ in self._arrived]
             gradients = torch.autograd.grad(edges, [o.leaf for o in rest], scaled, allow_unused=True)
             found += [(o, g) for o, g in zip(rest, gradients, strict=True) if g is not None]
-        self._arrived, self.edges = [], []
+        self._arrived = []
         return found
 
 
-def _products(delta: Tensor, tangent: Tensor | None, rows: Rows, n: int) -> Tensor:
+def _products(delta: Tensor, tangent: Tensor, rows: Rows, n: int) -> Tensor:
     """⟨δ_i, t_i⟩ for each example, (n,)."""
-    assert tangent is not None
     kind = torch.promote_types(delta.dtype, torch.float32)
     both = delta.to(kind) * tangent.to(kind)
     return rows.first(both, n).reshape(n, -1).sum(1)
@@ -165,4 +187,3 @@ class Stitch(torch.autograd.Function):
     def backward(ctx: Any, *deltas: Tensor | None) -> Any:
         """Nothing for the anchor, and the gradients of the inputs."""
         return None, None, None, None, *ctx.seam.back(deltas, ctx.ledger_of())
-

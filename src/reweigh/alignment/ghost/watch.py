@@ -24,7 +24,8 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from reweigh.alignment.ghost.attention import multi_head_attention
 from reweigh.alignment.ghost.layers import OfLayer
-from reweigh.alignment.ghost.rules import RULES, Rule
+from reweigh.alignment.ghost.products import Rule
+from reweigh.alignment.ghost.rules import RULES
 from reweigh.alignment.ghost.seam import Ledger, Operand, Seam, Stitch
 from reweigh.alignment.refusal import short
 from reweigh.alignment.unfused import WRITTEN_OUT
@@ -149,10 +150,12 @@ class Watch(TorchFunctionMode):
         if rule is None or named is None:
             return self._by_forward_mode(func, args, kwargs, inputs, operands, owner)
         operands, arguments = named
-        out = func(*args, **kwargs)
+        special = rule.run(arguments) if rule.run is not None and len(operands) == len(rule.parameters) else None
+        out, saved = (func(*args, **kwargs), ()) if special is None else special
         seam = Seam(
             self.label(owner), len(self.seams), func, [leaf for _, leaf in inputs.values()], list(operands.values()),
             [out], leading=[rule.leading_of(out)], own=rule.own, arguments=arguments,
+            together=None if special is None or rule.together is None else (rule.together, saved),
         )  # fmt: skip
         return self._stitched(seam, [out], [x for x, _ in inputs.values()])[0]
 
@@ -326,4 +329,3 @@ def _rearranges(
         dim, index = kwargs.get("dim", args[1] if len(args) > 1 else 0), kwargs.get("index", args[-1])
         return dim in (0, -args[0].ndim) and isinstance(index, Tensor) and origin(index) is None
     return True
-

@@ -1,0 +1,58 @@
+"""Convolutions: an example's own gradient by one call of the backward kernel for each, where examples are large.
+
+On a CPU a large picture keeps the kernel as busy as a batch does, so the examples' own gradients cost what their sum costs.
+For small pictures, and on accelerators, one more convolution along the direction is cheaper.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reweigh.alignment.ghost.products import Arrival, Wanted, of_bias
+
+LARGE = 8e6
+"""Products an example from which on a kernel call of its own pays."""
+
+
+def convolution(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
+    """The rule for conv1d, conv2d and conv3d."""
+    found = transposed(arrival, wanted)
+    if "weight" in wanted.moving and _pays(arrival):
+        found["weight"] = _one_by_one(arrival)
+    return found
+
+
+def transposed(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
+    """The rule for transposed convolutions: the bias only."""
+    return {"bias": of_bias(arrival, 1 - arrival.delta.ndim)} if "bias" in wanted.moving else {}
+
+
+def _pays(arrival: Arrival) -> bool:
+    x, weight, delta = arrival.arguments["input"], arrival.arguments["weight"], arrival.delta
+    if delta.device.type != "cpu" or arrival.rows.inner or isinstance(arrival.arguments.get("padding"), str):
+        return False
+    one_output, one_input = delta[0].numel(), x[0].numel()
+    products = weight[0].numel() * one_output
+    return products >= LARGE and weight.numel() <= one_output + one_input
+
+
+def _one_by_one(arrival: Arrival) -> Tensor:
+    arguments, weight = arrival.arguments, arrival.arguments["weight"].detach()
+    x = arguments["input"].detach().to(arrival.delta.dtype)
+    axes = x.ndim - 2
+    how = [_each(arguments.get(name, 1 - (name == "padding")), axes) for name in ("stride", "padding", "dilation")]
+    found = x.new_empty(arrival.n, *weight.shape)
+    for out, delta, example in zip(found, arrival.delta.split(1), x.split(1), strict=True):
+        out.copy_(
+            torch.ops.aten.convolution_backward(
+                delta, example, weight.to(x.dtype), None, *how, False, [0] * axes, arguments.get("groups", 1),
+                [False, True, False],
+            )[1]
+        )  # fmt: skip
+    return found
+
+
+def _each(size: Any, axes: int) -> list[int]:
+    sizes = [size] if isinstance(size, int) else list(size)
+    return sizes * axes if len(sizes) == 1 else sizes
