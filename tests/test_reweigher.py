@@ -14,7 +14,7 @@ from reweigh.alignment import Double, Engine, Finite, Forward
 from reweigh.errors import BadInput, NonFinite
 from reweigh.rules import ClassProportion, ClassResampling, HardMining, Oracle, RandomRectified, Rule, Uniform
 
-ENGINES = ["auto", "forward", "finite", "double"]
+ENGINES = ["auto", "ghost", "forward", "finite", "double"]
 
 
 def losses(model, batch):

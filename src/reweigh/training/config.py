@@ -20,7 +20,7 @@ from reweigh.training.schedule import SCHEDULES
 
 RULES = ("l2rw", "uniform", "random", "proportion", "resampling", "hard-mining", "oracle")
 OPTIMIZERS = ("sgd", "adam", "adamw")
-ENGINES = ("auto", "forward", "finite", "double")
+ENGINES = ("auto", "ghost", "forward", "finite", "double")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
 USUAL_MODEL = {
     "digits": "mlp",
