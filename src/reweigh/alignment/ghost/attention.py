@@ -43,22 +43,19 @@ def multi_head_attention(
     if need_weights or add_zero_attn or query.ndim != 3 or any(option is not None for option in rare):
         return None
     length, n, width = query.shape
-    if use_separate_proj_weight:
-        weights, biases = (q_proj_weight, k_proj_weight, v_proj_weight), _thirds(in_proj_bias)
-        parts = [F.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]  # type: ignore[arg-type]
-    elif query is key and key is value:
-        parts = list(F.linear(query, in_proj_weight, in_proj_bias).chunk(3, -1))  # type: ignore[arg-type]
+    if not use_separate_proj_weight and query is key and key is value:
+        assert in_proj_weight is not None
+        parts = list(F.linear(query, in_proj_weight, in_proj_bias).chunk(3, -1))
     else:
-        weights, biases = in_proj_weight.chunk(3), _thirds(in_proj_bias)  # type: ignore[union-attr]
-        parts = [F.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]
+        weights = (q_proj_weight, k_proj_weight, v_proj_weight) if in_proj_weight is None else in_proj_weight.chunk(3)
+        biases = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
+        parts = [
+            F.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True) if w is not None
+        ]
     q, k, v = (part.unflatten(-1, (num_heads, -1)).permute(1, 2, 0, 3) for part in parts)
     mask, causal = _mask(attn_mask, key_padding_mask, q, k, is_causal)
     mixed = F.scaled_dot_product_attention(q, k, v, mask, dropout_p if training else 0.0, causal)
     return F.linear(mixed.permute(2, 0, 1, 3).reshape(length, n, width), out_proj_weight, out_proj_bias), None
-
-
-def _thirds(bias: Tensor | None) -> tuple[Tensor | None, ...]:
-    return (None, None, None) if bias is None else tuple(bias.chunk(3))
 
 
 def _mask(

@@ -33,8 +33,7 @@ def _pays(arrival: Arrival) -> bool:
     if delta.device.type != "cpu" or arrival.rows.inner or isinstance(arrival.arguments.get("padding"), str):
         return False
     one_output, one_input = delta[0].numel(), x[0].numel()
-    products = weight[0].numel() * one_output
-    return products >= LARGE and weight.numel() <= one_output + one_input
+    return bool(weight[0].numel() * one_output >= LARGE and weight.numel() <= one_output + one_input)
 
 
 def _one_by_one(arrival: Arrival) -> Tensor:
@@ -42,7 +41,7 @@ def _one_by_one(arrival: Arrival) -> Tensor:
     x = arguments["input"].detach().to(arrival.delta.dtype)
     axes = x.ndim - 2
     how = [_each(arguments.get(name, 1 - (name == "padding")), axes) for name in ("stride", "padding", "dilation")]
-    found = x.new_empty(arrival.n, *weight.shape)
+    found: Tensor = x.new_empty(arrival.n, *weight.shape)
     for out, delta, example in zip(found, arrival.delta.split(1), x.split(1), strict=True):
         out.copy_(
             torch.ops.aten.convolution_backward(

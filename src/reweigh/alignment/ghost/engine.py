@@ -6,17 +6,17 @@ pass more, and none where an example has many positions); the third is put toget
 scaled by its weight. Exact where no operation mixes the examples of a batch.
 """
 
-import weakref
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.ghost.arrange import Places, arrange
 from reweigh.alignment.ghost.layers import intercepted
-from reweigh.alignment.ghost.rows import Rows, candidates, fits
+from reweigh.alignment.ghost.rows import Rows
 from reweigh.alignment.ghost.seam import Seam
 from reweigh.alignment.ghost.watch import Unfit, Watch
 from reweigh.alignment.refusal import is_searching, refusing, remedy
@@ -46,7 +46,8 @@ class Ghost(Engine):
             step = Pass(task, values, task.tangents(direction), keeping=True)
             alignments = step.backward()
         trained = [p for p in values.values() if p.requires_grad]
-        return _Assembled.apply(step, step.losses.detach(), trained, *trained), alignments
+        assembled: Any = _Assembled.apply
+        return assembled(step, step.losses.detach(), trained, *trained), alignments
 
 
 class Pass:
@@ -61,6 +62,7 @@ class Pass:
 
     def __init__(self, task: Task, values: Params, tangents: Params, *, keeping: bool) -> None:
         self.keeping, self._task, self._values = keeping, task, values
+        self._rows: Places = {}
         self._working = False  # while rows are proven, seams pass gradients on and no more
         with dual_level(), torch.enable_grad():
             duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}
@@ -70,7 +72,6 @@ class Pass:
                     losses = task.losses()
             self.losses, tangent = unpack_dual(losses)
         self.n, self._seams, self._anchor = len(self.losses), watch.seams, watch.anchor
-        self._label = watch.label
         kind = torch.promote_types(self.losses.dtype, torch.float32)
         self._total = torch.zeros_like(self.losses, dtype=kind).detach()
         if tangent is not None:  # parameters that reach the losses without meeting an example
@@ -91,7 +92,7 @@ class Pass:
         """The one backward pass over activations, all losses weighted by one; the alignments (B,)."""
         if not self.losses.requires_grad:
             return self._total.to(self.losses.dtype)
-        self._rows = self._arrange()
+        self._rows = arrange(self._task.module, self._seams, self.losses)
         self._working = True
         leaves = [p for p in self._values.values() if p.requires_grad]
         ones = torch.ones_like(self.losses)
@@ -115,50 +116,6 @@ class Pass:
             return [None] * len(trained)
         wholes, found = zip(*sums.values(), strict=True)
         return list(torch.autograd.grad(wholes, trained, found, allow_unused=True))
-
-    def _arrange(self) -> dict[tuple[int, int], Rows]:
-        """Where the examples lie in the outputs of the seams: by shape, remembered, or proven."""
-        memory = _remembered.setdefault(self._task.module, {})
-        settled: dict[tuple[int, int], Rows] = {}
-        open_: dict[tuple[int, int], tuple[Seam, list[Rows]]] = {}
-        for seam in self._seams:
-            for k, shape in enumerate(seam.shapes):
-                possible = candidates(shape, self.n, seam.leading[k])
-                known = memory.get((seam.number, k, seam.label, len(shape)))
-                if known in possible and known is not None:
-                    settled[seam.number, k] = known
-                elif len(possible) == 1 and possible[0].inner is None:
-                    settled[seam.number, k] = possible[0]
-                else:
-                    open_[seam.number, k] = seam, possible
-        if open_:
-            settled |= self._prove(open_)
-        for (number, k), rows in settled.items():
-            seam = self._seams[number]
-            memory[number, k, seam.label, len(seam.shapes[k])] = rows
-        return settled
-
-    def _prove(self, open_: dict[tuple[int, int], tuple[Seam, list[Rows]]]) -> dict[tuple[int, int], Rows]:
-        edges = [seam.attached[k] for (_, k), (seam, _) in open_.items()]
-        generator = torch.Generator().manual_seed(0)
-        c = (1 + torch.rand(self.n, generator=generator)).to(self.losses)
-        both = [
-            torch.autograd.grad(self.losses, edges, weights, retain_graph=True, allow_unused=True)
-            for weights in (torch.ones_like(c), c)
-        ]
-        found = {}
-        for (place, (seam, possible)), one, weighted in zip(open_.items(), *both, strict=True):
-            if one is None or weighted is None:
-                continue  # nothing depends on it
-            fitting = [rows for rows in possible if fits(rows, one, weighted, c)]
-            if not fitting:
-                raise Unfit(seam.label, f"the examples cannot be told apart in its output, {tuple(one.shape)}")
-            found[place] = fitting[0]
-        return found
-
-
-_remembered: weakref.WeakKeyDictionary[nn.Module, dict[tuple[Any, ...], Rows]] = weakref.WeakKeyDictionary()
-"""Where the examples lie is a matter of the model's code, so it is proven once."""
 
 
 class _Assembled(torch.autograd.Function):

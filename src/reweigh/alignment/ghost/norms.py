@@ -1,4 +1,4 @@
-"""Normalisation within an example: y = w·x̂ + b, so the gradient of w is δ·x̂ summed over the positions, that of b is δ summed."""
+"""Normalisation, y = w·x̂ + b: the gradient of w is δ·x̂ summed over an example's positions, that of b is δ summed."""
 
 from collections.abc import Callable
 

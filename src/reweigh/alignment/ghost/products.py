@@ -92,7 +92,8 @@ def moved(function: Callable[..., Tensor], arrival: Arrival, tangents: Mapping[s
             arguments[name] = tangents[name].to(dtype) if name in tangents else torch.zeros_like(like)
     if function is F.embedding:
         return _rows_of_the_table(arguments)
-    return function(**arguments)
+    out: Tensor = function(**arguments)
+    return out
 
 
 def _rows_of_the_table(arguments: Arguments) -> Tensor:
@@ -101,7 +102,8 @@ def _rows_of_the_table(arguments: Arguments) -> Tensor:
     padding = arguments.get("padding_idx")
     if padding is None:
         return out
-    return out * (arguments["input"] != padding % len(arguments["weight"])).unsqueeze(-1)
+    kept: Tensor = arguments["input"] != padding % len(arguments["weight"])
+    return out * kept.unsqueeze(-1)
 
 
 def of_bias(arrival: Arrival, axis: int) -> Tensor:

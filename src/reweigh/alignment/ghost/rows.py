@@ -25,11 +25,11 @@ class Rows:
 
     def first(self, tensor: Tensor, n: int) -> Tensor:
         """The tensor with its n examples along a dimension of their own, the first: (n, ...), a view."""
-        if self.inner == "time":
-            return tensor.unflatten(self.dim, (n, -1)).movedim(self.dim, 0)
-        if self.inner == "examples":
-            return tensor.unflatten(self.dim, (-1, n)).movedim(self.dim + 1, 0)
-        return tensor.movedim(self.dim, 0)
+        if self.inner is None:
+            return tensor.movedim(self.dim, 0)
+        sizes = (n, -1) if self.inner == "time" else (-1, n)
+        unfolded: Tensor = tensor.unflatten(self.dim, sizes)
+        return unfolded.movedim(self.dim + (self.inner == "examples"), 0)
 
     def spread(self, weights: Tensor, shape: Sequence[int]) -> Tensor:
         """The weights of the examples (n,), laid out so that they multiply a tensor of this shape."""

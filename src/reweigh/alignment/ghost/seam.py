@@ -40,9 +40,13 @@ class Ledger(Protocol):
     n: int
     keeping: bool
 
-    def rows_of(self, seam: "Seam", output: int, delta: Tensor) -> Rows: ...
+    def rows_of(self, seam: "Seam", output: int, delta: Tensor) -> Rows:
+        """Where the examples lie in an output of a seam."""
+        ...
 
-    def credit(self, shares: Tensor) -> None: ...
+    def credit(self, shares: Tensor) -> None:
+        """Add to the examples' alignments, (n,)."""
+        ...
 
 
 class Seam:
@@ -149,12 +153,8 @@ class Seam:
         found = []
         for operand in self.operands:
             if (each := self._gradients.pop(operand.name, None)) is not None:
-                found.append(
-                    (
-                        operand,
-                        (weights.to(each) @ each.reshape(len(each), -1)).view(each.shape[1:]).to(operand.leaf.dtype),
-                    )
-                )
+                total = (weights.to(each) @ each.reshape(len(each), -1)).view(each.shape[1:])
+                found.append((operand, total.to(operand.leaf.dtype)))
         if self._arrived:
             rest = [o for o in self.operands if all(o is not done for done, _ in found)]
             scaled = [delta * rows.spread(weights.to(delta), delta.shape) for _, delta, rows in self._arrived]
