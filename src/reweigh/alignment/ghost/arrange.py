@@ -18,7 +18,7 @@ _remembered: weakref.WeakKeyDictionary[nn.Module, dict[tuple[Any, ...], Rows]] =
 """Where the examples lie is a matter of the model's code, so it is proven once."""
 
 
-def arrange(module: nn.Module, seams: list[Seam], losses: Tensor) -> Places:
+def arrange(module: nn.Module, seams: list[Seam], attached: list[list[GradientEdge]], losses: Tensor) -> Places:
     """Where the examples of a pass lie; its graph is kept.
 
     Raises:
@@ -38,7 +38,7 @@ def arrange(module: nn.Module, seams: list[Seam], losses: Tensor) -> Places:
             else:
                 open_.append((seam, k, possible))
     if open_:
-        settled |= _proven(open_, losses)
+        settled |= _proven(open_, attached, losses)
     if n > 1:  # one example lies everywhere, which tells nothing
         memory.update({_key(seams[number], k): rows for (number, k), rows in settled.items()})
     return settled
@@ -48,9 +48,9 @@ def _key(seam: Seam, output: int) -> tuple[Any, ...]:
     return seam.number, output, seam.label, len(seam.shapes[output])
 
 
-def _proven(open_: list[tuple[Seam, int, list[Rows]]], losses: Tensor) -> Places:
+def _proven(open_: list[tuple[Seam, int, list[Rows]]], attached: list[list[GradientEdge]], losses: Tensor) -> Places:
     """The arrangement by which the gradient under weights c_i is c_i times that under weights of one."""
-    edges = [seam.attached[k] for seam, k, _ in open_]
+    edges = [attached[seam.number][k] for seam, k, _ in open_]
     c = (1 + torch.rand(len(losses), generator=torch.Generator().manual_seed(0))).to(losses)
     one, weighted = (_at(edges, losses, weights) for weights in (torch.ones_like(c), c))
     found: Places = {}

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 from torch.autograd.forward_ad import make_dual, unpack_dual
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from reweigh.alignment.ghost.origins import Origins
@@ -111,7 +112,8 @@ def by_forward_mode(call: Call) -> tuple[Seam, list[Tensor], Callable[[list[Tens
 
     args, kwargs = tree_map(dual, (call.args, call.kwargs))
     written_out = WRITTEN_OUT.get(call.function)
-    found = call.function(*args, **kwargs) if written_out is None else written_out(call.function, *args, **kwargs)
+    with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have no forward mode
+        found = call.function(*args, **kwargs) if written_out is None else written_out(call.function, *args, **kwargs)
     flat, spec = tree_flatten(found)
     places = [k for k, y in enumerate(flat) if isinstance(y, Tensor) and y.requires_grad]
     both = [unpack_dual(flat[k]) for k in places]

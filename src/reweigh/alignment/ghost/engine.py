@@ -6,6 +6,7 @@ pass more, and none where an example has many positions); the third is put toget
 scaled by its weight. Exact where no operation mixes the examples of a batch.
 """
 
+import weakref
 from typing import Any, ClassVar
 
 import torch
@@ -64,21 +65,24 @@ class Pass:
         self.keeping, self._task, self._values = keeping, task, values
         self._rows: Places = {}
         self._working = False  # while rows are proven, seams pass gradients on and no more
+        here = weakref.ref(self)  # the graph must not hold the pass, which holds the graph
+
+        def ledger() -> Pass | None:
+            step = here()
+            return step if step is not None and step._working else None
+
         with dual_level(), torch.enable_grad():
             duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}
             with substituted(task.module, duals):
-                watch = Watch(task.module, self._ledger, {id(dual): values[name] for name, dual in duals.items()})
+                watch = Watch(task.module, ledger, {id(dual): values[name] for name, dual in duals.items()})
                 with watch, intercepted(task.module, watch.layer):
                     losses = task.losses()
             self.losses, tangent = unpack_dual(losses)
-        self.n, self._seams, self._anchor = len(self.losses), watch.seams, watch.anchor
+        self.n, self._seams, self._watch = len(self.losses), watch.seams, watch
         kind = torch.promote_types(self.losses.dtype, torch.float32)
         self._total = torch.zeros_like(self.losses, dtype=kind).detach()
         if tangent is not None:  # parameters that reach the losses without meeting an example
             self._total += tangent.detach()
-
-    def _ledger(self) -> "Pass | None":
-        return self if self._working else None
 
     def credit(self, shares: Tensor) -> None:
         """Add to the examples' alignments."""
@@ -92,11 +96,11 @@ class Pass:
         """The one backward pass over activations, all losses weighted by one; the alignments (B,)."""
         if not self.losses.requires_grad:
             return self._total.to(self.losses.dtype)
-        self._rows = arrange(self._task.module, self._seams, self.losses)
+        self._rows = arrange(self._task.module, self._seams, self._watch.attached, self.losses)
         self._working = True
         leaves = [p for p in self._values.values() if p.requires_grad]
         ones = torch.ones_like(self.losses)
-        _, *hidden = gradients(self.losses, [self._anchor, *leaves], ones)
+        _, *hidden = gradients(self.losses, [self._watch.anchor, *leaves], ones)
         if self.keeping and any(g is not None for g in hidden):
             raise Unfit(
                 f"{type(self._task.module).__name__}'s own forward", "a parameter is used where no seam sees it"

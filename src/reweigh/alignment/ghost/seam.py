@@ -86,7 +86,6 @@ class Seam:
         self.leading = list(leading) or [y.ndim for y in outputs]
         self.tangents, self._own, self._arguments = list(tangents), own, arguments
         self._together = together
-        self.attached: list[GradientEdge] = []
         self._gradients: dict[str, Tensor] = {}
         self._arrived: list[tuple[GradientEdge, Tensor, Rows]] = []
 

@@ -5,7 +5,7 @@ parameters as dual numbers, so that low-rank adapters, normalised weights, tempe
 along. Where a free tensor that requires gradients meets one that is not free, there is a seam.
 
 What is refused, by name: train-mode batch normalisation behind a seam; examples that were rearranged by an index computed
-from the batch before a seam; parameters written into a tensor in place.
+from the batch before a seam; parameters written into a tensor by an assignment.
 """
 
 import operator
@@ -17,6 +17,7 @@ import torch.autograd.forward_ad as forward_ad
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.forward_ad import unpack_dual
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
@@ -29,11 +30,11 @@ from reweigh.alignment.ghost.seam import Ledger, Seam, Stitch
 from reweigh.alignment.refusal import short
 from reweigh.alignment.unfused import WRITTEN_OUT
 
-_OUT_OF_PLACE = {
-    Tensor.__iadd__: operator.add,
-    Tensor.__isub__: operator.sub,
-    Tensor.__imul__: operator.mul,
-    Tensor.__itruediv__: operator.truediv,
+_OPERATORS = {
+    "__iadd__": operator.add,
+    "__isub__": operator.sub,
+    "__imul__": operator.mul,
+    "__itruediv__": operator.truediv,
 }
 
 
@@ -46,7 +47,7 @@ class Unfit(Exception):
 
 
 class Watch(TorchFunctionMode):
-    """The mode; `seams` is what it has found.
+    """The mode; `seams` is what it has found, `attached` where their outputs are in the model's graph.
 
     Args:
         module: the model, with leaves or dual numbers in the parameters' places.
@@ -60,6 +61,7 @@ class Watch(TorchFunctionMode):
         super().__init__()
         self.anchor = torch.zeros((), requires_grad=True)
         self.seams: list[Seam] = []
+        self.attached: list[list[GradientEdge]] = []
         self._ledger_of, self._parameters = ledger_of, parameters
         self._origins = Origins(module)
         self._inside_layer = False
@@ -130,9 +132,12 @@ class Watch(TorchFunctionMode):
                 found = multi_head_attention(*args, **kwargs)
             if found is not None:
                 return found
-        func = _OUT_OF_PLACE.get(func, func)
         self._forbid(func, args, kwargs, owner)
         label = self._origins.label(owner)
+        if (elsewhere := _out_of_place(func)) is not None:
+            if self._origins.of(args[0]) is not None:
+                raise Unfit(label, f"{func.__name__} writes examples into a tensor of parameters")
+            return args[0].copy_(self._at_seam(elsewhere, (args[0].clone(), *args[1:]), kwargs, owner))
         call = cut(label, len(self.seams), func, args, kwargs, self._origins, self._parameters)
         rule = RULES.get(func)
         if rule is not None and (named := call.under_names_of(rule)) is not None:
@@ -171,15 +176,15 @@ class Watch(TorchFunctionMode):
         values = [y.detach() for y in outputs]
         stitch: Any = Stitch.apply
         out: list[Tensor] = list(stitch(seam, self._ledger_of, values, self.anchor, *inputs))
-        seam.attached = [torch.autograd.graph.get_gradient_edge(y) for y in out]
+        self.attached.append([get_gradient_edge(y) for y in out])
         self.seams.append(seam)
         return out
 
     def _forbid(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], owner: str) -> None:
         """What a seam cannot be."""
         label, name = self._origins.label(owner), getattr(func, "__name__", "")
-        if name == "__setitem__" or (name.endswith("_") and not name.endswith("__")) or kwargs.get("out") is not None:
-            raise Unfit(label, f"{name} writes a parameter into a tensor of the examples in place")
+        if name == "__setitem__" or kwargs.get("out") is not None:
+            raise Unfit(label, "a parameter is written into a tensor of the examples, by an assignment or out=")
         for t in tensors_in((args, kwargs)):
             if rearranged(t):
                 raise Unfit(label, "an index computed from the batch has rearranged the examples before it")
@@ -193,3 +198,11 @@ class Watch(TorchFunctionMode):
     def _forbid_mixing(self, args: tuple[Any, ...], kwargs: dict[str, Any], owner: str) -> None:
         if RULES[F.batch_norm].bind(args, kwargs).get("training"):
             raise Unfit(self._origins.label(owner), "in train mode it mixes the examples of a batch")
+
+
+def _out_of_place(func: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The operation that an in-place one performs."""
+    name = getattr(func, "__name__", "")
+    if name in _OPERATORS:
+        return _OPERATORS[name]
+    return getattr(Tensor, name[:-1], None) if name.endswith("_") and not name.endswith("__") else None
