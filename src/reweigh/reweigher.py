@@ -35,7 +35,7 @@ class Reweigher:
         per_example_loss: `(model, batch) -> (B,)`; it must call the model that it is given.
         rule: from alignments to weights: `L2RW()`, or one of `reweigh.rules`.
         clean: the clean set: a Dataset, a DataLoader or list of batches, or a dict or tuple of tensors.
-        engine: how alignments are computed: "auto", "forward", "finite", "double", or an engine object.
+        engine: how alignments are computed: "auto", "ghost", "forward", "finite", "double", or an engine object.
         layers: only the parameters inside these submodules (glob patterns or a predicate).
         optimizer: look ahead through this optimizer's step; default: plain SGD's, as in the paper.
         labels, ids: find the given labels and the examples' ids in a batch; default: by the usual names.
