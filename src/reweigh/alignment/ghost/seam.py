@@ -136,7 +136,8 @@ class Seam:
             if name in tangents:
                 ledger.credit(each.reshape(ledger.n, -1) @ tangents.pop(name).to(each).flatten())
         if tangents:
-            ledger.credit(_products(arrival.delta, moved(self.function, arrival, tangents), arrival.rows, ledger.n))
+            move = moved(self.function, arrival, tangents)
+            ledger.credit(_products(arrival.delta, move, arrival.rows, ledger.n, spare=True))
         if ledger.keeping:
             self._gradients = dict(own)
 
@@ -164,10 +165,11 @@ class Seam:
         return found
 
 
-def _products(delta: Tensor, tangent: Tensor, rows: Rows, n: int) -> Tensor:
-    """⟨δ_i, t_i⟩ for each example, (n,)."""
+def _products(delta: Tensor, tangent: Tensor, rows: Rows, n: int, *, spare: bool = False) -> Tensor:
+    """⟨δ_i, t_i⟩ for each example, (n,); with `spare`, t may be overwritten."""
     kind = torch.promote_types(delta.dtype, torch.float32)
-    both = delta.to(kind) * tangent.to(kind)
+    delta, tangent = delta.to(kind), tangent.to(kind)
+    both = tangent.mul_(delta) if spare else tangent * delta
     return rows.first(both, n).reshape(n, -1).sum(1)
 
 
