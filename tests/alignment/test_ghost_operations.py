@@ -39,9 +39,16 @@ def agrees(make, batch, loss=smooth, layers=None):
     assert_close(Ghost().alignments(task, direction), truth, 1e-10)
     losses, along = Ghost().joint(task, direction)
     assert_close(along, truth, 1e-10)
-    weights = torch.linspace(-0.5, 1.0, len(truth), dtype=torch.float64)
-    expected = reference.gradients(model, (loss(model, batch) * weights).sum())
     torch.testing.assert_close(losses, loss(model, batch), rtol=1e-12, atol=1e-12)
+    weights = torch.linspace(-0.5, 1.0, len(truth), dtype=torch.float64)
+    trains_as_plainly(model, loss, batch, losses, weights)
+    losses, _ = Ghost().joint(task, direction)
+    trains_as_plainly(model, loss, batch, losses, weights.clamp(min=0))  # as L2RW does
+
+
+def trains_as_plainly(model, loss, batch, losses, weights):
+    expected = reference.gradients(model, (loss(model, batch) * weights).sum())
+    model.zero_grad()
     losses.backward(weights)
     largest = max(float(g.abs().max()) for g in expected.values())
     for name, g in expected.items():

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh.alignment.ghost.products import Arrival, Wanted, of_bias
+from reweigh.alignment.ghost.products import Arguments, Arrival, Wanted, of_bias
 
 LARGE = 8e6
 """Products an example from which on a kernel call of its own pays."""
@@ -37,18 +37,29 @@ def _pays(arrival: Arrival) -> bool:
 
 
 def _one_by_one(arrival: Arrival) -> Tensor:
-    arguments, weight = arrival.arguments, arrival.arguments["weight"].detach()
-    x = arguments["input"].detach().to(arrival.delta.dtype)
+    weight, x = arrival.arguments["weight"], arrival.arguments["input"]
+    found: Tensor = x.new_empty(arrival.n, *weight.shape, dtype=arrival.delta.dtype)
+    for out, delta, example in zip(found, arrival.delta.split(1), x.detach().split(1), strict=True):
+        out.copy_(_kernel({**arrival.arguments, "input": example}, delta)[1])
+    return found
+
+
+def summed(arguments: Arguments, delta: Tensor) -> dict[str, Tensor] | None:
+    """The gradients of weight and bias over the examples given."""
+    if isinstance(arguments.get("padding"), str):
+        return None
+    _, weight, bias = _kernel(arguments, delta)
+    return {"weight": weight, "bias": bias}
+
+
+def _kernel(arguments: Arguments, delta: Tensor) -> tuple[Any, Tensor, Tensor]:
+    x, weight = (arguments[name].detach().to(delta.dtype) for name in ("input", "weight"))
     axes = x.ndim - 2
     how = [_each(arguments.get(name, 1 - (name == "padding")), axes) for name in ("stride", "padding", "dilation")]
-    found: Tensor = x.new_empty(arrival.n, *weight.shape)
-    for out, delta, example in zip(found, arrival.delta.split(1), x.split(1), strict=True):
-        out.copy_(
-            torch.ops.aten.convolution_backward(
-                delta, example, weight.to(x.dtype), None, *how, False, [0] * axes, arguments.get("groups", 1),
-                [False, True, False],
-            )[1]
-        )  # fmt: skip
+    sizes, bias = [weight.shape[0]], arguments.get("bias") is not None
+    found: tuple[Any, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+        delta, x, weight, sizes, *how, False, [0] * axes, arguments.get("groups", 1), [False, True, bias]
+    )
     return found
 
 

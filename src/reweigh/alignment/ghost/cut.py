@@ -93,7 +93,9 @@ def by_rule(call: Call, rule: Rule, arguments: Arguments) -> tuple[Seam, list[Te
     special = rule.run(arguments) if rule.run is not None and every else None
     out, saved = (call.function(*call.args, **call.kwargs), ()) if special is None else special
     together = None if special is None or rule.together is None else (rule.together, saved)
-    seam = call.seam([out], leading=[rule.leading_of(out)], own=rule.own, arguments=arguments, together=together)
+    seam = call.seam(
+        [out], leading=[rule.leading_of(out)], own=rule.own, arguments=arguments, together=together, summed=rule.summed
+    )
     return seam, [out]
 
 

@@ -56,6 +56,9 @@ Run = Callable[[Arguments], tuple[Tensor, tuple[Tensor, ...]] | None]
 Together = Callable[[Arrival, tuple[Tensor, ...]], tuple[Tensor, Mapping[str, Tensor]]]
 """The input's gradient and the examples' own, from one kernel."""
 
+Summed = Callable[[Arguments, Tensor], Mapping[str, Tensor] | None]
+"""The gradients of weight and bias summed over the examples, from the arguments and δ; None where it cannot tell."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -69,6 +72,7 @@ class Rule:
     parameters: tuple[str, ...] = ("weight", "bias")
     run: Run | None = None
     together: Together | None = None
+    summed: Summed | None = None
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
         """The arguments of a call by name."""

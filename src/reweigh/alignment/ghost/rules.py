@@ -9,7 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from reweigh.alignment.ghost.convolution import convolution, transposed
+from reweigh.alignment.ghost.convolution import convolution, summed, transposed
 from reweigh.alignment.ghost.norms import group_norm_together, normalised, run_group_norm
 from reweigh.alignment.ghost.products import Arrival, Rule, Wanted, of_bias
 
@@ -29,7 +29,9 @@ def _nothing(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
     return {}
 
 
-_CONVOLUTION = Rule(("input", "weight", "bias", "stride", "padding", "dilation", "groups"), 1, convolution)
+_CONVOLUTION = Rule(
+    ("input", "weight", "bias", "stride", "padding", "dilation", "groups"), 1, convolution, summed=summed
+)
 _TRANSPOSED = Rule(
     ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"), 1, transposed
 )

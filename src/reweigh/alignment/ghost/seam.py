@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from reweigh.alignment.ghost.products import Arguments, Arrival, Own, Together, Wanted, moved
+from reweigh.alignment.ghost.products import Arguments, Arrival, Own, Summed, Together, Wanted, moved
 from reweigh.alignment.ghost.rows import Rows
 
 
@@ -63,6 +63,7 @@ class Seam:
         leading: how many of the first dimensions may hold the examples.
         own, arguments: the rule's way to the examples' own gradients, and the call's arguments by name.
         together: a kernel that gives these and the gradient of the one input at once, and what it needs.
+        summed: the parameters' gradient over some of the examples.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Seam:
         own: Own | None = None,
         arguments: Arguments | None = None,
         together: tuple[Together, tuple[Tensor, ...]] | None = None,
+        summed: Summed | None = None,
     ) -> None:
         self.label, self.number, self.function = label, number, function
         self.inputs, self.operands = list(inputs), list(operands)
@@ -85,7 +87,7 @@ class Seam:
         self.shapes = [tuple(y.shape) for y in outputs]
         self.leading = list(leading) or [y.ndim for y in outputs]
         self.tangents, self._own, self._arguments = list(tangents), own, arguments
-        self._together = together
+        self._together, self._summed = together, summed
         self._gradients: dict[str, Tensor] = {}
         self._arrived: list[tuple[GradientEdge, Tensor, Rows]] = []
 
@@ -146,10 +148,15 @@ class Seam:
         if ledger.keeping and len(self._gradients) < len(self.operands):
             self._arrived = [(self.edges[k], delta, where) for (k, delta), where in zip(arrived, rows, strict=True)]
         self.edges, self.inputs, self.tangents = [], [], []
-        self._arguments = self._together = None
+        self._together = None
+        if not self._arrived or self._summed is None:
+            self._arguments = None
 
-    def weighted(self, weights: Tensor) -> list[tuple[Operand, Tensor]]:
-        """What the operands get of the gradient of Σ w_i ℓ_i; can be asked once."""
+    def weighted(self, weights: Tensor, some: Tensor | None) -> list[tuple[Operand, Tensor]]:
+        """What the operands get of the gradient of Σ w_i ℓ_i; can be asked once.
+
+        `some` are the examples with a weight, where only these should be gone through.
+        """
         found = []
         for operand in self.operands:
             if (each := self._gradients.pop(operand.name, None)) is not None:
@@ -157,12 +164,24 @@ class Seam:
                 found.append((operand, total.to(operand.leaf.dtype)))
         if self._arrived:
             rest = [o for o in self.operands if all(o is not done for done, _ in found)]
-            scaled = [delta * rows.spread(weights.to(delta), delta.shape) for _, delta, rows in self._arrived]
-            edges = [edge for edge, _, _ in self._arrived]
-            gradients = torch.autograd.grad(edges, [o.leaf for o in rest], scaled, allow_unused=True)
-            found += [(o, g) for o, g in zip(rest, gradients, strict=True) if g is not None]
-        self._arrived = []
+            sums = None if some is None else self._of_some(weights, some)
+            found += self._of_all(rest, weights) if sums is None else [(o, sums[o.name].to(o.leaf)) for o in rest]
+        self._arrived, self._arguments = [], None
         return found
+
+    def _of_all(self, operands: list[Operand], weights: Tensor) -> list[tuple[Operand, Tensor]]:
+        scaled = [delta * rows.spread(weights.to(delta), delta.shape) for _, delta, rows in self._arrived]
+        edges, leaves = [edge for edge, _, _ in self._arrived], [o.leaf for o in operands]
+        gradients = torch.autograd.grad(edges, leaves, scaled, allow_unused=True)
+        return [(o, g) for o, g in zip(operands, gradients, strict=True) if g is not None]
+
+    def _of_some(self, weights: Tensor, some: Tensor) -> Mapping[str, Tensor] | None:
+        _, delta, rows = self._arrived[0]
+        if self._summed is None or self._arguments is None or rows != Rows(0):
+            return None
+        delta = delta[some]
+        delta *= rows.spread(weights[some].to(delta), delta.shape)
+        return self._summed({**self._arguments, "input": self._arguments["input"].detach()[some]}, delta)
 
 
 def _products(delta: Tensor, tangent: Tensor, rows: Rows, n: int, *, spare: bool = False) -> Tensor:
