@@ -18,7 +18,7 @@ TOKENS, VOCABULARY = 128, 1000
 
 @dataclass(frozen=True)
 class Task:
-    """One row of the table: `model` is a name of `reweigh.models`, n and m the two batch sizes."""
+    """One row of the table: `model` is a name of `reweigh.models` or of NAMED, n and m the two batch sizes."""
 
     model: str
     n: int
@@ -34,14 +34,29 @@ TASKS = (
     Task("resnet32", 100, 100),
     Task("resnet32", 100, 16),
     Task("resnet32", 100, 12),
+    Task("resnet32-groupnorm", 100, 100),
+    Task("resnet32-groupnorm", 100, 12),
     Task("wrn-16-4", 64, 64),
     Task("wrn-16-4", 64, 8),
+    Task("wrn-16-4-groupnorm", 64, 64),
+    Task("wrn-16-4-groupnorm", 64, 8),
     Task("transformer", 32, 32),
     Task("transformer", 32, 4),
 )
 MODELS = tuple(dict.fromkeys(task.model for task in TASKS))
 SHAPES: dict[str, tuple[int, ...]] = {"lenet": (1, 28, 28), "transformer": (TOKENS,)}
 OPTIONS: dict[str, dict[str, Any]] = {"transformer": {"vocabulary": VOCABULARY, "width": 128, "layers": 4}}
+NAMED: dict[str, tuple[str, dict[str, Any]]] = {
+    "resnet32-groupnorm": ("resnet32", {"norm": "group"}),
+    "wrn-16-4-groupnorm": ("wrn-16-4", {"norm": "group"}),
+}
+LAST_BLOCK = {
+    "lenet": ["output"],
+    "resnet32": ["blocks.14", "output"],
+    "wrn-16-4": ["blocks.5", "last_norm", "output"],
+    "transformer": ["blocks.3", "last_norm", "output"],
+}
+"""What `layers=` is given to take the alignment along the last block and the classifier only."""
 
 
 def per_example_loss(model: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
@@ -52,7 +67,13 @@ def per_example_loss(model: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
 def make_model(task: Task) -> nn.Module:
     """The task's model in train mode, always with the same weights."""
     shape = SHAPES.get(task.model, (3, 32, 32))
-    return build(task.model, input_shape=shape, classes=CLASSES, seed=SEED, **OPTIONS.get(task.model, {}))
+    name, options = NAMED.get(task.model, (task.model, OPTIONS.get(task.model, {})))
+    return build(name, input_shape=shape, classes=CLASSES, seed=SEED, **options)
+
+
+def last_block(task: Task) -> list[str]:
+    """Patterns for `layers=` that choose the last block and the classifier."""
+    return LAST_BLOCK[NAMED.get(task.model, (task.model,))[0]]
 
 
 def make_batches(task: Task) -> tuple[Batch, Batch]:

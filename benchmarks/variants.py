@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.others import by_hand, with_higher, with_torchopt
-from benchmarks.tasks import Batch, Task, make_batches, make_model, per_example_loss
+from benchmarks.tasks import Batch, Task, last_block, make_batches, make_model, per_example_loss
 from reweigh import L2RW, Reweigher
 
-ENGINES = ("forward", "finite", "double")
+ENGINES = ("ghost", "forward", "finite", "double")
 Weigh = Callable[[nn.Module, Batch, Batch], Tensor]
 
 
@@ -75,8 +75,8 @@ class Apart:
 class Fused:
     """`Reweigher.backward`: weights and weighted gradient together."""
 
-    def __init__(self, bench: Bench, engine: str) -> None:
-        self.bench, self.reweigher = bench, make_reweigher(bench, engine)
+    def __init__(self, bench: Bench, engine: str, layers: list[str] | None = None) -> None:
+        self.bench, self.reweigher = bench, make_reweigher(bench, engine, layers)
 
     def weights(self) -> Tensor | None:
         weights = self.reweigher.backward(self.bench.batch).weights
@@ -89,9 +89,9 @@ class Fused:
         self.bench.optimizer.step()
 
 
-def make_reweigher(bench: Bench, engine: str) -> Reweigher:
+def make_reweigher(bench: Bench, engine: str, layers: list[str] | None = None) -> Reweigher:
     """A Reweigher over the bench's one clean batch."""
-    return Reweigher(bench.model, per_example_loss, rule=L2RW(), clean=[bench.clean], engine=engine)
+    return Reweigher(bench.model, per_example_loss, rule=L2RW(), clean=[bench.clean], engine=engine, layers=layers)
 
 
 def _apart(engine: str) -> Callable[[Task], Step]:
@@ -107,6 +107,10 @@ def _fused(engine: str) -> Callable[[Task], Step]:
     return lambda task: Fused(Bench(task), engine)
 
 
+def _last_block(engine: str) -> Callable[[Task], Step]:
+    return lambda task: Fused(Bench(task), engine, last_block(task))
+
+
 def _other(weigh: Weigh) -> Callable[[Task], Step]:
     return lambda task: Apart(Bench(task), weigh)
 
@@ -115,6 +119,7 @@ VARIANTS: dict[str, Callable[[Task], Step]] = {
     "plain": lambda task: Plain(Bench(task)),
     **{f"{engine}, apart": _apart(engine) for engine in ENGINES},
     **{f"{engine}, fused": _fused(engine) for engine in ENGINES},
+    **{f"{engine}, fused, last block": _last_block(engine) for engine in ("ghost", "forward")},
     "by hand (create_graph)": _other(by_hand),
     "higher": _other(with_higher),
     "TorchOpt": _other(with_torchopt),

@@ -40,7 +40,7 @@ class Reweigher:
         per_example_loss: `(model, batch) -> (B,)`; it must call the model that it is given.
         rule: from what is seen of an example to its weight: `L2RW()`, `MetaWeightNet()`, or another of `reweigh.rules`.
         clean: the clean set: a Dataset, a DataLoader or list of batches, or a dict or tuple of tensors.
-        engine: how alignments are computed: "auto", "forward", "finite", "double", or an engine object.
+        engine: how alignments are computed: "auto", "ghost", "forward", "finite", "double", or an engine object.
         layers: only the parameters inside these submodules (glob patterns or a predicate).
         optimizer: the student's; look ahead through its step. Default: plain SGD's, as in Ren et al.; a rule that learns
             needs it.

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from reweigh import alignments, clean_direction
-from reweigh.alignment import Checked, Double, Finite, Forward, Task, choose, explain
+from reweigh.alignment import Checked, Double, Finite, Forward, Ghost, Task, choose, explain
 from reweigh.alignment.choose import choices_for, engine_for, first_that_works
 from reweigh.errors import BadInput, EngineRefused
 
@@ -62,17 +62,18 @@ def test_the_cheapest_that_is_right_is_taken_once(checks):
     for _ in range(3):
         choice.alignments(Task(model, losses, BATCH), direction)
         choice.backward(Task(model, losses, BATCH), direction, lambda along, own: along)
-    assert checks == ["Forward()"]
-    assert isinstance(choice.chosen, Forward)
+    assert checks == ["Ghost()"]
+    assert isinstance(choice.chosen, Ghost)
     first, identity, shared = choice.explain().splitlines()
-    assert first == "engine='auto' uses Forward()"
-    assert "Forward(): the adjoint identity holds to" in identity
+    assert first == "engine='auto' uses Ghost()"
+    assert "Ghost(): the adjoint identity holds to" in identity
     assert "(1e-08 is allowed in float64)" in identity
     assert "one pass serves weights and training (gradients agree to" in shared
 
 
 @pytest.mark.parametrize(
-    ("asked", "kind"), [("auto", Forward), ("forward", Forward), ("finite", Finite), ("double", Double)]
+    ("asked", "kind"),
+    [("auto", Ghost), ("ghost", Ghost), ("forward", Forward), ("finite", Finite), ("double", Double)],
 )
 def test_what_is_asked_for_is_taken(asked, kind):
     model = mlp()
@@ -82,9 +83,9 @@ def test_what_is_asked_for_is_taken(asked, kind):
     assert choice.explain().startswith(f"engine={asked!r} uses {kind.__name__}(")
 
 
-@pytest.mark.parametrize("asked", ["magic", "", "Forward", "checked"])
+@pytest.mark.parametrize("asked", ["magic", "", "Ghost", "checked"])
 def test_an_unknown_name_is_refused_at_once(asked):
-    with pytest.raises(BadInput, match="choose 'auto', 'forward', 'finite', 'double'") as caught:
+    with pytest.raises(BadInput, match="choose 'auto', 'ghost', 'forward', 'finite', 'double'") as caught:
         Checked(asked)
     assert repr(asked) in str(caught.value)
 
@@ -94,8 +95,9 @@ def test_auto_falls_to_the_finite_difference_and_says_why():
     choice = Checked("auto")
     along = choice.alignments(Task(model, losses, TOKENS), direction_of(model, TOKENS))
     assert repr(choice.chosen) == "Finite(step=None)"
-    first, refused, taken = choice.explain().splitlines()
+    first, ghost, refused, taken = choice.explain().splitlines()
     assert first == "engine='auto' uses Finite(step=None)"
+    assert "Ghost(): engine 'ghost' cannot go through 0 (EmbeddingBag)" in ghost
     assert "Forward(): engine 'forward' cannot go through 0 (EmbeddingBag)" in refused
     assert "Finite(step=None): the adjoint identity holds" in taken
     assert bool(along.any())
@@ -155,7 +157,7 @@ def test_an_undecided_batch_still_gets_its_gradient():
         torch.testing.assert_close(p.grad, q.grad)
 
 
-@pytest.mark.parametrize("model_and_batch", [(mlp, BATCH), (bag, TOKENS)], ids=["forward", "finite"])
+@pytest.mark.parametrize("model_and_batch", [(mlp, BATCH), (bag, TOKENS)], ids=["ghost", "finite"])
 def test_a_choice_is_taken_over(model_and_batch, checks):
     make, batch = model_and_batch
     model = make()
@@ -216,6 +218,39 @@ def test_choices_are_remembered_for_as_long_as_the_circumstances_stay():
     assert len(choices_for(model)) == 6
 
 
+@pytest.mark.parametrize("fused", [False, True], ids=["apart", "fused"])
+def test_a_model_that_starts_to_mix_examples_gets_another_engine(fused):
+    """Exact in eval mode, where it was chosen; in train mode batch normalisation mixes the examples."""
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2)).double().eval()
+    choice, direction = Checked("auto"), direction_of(model)
+
+    def along():
+        task = Task(model, losses, BATCH)
+        if not fused:
+            return choice.alignments(task, direction)
+        seen = []
+        choice.backward(task, direction, lambda a, own: seen.append(a) or torch.ones_like(a))
+        return seen[0]
+
+    along()
+    assert isinstance(choice.chosen, Ghost)
+    model.train()
+    for _ in range(2):
+        torch.testing.assert_close(along(), Forward().alignments(Task(model, losses, BATCH), direction))
+    assert isinstance(choice.chosen, Forward)
+    assert "Ghost() no longer: engine 'ghost' cannot go through 1 (BatchNorm1d)" in choice.explain()
+
+
+def test_a_named_engine_is_not_replaced():
+    model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2)).double().eval()
+    choice, direction = Checked("ghost"), direction_of(model)
+    choice.alignments(Task(model, losses, BATCH), direction)
+    model.train()
+    with pytest.raises(EngineRefused, match="engine='forward' works"):
+        choice.alignments(Task(model, losses, BATCH), direction)
+
+
 def test_an_engine_object_is_taken_as_it_is():
     engine = Finite(1e-3)
     model = mlp()
@@ -242,12 +277,12 @@ def test_explain_of_a_model():
     alignments(model, losses, BATCH, direction)
     alignments(model, losses, BATCH, direction, engine="double")
     told = explain(nn.DataParallel(model))
-    assert "engine='auto' uses Forward()" in told
+    assert "engine='auto' uses Ghost()" in told
     assert "engine='double' uses Double()" in told
 
 
 def test_first_that_works_leaves_one_out():
-    assert first_that_works(Task(mlp(), losses, BATCH), leaving_out="forward") == "finite"
-    assert first_that_works(Task(mlp(), losses, BATCH), leaving_out="finite") == "forward"
+    assert first_that_works(Task(mlp(), losses, BATCH), leaving_out="ghost") == "forward"
+    assert first_that_works(Task(mlp(), losses, BATCH), leaving_out="finite") == "ghost"
     assert first_that_works(Task(bag(), losses, TOKENS), leaving_out="double") == "finite"
     assert first_that_works(Task(bag(), losses, TOKENS), leaving_out="finite") is None

@@ -53,7 +53,7 @@ def test_the_innermost_layer_and_a_working_engine_are_named():
         Forward().alignments(task_of(model), clean_direction(model, losses, BATCH))
     said = str(caught.value)
     assert "engine 'forward' cannot go through 2.1 (Cubed) (" in said
-    assert said.endswith("engine='finite' works for this model")
+    assert said.endswith("engine='ghost' works for this model")
     assert "\n" not in said
     assert isinstance(caught.value.__cause__, RuntimeError | NotImplementedError)
 
@@ -69,7 +69,7 @@ def test_a_layer_without_a_second_derivative_is_named():
 
 def test_what_can_be_differentiated_once_only_is_refused_by_name():
     model = by_hand()
-    with pytest.raises(EngineRefused, match=r"engine 'double' .*engine='finite' works"):
+    with pytest.raises(EngineRefused, match=r"engine 'double' .*engine='ghost' works"):
         alignments(model, losses, BATCH, clean_direction(model, losses, BATCH), engine="double")
 
 
@@ -77,7 +77,7 @@ def test_what_can_be_differentiated_once_only_is_no_constant_to_the_engine_itsel
     """`once_differentiable` raises only if autograd comes by its node, and on the way to ε it does not."""
     model = by_hand()
     direction = clean_direction(model, losses, BATCH)
-    with pytest.raises(EngineRefused, match="finite"):
+    with pytest.raises(EngineRefused, match="ghost"):
         Double().alignments(task_of(model), direction)
 
 
@@ -113,7 +113,7 @@ def test_no_hook_and_no_disturbance_remain():
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError, TypeError, AttributeError, KeyError, ZeroDivisionError])
-@pytest.mark.parametrize("engine", ["forward", "double", "finite", "auto"])
+@pytest.mark.parametrize("engine", ["ghost", "forward", "double", "finite", "auto"])
 def test_a_users_own_error_comes_through(engine, kind):
     def broken(model, batch):
         raise kind("mine")
@@ -131,8 +131,10 @@ def test_reweighs_own_errors_come_through():
 
 
 def test_a_remedy_is_found_by_trying_and_the_search_ends():
-    assert remedy("forward", task_of(by_hand())) == "engine='finite' works for this model"
-    assert remedy("finite", task_of(by_hand())) == "no other engine works for this model either"
+    assert remedy("forward", task_of(by_hand())) == "engine='ghost' works for this model"
+    mixing = by_hand().insert(1, nn.BatchNorm1d(4))
+    assert remedy("forward", task_of(mixing)) == "engine='finite' works for this model"
+    assert remedy("finite", task_of(mixing)) == "no other engine works for this model either"
     assert not is_searching()
 
 

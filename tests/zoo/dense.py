@@ -159,16 +159,23 @@ def settled(model: nn.Module) -> nn.Module:
     return model
 
 
-case("batchnorm1d-train", vectors, mixes_examples=True)(batchnorm)
+MIXES = {"ghost": r"\b1 \(BatchNorm1d\).*train mode"}
+case("batchnorm1d-train", vectors, mixes_examples=True, refused_by=MIXES)(batchnorm)
 case("batchnorm1d-eval", vectors, train_mode=False)(batchnorm)
 
 
-@case("batchnorm1d-cumulative", vectors, mixes_examples=True, notes="momentum=None counts the batches")
+@case(
+    "batchnorm1d-cumulative",
+    vectors,
+    mixes_examples=True,
+    refused_by=MIXES,
+    notes="momentum=None counts the batches",
+)
 def batchnorm_cumulative() -> nn.Module:
     return nn.Sequential(Linear(6, 8), nn.BatchNorm1d(8, momentum=None), nn.Tanh(), Linear(8, CLASSES))
 
 
-@case("batch-centred", vectors, mixes_examples=True)
+@case("batch-centred", vectors, mixes_examples=True, refused_by={"ghost": r"\bleft\b"})
 class Centred(TwoBranches):
     def forward(self, x: Tensor) -> Tensor:
         hidden = torch.tanh(self.left(x))

@@ -62,7 +62,12 @@ def batchnorm2d() -> nn.Module:
     return settled(headed(nn.Conv2d(2, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(inplace=True)))
 
 
-case("batchnorm2d-train", images, mixes_examples=True)(batchnorm2d)
+case(
+    "batchnorm2d-train",
+    images,
+    mixes_examples=True,
+    refused_by={"ghost": r"\b1 \(BatchNorm2d\).*train mode"},
+)(batchnorm2d)
 case("batchnorm2d-eval", images, train_mode=False)(batchnorm2d)
 
 
@@ -84,6 +89,7 @@ class Block(nn.Module):
     "resnet",
     images,
     mixes_examples=True,
+    refused_by={"ghost": r"\b1\.bn1 \(BatchNorm2d\).*train mode"},
     curved=2e-2,
     notes="behind BatchNorm only a weight's direction counts, and small filters turn far within one float32 step",
 )

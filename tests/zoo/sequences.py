@@ -42,7 +42,7 @@ case(
     "embedding-by-frequency",
     sentences,
     mixes_examples=True,
-    refused_by=dict.fromkeys(("forward", "finite", "double", "auto"), r"\bembedding\b"),
+    refused_by=dict.fromkeys(("ghost", "forward", "finite", "double", "auto"), r"\bembedding\b"),
     notes="the gradient is divided by the word counts of the batch: no function has it, and its double backward "
     "forgets the division",
 )(lambda: Averaged(scale_grad_by_freq=True))
@@ -60,7 +60,7 @@ class Bag(nn.Module):
 case("embedding-bag-sum", sentences, twice=False)(partial(Bag, "sum"))
 case("embedding-bag-mean", sentences, twice=False)(partial(Bag, "mean"))
 FUSED = dict.fromkeys(("forward", "double"), r"\bbag\b")
-case("embedding-bag-max", sentences, twice=False, refused_by=FUSED)(partial(Bag, "max"))
+case("embedding-bag-max", sentences, twice=False, refused_by={**FUSED, "ghost": r"\bbag\b"})(partial(Bag, "max"))
 
 
 @case("tied-language-model", language, next_token)
@@ -145,7 +145,7 @@ case("gru-bidirectional", series)(lambda: Recurrent(nn.GRU, bidirectional=True))
 case("rnn-tanh", series)(lambda: Recurrent(nn.RNN))
 
 
-@case("gru-packed", sentences, refused_by={"forward": "Packed"})
+@case("gru-packed", sentences, refused_by={"forward": "Packed", "ghost": r"\bgru \(GRU\).*rearranged"})
 class Packed(nn.Module):
     """Sentences of different lengths, packed; the last state of each."""
 

@@ -187,7 +187,7 @@ class Recomputed(nn.Module):
 
 
 case("checkpoint", vectors)(lambda: around(Recomputed(reentrant=False)))
-UNSERVED = dict.fromkeys(("forward", "finite", "double", "auto"), "use_reentrant=False")
+UNSERVED = dict.fromkeys(("ghost", "forward", "finite", "double", "auto"), "use_reentrant=False")
 case("checkpoint-reentrant", vectors, by_backward=True, refused_by=UNSERVED)(lambda: around(Recomputed(reentrant=True)))
 
 

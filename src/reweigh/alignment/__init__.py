@@ -10,5 +10,18 @@ from reweigh.alignment.engine import Weigh as Weigh
 from reweigh.alignment.engine import Weighted as Weighted
 from reweigh.alignment.finite import Finite as Finite
 from reweigh.alignment.forward import Forward as Forward
+from reweigh.alignment.ghost import Ghost as Ghost
 
-__all__ = ["Checked", "Double", "Engine", "Finite", "Forward", "Task", "Weigh", "Weighted", "alignments", "explain"]
+__all__ = [
+    "Checked",
+    "Double",
+    "Engine",
+    "Finite",
+    "Forward",
+    "Ghost",
+    "Task",
+    "Weigh",
+    "Weighted",
+    "alignments",
+    "explain",
+]

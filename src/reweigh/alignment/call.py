@@ -27,8 +27,8 @@ def alignments(
         per_example_loss: `(model, batch) -> (B,)`.
         batch: B training examples, in the form that `per_example_loss` takes.
         direction: v by parameter name, from `clean_direction`; a missing name counts as zero.
-        engine: `"auto"`, `"forward"`, `"finite"`, `"double"`, or an engine object. A name is checked at the model's first
-            batch and the choice remembered with the model; `explain(model)` says which was taken and why.
+        engine: `"auto"`, `"ghost"`, `"forward"`, `"finite"`, `"double"`, or an engine object. A name is checked at the
+            model's first batch and the choice remembered with the model; `explain(model)` says which was taken and why.
         layers: only the parameters inside these submodules (glob patterns or a predicate).
 
     Raises:

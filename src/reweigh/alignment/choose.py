@@ -1,7 +1,8 @@
 """Which engine: tried at the first batch, checked, and explained."""
 
 import weakref
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +13,19 @@ from reweigh.alignment.double import Double
 from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
 from reweigh.alignment.finite import COARSE_STEP, Finite
 from reweigh.alignment.forward import Forward
+from reweigh.alignment.ghost import Ghost
 from reweigh.errors import BadInput, EngineRefused
 
 CANDIDATES: dict[str, tuple[Engine, ...]] = {
+    "ghost": (Ghost(),),
     "forward": (Forward(),),
     "finite": (Finite(), Finite(COARSE_STEP)),
     "double": (Double(),),
 }
 """By the name a user gives, cheapest first; the finite engine has a coarser step for half precision."""
+
+
+_Found = TypeVar("_Found")
 
 
 class Checked(Engine):
@@ -35,18 +41,22 @@ class Checked(Engine):
         self.chosen: Engine | None = None
         self.reasons: list[str] = []
         self._shares: bool | None = None
+        self._given_up: list[Engine] = []
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """By the chosen engine; chooses it first if that has not happened."""
-        return (self.chosen or self._choose(task, direction)).alignments(task, direction)
+        return self._by(task, direction, lambda engine: engine.alignments(task, direction))
 
     def backward(self, task: Task, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
         """By the chosen engine; chooses it first, and tries whether its shared pass is right, if that has not happened."""
-        engine = self.chosen or self._choose(task, direction)
-        if share and self._shares is None and not task.wrapped:
-            self._shares, reason = check_joint(engine, task, direction)
-            self.reasons.append(reason)
-        return engine.backward(task, direction, weigh, share=share and bool(self._shares))
+
+        def use(engine: Engine) -> Weighted:
+            if share and self._shares is None and not task.wrapped:
+                self._shares, reason = check_joint(engine, task, direction)
+                self.reasons.append(reason)
+            return engine.backward(task, direction, weigh, share=share and bool(self._shares))
+
+        return self._by(task, direction, use)
 
     def explain(self) -> str:
         """Which engine is used and why, a line a candidate."""
@@ -67,9 +77,28 @@ class Checked(Engine):
             self.chosen, self._shares = same[0], state["shares"]
             self.reasons = [*state["reasons"], "taken over from a checkpoint"]
 
+    def _by(self, task: Task, direction: Params, use: Callable[[Engine], _Found]) -> _Found:
+        """What `use` makes of the engine. A model can change (from eval to train mode, say), and what was exact can become
+        a refusal at a later batch; then "auto" goes on to the next engine.
+        """
+        while True:
+            engine = self.chosen or self._choose(task, direction)
+            try:
+                return use(engine)
+            except EngineRefused as refused:
+                if self.asked != "auto" or engine is self._candidates()[-1]:
+                    raise
+                self.reasons.append(f"{engine!r} no longer: {refused}")
+                self._given_up.append(engine)
+                self.chosen = self._shares = None
+
+    def _candidates(self) -> list[Engine]:
+        named = [e for name, group in CANDIDATES.items() if self.asked in ("auto", name) for e in group]
+        return [engine for engine in named if all(engine is not other for other in self._given_up)]
+
     def _choose(self, task: Task, direction: Params) -> Engine:
-        candidates = [e for name, group in CANDIDATES.items() if self.asked in ("auto", name) for e in group]
-        reasons: list[str] = []
+        candidates = self._candidates()
+        reasons = list(self.reasons)
         for engine in candidates:
             try:
                 reasons.append(check(engine, task, direction))

@@ -41,10 +41,10 @@ def refusing(engine: str, task: "Task") -> Iterator[None]:
         except Exception as own:
             raise own from None  # the user's own error, not the engine's
         if is_searching():
-            raise EngineRefused(_short(error)) from error
+            raise EngineRefused(short(error)) from error
         layer = _layer(task, _PROBES[engine]) or "the loss function"
         raise EngineRefused(
-            f"engine {engine!r} cannot go through {layer} ({_short(error)}): {remedy(engine, task)}"
+            f"engine {engine!r} cannot go through {layer} ({short(error)}): {remedy(engine, task)}"
         ) from error
 
 
@@ -68,7 +68,7 @@ def remedy(engine: str, task: "Task") -> str:
     return f"engine={works!r} works for this model" if works else "no other engine works for this model either"
 
 
-def _short(error: Exception) -> str:
+def short(error: Exception) -> str:
     """The first clause of PyTorch's message."""
     text = re.split(r"(?<=[a-z])\.\s|\n", str(error).strip())[0].rstrip(".")
     return text if len(text) <= 140 else text[:139] + "…"
@@ -157,4 +157,11 @@ def _probe_double(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, An
             torch.autograd.grad(used, weights, [torch.ones_like(g) for g in used], allow_unused=True)
 
 
-_PROBES = {"forward": _probe_forward, "double": _probe_double}
+def _probe_ghost(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Only parameters carry tangents here; what hides them from PyTorch has to know what to do with these."""
+    with dual_level(), torch.enable_grad():
+        duals = {name: make_dual(p.detach(), torch.ones_like(p)) for name, p in module.named_parameters()}
+        torch.func.functional_call(module, duals, args, kwargs)
+
+
+_PROBES = {"forward": _probe_forward, "double": _probe_double, "ghost": _probe_ghost}

@@ -87,7 +87,7 @@ def _embedding_bag(
     return summed / sizes.clamp(min=1).unsqueeze(1)
 
 
-_WRITTEN_OUT: dict[Callable[..., Any], Callable[..., Any]] = {
+WRITTEN_OUT: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.lstm: _recurrent,
     torch.gru: _recurrent,
     torch.rnn_tanh: _recurrent,
@@ -129,7 +129,7 @@ class Unfused(TorchFunctionMode):
         if self._forward_mode and not torch.is_grad_enabled():
             with forward_ad._set_fwd_grad_enabled(False):
                 return func(*args, **kwargs)
-        if (instead := _WRITTEN_OUT.get(func)) is not None:
+        if (instead := WRITTEN_OUT.get(func)) is not None:
             return instead(func, *args, **kwargs)
         if not self._forward_mode:
             return func(*args, **kwargs)

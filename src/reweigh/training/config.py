@@ -26,7 +26,7 @@ RULES = PLAIN_RULES + LEARNED_RULES
 OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
 TEACHER_OPTIMIZERS = ("sgd", "adam", "adamw")
 READS = ("surface", "internal", "interaction")
-ENGINES = ("auto", "forward", "finite", "double")
+ENGINES = ("auto", "ghost", "forward", "finite", "double")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
 USUAL_MODEL = {
     "digits": "mlp",

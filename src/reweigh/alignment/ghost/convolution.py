@@ -1,0 +1,68 @@
+"""Convolutions: an example's own gradient by one call of the backward kernel for each, where examples are large.
+
+On a CPU a large picture keeps the kernel as busy as a batch does, so the examples' own gradients cost what their sum costs.
+For small pictures, and on accelerators, one more convolution along the direction is cheaper.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reweigh.alignment.ghost.products import Arguments, Arrival, Wanted, of_bias
+
+LARGE = 8e6
+"""Products an example from which on a kernel call of its own pays."""
+
+
+def convolution(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
+    """The rule for conv1d, conv2d and conv3d."""
+    found = transposed(arrival, wanted)
+    if "weight" in wanted.moving and _pays(arrival):
+        found["weight"] = _one_by_one(arrival)
+    return found
+
+
+def transposed(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
+    """The rule for transposed convolutions: the bias only."""
+    return {"bias": of_bias(arrival, 1 - arrival.delta.ndim)} if "bias" in wanted.moving else {}
+
+
+def _pays(arrival: Arrival) -> bool:
+    x, weight, delta = arrival.arguments["input"], arrival.arguments["weight"], arrival.delta
+    if delta.device.type != "cpu" or arrival.rows.inner or isinstance(arrival.arguments.get("padding"), str):
+        return False
+    one_output, one_input = delta[0].numel(), x[0].numel()
+    return bool(weight[0].numel() * one_output >= LARGE and weight.numel() <= one_output + one_input)
+
+
+def _one_by_one(arrival: Arrival) -> Tensor:
+    weight, x = arrival.arguments["weight"], arrival.arguments["input"]
+    found: Tensor = x.new_empty(arrival.n, *weight.shape, dtype=arrival.delta.dtype)
+    for out, delta, example in zip(found, arrival.delta.split(1), x.detach().split(1), strict=True):
+        out.copy_(_kernel({**arrival.arguments, "input": example}, delta)[1])
+    return found
+
+
+def summed(arguments: Arguments, delta: Tensor) -> dict[str, Tensor] | None:
+    """The gradients of weight and bias over the examples given."""
+    if isinstance(arguments.get("padding"), str):
+        return None
+    _, weight, bias = _kernel(arguments, delta)
+    return {"weight": weight, "bias": bias}
+
+
+def _kernel(arguments: Arguments, delta: Tensor) -> tuple[Any, Tensor, Tensor]:
+    x, weight = (arguments[name].detach().to(delta.dtype) for name in ("input", "weight"))
+    axes = x.ndim - 2
+    how = [_each(arguments.get(name, 1 - (name == "padding")), axes) for name in ("stride", "padding", "dilation")]
+    sizes, bias = [weight.shape[0]], arguments.get("bias") is not None
+    found: tuple[Any, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+        delta, x, weight, sizes, *how, False, [0] * axes, arguments.get("groups", 1), [False, True, bias]
+    )
+    return found
+
+
+def _each(size: Any, axes: int) -> list[int]:
+    sizes = [size] if isinstance(size, int) else list(size)
+    return sizes * axes if len(sizes) == 1 else sizes

@@ -1,0 +1,129 @@
+"""Cutting one call out of the graph: leaves for what comes from the examples, leaves for the parameters."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+from torch.autograd.forward_ad import make_dual, unpack_dual
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+
+from reweigh.alignment.ghost.origins import Origins
+from reweigh.alignment.ghost.products import Arguments, Rule
+from reweigh.alignment.ghost.seam import Operand, Seam
+from reweigh.alignment.unfused import WRITTEN_OUT
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call ready to be made by itself.
+
+    Attributes:
+        label: the layer, for messages.
+        number: which seam of the pass this becomes.
+        args, kwargs: with leaves in the tensors' places.
+        inputs: what comes from the examples, as the model has it, and the leaves that stand for it.
+        operands: the parameters.
+    """
+
+    label: str
+    number: int
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    inputs: tuple[Tensor, ...]
+    leaves: tuple[Tensor, ...]
+    operands: tuple[Operand, ...]
+
+    def under_names_of(self, rule: Rule) -> tuple["Call", Arguments] | None:
+        """With the operands named as the rule names them; None if they are not where the rule has its parameters."""
+        arguments = rule.bind(self.args, self.kwargs)
+        names = {id(value): name for name, value in arguments.items() if isinstance(value, Tensor)}
+        operands = tuple(replace(o, name=names.get(id(o.leaf), "")) for o in self.operands)
+        if any(o.name not in rule.parameters for o in operands):
+            return None
+        return replace(self, operands=operands), arguments
+
+    def seam(self, outputs: list[Tensor], **facts: Any) -> Seam:
+        """The seam that the call becomes."""
+        return Seam(self.label, self.number, self.function, self.leaves, self.operands, outputs, **facts)
+
+
+def cut(
+    label: str,
+    number: int,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    origins: Origins,
+    parameters: Mapping[int, Tensor],
+) -> Call:
+    """The call with leaves in the tensors' places, one leaf a tensor; constants stay as they are."""
+    flat, spec = tree_flatten((args, kwargs))
+    inputs: dict[int, Tensor] = {}
+    leaves: dict[int, Tensor] = {}
+    operands: dict[int, Operand] = {}
+    for index, t in enumerate(flat):
+        if not isinstance(t, Tensor):
+            continue
+        key = id(t)
+        if origins.of(t) is None:
+            inputs[key] = t
+            flat[index] = leaves.setdefault(key, t.detach().requires_grad_(t.requires_grad))
+        elif t.requires_grad:
+            if key not in operands:
+                operands[key] = operand(t, str(index), parameters)
+            flat[index] = operands[key].leaf
+    args, kwargs = tree_unflatten(flat, spec)
+    found = tuple(inputs.values()), tuple(leaves.values()), tuple(operands.values())
+    return Call(label, number, function, args, kwargs, *found)
+
+
+def operand(t: Tensor, name: str, parameters: Mapping[int, Tensor]) -> Operand:
+    """A parameter, or what was made of parameters, as one call sees it."""
+    primal, tangent = unpack_dual(t)
+    whole = parameters.get(id(t), primal)
+    return Operand(name, whole, primal.detach().requires_grad_(), None if tangent is None else tangent.detach())
+
+
+def by_rule(call: Call, rule: Rule, arguments: Arguments) -> tuple[Seam, list[Tensor]]:
+    """The call made, where a rule of ours says how its output moves."""
+    every = len(call.operands) == len(rule.parameters)
+    special = rule.run(arguments) if rule.run is not None and every else None
+    out, saved = (call.function(*call.args, **call.kwargs), ()) if special is None else special
+    together = None if special is None or rule.together is None else (rule.together, saved)
+    seam = call.seam(
+        [out], leading=[rule.leading_of(out)], own=rule.own, arguments=arguments, together=together, summed=rule.summed
+    )
+    return seam, [out]
+
+
+def by_forward_mode(call: Call) -> tuple[Seam, list[Tensor], Callable[[list[Tensor]], Any]]:
+    """The call made, and PyTorch's own forward mode says how the outputs move, inputs held still.
+
+    Third comes the way from the outputs that have a gradient back to all that the call returns.
+
+    Raises:
+        NotImplementedError: where PyTorch has no rule for it.
+    """
+    by_leaf = {id(o.leaf): o.tangent for o in call.operands if o.tangent is not None}
+
+    def dual(t: Any) -> Any:
+        return make_dual(t, by_leaf[id(t)]) if id(t) in by_leaf else t
+
+    args, kwargs = tree_map(dual, (call.args, call.kwargs))
+    written_out = WRITTEN_OUT.get(call.function)
+    with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have no forward mode
+        found = call.function(*args, **kwargs) if written_out is None else written_out(call.function, *args, **kwargs)
+    flat, spec = tree_flatten(found)
+    places = [k for k, y in enumerate(flat) if isinstance(y, Tensor) and y.requires_grad]
+    both = [unpack_dual(flat[k]) for k in places]
+    outputs = [primal for primal, _ in both]
+
+    def rebuilt(values: list[Tensor]) -> Any:
+        for k, y in zip(places, values, strict=True):
+            flat[k] = y
+        return tree_unflatten(flat, spec)
+
+    return call.seam(outputs, tangents=[None if t is None else t.detach() for _, t in both]), outputs, rebuilt

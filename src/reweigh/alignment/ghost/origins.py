@@ -1,0 +1,93 @@
+"""Where a tensor comes from: from parameters alone, or from the examples.
+
+A tensor is *free of examples* if it is a parameter or a buffer, or was computed from such alone (or from nothing: a mask,
+positions); it carries the name of the parameter that it comes from. And a tensor of examples may have been *rearranged* by
+an index that was computed from the batch, as packed sequences and routed tokens are: then nobody can say which row is whose.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_ORIGIN, _REARRANGED = "_reweigh_origin", "_reweigh_rearranged"
+_ALONG_A_DIMENSION = {torch.index_select, Tensor.index_select, torch.gather, Tensor.gather}
+_REARRANGING = {torch.take, Tensor.take, torch.masked_select, Tensor.masked_select, torch._pack_padded_sequence}
+
+
+class Origins:
+    """What is known of the tensors of one pass of a module."""
+
+    def __init__(self, module: nn.Module) -> None:
+        named = list(_tensors_of(module))
+        self._held = [t for _, t in named]  # a tensor that is gone could leave its identity to another
+        self._names = {id(t): name for name, t in named}
+        self._parts = dict(module.named_modules())
+
+    def of(self, t: Tensor) -> str | None:
+        """The name of the parameter or buffer that a free tensor comes from ("" for a constant); None if it is not free."""
+        name = self._names.get(id(t))
+        return getattr(t, _ORIGIN, None) if name is None else name
+
+    def label(self, origin: str) -> str:
+        """The layer that a parameter or buffer belongs to, as `name (Type)`."""
+        name = origin.rpartition(".")[0]
+        kind = type(self._parts.get(name, self._parts[""])).__name__
+        return f"{name} ({kind})" if name else f"{kind}'s own forward"
+
+    def note(self, out: Any, tensors: Sequence[Tensor], origins: Sequence[str | None]) -> None:
+        """Marks what comes of free tensors alone; unmarks what an operation with examples has changed in place."""
+        if None in origins:
+            in_place = tensors[:1] if out is None else [t for t in tensors_in(out) if any(t is x for x in tensors)]
+            for t in in_place:
+                self._names.pop(id(t), None)
+                t.__dict__.pop(_ORIGIN, None)
+            return
+        moving = (o for o, t in zip(origins, tensors, strict=True) if o and t.requires_grad)
+        name = next(moving, "") or next((o for o in origins if o), "")
+        for part in tensors_in(out):
+            if id(part) not in self._names:
+                setattr(part, _ORIGIN, name)
+
+    def rearranges(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether the call takes along the first dimension what an index that depends on the examples says."""
+        if func is Tensor.__getitem__:
+            index = args[1][0] if isinstance(args[1], tuple) and args[1] else args[1]
+        elif func in _ALONG_A_DIMENSION:
+            index = kwargs.get("index", args[-1])
+            if kwargs.get("dim", args[1] if len(args) > 1 else 0) not in (0, -args[0].ndim):
+                return False
+        else:
+            return func in _REARRANGING
+        return isinstance(index, Tensor) and self.of(index) is None
+
+
+def rearranged(t: Tensor) -> bool:
+    """Whether it comes from rearranged examples."""
+    return hasattr(t, _REARRANGED)
+
+
+def mark_rearranged(out: Any) -> None:
+    """Marks all tensors of an operation's output."""
+    for part in tensors_in(out):
+        setattr(part, _REARRANGED, True)
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors in nested tuples, lists and dictionaries."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from tensors_in(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from tensors_in(part)
+
+
+def _tensors_of(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for prefix, part in module.named_modules():
+        for leaf, t in [*part._parameters.items(), *part._buffers.items()]:
+            if t is not None:
+                yield f"{prefix}.{leaf}" if prefix else leaf, t

@@ -1,0 +1,80 @@
+"""What is known of single operations, by the function that the model calls.
+
+An operation that is not listed is served by PyTorch's forward-mode rule for it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from reweigh.alignment.ghost.convolution import convolution, summed, transposed
+from reweigh.alignment.ghost.norms import group_norm_together, normalised, run_group_norm
+from reweigh.alignment.ghost.products import Arrival, Rule, Wanted, of_bias
+
+
+def _linear(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
+    found = {"bias": of_bias(arrival, -1)} if "bias" in wanted.moving else {}
+    if "weight" in wanted.moving:
+        delta, x = arrival.first(arrival.delta), arrival.first(arrival.arguments["input"].detach())
+        delta, x = (t.reshape(arrival.n, -1, t.shape[-1]) for t in (delta, x))
+        positions, outputs, inputs = x.shape[1], delta.shape[2], x.shape[2]
+        if outputs * inputs <= positions * (outputs + inputs):
+            found["weight"] = delta.mT @ x.to(delta.dtype)
+    return found
+
+
+def _nothing(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
+    return {}
+
+
+_CONVOLUTION = Rule(
+    ("input", "weight", "bias", "stride", "padding", "dilation", "groups"), 1, convolution, summed=summed
+)
+_TRANSPOSED = Rule(
+    ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"), 1, transposed
+)
+
+RULES: dict[Callable[..., Any], Rule] = {
+    F.linear: Rule(("input", "weight", "bias"), -1, _linear),
+    F.conv1d: _CONVOLUTION,
+    F.conv2d: _CONVOLUTION,
+    F.conv3d: _CONVOLUTION,
+    F.conv_transpose1d: _TRANSPOSED,
+    F.conv_transpose2d: _TRANSPOSED,
+    F.conv_transpose3d: _TRANSPOSED,
+    F.layer_norm: Rule(
+        ("input", "normalized_shape", "weight", "bias", "eps"), -1, normalised(F.layer_norm, channels_second=False)
+    ),
+    F.rms_norm: Rule(
+        ("input", "normalized_shape", "weight", "eps"),
+        -1,
+        normalised(F.rms_norm, channels_second=False),
+        parameters=("weight",),
+    ),
+    F.group_norm: Rule(
+        ("input", "num_groups", "weight", "bias", "eps"),
+        1,
+        normalised(F.group_norm, channels_second=True),
+        run=run_group_norm,
+        together=group_norm_together,
+    ),
+    F.batch_norm: Rule(
+        ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
+        1,
+        normalised(F.batch_norm, channels_second=True),
+    ),
+    F.instance_norm: Rule(
+        ("input", "running_mean", "running_var", "weight", "bias", "use_input_stats", "momentum", "eps"),
+        1,
+        normalised(F.instance_norm, channels_second=True),
+    ),
+    F.embedding: Rule(
+        ("input", "weight", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse"),
+        -1,
+        _nothing,
+        parameters=("weight",),
+    ),
+}
+"""By the function that the model calls."""

@@ -1,0 +1,208 @@
+"""Watching a forward pass for seams.
+
+A `TorchFunctionMode` sees every operation of the pass. Operations among tensors that are free of examples run as they are,
+parameters as dual numbers, so that low-rank adapters, normalised weights, temperatures and the like carry their tangents
+along. Where a free tensor that requires gradients meets one that is not free, there is a seam.
+
+What is refused, by name: train-mode batch normalisation behind a seam; examples that were rearranged by an index computed
+from the batch before a seam; parameters written into a tensor by an assignment.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.autograd.forward_ad as forward_ad
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.forward_ad import unpack_dual
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from reweigh.alignment.ghost.attention import multi_head_attention
+from reweigh.alignment.ghost.cut import Call, by_forward_mode, by_rule, cut, operand
+from reweigh.alignment.ghost.layers import OfLayer
+from reweigh.alignment.ghost.origins import Origins, mark_rearranged, rearranged, tensors_in
+from reweigh.alignment.ghost.rules import RULES
+from reweigh.alignment.ghost.seam import Ledger, Seam, Stitch
+from reweigh.alignment.refusal import short
+from reweigh.alignment.unfused import WRITTEN_OUT
+
+_OPERATORS = {
+    "__iadd__": operator.add,
+    "__isub__": operator.sub,
+    "__imul__": operator.mul,
+    "__itruediv__": operator.truediv,
+}
+
+
+class Unfit(Exception):
+    """The engine cannot be exact here: the label of the layer, and why."""
+
+    def __init__(self, label: str, why: str) -> None:
+        super().__init__(f"{label}: {why}")
+        self.label, self.why = label, why
+
+
+class Watch(TorchFunctionMode):
+    """The mode; `seams` is what it has found, `attached` where their outputs are in the model's graph.
+
+    Args:
+        module: the model, with leaves or dual numbers in the parameters' places.
+        ledger_of: asked when a gradient arrives.
+        parameters: by the identity of what stands in its place, each parameter.
+    """
+
+    def __init__(
+        self, module: nn.Module, ledger_of: Callable[[], Ledger | None], parameters: dict[int, Tensor]
+    ) -> None:
+        super().__init__()
+        self.anchor = torch.zeros((), requires_grad=True)
+        self.seams: list[Seam] = []
+        self.attached: list[list[GradientEdge]] = []
+        self._ledger_of, self._parameters = ledger_of, parameters
+        self._origins = Origins(module)
+        self._inside_layer = False
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Called by PyTorch for every operation within the block."""
+        kwargs = kwargs or {}
+        if self._inside_layer:
+            return func(*args, **kwargs)
+        if func.__name__ == "__get__" and not isinstance(out := func(*args, **kwargs), Tensor):
+            return out  # shape, dtype and the like; a transpose is an operation like any other
+        tensors = list(tensors_in((args, kwargs)))
+        origins = [self._origins.of(t) for t in tensors]
+        owner = next((o for o, t in zip(origins, tensors, strict=True) if o is not None and t.requires_grad), None)
+        if not torch.is_grad_enabled():
+            with forward_ad._set_fwd_grad_enabled(False):
+                out = func(*args, **kwargs)
+        elif owner is None:
+            out = self._without_parameters(func, args, kwargs, tensors, origins)
+        elif None not in origins:
+            out = self._among_parameters(func, args, kwargs, owner)
+        else:
+            return self._at_seam(func, args, kwargs, owner)
+        self._origins.note(out, tensors, origins)
+        return out
+
+    def layer(
+        self, own: OfLayer, module: nn.Module, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """A call of a module whose class the user has registered: one seam, whatever goes on inside."""
+        params = {name: p for name, p in module.named_parameters() if p.requires_grad}
+        if not params or not torch.is_grad_enabled() or self._inside_layer:
+            return call(*args, **kwargs)
+        self._inside_layer = True
+        try:
+            return self._layer_seam(own, module, params, call, args, kwargs)
+        finally:
+            self._inside_layer = False
+
+    def _without_parameters(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        tensors: list[Tensor],
+        origins: list[str | None],
+    ) -> Any:
+        if func is F.batch_norm and tensors[0].requires_grad:
+            self._forbid_mixing(args, kwargs, next((o for o in origins if o), ""))
+        out = func(*args, **kwargs)
+        if self._origins.rearranges(func, args, kwargs) or any(rearranged(t) for t in tensors):
+            mark_rearranged(out)
+        return out
+
+    def _among_parameters(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], owner: str
+    ) -> Any:
+        try:
+            return WRITTEN_OUT[func](func, *args, **kwargs) if func in WRITTEN_OUT else func(*args, **kwargs)
+        except NotImplementedError as error:
+            raise Unfit(self._origins.label(owner), short(error)) from error
+
+    def _at_seam(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], owner: str) -> Any:
+        if func is F.multi_head_attention_forward:
+            with self:
+                found = multi_head_attention(*args, **kwargs)
+            if found is not None:
+                return found
+        self._forbid(func, args, kwargs, owner)
+        label = self._origins.label(owner)
+        if (elsewhere := _out_of_place(func)) is not None:
+            if self._origins.of(args[0]) is not None:
+                raise Unfit(label, f"{func.__name__} writes examples into a tensor of parameters")
+            return args[0].copy_(self._at_seam(elsewhere, (args[0].clone(), *args[1:]), kwargs, owner))
+        call = cut(label, len(self.seams), func, args, kwargs, self._origins, self._parameters)
+        rule = RULES.get(func)
+        if rule is not None and (named := call.under_names_of(rule)) is not None:
+            seam, outputs = by_rule(named[0], rule, named[1])
+            return self._stitched(seam, outputs, call.inputs)[0]
+        try:
+            seam, outputs, rebuilt = by_forward_mode(call)
+        except NotImplementedError as error:
+            raise Unfit(label, short(error)) from error
+        return rebuilt(self._stitched(seam, outputs, call.inputs))
+
+    def _layer_seam(
+        self,
+        own: OfLayer,
+        module: nn.Module,
+        params: Mapping[str, Tensor],
+        call: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        label = self._origins.label(self._origins.of(next(iter(params.values()))) or "")
+        flat, spec = tree_flatten((args, kwargs))
+        inputs = tuple(t for t in flat if isinstance(t, Tensor))
+        leaves = tuple(t.detach().requires_grad_(t.requires_grad) for t in inputs)
+        standing = iter(leaves)
+        args, kwargs = tree_unflatten([next(standing) if isinstance(t, Tensor) else t for t in flat], spec)
+        operands = tuple(operand(p, name, self._parameters) for name, p in params.items())
+        out = own.call(module, {o.name: o.leaf for o in operands}, call, args, kwargs)
+        if not isinstance(out, Tensor):
+            raise Unfit(label, "a layer registered with ghost.layer must return one tensor")
+        cut_out = Call(label, len(self.seams), call, args, kwargs, inputs, leaves, operands)
+        seam = cut_out.seam([out], leading=[1], own=own.gradients(module, args), arguments={})
+        return self._stitched(seam, [out], inputs)[0]
+
+    def _stitched(self, seam: Seam, outputs: list[Tensor], inputs: tuple[Tensor, ...]) -> list[Tensor]:
+        values = [y.detach() for y in outputs]
+        stitch: Any = Stitch.apply
+        out: list[Tensor] = list(stitch(seam, self._ledger_of, values, self.anchor, *inputs))
+        self.attached.append([get_gradient_edge(y) for y in out])
+        self.seams.append(seam)
+        return out
+
+    def _forbid(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], owner: str) -> None:
+        """What a seam cannot be."""
+        label, name = self._origins.label(owner), getattr(func, "__name__", "")
+        if name == "__setitem__" or kwargs.get("out") is not None:
+            raise Unfit(label, "a parameter is written into a tensor of the examples, by an assignment or out=")
+        for t in tensors_in((args, kwargs)):
+            if rearranged(t):
+                raise Unfit(label, "an index computed from the batch has rearranged the examples before it")
+            if self._origins.of(t) is None and unpack_dual(t).tangent is not None:
+                raise Unfit(label, "a parameter was used before it by a function that PyTorch hides")
+        if func is F.embedding and RULES[func].bind(args, kwargs).get("scale_grad_by_freq"):
+            raise Unfit(label, "scale_grad_by_freq divides by the word counts of the whole batch")
+        if func is F.batch_norm and args and isinstance(args[0], Tensor) and args[0].requires_grad:
+            self._forbid_mixing(args, kwargs, owner)
+
+    def _forbid_mixing(self, args: tuple[Any, ...], kwargs: dict[str, Any], owner: str) -> None:
+        if RULES[F.batch_norm].bind(args, kwargs).get("training"):
+            raise Unfit(self._origins.label(owner), "in train mode it mixes the examples of a batch")
+
+
+def _out_of_place(func: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The operation that an in-place one performs."""
+    name = getattr(func, "__name__", "")
+    if name in _OPERATORS:
+        return _OPERATORS[name]
+    return getattr(Tensor, name[:-1], None) if name.endswith("_") and not name.endswith("__") else None

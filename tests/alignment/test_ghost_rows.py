@@ -1,0 +1,46 @@
+"""Where the examples lie: read off a shape, or proven by the gradients."""
+
+import pytest
+import torch
+
+from reweigh.alignment.ghost.rows import Rows, candidates, fits
+
+EVERY = [Rows(0), Rows(1), Rows(0, "time"), Rows(0, "examples")]
+
+
+@pytest.mark.parametrize(
+    ("shape", "leading", "expected"),
+    [
+        ((4, 7), 1, [Rows(0)]),
+        ((7, 4, 3), 2, [Rows(1)]),
+        ((4, 4, 3), 2, [Rows(0), Rows(1)]),
+        ((8, 3), 1, [Rows(0, "time"), Rows(0, "examples")]),
+        ((7, 4), 1, []),
+        ((), 0, []),
+    ],
+)
+def test_what_a_shape_allows(shape, leading, expected):
+    assert candidates(shape, 4, leading) == expected
+
+
+def test_one_example_owns_everything():
+    (rows,) = candidates((6, 2), 1, 1)
+    assert rows.first(torch.zeros(6, 2), 1).shape == (1, 6, 2)
+
+
+@pytest.mark.parametrize("rows", EVERY, ids=str)
+def test_first_and_spread_are_about_the_same_examples(rows):
+    n = 3
+    shape = (3, 3, 2) if rows.inner is None else (6, 2)
+    owner = rows.spread(torch.arange(n), shape).expand(shape)
+    assert torch.equal(rows.first(owner, n).flatten(1), torch.arange(n)[:, None].expand(n, owner.numel() // n))
+
+
+@pytest.mark.parametrize("true", EVERY, ids=str)
+def test_only_the_true_arrangement_fits(true):
+    c = torch.tensor([1.1, 1.9, 1.4])
+    one = torch.randn((3, 3, 2) if true.inner is None else (6, 2))
+    rivals = EVERY[:2] if true.inner is None else EVERY[2:]
+    weighted = one * true.spread(c, one.shape)
+    assert [rows for rows in rivals if fits(rows, one, weighted, c)] == [true]
+    assert not any(fits(rows, one, weighted + 1e-2, c) for rows in rivals)
