@@ -154,7 +154,7 @@ def titles_of(job: Job, root: str | None) -> Data:
     wrong = train.y[: len(known)] != known
 
     def model(seed: int) -> nn.Module:
-        return build("mlp", input_shape=(4096,), classes=len(classes), seed=seed)
+        return build("mlp", input_shape=(train.x.shape[1],), classes=len(classes), seed=seed)
 
     return Data(train, clean, examples(*parts["test"]), wrong, model, 0.05)
 
