@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
-import noisy_labels as recipe
 import numpy as np
 import pytest
-import runs
 import torch
+
+import noisy_labels as recipe
+import runs
 
 from .test_mnist_imbalance import write_idx
 
