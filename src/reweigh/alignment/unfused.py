@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from reweigh.alignment.tangents import RULES, cut_off
+from reweigh.alignment.twice import TWICE
 
 
 @contextlib.contextmanager
@@ -132,7 +133,7 @@ class Unfused(TorchFunctionMode):
         if (instead := WRITTEN_OUT.get(func)) is not None:
             return instead(func, *args, **kwargs)
         if not self._forward_mode:
-            return func(*args, **kwargs)
+            return TWICE[func](func, *args, **kwargs) if func in TWICE else func(*args, **kwargs)
         if (rule := RULES.get(func)) is not None:
             return cut_off(rule(func, *args, **kwargs), args)
         return cut_off(func(*args, **kwargs), args)
