@@ -58,6 +58,11 @@ def measure(seeds: int) -> list[list[str]]:
                     "plain training, noisy + clean": {"rule": "uniform", "keep_clean_in_train": True},
                     "a teacher that learns along": {"rule": "deep-interaction"},
                     "the trained teacher, frozen": {"rule": "deep-interaction", "teacher": teacher},
+                    "the same after 100 plain steps": {
+                        "rule": "deep-interaction",
+                        "teacher": teacher,
+                        "warm_up": 100,
+                    },
                 }
                 for name, settings in ways.items():
                     result = accuracy(Path(folder) / "run", model, 1000 + seed, **settings)
