@@ -88,7 +88,11 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             clean_rows = stand_in(codes, len(y), self.clean_fraction, random)
         self._scaling = Scaling.of(X) if self.standardize else None
         rows = Rows(X, y, self._scaling)
-        clean = rows.select(clean_rows) if clean_rows is not None else Rows(*given, self._scaling)  # type: ignore[misc]
+        if given is not None:
+            clean = Rows(given[0], given[1], self._scaling)
+        else:
+            assert clean_rows is not None  # named by the user or standing in
+            clean = rows.select(clean_rows)
         self.clean_rows_ = clean_rows
         device = usable_device(self.device)
         with rng.kept([device]):

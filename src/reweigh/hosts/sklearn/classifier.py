@@ -61,7 +61,7 @@ class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc
         check_classification_targets(y)
         self.classes_, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         if len(self.classes_) < 2:
-            raise BadInput(f"y holds one class only, {self.classes_[0]!r}: a classifier needs at least two")
+            raise BadInput(f"y holds one class only, {_some(self.classes_)}: a classifier needs at least two")
         named = None if clean is None else named_rows(clean, len(codes))
         given = None if X_clean is None else self._given(X_clean, y_clean)
         if named is not None or given is not None:

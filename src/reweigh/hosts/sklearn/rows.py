@@ -31,7 +31,8 @@ class Scaling:
 
     def __call__(self, dense: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Rows on the scale that the module is trained on."""
-        return (dense - self.mean) / self.scale
+        scaled: np.ndarray[Any, Any] = (dense - self.mean) / self.scale
+        return scaled
 
 
 def inputs(X: Any, rows: Any, scaling: Scaling | None) -> Tensor:
