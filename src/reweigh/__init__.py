@@ -43,8 +43,5 @@ def __getattr__(name: str) -> Any:
 
         return write_report
     if name in ("ReweighClassifier", "ReweighRegressor"):
-        from reweigh.errors import require
-
-        require("sklearn", "sklearn")
         return getattr(importlib.import_module("reweigh.hosts.sklearn"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
