@@ -1,5 +1,6 @@
 """reweigh: learn which training examples to trust."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from reweigh._version import __version__ as __version__
@@ -20,6 +21,8 @@ __all__ = [
     "Learning",
     "Ledger",
     "MetaWeightNet",
+    "ReweighClassifier",
+    "ReweighRegressor",
     "Reweigher",
     "__version__",
     "alignments",
@@ -28,13 +31,17 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from reweigh.hosts.sklearn import ReweighClassifier as ReweighClassifier
+    from reweigh.hosts.sklearn import ReweighRegressor as ReweighRegressor
     from reweigh.report import write_report as write_report
 
 
 def __getattr__(name: str) -> Any:
-    """`write_report`, which brings in the training room and is imported when it is asked for."""
+    """What brings in more than torch and numpy, and is imported when it is asked for."""
     if name == "write_report":
         from reweigh.report import write_report
 
         return write_report
+    if name in ("ReweighClassifier", "ReweighRegressor"):
+        return getattr(importlib.import_module("reweigh.hosts.sklearn"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -125,3 +125,11 @@ def test_a_state_of_other_settings_is_refused():
     rule = MetaWeightNet(hidden=5)
     with pytest.raises(BadInput, match="made with"):
         rule.load_state_dict(MetaWeightNet(hidden=6).state_dict())
+
+
+def test_loading_leaves_the_random_number_generators_alone():
+    rule = MetaWeightNet(hidden=4)
+    rule.weigh(Evidence(2, torch.empty(2), None, losses=torch.ones(2)))
+    before = torch.get_rng_state()
+    MetaWeightNet(hidden=4).load_state_dict(rule.state_dict())
+    assert torch.equal(torch.get_rng_state(), before)

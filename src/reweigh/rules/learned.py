@@ -100,7 +100,8 @@ class LearnedRule(Rule):
         if state["config"] != self.config():
             raise BadInput(f"the {self.name} rule's state was made with {state['config']}, not with {self.config()}")
         if state["net"] is not None:
-            self.net = self.from_parameters(state["net"])
+            with rng.kept():  # a network is drawn, and then overwritten
+                self.net = self.from_parameters(state["net"])
             self.net.load_state_dict(state["net"])
 
     @abc.abstractmethod

@@ -1,0 +1,1 @@
+"""reweigh inside other people's training: thin adapters, one a host, each imported only where it is asked for."""

@@ -1,0 +1,10 @@
+"""scikit-learn estimators: `ReweighClassifier` and `ReweighRegressor`."""
+
+from reweigh.errors import require
+
+require("sklearn", "sklearn")
+
+from reweigh.hosts.sklearn.classifier import ReweighClassifier as ReweighClassifier  # noqa: E402
+from reweigh.hosts.sklearn.regressor import ReweighRegressor as ReweighRegressor  # noqa: E402
+
+__all__ = ["ReweighClassifier", "ReweighRegressor"]

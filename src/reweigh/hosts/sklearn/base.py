@@ -1,0 +1,189 @@
+"""What classifier and regressor have in common: their parameters, the clean set, training, and the module's outputs.
+
+Targets pass through here as the module is trained on them: class numbers, or standardised numbers. Whatever is drawn is
+drawn from `random_state`; the global random number generators are left as found.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from reweigh import rng
+from reweigh.errors import BadInput
+from reweigh.hosts.sklearn.clean_rows import Ints, stand_in
+from reweigh.hosts.sklearn.rows import Rows, Scaling, inputs
+from reweigh.hosts.sklearn.settings import build_module, build_optimizer, build_rule, usable_device
+from reweigh.hosts.sklearn.training import Loss, Plan, Trained, loss_of_batch, train
+from reweigh.reweigher import Reweigher
+from reweigh.rules import LearnedRule
+
+ACCEPTED = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
+_PREDICTED_AT_ONCE = 128
+"""Rows a forward pass of prediction. All have this size, the last one filled up, because matrix products round differently
+at other sizes: so a row's prediction does not depend on which rows come with it."""
+
+
+class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """The parameters, which `ReweighClassifier` documents, and what is done with them."""
+
+    def __init__(
+        self,
+        module: Any = None,
+        *,
+        hidden: tuple[int, ...] = (100,),
+        loss: Any = None,
+        rule: Any = "l2rw",
+        learning: Any = None,
+        epochs: int = 30,
+        batch_size: int = 100,
+        lr: float = 0.01,
+        optimizer: Any = "adam",
+        clean_fraction: float = 0.1,
+        clean_batch_size: int | None = None,
+        train_on_clean: bool = False,
+        standardize: bool = True,
+        warm_up: int = 0,
+        engine: Any = "auto",
+        device: Any = "cpu",
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.module, self.hidden, self.loss = module, hidden, loss
+        self.rule, self.learning, self.engine, self.warm_up = rule, learning, engine, warm_up
+        self.epochs, self.batch_size, self.lr, self.optimizer = epochs, batch_size, lr, optimizer
+        self.clean_fraction, self.clean_batch_size = clean_fraction, clean_batch_size
+        self.train_on_clean, self.standardize = train_on_clean, standardize
+        self.device, self.random_state, self.verbose = device, random_state, verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _fit(
+        self,
+        X: Any,
+        y: Tensor,
+        clean_rows: Ints | None,
+        given: tuple[Any, Tensor] | None,
+        *,
+        outputs: int,
+        counts: Tensor | None,
+        loss: Loss,
+    ) -> None:
+        """Train on the rows of X, with some of them as the clean set, or those of `given`, (X_clean, y_clean)."""
+        self._check_settings()
+        random = check_random_state(self.random_state)
+        seed = int(random.randint(2**31 - 1))
+        told = clean_rows is not None or given is not None
+        if not told:
+            codes = None if counts is None else y.numpy()
+            clean_rows = stand_in(codes, len(y), self.clean_fraction, random)
+        self._scaling = Scaling.of(X) if self.standardize else None
+        rows = Rows(X, y, self._scaling)
+        if given is not None:
+            clean = Rows(given[0], given[1], self._scaling)
+        else:
+            assert clean_rows is not None  # named by the user or standing in
+            clean = rows.select(clean_rows)
+        self.clean_rows_ = clean_rows
+        device = usable_device(self.device)
+        with rng.kept([device]):
+            rng.seed(seed, [device])
+            module = build_module(self.module, X.shape[1], outputs, self.hidden).to(device)
+            _check_outputs(module, rows.batch(torch.arange(min(2, len(rows))))["x"].to(device), outputs)
+            trained = self._train(module, rows, clean, loss_of_batch(loss, device), counts, seed)
+        self.module_, self.history_ = module.eval(), trained.history
+        self.sample_weight_, self.explanation_ = trained.weights, trained.explanation
+        if trained.vanished and told:
+            warnings.warn(
+                "the clean set is fitted and its gradient has all but vanished, so later weights are noise: train for fewer "
+                "epochs, with a smaller learning rate, or give more clean rows",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _train(self, module: nn.Module, rows: Rows, clean: Rows, loss: Any, counts: Any, seed: int) -> Trained:
+        self.rule_ = build_rule(self.rule, seed, counts)
+        optimizer = build_optimizer(self.optimizer, module, self.lr)
+        learned = isinstance(self.rule_, LearnedRule)
+        reweigher = Reweigher(
+            module,
+            loss,
+            rule=self.rule_,
+            clean=clean,
+            engine=self.engine,
+            optimizer=optimizer if learned else None,
+            learning=self.learning,
+            clean_batch_size=self.clean_batch_size,
+            warm_up=self.warm_up,
+            seed=seed,
+        )
+        trained_on = self._trained_on(len(rows))
+        sampling = None if counts is None else self.rule_.sampling_weights(rows.y[trained_on])
+        plan = Plan(trained_on, sampling, self.epochs, self.batch_size, seed, self.verbose)
+        return train(module, reweigher, optimizer, rows, plan)
+
+    def _trained_on(self, rows: int) -> Tensor:
+        """The rows that are trained on, (n,): all but the clean ones, if those are rows of X and are to be left out."""
+        chosen = torch.ones(rows, dtype=torch.bool)
+        if self.clean_rows_ is not None and not self.train_on_clean:
+            chosen[torch.from_numpy(self.clean_rows_)] = False
+        if not chosen.any():
+            raise BadInput(
+                "every row of X is in the clean set, so none is left to weigh: name fewer, or set train_on_clean=True"
+            )
+        return chosen.nonzero().flatten()
+
+    def _check_settings(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise BadInput(f"epochs={self.epochs} and batch_size={self.batch_size}: both must be at least 1")
+        if not self.lr > 0:
+            raise BadInput(f"lr={self.lr}: give a learning rate above 0, such as 0.01")
+        if not 0 < self.clean_fraction < 1:
+            raise BadInput(f"clean_fraction={self.clean_fraction}: give a share between 0 and 1, such as 0.1")
+
+    def _outputs(self, X: Any) -> np.ndarray[Any, Any]:
+        """What the module makes of new rows, (N, outputs), float32."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **ACCEPTED)
+        device = next((p.device for p in self.module_.parameters()), torch.device("cpu"))
+        n = X.shape[0]
+        portions = np.minimum(np.arange(-(-n // _PREDICTED_AT_ONCE) * _PREDICTED_AT_ONCE), n - 1)
+        with torch.no_grad():
+            made = [
+                self.module_(inputs(X, rows, self._scaling).to(device)).cpu().float()
+                for rows in portions.reshape(-1, _PREDICTED_AT_ONCE)
+            ]
+        outputs: np.ndarray[Any, Any] = torch.cat(made)[:n].reshape(n, -1).numpy()
+        return outputs
+
+
+def _check_outputs(module: nn.Module, x: Tensor, outputs: int) -> None:
+    """Call the module once, which also makes the parameters of lazy layers."""
+    with torch.no_grad():
+        made = module.eval()(x)
+    wanted = (len(x), outputs)
+    if not isinstance(made, Tensor) or (made.shape != wanted and not (outputs == 1 and made.shape == wanted[:1])):
+        shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
+        raise BadInput(f"the module makes {shape} of {len(x)} rows: it must make a tensor of shape {wanted}")
+
+
+def one_clean_source(clean: Any, X_clean: Any, y_clean: Any) -> None:
+    """See that the clean set is named in one way only.
+
+    Raises:
+        BadInput: if it is named in two ways, or by half.
+    """
+    if (X_clean is None) != (y_clean is None):
+        missing = "X_clean" if X_clean is None else "y_clean"
+        raise BadInput(f"{missing} is missing: X_clean= and y_clean= go together")
+    if clean is not None and X_clean is not None:
+        raise BadInput("the clean set is given twice: by clean= and by X_clean= and y_clean=; leave one out")

@@ -1,0 +1,97 @@
+"""From an estimator's parameters to the parts of its training: module, rule, optimizer, device."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reweigh.errors import BadInput
+from reweigh.models import MLP
+from reweigh.rules import (
+    L2RW,
+    ClassAwareWeightNet,
+    ClassProportion,
+    ClassResampling,
+    DeepInteraction,
+    HardMining,
+    MetaWeightNet,
+    RandomRectified,
+    Rule,
+    Uniform,
+)
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+
+
+def build_module(given: Any, features: int, outputs: int, hidden: tuple[int, ...]) -> nn.Module:
+    """A copy of the module given, or what the factory given makes of (features, outputs), or an MLP.
+
+    Raises:
+        BadInput: if it is neither, or the factory makes no module.
+    """
+    if given is None:
+        return MLP((features,), outputs, hidden=hidden)
+    if isinstance(given, nn.Module):
+        return copy.deepcopy(given)
+    if not callable(given):
+        raise BadInput(f"module= is {given!r}: give a torch module, or a function from (n_features, n_outputs) to one")
+    made = given(features, outputs)
+    if not isinstance(made, nn.Module):
+        raise BadInput(f"module= made a {type(made).__name__} of ({features}, {outputs}): it must make a torch module")
+    return made
+
+
+def build_optimizer(given: Any, module: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """The optimizer of that name, or what the class or function given makes of the parameters and `lr=`."""
+    if isinstance(given, str) and given not in OPTIMIZERS:
+        raise BadInput(f"optimizer={given!r} is not known: choose one of {', '.join(OPTIMIZERS)}, or give a class")
+    maker = OPTIMIZERS[given] if isinstance(given, str) else given
+    made = maker([p for p in module.parameters() if p.requires_grad], lr=lr) if callable(maker) else maker
+    if not isinstance(made, torch.optim.Optimizer):
+        raise BadInput(f"optimizer= is {given!r}: give a name, or a class such as torch.optim.SGD")
+    return made
+
+
+def build_rule(given: Any, seed: int, counts: Tensor | None) -> Rule:
+    """A copy of the rule given, or a new one of that name; `counts` (C,) are the class sizes, None for regression.
+
+    Raises:
+        BadInput: for an unknown name, or a rule of classes where there are none.
+    """
+    if isinstance(given, Rule):
+        return copy.deepcopy(given)
+    anywhere: dict[str, Callable[[], Rule]] = {
+        "l2rw": L2RW,
+        "meta-weight-net": lambda: MetaWeightNet(seed=seed),
+        "uniform": Uniform,
+        "random": lambda: RandomRectified(seed=seed),
+    }
+    sizes = torch.ones(1) if counts is None else counts
+    by_class: dict[str, Callable[[], Rule]] = {
+        "class-aware": lambda: ClassAwareWeightNet(sizes, seed=seed),
+        "deep-interaction": lambda: DeepInteraction(len(sizes), seed=seed),
+        "proportion": lambda: ClassProportion(sizes),
+        "resampling": ClassResampling,
+        "hard-mining": HardMining,
+    }
+    known = anywhere if counts is None else anywhere | by_class
+    if given not in known:
+        why = "is a rule of classes, which regression has not" if given in by_class else "is not known"
+        raise BadInput(f"rule={given!r} {why}: choose one of {', '.join(known)}, or give a rule object")
+    return known[given]()
+
+
+def usable_device(name: Any) -> torch.device:
+    """The device of that name, once a tensor has been put there."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as refused:
+        raise BadInput(f"device={name!r} cannot be used on this machine: take 'cpu'") from refused
+    return device

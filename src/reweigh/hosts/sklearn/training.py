@@ -1,0 +1,126 @@
+"""The training loop of the estimators, and the relative weights that come out of it."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from reweigh import rng
+from reweigh._types import Batch
+from reweigh.hosts.sklearn.rows import Rows
+from reweigh.reweigher import Reweigher
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(outputs (B, outputs), targets (B, ...)) -> (B,)."""
+
+
+@dataclass
+class Trained:
+    """What training leaves behind beside the module.
+
+    Attributes:
+        weights: each row's mean relative weight over the second half of the epochs, (N,); rows not trained on stay at 1.
+        history: one line of means an epoch.
+        vanished: whether the clean gradient all but vanished.
+        explanation: which engine computed the alignments.
+    """
+
+    weights: np.ndarray[Any, Any]
+    history: list[dict[str, float]] = field(default_factory=list)
+    vanished: bool = False
+    explanation: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and in what portions; `train` (n,) are the rows trained on, `sampling` (n,) how often each is drawn."""
+
+    train: Tensor
+    sampling: Tensor | None
+    epochs: int
+    batch_size: int
+    seed: int
+    verbose: bool
+
+    def batches(self, epoch: int) -> Iterator[Tensor]:
+        """The epoch's rows in portions of nearly one size: no last batch of one, which batch normalisation cannot take."""
+        draw = torch.Generator().manual_seed(rng.mixed(self.seed, 1, epoch))
+        n = len(self.train)
+        if self.sampling is None:
+            order = torch.randperm(n, generator=draw)
+        else:
+            order = torch.multinomial(self.sampling, n, replacement=True, generator=draw)
+        yield from self.train[order].tensor_split(math.ceil(n / self.batch_size))
+
+
+def loss_of_batch(loss: Loss, device: torch.device) -> Callable[[nn.Module, Batch], Tensor]:
+    """The loss of each example of a batch {"x", "y"}, brought to the module's device: (B,)."""
+
+    def per_example_loss(module: nn.Module, batch: Batch) -> Tensor:
+        return loss(module(batch["x"].to(device)), batch["y"].to(device))
+
+    return per_example_loss
+
+
+def train(module: nn.Module, reweigher: Reweigher, optimizer: torch.optim.Optimizer, rows: Rows, plan: Plan) -> Trained:
+    """Train the module in place.
+
+    Raises:
+        NonFinite: if a loss or the clean gradient stops being finite; the sentence names the rows.
+    """
+    counted = range(plan.epochs // 2, plan.epochs)
+    total = torch.zeros(len(rows), dtype=torch.float64)
+    trained = Trained(np.empty(0))
+    module.train()
+    with warnings.catch_warnings():
+        # The estimator says it itself, and only where the user can do something about it.
+        warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")
+        for epoch in range(plan.epochs):
+            lines = []
+            for chosen in plan.batches(epoch):
+                optimizer.zero_grad()
+                losses, weights = reweigher.backward(rows.batch(chosen))
+                optimizer.step()
+                reweigher.after_step()
+                if epoch in counted:
+                    total.index_add_(0, chosen, weights.cpu().double() * len(chosen))
+                lines.append(_line(reweigher, losses, weights))
+            trained.history.append(_mean(lines))
+            if plan.verbose:
+                print(f"epoch {epoch + 1}/{plan.epochs}: " + _told(trained.history[-1]))
+    total /= len(counted)
+    total[_others(len(rows), plan.train)] = 1.0
+    trained.weights = total.numpy()
+    trained.vanished = bool(reweigher.state_dict()["watch"]["warned"])
+    trained.explanation = reweigher.explain()
+    return trained
+
+
+def _others(n: int, rows: Tensor) -> Tensor:
+    others = torch.ones(n, dtype=torch.bool)
+    others[rows] = False
+    return others
+
+
+def _line(reweigher: Reweigher, losses: Tensor, weights: Tensor) -> dict[str, float]:
+    report = reweigher.report
+    assert report is not None  # since `backward` has just made it
+    return {
+        "weighted_loss": float((losses * weights).sum()),
+        "clean_loss": report.clean_loss,
+        "effective_share": report.effective_sample_size / len(weights),
+        "zero_share": report.zero_share,
+    }
+
+
+def _mean(lines: list[dict[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([line[key] for line in lines])) for key in lines[0]}
+
+
+def _told(line: dict[str, float]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {value:.3f}" for key, value in line.items())
