@@ -7,7 +7,6 @@ for batch in train_loader:
     optimizer.step()
 """
 
-import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,12 +23,10 @@ from reweigh.clean_stream import clean_stream
 from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
-from reweigh.learning import Learned, Learner, Learning, Student
+from reweigh.learning import Learner, Learning, Looked, Student
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
-from reweigh.states import checked, watching
 from reweigh.step import Clean, GradientWatch, StepReport, report
 from reweigh.student import undisturbed, unwrap
-from reweigh.trajectory import Setting
 
 
 class Reweigher:
@@ -101,7 +98,7 @@ class Reweigher:
         """
         task = Task(self._model, self._loss, batch, self._layers)
         if (learner := self._learner_now()) is not None:
-            return self._weigh_learned(task, learner)
+            return self._learned_weights(learner, learner.look(task, self._step, training=False))
         clean = self._clean()
         alignments = losses = None
         if clean is not None:
@@ -190,7 +187,7 @@ class Reweigher:
         self._watch.load_state_dict(state["watch"])
         self._step = state["step"]
         if self._learner is not None and state["learner"] is not None:
-            self._learner.load_state_dict(state["learner"], Evidence(0, torch.empty(0), None, look_up=self._labels))
+            self._learner.load_state_dict(state["learner"])
 
     def _learner_of(self, rule: LearnedRule, learning: Learning) -> Learner:
         student = Student(
@@ -209,60 +206,20 @@ class Reweigher:
         """The learner, once the warm-up is over."""
         return self._learner if self._rule_now() is self.rule else None
 
-    def _weigh_learned(self, task: Task, learner: Learner) -> Tensor:
-        setting = Setting.of(task.module)
-        with undisturbed(task.module):
-            losses, evidence = self._look(task, learner, task.losses, graph=learner.virtual)
-        learned = self._learned_virtually(task, learner, setting, losses, evidence)
-        return self._learned_weights(evidence, learner, setting, learned)
-
     def _backward_learned(self, task: Task, learner: Learner) -> Weighted:
-        setting = Setting.of(task.module)
-        losses, evidence = self._look(task, learner, task.training_losses, graph=True)
-        learned = self._learned_virtually(task, learner, setting, losses, evidence)
-        weights = self._learned_weights(evidence, learner, setting, learned)
-        torch.autograd.backward(losses, weights)
+        looked = learner.look(task, self._step, training=True)
+        weights = self._learned_weights(learner, looked)
+        torch.autograd.backward(looked.losses, weights)
         learner.graded()
-        return Weighted(losses.detach(), weights)
+        return Weighted(looked.losses.detach(), weights)
 
-    def _learned_virtually(
-        self, task: Task, learner: Learner, setting: Setting, losses: Tensor, evidence: Evidence
-    ) -> Learned | None:
-        if not learner.virtual:
-            return None
-        with setting.again(task.module):
-            return learner.learn_virtually(evidence, losses, task)
-
-    def _look(
-        self, task: Task, learner: Learner, passes: Callable[[], Tensor], *, graph: bool
-    ) -> tuple[Tensor, Evidence]:
-        """One forward pass, and what it shows of the batch."""
-        places = self.rule.places(task.module)
-        watched = contextlib.nullcontext() if places is None else watching(task.module, places, compiled=task.compiled)
-        with torch.set_grad_enabled(graph), watched as seen:
-            losses = passes()
-        known = losses.detach()
-        return losses, Evidence(
-            size=len(known),
-            like=known,
-            batch=task.batch,
-            losses=known,
-            look_up=self._labels,
-            seen=None if seen is None else checked(seen, places or (), len(known)),
-            step=self._step,
-            clean_loss=learner.clean_loss,
-            memory=learner.rule.memory(),
-        )
-
-    def _learned_weights(
-        self, evidence: Evidence, learner: Learner, setting: Setting, learned: Learned | None
-    ) -> Tensor:
-        weights = learner.rule.weigh(evidence)
+    def _learned_weights(self, learner: Learner, looked: Looked) -> Tensor:
+        weights, learned = learner.weigh(looked)
         clean, alignments = learned or (None, None)
-        self.report = report(self._step + 1, weights, alignments, evidence.losses, clean, self._ids(evidence.batch))
+        ids = self._ids(looked.task.batch)
+        self.report = report(self._step + 1, weights, alignments, looked.evidence.losses, clean, ids)
         self._step += 1
-        if learner.records:
-            learner.record(evidence, weights, setting)
+        learner.record(looked, weights)
         return weights
 
     def _rule_now(self) -> Rule:

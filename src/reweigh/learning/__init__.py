@@ -1,10 +1,10 @@
 """How rules with parameters learn from the student's steps."""
 
-from reweigh.learning.learner import Learned as Learned
 from reweigh.learning.learner import Learner as Learner
 from reweigh.learning.learner import Student as Student
+from reweigh.learning.look import Looked as Looked
 from reweigh.learning.settings import LOOK_AHEADS as LOOK_AHEADS
 from reweigh.learning.settings import MEMORIES as MEMORIES
 from reweigh.learning.settings import Learning as Learning
 
-__all__ = ["LOOK_AHEADS", "MEMORIES", "Learned", "Learner", "Learning", "Student"]
+__all__ = ["LOOK_AHEADS", "MEMORIES", "Learner", "Learning", "Looked", "Student"]

@@ -1,0 +1,50 @@
+"""One forward pass of the student over a training batch, and what it shows a rule that learns."""
+
+import contextlib
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from reweigh._types import Look
+from reweigh.alignment import Task
+from reweigh.rules import Evidence, LearnedRule
+from reweigh.states import checked, watching
+from reweigh.student import undisturbed
+from reweigh.trajectory import Setting
+
+
+class Looked(NamedTuple):
+    """The losses (B,), with a graph where asked for; the evidence, without one; and the setting of the pass."""
+
+    task: Task
+    losses: Tensor
+    evidence: Evidence
+    setting: Setting
+
+
+def look(
+    task: Task, rule: LearnedRule, *, training: bool, graph: bool, step: int, clean_loss: float, labels: Look
+) -> Looked:
+    """The pass itself: the one that trains, or one that leaves the student as found."""
+    setting, places = Setting.of(task.module), rule.places(task.module)
+    with contextlib.ExitStack() as stack:
+        if not training:
+            stack.enter_context(undisturbed(task.module))
+        stack.enter_context(torch.set_grad_enabled(graph))
+        compiled = task.compiled and training
+        seen = None if places is None else stack.enter_context(watching(task.module, places, compiled=compiled))
+        losses = task.training_losses() if training else task.losses()
+    known = losses.detach()
+    evidence = Evidence(
+        size=len(known),
+        like=known,
+        batch=task.batch,
+        losses=known,
+        look_up=labels,
+        seen=None if seen is None else checked(seen, places or (), len(known)),
+        step=step,
+        clean_loss=clean_loss,
+        memory=rule.memory(),
+    )
+    return Looked(task, losses, evidence, setting)

@@ -1,0 +1,65 @@
+"""The rule's own side of learning: its parameters ω, a copy of them for what was weighed, and its optimizer."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from reweigh.errors import NonFinite
+from reweigh.learning.settings import Learning
+from reweigh.rules import LearnedRule
+
+
+class Teaching:
+    """Takes the rule's optimizer, made when the rule has its network, down given derivatives."""
+
+    def __init__(self, rule: LearnedRule, learning: Learning) -> None:
+        self._rule, self._learning = rule, learning
+        self._made: Optimizer | None = None
+        self._copy: dict[str, Tensor] | None = None
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """ω, by name."""
+        assert self._rule.net is not None  # the rule has weighed a batch, or was loaded
+        return {name: p for name, p in self._rule.net.named_parameters() if p.requires_grad}
+
+    def copy(self) -> dict[str, Tensor]:
+        """A copy of ω, one and the same until ω changes."""
+        if self._copy is None:
+            self._copy = {name: p.detach().clone() for name, p in self.parameters.items()}
+        return self._copy
+
+    def step(self, derivatives: dict[str, Tensor]) -> None:
+        """A step of the optimizer down the derivatives of the clean loss by ω; a missing name means zero.
+
+        Raises:
+            NonFinite: if one of them is not finite.
+        """
+        if not all(bool(torch.isfinite(g).all()) for g in derivatives.values()):
+            raise NonFinite(
+                f"the derivative of the clean loss by the {self._rule.name} rule's parameters is not finite: lower the "
+                "student's learning rate, or shorten the horizon"
+            )
+        for name, p in self.parameters.items():
+            p.grad = derivatives.get(name, torch.zeros_like(p)).to(p)
+        self._optimizer().step()
+        for p in self.parameters.values():
+            p.grad = None
+        self._copy = None
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """The optimizer's state, None before its first step; ω itself is saved with the rule."""
+        return None if self._made is None else self._made.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any] | None) -> None:
+        """Take up where `state_dict` left off, after the rule has."""
+        self._copy = self._made = None
+        if state is not None:
+            self._optimizer().load_state_dict(state)
+
+    def _optimizer(self) -> Optimizer:
+        if self._made is None:
+            self._made = self._learning.make(list(self.parameters.values()))
+        return self._made
