@@ -110,7 +110,8 @@ def train(
     --output runs/mnist
 
     The folder gets config.json, metrics.jsonl (a line an epoch), model.safetensors, weights.parquet (a row an
-    example), ledger/ (each epoch's weights), distrusted.png and summary.json. A run that was stopped or killed
+    example), ledger/ (each epoch's weights), distrusted.png, summary.json and, of a rule
+    that learns, teacher.safetensors. A run that was stopped or killed
     goes on with --resume and ends as if nothing had happened.
     """
     given = {name: value for name, value in locals().items() if name not in _NO_SETTINGS and value is not None}
