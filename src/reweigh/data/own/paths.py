@@ -11,7 +11,7 @@ TABLES = (".csv", ".tsv", ".parquet", ".pq", ".txt")
 
 
 def kind_at(path: str | Path) -> str:
-    """"table", "arrays" or "images", by what lies at `path`.
+    """ "table", "arrays" or "images", by what lies at `path`.
 
     Raises:
         BadInput: nothing is there, it is no plain file or folder, or its name ends in nothing that is known.
