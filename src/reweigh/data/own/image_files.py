@@ -48,9 +48,7 @@ def find_images(root: Path, labelled: bool) -> Found:
     elif not names:
         raise BadInput(f"{root} holds no images: give a folder of {', '.join(SUFFIXES[:3])} or other image files")
     if others:
-        notes.append(
-            f"{counted(len(others), 'file')} of {root} that are no images are passed over: {listed(others, 3)}"
-        )
+        notes.append(f"files of {root} that are no images are passed over ({listed(others, 3)})")
     return Found(names, folders, tuple(notes))
 
 

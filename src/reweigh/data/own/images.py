@@ -1,13 +1,14 @@
 """Folders of images, one folder a class."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from ...errors import BadInput, require
-from .image_files import SUFFIXES, Found, find_images
+from .image_files import Found, find_images
 from .paths import existing
 from .pixels import Shape, pixels_of, shape_of
 from .rows import Rows
@@ -36,7 +37,7 @@ class ImageReader:
         Raises:
             BadInput: the folder holds no classes of images, or a file is no image.
         """
-        root = existing(sources.train)
+        root = _folder(sources.train)
         shapes = [shape_of(root / name) for name in find_images(root, labelled=True).names]
         channels = 1 if all(shape.grey for shape in shapes) else 3
         reader = cls((channels, *_usual_size(shapes, sources.image_size)))
@@ -58,14 +59,10 @@ class ImageReader:
     def rows(self, path: str, part: str) -> Rows:
         """The images of the folder at `path`; a new one may be a single file, or a folder without classes."""
         root = existing(path)
-        if root.is_dir():
-            found = find_images(root, labelled=part != "new")
-        elif part == "new" and root.suffix.lower() in SUFFIXES:
+        if part == "new" and root.is_file():
             root, found = root.parent, Found([root.name], [""], ())
         else:
-            raise BadInput(
-                f"{root} is a file where a folder is expected: give a folder with one folder of images a class"
-            )
+            found = find_images(_folder(path), labelled=part != "new")
         x = torch.empty((len(found.names), *self.input_shape), dtype=torch.uint8)
         for row, name in enumerate(found.names):
             x[row] = torch.from_numpy(np.array(pixels_of(root / name, self.shape)))
@@ -73,6 +70,13 @@ class ImageReader:
         targets = (pa.array(found.classes, pa.string()),) if all(found.classes) else ()
         table = pa.table({"file": found.names}) if part == "new" else None
         return Rows(str(path), x, targets, found.names, table=table, notes=found.notes)
+
+
+def _folder(path: str) -> Path:
+    root = existing(path)
+    if not root.is_dir():
+        raise BadInput(f"{root} is a file where a folder is expected: give a folder with one folder of images a class")
+    return root
 
 
 def _usual_size(shapes: list[Shape], wanted: int | None) -> tuple[int, int]:

@@ -61,7 +61,7 @@ def read_new(path: str | Path, encoding: Encoding) -> NewData:
         MissingExtra: if a library that this kind of data needs is not installed.
     """
     found, wanted = kind_at(path), "table" if encoding.kind == "text" else encoding.kind
-    if found != wanted and not (wanted == "images" and Path(path).is_file()):
+    if found != wanted:
         raise BadInput(f"{path} is of the kind {found}, but the model learned from {encoding.kind}: give the same kind")
     rows = _restored(encoding).rows(str(path), "new")
     labels = Labels(encoding.task, encoding.targets, encoding.classes, encoding.target_scale)

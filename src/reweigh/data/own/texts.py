@@ -37,7 +37,7 @@ class TextReader:
         self.column, self.roles, self.vocabulary, self.notes = column, roles, vocabulary, list[str]()
         self.target_names = roles.targets
         self.input_shape: tuple[int, ...] = (length,)
-        self.model_options: dict[str, Any] = {"vocabulary": vocabulary.size}
+        self.model_options: dict[str, Any] = {"vocabulary": vocabulary.size, "padding": vocabulary.padding}
 
     @classmethod
     def learned(cls, sources: Sources, tokenizer: str | None) -> "TextReader":
@@ -77,7 +77,6 @@ class TextReader:
             "targets": list(self.roles.targets),
             "id": self.roles.id,
             "length": self.input_shape[0],
-            "padding": self.vocabulary.padding,
         } | self.vocabulary.as_json()
 
     def rows(self, path: str, part: str) -> Rows:

@@ -73,7 +73,7 @@ def as_words(column: Any, missing: tuple[str, ...] = MISSING) -> Any:
             words = compute.if_else(truths, compute.utf8_lower(words), words)
     else:
         words = column.cast(pa.string())
-    absent = compute.is_in(words, value_set=pa.array(missing))
+    absent = compute.is_in(words, value_set=pa.array(missing, pa.string()))
     return compute.if_else(absent, pa.scalar(None, pa.string()), words)
 
 
