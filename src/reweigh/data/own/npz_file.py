@@ -3,6 +3,7 @@
 A file may not hold Python objects: those are pickles, and to unpickle is to run what a stranger wrote.
 """
 
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,6 +16,10 @@ from ...errors import BadInput
 from .words import counted, meant, shown
 
 Array = npt.NDArray[Any]
+
+_DAMAGED = (OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, MemoryError, RuntimeError, struct.error,
+            zipfile.BadZipFile, zlib.error)  # fmt: skip
+"""What NumPy and zipfile raise over a damaged, an encrypted or a lying file."""
 
 
 def load_arrays(path: Path) -> dict[str, Array]:
@@ -35,7 +40,7 @@ def load_arrays(path: Path) -> dict[str, Array]:
             return {name: file[name] for name in file.files}
     except BadInput:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError) as refused:
+    except _DAMAGED as refused:
         if "allow_pickle" in str(refused) or "pickle" in str(refused):
             raise BadInput(
                 f"{path} holds Python objects, which can run code when they are read: save arrays of numbers or strings"
