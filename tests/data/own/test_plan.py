@@ -65,6 +65,8 @@ def test_ambiguous_dates_are_said_and_unambiguous_ones_are_not():
 
 def test_decimal_commas_are_remembered():
     assert decided(["1,5", "2,5", "3"])[0]["decimal"] == ","
+    plan = decided(["1,234", "2,500,000", "3"])[0]
+    assert (plan["decimal"], plan["mean"]) == ("1,000", pytest.approx(2501237 / 3))
 
 
 @pytest.mark.parametrize(

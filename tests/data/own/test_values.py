@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from reweigh.data.own.values import as_days, as_numbers, as_words, is_text, is_usable
+from reweigh.data.own.values import THOUSANDS, as_days, as_numbers, as_words, is_text, is_usable
 
 
 def test_words_are_trimmed_and_the_missing_are_null():
@@ -25,6 +25,12 @@ def test_numbers_of_text_and_of_numbers():
 
 def test_decimal_commas():
     assert as_numbers(pa.array(["1,5", "-0,25", "7"]), ",").values.tolist() == [1.5, -0.25, 7]
+
+
+def test_commas_between_thousands():
+    found = as_numbers(pa.array(["1,234", "999", "1,234,567.5", "-12,000", "1,5"]), THOUSANDS)
+    assert found.strays.tolist() == [False] * 4 + [True]
+    assert found.values[:4].tolist() == [1234, 999, 1234567.5, -12000]
 
 
 def test_a_dictionary_of_text_is_text():
