@@ -77,6 +77,33 @@ def test_whole_number_inputs_are_taken_as_they_are():
     assert animals(x=torch.zeros(4, 7, dtype=torch.int64)).x.dtype == torch.int64
 
 
+def test_uint8_images_stay_bytes_in_memory_and_are_floats_in_batches():
+    images = animals(x=torch.tensor([0, 51, 102, 255], dtype=torch.uint8).reshape(4, 1, 1, 1))
+    assert images.x.dtype == torch.uint8
+    batch = images.batch(torch.tensor([1, 3]))["x"]
+    assert batch.dtype == torch.float32
+    assert batch.flatten().tolist() == pytest.approx([0.2, 1])
+    assert images[2]["x"].item() == pytest.approx(0.4)
+
+
+def test_a_regression_has_a_number_an_example():
+    examples = animals(y=torch.tensor([0.5, -1, 2, 7]), classes=("price",))
+    assert examples.task == "regression"
+    assert examples.with_labels(torch.tensor([0.5, -1, 3, 7])).corrupted.tolist() == [False, False, True, False]
+    assert examples.select(torch.tensor([3]))[0]["y"].item() == 7
+
+
+def test_several_labels_an_example_are_a_row_of_zeros_and_ones():
+    given = torch.tensor([[0, 0, 1], [0, 1, 1], [1, 0, 0], [0, 0, 0]], dtype=torch.float32)
+    examples = animals(y=given)
+    assert (examples.task, animals().task) == ("multi-label", "classification")
+    changed = given.clone()
+    changed[1] = torch.tensor([1.0, 0, 0])
+    assert examples.with_labels(changed).corrupted.tolist() == [False, True, False, False]
+    assert examples.batch(torch.tensor([1, 0]))["y"].tolist() == [[0, 1, 1], [0, 0, 1]]
+    assert examples.select(torch.tensor([False, True, False, True])).ids.tolist() == [10, 40]
+
+
 @pytest.mark.parametrize(
     ("changes", "fragments"),
     [
@@ -88,7 +115,11 @@ def test_whole_number_inputs_are_taken_as_they_are():
         ({"y": torch.tensor([0, 1, 3, 1])}, ("label 3", "id 20", "0..2")),
         ({"y": torch.tensor([0, -1, 2, 1])}, ("label -1", "id 10")),
         ({"true_y": torch.tensor([0, 1, 2, 8])}, ("true label 8", "id 40")),
-        ({"y": torch.tensor([0.0, 1, 2, 1])}, ("y must be", "float32")),
+        ({"y": torch.tensor([0.0, 1, 2, 1], dtype=torch.float64)}, ("float64", "(N,) float32")),
+        ({"y": torch.tensor([0.0, 1, float("nan"), 1])}, ("id 20", "finite number")),
+        ({"y": torch.zeros(4, 2)}, ("(4, 2)", "(N, 3) float32")),
+        ({"y": torch.tensor([[0, 0, 1], [0, 1, 1], [1, 0, 0.5], [0, 0, 0]])}, ("id 20", "zeros and ones")),
+        ({"true_y": torch.zeros(4)}, ("true_y and y differ",)),
         ({"y": torch.zeros(4, 1, dtype=torch.int64)}, ("y must be", "(4, 1)")),
         ({"x": torch.tensor([[0.0], [1], [float("nan")], [2]])}, ("id 20", "NaN")),
         ({"x": torch.tensor([[0.0], [float("-inf")], [1], [2]])}, ("id 10", "infinity")),

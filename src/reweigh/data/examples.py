@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..errors import BadInput
-from .checks import check_labels, check_vector
+from .checks import check_labels, check_targets, check_vector
 
 _AS_GIVEN = torch.empty(0, dtype=torch.int64)  # stands for "the true labels are the given ones"
 
@@ -25,14 +25,16 @@ class Examples(Dataset[dict[str, Tensor]]):
     """N examples with ids, given labels and true labels.
 
     Attributes:
-        x: (N, ...) inputs as the model wants them; images are float32 (N, channels, H, W) within [0, 1].
-        y: (N,) int64, the labels as given, possibly corrupted.
+        x: (N, ...) inputs as the model wants them; images are (N, channels, H, W), float32 within [0, 1], or uint8, which
+            take a quarter of the memory and become float32 within [0, 1] in every batch.
+        y: the labels as given, possibly corrupted: (N,) int64 for classes, (N,) float32 for a regression,
+            (N, L) float32 of zeros and ones for any number of L labels an example.
         ids: (N,) int64, unique and stable.
-        classes: the C names of the classes.
-        true_y: (N,) int64, the labels before corruption; `y` itself where nothing else is known.
+        classes: the C names of the classes, the L names of the labels, or the one name of a regression's target.
+        true_y: like y, the labels before corruption; `y` itself where nothing else is known.
 
     Raises:
-        BadInput: lengths differ, an id repeats, a label is outside 0..C-1, or an input is NaN or infinite.
+        BadInput: lengths differ, an id repeats, a label is outside 0..C-1, or an input or a target is NaN or infinite.
     """
 
     x: Tensor
@@ -48,9 +50,12 @@ class Examples(Dataset[dict[str, Tensor]]):
             raise BadInput("the data set names no classes: give the names of all its classes, in label order")
         _check_lengths(self.x, {"y": self.y, "ids": self.ids, "true_y": self.true_y})
         _check_ids(self.ids)
-        check_labels(self.y, len(self.classes), self.ids)
+        if self.true_y.shape != self.y.shape or self.true_y.dtype != self.y.dtype:
+            raise BadInput("true_y and y differ in shape or type: give both as (N,) int64, (N,) or (N, L) float32")
+        check = check_targets if self.y.is_floating_point() else check_labels
+        check(self.y, len(self.classes), self.ids)
         if self.true_y is not self.y:
-            check_labels(self.true_y, len(self.classes), self.ids, what="true label")
+            check(self.true_y, len(self.classes), self.ids, what="true label")
         _check_finite(self.x, self.ids)
 
     def __len__(self) -> int:
@@ -59,7 +64,7 @@ class Examples(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, row: int) -> dict[str, Tensor]:
         """One example: `{"x", "y", "id"}` without a batch dimension."""
-        return {"x": self.x[row], "y": self.y[row], "id": self.ids[row]}
+        return {"x": as_input(self.x[row]), "y": self.y[row], "id": self.ids[row]}
 
     def __getitems__(self, rows: Sequence[int]) -> list[dict[str, Tensor]]:
         """Several examples, gathered at once: a `DataLoader` calls this and collates the list."""
@@ -67,9 +72,9 @@ class Examples(Dataset[dict[str, Tensor]]):
         return [{"x": x, "y": y, "id": name} for x, y, name in zip(batch["x"], batch["y"], batch["id"], strict=True)]
 
     def batch(self, rows: Tensor) -> dict[str, Tensor]:
-        """The examples at `rows` (B,) as one batch: `{"x": (B, ...), "y": (B,), "id": (B,)}`."""
+        """The examples at `rows` (B,) as one batch: `{"x": (B, ...), "y": (B,) or (B, L), "id": (B,)}`."""
         rows = self._rows(rows)
-        return {"x": self.x[rows], "y": self.y[rows], "id": self.ids[rows]}
+        return {"x": as_input(self.x[rows]), "y": self.y[rows], "id": self.ids[rows]}
 
     def select(self, rows: Tensor) -> "Examples":
         """The data set of `rows` only: (B,) int64 row numbers in the order wanted, or an (N,) bool mask."""
@@ -82,11 +87,19 @@ class Examples(Dataset[dict[str, Tensor]]):
 
     @property
     def corrupted(self) -> Tensor:
-        """(N,) bool: where the given label differs from the true one."""
-        return self.y != self.true_y
+        """(N,) bool: where the given label differs from the true one; of several labels, where any does."""
+        differs = self.y != self.true_y
+        return differs.any(dim=1) if differs.ndim > 1 else differs
+
+    @property
+    def task(self) -> str:
+        """ "classification", "multi-label" or "regression", as y has it."""
+        if not self.y.is_floating_point():
+            return "classification"
+        return "multi-label" if self.y.ndim > 1 else "regression"
 
     def _rows(self, rows: Tensor) -> Tensor:
-        if rows.dtype == torch.bool and rows.shape == self.y.shape:
+        if rows.dtype == torch.bool and rows.shape == self.ids.shape:
             return rows.nonzero().flatten()
         check_vector(rows, "the rows to take")
         if rows.numel() and not (int(rows.min()) >= 0 and int(rows.max()) < len(self)):
@@ -102,16 +115,23 @@ class Splits(NamedTuple):
     test: Examples
 
 
+def as_input(x: Tensor) -> Tensor:
+    """x as a model takes it: uint8 images become float32 within [0, 1], everything else stays as it is."""
+    return x.to(torch.float32) / 255 if x.dtype == torch.uint8 else x
+
+
 def _check_lengths(x: Tensor, columns: dict[str, Tensor]) -> None:
     if x.ndim == 0:
         raise BadInput("x is a single number: give one input an example along the first dimension")
     for name, column in columns.items():
-        check_vector(column, name)
+        if not column.is_floating_point() or column.ndim == 0:
+            check_vector(column, name)
         if len(column) != len(x):
             raise BadInput(f"x has {len(x)} examples but {name} has {len(column)}: give one of each an example")
 
 
 def _check_ids(ids: Tensor) -> None:
+    check_vector(ids, "ids")
     if bool((ids[1:] > ids[:-1]).all()):  # ascending, as most are: no need to sort
         return
     order = ids.argsort(stable=True)

@@ -1,0 +1,56 @@
+"""Which kind of data lies at a path, and whether it may be read: plain files and folders, nothing else."""
+
+from pathlib import Path
+
+from ...errors import BadInput
+from .csv_file import CsvFile
+from .image_files import SUFFIXES as IMAGES
+from .parquet_file import ParquetFile
+from .words import meant
+
+TABLES = (".csv", ".tsv", ".parquet", ".pq", ".txt")
+
+
+def kind_at(path: str | Path) -> str:
+    """ "table", "arrays" or "images", by what lies at `path`.
+
+    Raises:
+        BadInput: nothing is there, it is no plain file or folder, or its name ends in nothing that is known.
+    """
+    place = existing(path)
+    suffix = _suffix(place)
+    if place.is_dir() or suffix in IMAGES:
+        return "images"
+    if suffix == ".npz":
+        return "arrays"
+    if suffix in TABLES:
+        return "table"
+    raise BadInput(
+        f"{place} is of no kind that can be read: give .csv, .tsv, .csv.gz, .parquet or .npz, or a folder with one "
+        "folder of images a class"
+    )
+
+
+def existing(path: str | Path) -> Path:
+    """The path, once it is known to be a plain file or a folder."""
+    place = Path(path).expanduser()
+    if not place.exists():
+        beside = [near.name for near in place.parent.iterdir()] if place.parent.is_dir() else []
+        remedy = meant(place.name, sorted(beside)) if beside else "check the path"
+        raise BadInput(f"there is no file or folder {place}: {remedy}")
+    if not (place.is_dir() or place.is_file()):
+        raise BadInput(f"{place} is neither a file nor a folder: write what it gives to a file first, it is read twice")
+    return place
+
+
+def open_table(path: str | Path) -> CsvFile | ParquetFile:
+    """The table at `path`, by the end of its name."""
+    place = existing(path)
+    if place.is_dir():
+        raise BadInput(f"{place} is a folder where a table is expected: give a .csv, .tsv or .parquet file")
+    return ParquetFile(place) if _suffix(place) in (".parquet", ".pq") else CsvFile(place)
+
+
+def _suffix(place: Path) -> str:
+    name = place.name.lower().removesuffix(".gz")
+    return Path(name).suffix if name != place.name.lower() else place.suffix.lower()

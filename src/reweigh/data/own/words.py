@@ -1,0 +1,31 @@
+"""How messages show what a user's files hold: short, quoted, and with the name that was probably meant."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+LONGEST = 40
+
+
+def shown(value: object) -> str:
+    """A value in quotes, cut where it is long: a cell may hold a novel."""
+    text = str(value)
+    return repr(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
+
+
+def listed(names: Iterable[object], most: int = 8) -> str:
+    """Several names in quotes, the first `most` of them."""
+    every = list(names)
+    rest = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(shown(name) for name in every[:most]) + rest
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """The remedy for an unknown name: the nearest known ones, or all there are."""
+    folded = {other.casefold(): other for other in known}
+    near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)]
+    return f"did you mean {' or '.join(map(shown, near))}" if near else f"choose one of {listed(known)}"
+
+
+def counted(count: int, what: str) -> str:
+    """ "1 row", "2,000 rows"."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
