@@ -14,6 +14,7 @@ from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
 from reweigh.alignment.finite import COARSE_STEP, Finite
 from reweigh.alignment.forward import Forward
 from reweigh.alignment.ghost import Ghost
+from reweigh.alignment.selection import Selection
 from reweigh.errors import BadInput, EngineRefused
 
 CANDIDATES: dict[str, tuple[Engine, ...]] = {
@@ -47,14 +48,23 @@ class Checked(Engine):
         """By the chosen engine; chooses it first if that has not happened."""
         return self._by(task, direction, lambda engine: engine.alignments(task, direction))
 
-    def backward(self, task: Task, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
+    def backward(
+        self,
+        task: Task,
+        direction: Params,
+        weigh: Weigh,
+        *,
+        share: bool = True,
+        selection: Selection | None = None,
+    ) -> Weighted:
         """By the chosen engine; chooses it first, and tries whether its shared pass is right, if that has not happened."""
 
         def use(engine: Engine) -> Weighted:
             if share and self._shares is None and not task.wrapped:
                 self._shares, reason = check_joint(engine, task, direction)
                 self.reasons.append(reason)
-            return engine.backward(task, direction, weigh, share=share and bool(self._shares))
+            share_too = share and bool(self._shares)
+            return engine.backward(task, direction, weigh, share=share_too, selection=selection)
 
         return self._by(task, direction, use)
 
