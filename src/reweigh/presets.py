@@ -1,38 +1,34 @@
-"""Named sets of choices between cost and accuracy; what is given beside a preset counts before it.
+"""Named choices between cost and accuracy; what is given beside a preset counts before it.
 
-exact    every training batch is compared with a clean gradient of its own, at the present parameters
-fast     small clean batches, and the mean of their gradients over some steps: most of the clean side's cost is gone
+exact    clean batches of 100 (the command line: as large as the training batches), one pass over all examples
+fast     clean batches of 16, and no training pass over examples without a weight
 
-What "fast" saves and loses is measured: docs/performance.md, "Cheaper still".
+What "fast" saves and loses is measured: docs/performance.md, "Cheaper still". A direction kept or averaged over steps
+(`clean_every=`, `clean_average=`) is in no preset, since it made training collapse at a high learning rate.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from reweigh.errors import BadInput
 
 
 @dataclass(frozen=True)
 class Preset:
-    """What a name stands for: M of a clean set that the library batches itself, k and β of the clean direction."""
+    """M of a clean set that the library batches itself, and whether zero weights are skipped."""
 
-    clean_batch_size: int = 100
-    clean_every: int = 1
-    clean_average: float = 0.0
-
-
-PRESETS = {"exact": Preset(), "fast": Preset(clean_batch_size=16, clean_average=0.9)}
+    clean_batch_size: int
+    skip_zeros: bool
 
 
-def settled(name: str, *, clean_every: int | None = None, clean_average: float | None = None) -> Preset:
-    """The preset of that name, less what was given beside it.
+PRESETS = {"exact": Preset(100, skip_zeros=False), "fast": Preset(16, skip_zeros=True)}
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of that name.
 
     Raises:
-        BadInput: if there is none of that name.
+        BadInput: if there is none.
     """
     if name not in PRESETS:
         raise BadInput(f"there is no preset {name!r}: choose {' or '.join(map(repr, PRESETS))}")
-    usual = PRESETS[name]
-    every = usual.clean_every if clean_every is None else clean_every
-    return replace(
-        usual, clean_every=every, clean_average=usual.clean_average if clean_average is None else clean_average
-    )
+    return PRESETS[name]

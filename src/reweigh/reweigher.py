@@ -25,7 +25,7 @@ from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
 from reweigh.learning import Learner, Learning, Looked, Student
-from reweigh.presets import settled
+from reweigh.presets import preset_named
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
 from reweigh.step import Clean, GradientWatch, StepReport, report
 from reweigh.student import undisturbed, unwrap
@@ -46,10 +46,10 @@ class Reweigher:
         learning: how a rule that learns does so; call `after_step()` after the optimizer's step then.
         labels, ids: find the given labels and the examples' ids in a batch; default: by the usual names.
         clean_loss: as `per_example_loss`, for clean batches, where they need another one.
-        preset: "exact", or "fast": smaller clean batches and the mean of their gradients; what is given beside it counts.
+        preset: "exact", or "fast": clean batches of 16, zero weights skipped; what is given beside it counts before it.
         clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 (fast: 16) or all of it.
         clean_every: k, how many batches one clean gradient serves; default 1.
-        clean_average: β of a running mean over clean gradients; default 0 (fast: 0.9).
+        clean_average: β of a running mean over clean gradients; default 0, none.
         skip_zeros: run the training pass over the examples with a weight only, where that gives the same gradient.
         clean_weight_decay: λ adds λθ to the clean gradient, as the released code of Ren et al. does.
         warm_up: so many first batches count uniformly; a cold model's gradients tell little.
@@ -75,9 +75,9 @@ class Reweigher:
         clean_loss: PerExampleLoss | None = None,
         preset: str = "exact",
         clean_batch_size: int | None = None,
-        clean_every: int | None = None,
-        clean_average: float | None = None,
-        skip_zeros: bool = False,
+        clean_every: int = 1,
+        clean_average: float = 0.0,
+        skip_zeros: bool | None = None,
         clean_weight_decay: float = 0.0,
         warm_up: int = 0,
         seed: int = 0,
@@ -89,7 +89,7 @@ class Reweigher:
         self._engine = Checked(engine) if isinstance(engine, str) else engine
         self._layers, self._optimizer = layers, optimizer
         self._labels, self._ids = labels, ids
-        chosen = settled(preset, clean_every=clean_every, clean_average=clean_average)
+        chosen = preset_named(preset)
         self._stream = clean_stream(
             clean,
             batch_size=clean_batch_size,
@@ -107,10 +107,10 @@ class Reweigher:
                 layers=layers,
                 weight_decay=clean_weight_decay,
             ),
-            every=chosen.clean_every,
-            average=chosen.clean_average,
+            every=clean_every,
+            average=clean_average,
         )
-        self._selection = Selection() if skip_zeros else None
+        self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None
         self._step = 0
         self._watch = GradientWatch()
         self.report: StepReport | None = None
@@ -118,8 +118,8 @@ class Reweigher:
             raise BadInput(f"learning= was given, but the {rule.name} rule has nothing to learn: leave it out")
         if isinstance(rule, LearnedRule) and (self._clean_gradient.keeps or skip_zeros):
             raise BadInput(
-                f"the {rule.name} rule learns from the clean gradient where each step led: leave out preset='fast', "
-                "clean_every=, clean_average= and skip_zeros=, and let it learn more rarely by Learning(every=...)"
+                f"the {rule.name} rule learns from the clean gradient where each step led: leave out clean_every=, "
+                "clean_average= and skip_zeros=, and let it learn more rarely by Learning(every=...)"
             )
         self._learner = self._learner_of(rule, learning or Learning()) if isinstance(rule, LearnedRule) else None
 

@@ -42,6 +42,7 @@ class Checked(Engine):
         self.chosen: Engine | None = None
         self.reasons: list[str] = []
         self._shares: bool | None = None
+        self._manner: object = None
         self._given_up: list[Engine] = []
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
@@ -64,6 +65,8 @@ class Checked(Engine):
                 self._shares, reason = check_joint(engine, task, direction)
                 self.reasons.append(reason)
             share_too = share and bool(self._shares)
+            if share_too:
+                self._still_works(engine, task, direction)
             return engine.backward(task, direction, weigh, share=share_too, selection=selection)
 
         return self._by(task, direction, use)
@@ -101,6 +104,16 @@ class Checked(Engine):
                 self.reasons.append(f"{engine!r} no longer: {refused}")
                 self._given_up.append(engine)
                 self.chosen = self._shares = None
+
+    def _still_works(self, engine: Engine, task: Task, direction: Params) -> None:
+        """A refusal in the middle of a shared pass comes too late: buffers have moved on. So where parts of the model went
+        from train to eval mode, were frozen or thawed, the engine is asked in a pass that leaves all as found.
+        """
+        trained = tuple(p.requires_grad for p in task.module.parameters())
+        manner = trained, tuple(part.training for part in task.module.modules())
+        if manner != self._manner:
+            engine.alignments(task, direction)
+            self._manner = manner
 
     def _candidates(self) -> list[Engine]:
         named = [e for name, group in CANDIDATES.items() if self.asked in ("auto", name) for e in group]
