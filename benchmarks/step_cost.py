@@ -1,6 +1,6 @@
 """What a reweighted training step costs, against a plain one: time, FLOPs, memory, and how exact the weights are.
 
-    python -m benchmarks.step_cost                                  # everything; about ten minutes on two idle cores
+    python -m benchmarks.step_cost                                  # everything; some 18 minutes on two idle cores
     python -m benchmarks.step_cost --models resnet32 --rounds 9     # one model, more rounds
     python -m benchmarks.step_cost --full --device cuda --dtype bf16
     python -m benchmarks.tables                                     # what is in docs/results, into docs/performance.md
@@ -24,17 +24,17 @@ from benchmarks.results import Row, add_rows, circumstances
 from benchmarks.tables import step_cost as as_markdown
 from benchmarks.tasks import FULL, MODELS, TASKS, Task
 from benchmarks.timing import Timing, time_task
-from benchmarks.variants import USUAL, VARIANTS, floor
+from benchmarks.variants import VARIANTS, floor, usual
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the command line asks for, print the tables, write the rows where wanted."""
     options = parse(arguments)
     torch.set_num_threads(options.threads)
-    names = ["plain", *(name for name in options.variants if name != "plain")]
     for task in TASKS + (FULL if options.full else ()):
         if options.models is None or task.model in options.models:
             task = replace(task, device=options.device, dtype=options.dtype)
+            names = ["plain", *(name for name in options.variants or usual(task) if name != "plain")]
             rows = measure_task(task, names, options)
             print(f"{as_markdown(rows)}\n", flush=True)
             if options.output:  # after every task, so that an interrupted run leaves what it has
@@ -47,7 +47,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.step_cost", description="The cost of a reweighted training step."
     )
     parser.add_argument("--models", nargs="+", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=USUAL, metavar="VARIANT")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, metavar="VARIANT", help=", ".join(VARIANTS))
     parser.add_argument("--rounds", type=int, default=3, help="timed rounds a task (default 3)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads (default: all cores)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")

@@ -146,6 +146,11 @@ USUAL = (
     "by hand (create_graph)", "higher", "TorchOpt", "vmap (per-example gradients)", "Betty (finite difference)",
 )  # fmt: skip
 """What a table has if nothing else is asked for."""
+BRIEF = (
+    "plain", "ghost, fused", "ghost, fused, last block", "forward, fused", "forward, fused, last block",
+    "by hand (create_graph)",
+)  # fmt: skip
+"""Likewise, for the wide networks, which take the longest."""
 UNCOUNTED = frozenset({"vmap (per-example gradients)"})
 """Whose operations PyTorch's counter gets wrong: vmap makes grouped convolutions, and it does not divide by the groups."""
 FLOORS = {
@@ -155,6 +160,11 @@ FLOORS = {
     "finite, apart": 5.0,
     "Betty (finite difference)": 8.0,  # the inner step, two passes at moved parameters, the weighted step
 }  # fmt: skip
+
+
+def usual(task: Task) -> tuple[str, ...]:
+    """The variants that a task's table has."""
+    return BRIEF if task.model.startswith("wrn") and task.device == "cpu" else USUAL
 
 
 def floor(variant: str, task: Task) -> float | None:

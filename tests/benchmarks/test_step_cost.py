@@ -8,6 +8,8 @@ from benchmarks.tasks import Task
 
 from benchmarks import growth, step_cost
 
+ONCE = ["--models", "lenet", "--rounds", "1", "--threads", "1", "--no-memory"]
+
 
 @pytest.fixture(autouse=True)
 def threads():
@@ -19,21 +21,7 @@ def threads():
 def test_one_model_is_measured_and_written(tmp_path, capsys):
     output = tmp_path / "new" / "cost.json"
     names = ["forward, fused", "by hand (create_graph)"]
-    step_cost.main(
-        [
-            "--models",
-            "lenet",
-            "--rounds",
-            "1",
-            "--threads",
-            "1",
-            "--no-memory",
-            "--variants",
-            *names,
-            "--output",
-            str(output),
-        ]
-    )
+    step_cost.main([*ONCE, "--variants", *names, "--output", str(output)])
     rows = json.loads(output.read_text())
     assert [row["variant"] for row in rows] == ["plain", *names]
     assert {row["task"] for row in rows} == {"lenet, 100 + 100"}
@@ -47,22 +35,7 @@ def test_one_model_is_measured_and_written(tmp_path, capsys):
 
 def test_bfloat16_is_a_task_of_its_own(tmp_path):
     output = tmp_path / "cost.json"
-    step_cost.main(
-        [
-            "--models",
-            "lenet",
-            "--rounds",
-            "1",
-            "--threads",
-            "1",
-            "--no-memory",
-            "--dtype",
-            "bf16",
-            "--output",
-            str(output),
-        ]
-        + ["--variants", "ghost, fused"]
-    )
+    step_cost.main([*ONCE, "--dtype", "bf16", "--variants", "ghost, fused", "--output", str(output)])
     (_, ghost) = json.loads(output.read_text())
     assert ghost["task"] == "lenet, 100 + 100, cpu, bf16"
     assert 0.98 < ghost["cosine"] < 1 - 1e-9
