@@ -15,6 +15,11 @@ from benchmarks.results import Row, read_rows, told
 from reweigh.storage import write_bytes
 
 RESULTS, PAGE = Path("docs/results"), Path("docs/performance.md")
+PICTURED = {
+    "step_cost": "Time of a step by that of a plain one, engines and peers",
+    "growth": "Time of a step by that of a plain one, as batch, clean batch, depth and length grow",
+}
+"""What `benchmarks.plots` draws beside each table."""
 COLUMNS = (
     "variant",
     "time / plain: median (lowest to highest)",
@@ -115,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     page = options.page.read_text()
     for name, text in tables.items():
         if text:
-            page = put(page, name, text)
+            page = put(page, name, f"![{PICTURED[name]}](images/{name}.png)\n\n{text}")
     write_bytes(options.page, page.encode())
 
 

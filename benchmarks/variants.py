@@ -151,8 +151,10 @@ BRIEF = (
     "by hand (create_graph)",
 )  # fmt: skip
 """Likewise, for the wide networks, which take the longest."""
-UNCOUNTED = frozenset({"vmap (per-example gradients)"})
-"""Whose operations PyTorch's counter gets wrong: vmap makes grouped convolutions, and it does not divide by the groups."""
+UNCOUNTED = frozenset({"vmap (per-example gradients)", "auto, direction kept for 5 steps"})
+"""Whose operations are not those of one step: vmap makes grouped convolutions, which PyTorch counts as if each group had all
+channels; and one step in five takes a clean gradient.
+"""
 FLOORS = {
     "plain": 3.0,
     "ghost, fused": 4.0, "ghost, apart": 6.0,

@@ -42,6 +42,7 @@ def in_bfloat16(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
 OPTIONS: dict[str, dict[str, Any]] = {
     "exact": {},
     "fast": {"preset": "fast", "clean_batch_size": None},
+    "32 clean examples": {"clean_batch_size": 32},
     "a direction kept for 5 steps": {"clean_every": 5},
     "directions averaged, 0.9": {"clean_average": 0.9},
     "fast, directions averaged, 0.9": {"preset": "fast", "clean_batch_size": None, "clean_average": 0.9},

@@ -12,20 +12,36 @@ Both are approximations; docs/performance.md says what they save and what they l
 the batch that it weighed was found to be finite, so that a bad batch leaves nothing behind.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from reweigh import distributed
-from reweigh._types import Batch
+from reweigh._types import Batch, LayerChoice, PerExampleLoss
 from reweigh.clean_stream import CleanStream
+from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput
 from reweigh.step import Clean
 
 Gradient = Callable[[Batch], tuple[dict[str, Tensor], Tensor]]
 """From M clean examples to their direction, by parameter name, and their mean loss, ()."""
+
+
+def gradient_of(
+    model: nn.Module,
+    clean_loss: PerExampleLoss,
+    optimizer: Optimizer | None,
+    layers: LayerChoice,
+    weight_decay: float,
+) -> Gradient:
+    """The gradient that `clean_direction` takes, with all but the batch settled."""
+    return functools.partial(
+        direction_and_loss, model, clean_loss, optimizer=optimizer, layers=layers, weight_decay=weight_decay
+    )
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ from torch.optim import Optimizer
 from reweigh import distributed
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
 from reweigh.alignment import Checked, Engine, Selection, Task, Weighted
-from reweigh.clean_gradient import CleanGradient
+from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
-from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
 from reweigh.learning import Learner, Learning, Looked, Student
@@ -90,26 +89,12 @@ class Reweigher:
         self._layers, self._optimizer = layers, optimizer
         self._labels, self._ids = labels, ids
         chosen = preset_named(preset)
+        size = chosen.clean_batch_size
         self._stream = clean_stream(
-            clean,
-            batch_size=clean_batch_size,
-            usual_size=chosen.clean_batch_size,
-            seed=seed,
-            rank=distributed.rank(),
+            clean, batch_size=clean_batch_size, usual_size=size, seed=seed, rank=distributed.rank()
         )
-        self._clean_gradient = CleanGradient(
-            self._stream,
-            functools.partial(
-                direction_and_loss,
-                model,
-                self._clean_loss,
-                optimizer=optimizer,
-                layers=layers,
-                weight_decay=clean_weight_decay,
-            ),
-            every=clean_every,
-            average=clean_average,
-        )
+        gradient = gradient_of(model, self._clean_loss, optimizer, layers, clean_weight_decay)
+        self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None
         self._step = 0
         self._watch = GradientWatch()
@@ -264,10 +249,8 @@ class Reweigher:
         return self.rule if self._step >= self._warm_up else self._warm_up_rule
 
     def _clean(self) -> Clean | None:
-        """The next clean batch's direction and loss, if the rule of the moment needs alignments."""
-        if "alignments" not in self._rule_now().needs:
-            return None
-        return self._clean_gradient.next()
+        """The direction for this batch and its clean loss, if the rule of the moment needs alignments."""
+        return self._clean_gradient.next() if "alignments" in self._rule_now().needs else None
 
     def _weights(self, batch: Batch, clean: Clean | None, alignments: Tensor | None, losses: Tensor | None) -> Tensor:
         """The rule's weights, checked and reported; ends the step."""

@@ -55,7 +55,7 @@ def test_put_between_the_marks(tmp_path):
     add_rows(results / "step_cost.json", ROWS)
     tables.main(["--results", str(results), "--page", str(page)])
     text = page.read_text()
-    assert text.startswith("before\n<!-- step_cost -->\n\nMeasured")
+    assert text.startswith("before\n<!-- step_cost -->\n\n![Time of a step")
     assert text.endswith("between\n<!-- growth -->\nold\n<!-- end -->\nafter\n"), "what has no results stays"
     tables.main(["--results", str(results), "--page", str(page)])
     assert page.read_text() == text
