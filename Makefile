@@ -29,8 +29,11 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev  ## the cost of a step, every engine and every peer
-	$(BIN)/python -m benchmarks.step_cost
+bench: $(VENV)/.installed-dev  ## the cost of a step, every engine and every peer, into docs/performance.md
+	$(BIN)/python -m benchmarks.step_cost --output docs/results/step_cost.json
+	$(BIN)/python -m benchmarks.growth --output docs/results/growth.json
+	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m benchmarks.plots
 
 recipes: $(VENV)/.installed-cli  ## the tables of docs/results.md
 	$(BIN)/python recipes/mnist_imbalance.py

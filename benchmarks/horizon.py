@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.memory import CLEAR, measurable, read_status, settle
-from benchmarks.step_cost import heading, line
+from benchmarks.results import circumstances, told
+from benchmarks.tables import line
 from reweigh import Learning, MetaWeightNet, Reweigher
 from reweigh.optimizers import ReversibleSGD
 
@@ -99,7 +100,7 @@ def main() -> None:
     threads = parser.parse_args().threads
     if not measurable():
         raise SystemExit("this machine does not say how large a process has been: run it on Linux")
-    print(heading(1, threads), "\n")
+    print(told(circumstances(1, threads)), "\n")
     print(line(("memory", "K", "peak MiB over the start", "time of a step / plain")), "|---|---|---|---|", sep="\n")
     plain_peak, plain_seconds = in_a_process("plain", 1, threads)
     print(line(("plain training", "–", f"{plain_peak:.0f}", "1.00")), flush=True)

@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.learning import VARIANTS, Variant
-from benchmarks.step_cost import heading, line
+from benchmarks.results import circumstances, told
+from benchmarks.tables import line
 from benchmarks.tasks import Task
 from reweigh.storage import write_bytes
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    parts = [heading(options.rounds, options.threads)]
+    parts = [told(circumstances(options.rounds, options.threads))]
     for task in TASKS:
         if task.model in options.models:
             parts.append(table(task, ["plain", *(v for v in options.variants if v != "plain")], options.rounds))

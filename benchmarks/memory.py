@@ -4,7 +4,8 @@ The baseline is the process's resident set once the model, the optimizer and the
 convolution and product have made the libraries allocate their own. Then the kernel's high-water mark is
 reset, two steps run, and the mark is read: peak minus baseline is what the step itself needs, gradients and
 momentum included. glibc is told to hand every freed block above 64 KiB back, so that the mark follows the
-tensors that are alive. Only Linux tells us all this; elsewhere the column stays empty.
+tensors that are alive. Only Linux tells us all this; elsewhere the column stays empty. On a GPU PyTorch's own allocator
+is asked for the same.
 """
 
 import ctypes
@@ -17,8 +18,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from benchmarks.tasks import TASKS, Task
-from benchmarks.variants import VARIANTS
+from benchmarks.tasks import Task
+from benchmarks.variants import VARIANTS, Step
 
 STEPS = 2
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -51,6 +52,8 @@ def peak_bytes(variant: str, task: Task, threads: int) -> int:
     torch.autograd.backward(F.conv2d(x, torch.randn(8, 8, 3, 3)).matmul(torch.randn(14, 14)).sum())
     del x
     settle()
+    if task.device.startswith("cuda"):
+        return _peak_on_a_gpu(step, task.device)
     baseline = read_status("VmRSS")
     CLEAR.write_text("5")
     for _ in range(STEPS):
@@ -58,8 +61,16 @@ def peak_bytes(variant: str, task: Task, threads: int) -> int:
     return read_status("VmHWM") - baseline
 
 
-def _answer(index: int, variant: str, threads: int, answer: "multiprocessing.SimpleQueue[int]") -> None:
-    answer.put(peak_bytes(variant, TASKS[index], threads))
+def _peak_on_a_gpu(step: Step, device: str) -> int:
+    baseline = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    for _ in range(STEPS):
+        step()
+    return torch.cuda.max_memory_allocated(device) - baseline
+
+
+def _answer(task: Task, variant: str, threads: int, answer: "multiprocessing.SimpleQueue[int]") -> None:
+    answer.put(peak_bytes(variant, task, threads))
 
 
 def measure(task: Task, variant: str, threads: int) -> int | None:
@@ -70,7 +81,7 @@ def measure(task: Task, variant: str, threads: int) -> int | None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.memory"])
     answer = context.SimpleQueue()
-    process = context.Process(target=_answer, args=(TASKS.index(task), variant, threads, answer))
+    process = context.Process(target=_answer, args=(task, variant, threads, answer))
     process.start()
     process.join()
     return None if process.exitcode else answer.get()

@@ -1,54 +1,44 @@
-"""What a reweighted training step costs, against a plain one: time, memory, and how exact the weights are.
+"""What a reweighted training step costs, against a plain one: time, FLOPs, memory, and how exact the weights are.
 
-    python -m benchmarks.step_cost                                  # ten minutes or so on two idle cores
+    python -m benchmarks.step_cost                                  # everything; some 18 minutes on two idle cores
     python -m benchmarks.step_cost --models resnet32 --rounds 9     # one model, more rounds
-    python -m benchmarks.step_cost --output docs/step_cost.md
+    python -m benchmarks.step_cost --full --device cuda --dtype bf16
+    python -m benchmarks.tables                                     # what is in docs/results, into docs/performance.md
+    python -m benchmarks.plots                                      # and as docs/images/step_cost.png
 
-Time: `benchmarks/timing.py`. Memory: `benchmarks/memory.py`. The rows of `higher` and TorchOpt need
-`pip install 'reweigh[peers]'`.
+Time: `benchmarks/timing.py`. Memory: `benchmarks/memory.py`. FLOPs: `benchmarks/flops.py`. The rows of `higher` and TorchOpt
+need `pip install 'reweigh[peers]'`, Betty's `pip install --no-deps betty-ml`; what is missing is a row that says so.
 """
 
 import argparse
 import os
-import platform
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from benchmarks.memory import measure
-from benchmarks.tasks import MODELS, TASKS, Task
+from benchmarks.results import Row, add_rows, circumstances
+from benchmarks.tables import step_cost as as_markdown
+from benchmarks.tasks import FULL, MODELS, TASKS, Task
 from benchmarks.timing import Timing, time_task
-from benchmarks.variants import VARIANTS
-from reweigh.storage import write_bytes
-
-COLUMNS = (
-    "variant",
-    "time / plain: median (lowest to highest)",
-    "ms a step",
-    "peak memory / plain",
-    "cosine",
-    "max abs error",
-)
+from benchmarks.variants import VARIANTS, floor, usual
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what the command line asks for, print the tables, write them where wanted."""
+    """Measure what the command line asks for, print the tables, write the rows where wanted."""
     options = parse(arguments)
     torch.set_num_threads(options.threads)
-    names = ["plain", *(name for name in options.variants if name != "plain")]
-    parts = [heading(options.rounds, options.threads)]
-    print(f"{parts[0]}\n", flush=True)
-    for task in TASKS:
-        if task.model in options.models:
-            parts.append(measure_task(task, names, options))
-            print(f"{parts[-1]}\n", flush=True)
+    for task in TASKS + (FULL if options.full else ()):
+        if options.models is None or task.model in options.models:
+            task = replace(task, device=options.device, dtype=options.dtype)
+            names = ["plain", *(name for name in options.variants or usual(task) if name != "plain")]
+            rows = measure_task(task, names, options)
+            print(f"{as_markdown(rows)}\n", flush=True)
             if options.output:  # after every task, so that an interrupted run leaves what it has
-                options.output.parent.mkdir(parents=True, exist_ok=True)
-                write_bytes(options.output, ("\n\n".join(parts) + "\n").encode())
+                add_rows(options.output, rows)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -56,20 +46,26 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.step_cost", description="The cost of a reweighted training step."
     )
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL")
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="VARIANT")
+    parser.add_argument("--models", nargs="+", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, metavar="VARIANT", help=", ".join(VARIANTS))
     parser.add_argument("--rounds", type=int, default=3, help="timed rounds a task (default 3)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads (default: all cores)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
+    parser.add_argument("--dtype", choices=("fp32", "bf16"), default="fp32", help="bf16: autocast, plain step included")
+    parser.add_argument("--full", action="store_true", help="WRN-28-10 and GPT-2 small too, for a GPU")
     parser.add_argument("--no-memory", action="store_true", help="leave out the memory measurement")
-    parser.add_argument("--output", type=Path, help="a Markdown file to write")
+    parser.add_argument("--output", type=Path, help="a JSON file to write, such as docs/results/step_cost.json")
     options = parser.parse_args(arguments)
     if options.rounds < 1 or options.threads < 1:
         parser.error("--rounds and --threads must be at least 1")
+    full = {task.model for task in FULL}
+    options.full = options.full or bool(full & set(options.models or ()))
     return options
 
 
-def measure_task(task: Task, names: Sequence[str], options: argparse.Namespace) -> str:
-    """The task's table, as Markdown."""
+def measure_task(task: Task, names: Sequence[str], options: argparse.Namespace) -> list[Row]:
+    """The task's rows."""
+    facts = circumstances(options.rounds, options.threads, options.device)
     timings = time_task(task, names, options.rounds, progress)
     peaks: dict[str, int | None] = {}
     for name in names:
@@ -77,59 +73,25 @@ def measure_task(task: Task, names: Sequence[str], options: argparse.Namespace) 
             progress(f"{task.title}: memory of {name}")
             peaks[name] = measure(task, name, options.threads)
     progress("")
-    rows = [row(name, timings[name], peaks.get(name), peaks.get("plain")) for name in names]
-    return "\n".join([f"### {task.title}", "", line(COLUMNS), "|---" * len(COLUMNS) + "|", *rows])
+    return [row(task, name, timings[name], peaks.get(name)) | {"circumstances": facts} for name in names]
 
 
-def row(name: str, timing: Timing, peak: int | None, plain: int | None) -> str:
-    """One line of the table; what was not measured is a dash."""
-    if timing.failure is not None:
-        return line((name, f"failed: {timing.failure}", *[""] * (len(COLUMNS) - 2)))
-    low, median, high = timing.spread
-    return line(
-        (
-            name,
-            f"{median:.2f} ({low:.2f} to {high:.2f})",
-            f"{1000 * timing.median_seconds:.0f}",
-            f"{peak / plain:.2f} ({peak / 2**20:.0f} MiB)" if peak and plain else "–",
-            "–" if timing.cosine is None else f"{timing.cosine:.6f}",
-            "–" if timing.error is None else f"{timing.error:.1e}",
-        )
-    )
-
-
-def line(cells: Sequence[str]) -> str:
-    """One line of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
-
-
-def heading(rounds: int, threads: int) -> str:
-    """Where and with what the numbers were taken."""
-    packages = ", ".join(f"{name} {installed(name)}" for name in ("torch", "reweigh", "higher", "torchopt"))
-    return (
-        f"Measured {datetime.now(UTC):%Y-%m-%d} on {processor()}, {threads} threads, Python "
-        f"{platform.python_version()}, {packages}; {rounds} interleaved rounds; n + m are training and clean "
-        f"examples a step; load average before the start {os.getloadavg()[0]:.1f}. Cosine and error compare "
-        "the weights with double backward in float64."
-    )
-
-
-def installed(package: str) -> str:
-    """The installed version of a package, or "not installed"."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return f"{line.partition(':')[2].strip()} ({os.cpu_count()} cores)"
-    return platform.processor() or platform.machine()
+def row(task: Task, name: str, timing: Timing, peak: int | None) -> Row:
+    """What was measured of one variant."""
+    failed = timing.failure is not None
+    return {
+        "task": task.title,
+        "variant": name,
+        "ratio": None if failed else timing.spread,
+        "seconds": None if failed else timing.median_seconds,
+        "peak": peak,
+        "cosine": timing.cosine,
+        "error": timing.error,
+        "zeros": timing.zeros,
+        "flops": timing.flops,
+        "floor": floor(name, task),
+        "failure": timing.failure,
+    }
 
 
 def progress(text: str) -> None:

@@ -6,31 +6,33 @@ copy of the model. One-off work, such as the engines' self-check, is done before
 for comparison with the reference, and a first step is thrown away.
 """
 
-import copy
 import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from benchmarks.flops import flops
 from benchmarks.others import by_hand
 from benchmarks.tasks import Task, make_batches, make_model, to_double
-from benchmarks.variants import VARIANTS, Step
-
-WARM_UP = 1
+from benchmarks.variants import UNCOUNTED, VARIANTS, Step
 
 
 @dataclass
 class Timing:
-    """One variant on one task: seconds a step, ratios to the plain step, agreement of its weights."""
+    """One variant on one task: seconds a step, ratios to the plain step, agreement of its weights and their share of zeros,
+    floating-point operations.
+    """
 
     seconds: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
     cosine: float | None = None
     error: float | None = None
+    zeros: float | None = None
+    flops: int | None = None
     failure: str | None = None
 
     @property
@@ -45,9 +47,10 @@ class Timing:
 
 def reference_weights(task: Task) -> Tensor:
     """The weights (B,) by double backward in float64."""
-    model = copy.deepcopy(make_model(task)).double()
+    task = replace(task, dtype="fp32")
+    model = make_model(task).double()
     batch, clean = make_batches(task)
-    return by_hand(model, to_double(batch), to_double(clean))
+    return by_hand(model, to_double(batch), to_double(clean)).cpu()
 
 
 def time_task(task: Task, names: Sequence[str], rounds: int, say: Callable[[str], None]) -> dict[str, Timing]:
@@ -56,12 +59,13 @@ def time_task(task: Task, names: Sequence[str], rounds: int, say: Callable[[str]
     reference = reference_weights(task)
     steps: dict[str, Step] = {}
     for name in names:
+        say(f"{task.title}: {name}")
         step = _prepare(task, name, reference, timings[name])
         if step is not None:
             steps[name] = step
     for number in range(rounds):
         say(f"{task.title}: round {number + 1} of {rounds}")
-        seconds = {name: _seconds(step) for name, step in steps.items()}
+        seconds = {name: _seconds(step, task.device) for name, step in steps.items()}
         for name, spent in seconds.items():
             timings[name].seconds.append(spent)
             timings[name].ratios.append(spent / seconds["plain"])
@@ -74,23 +78,33 @@ def _prepare(task: Task, name: str, reference: Tensor, timing: Timing) -> Step |
         weights = step.weights()
         if weights is not None:
             timing.cosine, timing.error = agreement(weights, reference)
-        for _ in range(WARM_UP):
-            step()
+            timing.zeros = float((weights == 0).double().mean())
+        timing.flops = flops(step)  # the first step, which is not timed
+        if name in UNCOUNTED:
+            timing.flops = None
     except Exception as failure:  # one variant that cannot do a model is a row of the table, not the end of it
-        timing.failure = f"{type(failure).__name__}: {str(failure).splitlines()[0]}"
+        timing.failure = f"{type(failure).__name__}: {str(failure).strip().splitlines()[0]}"
         return None
     return step
 
 
 def agreement(weights: Tensor, reference: Tensor) -> tuple[float, float]:
     """Cosine and largest absolute difference of two weight vectors (B,)."""
-    weights = weights.double()
+    weights = weights.detach().cpu().double()
     cosine = torch.nn.functional.cosine_similarity(weights, reference, dim=0)
     return cosine.item(), (weights - reference).abs().max().item()
 
 
-def _seconds(step: Step) -> float:
+def _seconds(step: Step, device: str) -> float:
     gc.collect()
+    wait(device)
     start = time.perf_counter()
     step()
+    wait(device)
     return time.perf_counter() - start
+
+
+def wait(device: str) -> None:
+    """Until an accelerator has done what it was given."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)

@@ -37,6 +37,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reweigh import L2RW, ClassAwareWeightNet, DeepInteraction, Learning, MetaWeightNet, Reweigher
+from reweigh._types import PerExampleLoss
 from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
 from reweigh.errors import BadInput, ReweighError
 from reweigh.models import ResNet, build
@@ -215,8 +216,13 @@ Watch = Callable[[int, Tensor, Tensor], None]
 """Told of every step: its number, the rows (B,) of the training set, and their weights (B,)."""
 
 
-def train(job: Job, data: Data, watch: Watch | None = None) -> tuple[nn.Module, Records, Rule]:
-    """The model after the last step, what weights the training examples got in the second half, and the rule."""
+def train(
+    job: Job, data: Data, watch: Watch | None = None, *, loss: PerExampleLoss = per_example_loss, **options: Any
+) -> tuple[nn.Module, Records, Rule]:
+    """The model after the last step, what weights the training examples got in the second half, and the rule.
+
+    `options` are the Reweigher's.
+    """
     model, examples = data.model(job.seed), data.train
     if job.method == "plain + clean":
         examples = joined(data.train, data.clean)
@@ -224,13 +230,13 @@ def train(job: Job, data: Data, watch: Watch | None = None) -> tuple[nn.Module, 
     optimizer = torch.optim.SGD(model.parameters(), lr=data.lr, momentum=0.9, weight_decay=5e-4)
     reweigher = Reweigher(
         model,
-        per_example_loss,
+        loss,
         rule=rule,
         clean=data.clean,
         optimizer=optimizer if learning else None,
         learning=learning,
-        clean_batch_size=BATCH // 2,
         seed=job.seed,
+        **{"clean_batch_size": BATCH // 2, **options},
     )
     records, order = Records(len(examples)), torch.empty(0, dtype=torch.int64)
     for step in range(job.steps):

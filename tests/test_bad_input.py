@@ -42,6 +42,7 @@ SETTINGS = {
     "unknown data set": (["--dataset", "minst"], "'mnist'"),
     "unknown rule": (["--rule", "l2wr"], "did you mean 'l2rw'"),
     "unknown model": (["--model", "resnet31"], "did you mean 'resnet3"),
+    "unknown preset": (["--preset", "quick"], "choose one of exact, fast"),
     "unknown engine": (["--engine", "magic"], "auto, ghost, forward, finite, double"),
     "unknown noise": (["--noise", "salt:0.4"], "salt:0.4"),
     "noise rate above one": (["--noise", "uniform:1.4"], "1.4"),

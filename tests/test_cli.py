@@ -121,9 +121,10 @@ def test_overwrite_replaces_the_run_and_nothing_else(tmp_path):
 def test_every_option_reaches_the_settings(tmp_path):
     folder, options = tmp_path / "run", {
         "noise": "pair:0.2", "imbalance": "long-tail:2", "clean_per_class": 4, "augment": "crop", "rule": "deep-interaction",
-        "engine": "finite", "clean_batch_size": 20, "warm_up": 1, "model": "mlp", "steps": 3, "batch_size": 64,
-        "optimizer": "reversible-sgd", "lr": 0.002, "momentum": 0.8, "weight_decay": 0.01, "schedule": "cosine", "seed": 7,
-        "horizon": 2, "memory": "reverse", "normalise": "mean", "teacher_lr": 0.01, "teacher_optimizer": "sgd",
+        "engine": "finite", "preset": "fast", "clean_batch_size": 20, "warm_up": 1, "model": "mlp", "steps": 3,
+        "batch_size": 64, "optimizer": "reversible-sgd", "lr": 0.002, "momentum": 0.8, "weight_decay": 0.01,
+        "schedule": "cosine", "seed": 7, "horizon": 2, "memory": "reverse", "normalise": "mean",
+        "teacher_lr": 0.01, "teacher_optimizer": "sgd",
         "teacher_every": 3, "look_ahead": "real", "checkpoint_every": 2, "device": "cpu", "threads": 1,
         "data_root": str(tmp_path), "dataset": "digits",
     }  # fmt: skip

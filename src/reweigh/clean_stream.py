@@ -21,24 +21,26 @@ from reweigh._types import Batch
 from reweigh.errors import BadInput
 
 
-def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, rank: int = 0) -> "CleanStream":
+def clean_stream(
+    source: Any, *, batch_size: int | None = None, usual_size: int = 100, seed: int = 0, rank: int = 0
+) -> "CleanStream":
     """A stream over whatever holds the clean set.
 
     Args:
         source: a Dataset, a dict or tuple of tensors with one row an example, or an iterable of batches.
-        batch_size: M, for an indexed source; default 100, or the whole clean set where that is smaller.
+        batch_size: M, for an indexed source; default `usual_size`, or the whole clean set where that is smaller.
         seed: of the order. `rank` is mixed in, so that ranks see different batches.
 
     Raises:
         BadInput: if the source is empty or is none of these.
     """
-    seed = rng.mixed(seed, rank)
+    seed, size = rng.mixed(seed, rank), usual_size if batch_size is None else batch_size
     if isinstance(source, CleanStream):
         return source
     if isinstance(source, Mapping) or (isinstance(source, tuple) and all(isinstance(t, Tensor) for t in source)):
-        return IndexedStream(len(_rows(source)), _tensor_batches(source), batch_size, seed)
+        return IndexedStream(len(_rows(source)), _tensor_batches(source), size, seed)
     if isinstance(source, Dataset) and hasattr(source, "__len__"):
-        return IndexedStream(len(source), _dataset_batches(source), batch_size, seed)
+        return IndexedStream(len(source), _dataset_batches(source), size, seed)
     if isinstance(source, Iterator) or not isinstance(source, Iterable):
         raise BadInput(
             f"clean= is a {type(source).__name__}, which cannot be gone through more than once: pass a Dataset, "
@@ -70,13 +72,13 @@ class CleanStream(abc.ABC):
 class IndexedStream(CleanStream):
     """Shuffles the rows of a source anew each epoch and fills every batch."""
 
-    def __init__(self, length: int, take: Callable[[Tensor], Batch], batch_size: int | None, seed: int) -> None:
+    def __init__(self, length: int, take: Callable[[Tensor], Batch], batch_size: int, seed: int) -> None:
         if length == 0:
             raise BadInput("the clean set is empty: it needs at least one checked example, better ten a class")
-        if batch_size is not None and batch_size < 1:
+        if batch_size < 1:
             raise BadInput(f"the clean batch size is {batch_size}: it must be at least 1")
         self._length, self._take, self._seed = length, take, seed
-        self._size = min(batch_size or 100, length)
+        self._size = min(batch_size, length)
         self._epoch = self._offset = 0
         self._order: tuple[int, Tensor] | None = None
 

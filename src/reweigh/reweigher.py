@@ -18,12 +18,13 @@ from torch.optim import Optimizer
 
 from reweigh import distributed
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
-from reweigh.alignment import Checked, Engine, Task, Weighted
+from reweigh.alignment import Checked, Engine, Selection, Task, Weighted
+from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
-from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
 from reweigh.learning import Learner, Learning, Looked, Student
+from reweigh.presets import preset_named
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
 from reweigh.step import Clean, GradientWatch, StepReport, report
 from reweigh.student import undisturbed, unwrap
@@ -45,7 +46,11 @@ class Reweigher:
         labels: finds the given labels in a batch; default: by the usual names.
         ids: finds the examples' ids likewise.
         clean_loss: as `per_example_loss`, for clean batches, where they need another one.
-        clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 or all of it.
+        preset: "exact", or "fast": clean batches of 16, zero weights skipped; what is given beside it counts before it.
+        clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 (fast: 16) or all of it.
+        clean_every: k, how many batches one clean gradient serves; default 1.
+        clean_average: β of a running mean over clean gradients; default 0, none.
+        skip_zeros: run the training pass over the examples with a weight only, where that gives the same gradient.
         clean_weight_decay: λ adds λθ to the clean gradient, as the released code of Ren et al. does.
         warm_up: so many first batches count uniformly; a cold model's gradients tell little.
         seed: of the clean stream's order.
@@ -68,7 +73,11 @@ class Reweigher:
         labels: Look = labels_in,
         ids: Callable[[Batch], Tensor | None] = ids_in,
         clean_loss: PerExampleLoss | None = None,
+        preset: str = "exact",
         clean_batch_size: int | None = None,
+        clean_every: int = 1,
+        clean_average: float = 0.0,
+        skip_zeros: bool | None = None,
         clean_weight_decay: float = 0.0,
         warm_up: int = 0,
         seed: int = 0,
@@ -78,14 +87,26 @@ class Reweigher:
         self._model, self._loss, self._clean_loss = model, per_example_loss, clean_loss or per_example_loss
         self.rule, self._warm_up_rule, self._warm_up = rule, Uniform(), warm_up
         self._engine = Checked(engine) if isinstance(engine, str) else engine
-        self._layers, self._optimizer, self._decay = layers, optimizer, clean_weight_decay
+        self._layers, self._optimizer = layers, optimizer
         self._labels, self._ids = labels, ids
-        self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
+        chosen = preset_named(preset)
+        size = chosen.clean_batch_size
+        self._stream = clean_stream(
+            clean, batch_size=clean_batch_size, usual_size=size, seed=seed, rank=distributed.rank()
+        )
+        gradient = gradient_of(model, self._clean_loss, optimizer, layers, clean_weight_decay)
+        self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
+        self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None
         self._step = 0
         self._watch = GradientWatch()
         self.report: StepReport | None = None
         if learning is not None and not isinstance(rule, LearnedRule):
             raise BadInput(f"learning= was given, but the {rule.name} rule has nothing to learn: leave it out")
+        if isinstance(rule, LearnedRule) and (self._clean_gradient.keeps or skip_zeros):
+            raise BadInput(
+                f"the {rule.name} rule learns from the clean gradient where each step led: leave out clean_every=, "
+                "clean_average= and skip_zeros=, and let it learn more rarely by Learning(every=...)"
+            )
         self._learner = self._learner_of(rule, learning or Learning()) if isinstance(rule, LearnedRule) else None
 
     def weigh(self, batch: Batch) -> Tensor:
@@ -124,7 +145,7 @@ class Reweigher:
         clean = self._clean()
         if clean is not None:
             weigh = functools.partial(self._weights, batch, clean)
-            return self._engine.backward(task, clean.direction, weigh)
+            return self._engine.backward(task, clean.direction, weigh, selection=self._selection)
         losses = task.training_losses()
         weights = self._weights(batch, None, None, losses.detach())
         torch.autograd.backward(losses, weights)
@@ -156,7 +177,7 @@ class Reweigher:
         engine = self._engine.explain() if isinstance(self._engine, Checked) else f"{self._engine!r}, as given"
         places = self.rule.places(unwrap(self._model))
         states = f"internal states: {', '.join(places)}" if places else ""
-        more = "" if self._learner is None else self._learner.explain()
+        more = self._learner.explain() if self._learner else self._selection.reason if self._selection else ""
         return "\n".join(line for line in (engine, more, states) if line)
 
     def state_dict(self) -> dict[str, Any]:
@@ -165,6 +186,7 @@ class Reweigher:
             "rule": self.rule.name,
             "rule_state": self.rule.state_dict(),
             "clean": self._stream.state_dict(),
+            "clean_gradient": self._clean_gradient.state_dict(),
             "engine": self._engine.state_dict() if isinstance(self._engine, Checked) else None,
             "step": self._step,
             "watch": self._watch.state_dict(),
@@ -183,6 +205,7 @@ class Reweigher:
             )
         self.rule.load_state_dict(state["rule_state"])
         self._stream.load_state_dict(state["clean"])
+        self._clean_gradient.load_state_dict(state.get("clean_gradient"))
         if isinstance(self._engine, Checked) and state["engine"] is not None:
             self._engine.load_state_dict(state["engine"])
         self._watch.load_state_dict(state["watch"])
@@ -227,18 +250,8 @@ class Reweigher:
         return self.rule if self._step >= self._warm_up else self._warm_up_rule
 
     def _clean(self) -> Clean | None:
-        """The next clean batch's direction and loss, if the rule of the moment needs alignments."""
-        if "alignments" not in self._rule_now().needs:
-            return None
-        v, loss = direction_and_loss(
-            self._model,
-            self._clean_loss,
-            self._stream.next(),
-            optimizer=self._optimizer,
-            layers=self._layers,
-            weight_decay=self._decay,
-        )
-        return Clean(distributed.averaged(v), loss)
+        """The direction for this batch and its clean loss, if the rule of the moment needs alignments."""
+        return self._clean_gradient.next() if "alignments" in self._rule_now().needs else None
 
     def _weights(self, batch: Batch, clean: Clean | None, alignments: Tensor | None, losses: Tensor | None) -> Tensor:
         """The rule's weights, checked and reported; ends the step."""
@@ -248,5 +261,6 @@ class Reweigher:
         self.report = report(self._step + 1, weights, alignments, losses, clean, self._ids(batch))
         self._step += 1
         if clean is not None:
+            self._clean_gradient.used()
             self._watch.see(self.report.direction_norm)
         return weights

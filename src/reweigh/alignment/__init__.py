@@ -11,6 +11,7 @@ from reweigh.alignment.engine import Weighted as Weighted
 from reweigh.alignment.finite import Finite as Finite
 from reweigh.alignment.forward import Forward as Forward
 from reweigh.alignment.ghost import Ghost as Ghost
+from reweigh.alignment.selection import Selection as Selection
 
 __all__ = [
     "Checked",
@@ -19,6 +20,7 @@ __all__ = [
     "Finite",
     "Forward",
     "Ghost",
+    "Selection",
     "Task",
     "Weigh",
     "Weighted",

@@ -14,6 +14,7 @@ from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
 from reweigh.alignment.finite import COARSE_STEP, Finite
 from reweigh.alignment.forward import Forward
 from reweigh.alignment.ghost import Ghost
+from reweigh.alignment.selection import Selection
 from reweigh.errors import BadInput, EngineRefused
 
 CANDIDATES: dict[str, tuple[Engine, ...]] = {
@@ -41,20 +42,32 @@ class Checked(Engine):
         self.chosen: Engine | None = None
         self.reasons: list[str] = []
         self._shares: bool | None = None
+        self._manner: object = None
         self._given_up: list[Engine] = []
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """By the chosen engine; chooses it first if that has not happened."""
         return self._by(task, direction, lambda engine: engine.alignments(task, direction))
 
-    def backward(self, task: Task, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
+    def backward(
+        self,
+        task: Task,
+        direction: Params,
+        weigh: Weigh,
+        *,
+        share: bool = True,
+        selection: Selection | None = None,
+    ) -> Weighted:
         """By the chosen engine; chooses it first, and tries whether its shared pass is right, if that has not happened."""
 
         def use(engine: Engine) -> Weighted:
             if share and self._shares is None and not task.wrapped:
                 self._shares, reason = check_joint(engine, task, direction)
                 self.reasons.append(reason)
-            return engine.backward(task, direction, weigh, share=share and bool(self._shares))
+            share_too = share and bool(self._shares)
+            if share_too:
+                self._still_works(engine, task, direction)
+            return engine.backward(task, direction, weigh, share=share_too, selection=selection)
 
         return self._by(task, direction, use)
 
@@ -91,6 +104,16 @@ class Checked(Engine):
                 self.reasons.append(f"{engine!r} no longer: {refused}")
                 self._given_up.append(engine)
                 self.chosen = self._shares = None
+
+    def _still_works(self, engine: Engine, task: Task, direction: Params) -> None:
+        """A refusal in the middle of a shared pass comes too late: buffers have moved on. So where parts of the model went
+        from train to eval mode, were frozen or thawed, the engine is asked in a pass that leaves all as found.
+        """
+        trained = tuple(p.requires_grad for p in task.module.parameters())
+        manner = trained, tuple(part.training for part in task.module.modules())
+        if manner != self._manner:
+            engine.alignments(task, direction)
+            self._manner = manner
 
     def _candidates(self) -> list[Engine]:
         named = [e for name, group in CANDIDATES.items() if self.asked in ("auto", name) for e in group]

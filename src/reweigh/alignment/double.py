@@ -25,11 +25,16 @@ class Double(Engine):
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """One forward pass, its backward pass with a graph, and the backward pass of that."""
+        return self.look(task, direction)[0]
+
+    def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+        """The same, and the losses of its forward pass."""
         values = {name: p.detach() for name, p in task.module.named_parameters()}
         for name in task.chosen:
             values[name].requires_grad_()
         with refusing(self.name, task), undisturbed(task.module), substituted(task.module, values):
-            return _differentiate_twice(task, values, task.tangents(direction))[1]
+            losses, alignments = _differentiate_twice(task, values, task.tangents(direction))
+        return alignments, losses.detach()
 
     def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The first forward pass serves the weighted backward pass too."""

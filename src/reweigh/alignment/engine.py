@@ -8,14 +8,17 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.errors import BadInput
-from reweigh.student import chosen_parameters, forbid_inference_mode, is_compiled, losses_of, unwrap
+from reweigh.student import chosen_parameters, forbid_inference_mode, is_compiled, losses_of, undisturbed, unwrap
+
+if TYPE_CHECKING:
+    from reweigh.alignment.selection import Selection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +109,8 @@ class Engine(abc.ABC):
 
     name: ClassVar[str]
     exact: ClassVar[bool]
+    skips: ClassVar[bool] = False
+    """Whether `backward` leaves out examples without a weight by itself."""
 
     @abc.abstractmethod
     def alignments(self, task: Task, direction: Params) -> Tensor:
@@ -115,6 +120,12 @@ class Engine(abc.ABC):
             EngineRefused: naming the layer and an engine that works, where this one does not.
         """
 
+    def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+        """The alignments and, from the same passes where they show them, the losses; both (B,), without a graph."""
+        alignments = self.alignments(task, direction)
+        with undisturbed(task.module), torch.no_grad():
+            return alignments, task.losses()
+
     def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor] | None:
         """The losses of a training pass, with their graph, and the alignments from that same pass, both (B,).
 
@@ -122,11 +133,22 @@ class Engine(abc.ABC):
         """
         return None
 
-    def backward(self, task: Task, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
+    def backward(
+        self,
+        task: Task,
+        direction: Params,
+        weigh: Weigh,
+        *,
+        share: bool = True,
+        selection: "Selection | None" = None,
+    ) -> Weighted:
         """Add the gradient of Σ w_i ℓ_i to `.grad`; the training pass happens once, as in plain training.
 
-        With `share`, passes are shared where the engine can and no wrapper wants a forward pass of its own.
+        With `share`, passes are shared where the engine can and no wrapper wants a forward pass of its own. With a
+        `selection`, the training pass leaves out examples without a weight, where that changes nothing.
         """
+        if selection is not None and not self.skips and selection.works(task):
+            return selection.backward(self, task, dict(direction), weigh)
         both = self.joint(task, direction) if share and not task.wrapped else None
         if both is None:
             alignments = self.alignments(task, direction)

@@ -35,11 +35,16 @@ class Finite(Engine):
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """Two forward passes without a graph, with the same buffers and the same dropout masks."""
+        return self.look(task, direction)[0]
+
+    def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+        """The same, and the mean of the two passes' losses, which is theirs in the middle to within h²."""
         tangents = task.tangents(direction)
         h = step_length(tangents, self.step)
         if h == 0:
             with undisturbed(task.module), torch.no_grad():
-                return torch.zeros_like(task.losses())
+                losses = task.losses()
+                return torch.zeros_like(losses), losses
         params = [task.chosen[name] for name in tangents]
         # `.data` shares the storage but not the version counter: a graph that the caller holds stays valid, rightly,
         # because the values are back before anyone looks.
@@ -51,7 +56,7 @@ class Finite(Engine):
             behind = _losses_at(task, places, vs, -h)
         finally:
             torch._foreach_copy_(places, snapshot)
-        return (ahead - behind) / (2 * h)
+        return (ahead - behind) / (2 * h), (ahead + behind) / 2
 
     def __repr__(self) -> str:
         return f"Finite(step={self.step})"

@@ -26,9 +26,14 @@ class Forward(Engine):
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """One dual forward pass that records no graph."""
+        return self.look(task, direction)[0]
+
+    def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+        """The same pass shows the losses."""
         constants = {name: p.detach() for name, p in task.module.named_parameters()}
         with refusing(self.name, task), undisturbed(task.module):
-            return _dual_pass(task, constants, task.tangents(direction))[1]
+            losses, alignments = _dual_pass(task, constants, task.tangents(direction))
+        return alignments, losses.detach()
 
     def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The dual pass as the training pass: its losses carry the graph that the weighted backward pass needs."""

@@ -16,6 +16,7 @@ from reweigh.data import NAMES
 from reweigh.errors import BadInput
 from reweigh.learning import LOOK_AHEADS, MEMORIES
 from reweigh.models import MODELS
+from reweigh.presets import PRESETS
 from reweigh.rules import NORMALISATIONS
 from reweigh.training.config import (
     AUGMENTATIONS,
@@ -74,8 +75,9 @@ def train(
     download: Annotated[Flag, _data("Do not fetch data that are missing.", None, " /--no-download")] = None,
     rule: Annotated[Word, _weights(f"How to weigh: {_one_of(RULES)}.", "l2rw")] = None,
     engine: Annotated[Word, _weights(f"How alignments are computed: {_one_of(ENGINES)}.", "auto")] = None,
+    preset: Annotated[Word, _weights(f"What a step may cost: {_one_of(PRESETS)} (16 clean images).", "exact")] = None,
     layers: Annotated[list[str] | None, _weights(_LAYERS, "all")] = None,
-    clean_batch_size: Annotated[Whole, _weights("Clean images in each step.", "as --batch-size")] = None,
+    clean_batch_size: Annotated[Whole, _weights("Clean images in each step.", "as --batch-size; fast: 16")] = None,
     warm_up: Annotated[Whole, _weights("Plain steps before weighing starts.", "0")] = None,
     horizon: Annotated[Whole, _teacher("Learn through so many of the student's steps.", "1")] = None,
     look_ahead: Annotated[Word, _teacher(_LOOK, "real")] = None,

@@ -16,6 +16,7 @@ from reweigh.data import NAMES, parse_noise
 from reweigh.errors import BadInput
 from reweigh.learning import LOOK_AHEADS, MEMORIES
 from reweigh.models import MODELS
+from reweigh.presets import PRESETS
 from reweigh.rules import NORMALISATIONS
 from reweigh.training.checks import at_least, check_types, choose, near
 from reweigh.training.schedule import SCHEDULES
@@ -46,7 +47,7 @@ class TrainConfig:
 
     None means "the usual one", which `resolved` fills in: the model of the data set, 20 epochs where neither
     `epochs` nor `steps` is given, the learning rate of the optimizer, as many threads as torch takes, and clean
-    batches as large as the training batches.
+    batches as large as the training batches (with the preset "fast" of at most 16).
 
     Raises:
         BadInput: naming the first setting that cannot be used, what it is and what it may be.
@@ -59,6 +60,7 @@ class TrainConfig:
     keep_clean_in_train: bool = False
     rule: str = "l2rw"
     engine: str = "auto"
+    preset: str = "exact"
     layers: tuple[str, ...] | None = None
     warm_up: int = 0
     horizon: int = 1
@@ -131,10 +133,14 @@ class TrainConfig:
             model=self.model or USUAL_MODEL[self.dataset],
             epochs=length,
             lr=self.lr or USUAL_LR[self.optimizer],
-            clean_batch_size=self.clean_batch_size or self.batch_size,
+            clean_batch_size=self.clean_batch_size or self._usual_clean_batch(),
             # A network for 8x8 pixels loses more than it gains by sharing its work between threads.
             threads=self.threads or (1 if self.dataset == "digits" else torch.get_num_threads()),
         )
+
+    def _usual_clean_batch(self) -> int:
+        exact = self.preset == "exact"
+        return self.batch_size if exact else min(self.batch_size, PRESETS[self.preset].clean_batch_size)
 
     def as_json(self) -> dict[str, Any]:
         """The settings as plain numbers, words and lists."""
@@ -148,6 +154,7 @@ _CHOICES: Mapping[str, Collection[str]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "engine": ENGINES,
+    "preset": PRESETS,
     "augment": AUGMENTATIONS,
     "look_ahead": LOOK_AHEADS,
     "memory": MEMORIES,

@@ -110,6 +110,7 @@ def assemble(config: TrainConfig, data: RunData) -> Job:
         clean=AugmentedClean(data.clean, config.augment) if config.augment != "none" else data.clean,
         engine=config.engine,
         layers=config.layers,
+        preset=config.preset,
         optimizer=optimizer if learned else None,
         learning=learning_of(config) if learned else None,
         warm_up=config.warm_up,

@@ -30,6 +30,7 @@ class Ghost(Engine):
 
     name: ClassVar[str] = "ghost"
     exact: ClassVar[bool] = True
+    skips: ClassVar[bool] = True
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """One forward pass and one backward pass over the activations."""

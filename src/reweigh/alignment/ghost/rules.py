@@ -11,7 +11,7 @@ from torch import Tensor
 
 from reweigh.alignment.ghost.convolution import convolution, summed, transposed
 from reweigh.alignment.ghost.norms import group_norm_together, normalised, run_group_norm
-from reweigh.alignment.ghost.products import Arrival, Rule, Wanted, of_bias
+from reweigh.alignment.ghost.products import Arguments, Arrival, Rule, Wanted, of_bias
 
 
 def _linear(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
@@ -23,6 +23,13 @@ def _linear(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
         if outputs * inputs <= positions * (outputs + inputs):
             found["weight"] = delta.mT @ x.to(delta.dtype)
     return found
+
+
+def _linear_summed(arguments: Arguments, delta: Tensor) -> dict[str, Tensor]:
+    """The gradients of weight and bias over the examples given."""
+    x: Tensor = arguments["input"].detach().to(delta.dtype)
+    flat = delta.reshape(-1, delta.shape[-1])
+    return {"weight": flat.mT @ x.reshape(-1, x.shape[-1]), "bias": flat.sum(0)}
 
 
 def _nothing(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
@@ -37,7 +44,7 @@ _TRANSPOSED = Rule(
 )
 
 RULES: dict[Callable[..., Any], Rule] = {
-    F.linear: Rule(("input", "weight", "bias"), -1, _linear),
+    F.linear: Rule(("input", "weight", "bias"), -1, _linear, summed=_linear_summed),
     F.conv1d: _CONVOLUTION,
     F.conv2d: _CONVOLUTION,
     F.conv3d: _CONVOLUTION,
