@@ -143,7 +143,9 @@ def _decoded(path: Path, head: bytes, encoding: str) -> str:
     except UnicodeError as wrong:
         raise _undecodable(path, encoding) from wrong
     if "\0" in text:
-        raise BadInput(f"{path} is not a text file (it holds zero bytes): give a CSV file in UTF-8, or name it .parquet")
+        raise BadInput(
+            f"{path} is not a text file (it holds zero bytes): give a CSV file in UTF-8, or name it .parquet"
+        )
     return text
 
 

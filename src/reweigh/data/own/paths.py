@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ...errors import BadInput
 from .csv_file import CsvFile
+from .image_files import SUFFIXES as IMAGES
 from .parquet_file import ParquetFile
 from .words import meant
 
@@ -11,15 +12,15 @@ TABLES = (".csv", ".tsv", ".parquet", ".pq", ".txt")
 
 
 def kind_at(path: str | Path) -> str:
-    """"table", "arrays" or "images", by what lies at `path`.
+    """ "table", "arrays" or "images", by what lies at `path`.
 
     Raises:
         BadInput: nothing is there, it is no plain file or folder, or its name ends in nothing that is known.
     """
     place = existing(path)
-    if place.is_dir():
-        return "images"
     suffix = _suffix(place)
+    if place.is_dir() or suffix in IMAGES:
+        return "images"
     if suffix == ".npz":
         return "arrays"
     if suffix in TABLES:

@@ -1,8 +1,8 @@
 """What the first pass over a table learns of each column, in memory that does not grow with the rows.
 
 Whether a column is numbers, dates or categories can only be said when all its rows were seen. So each column is
-watched as all three at once: as numbers with their mean and spread, as dates in the formats that still fit every cell, and as
-words, counted until there are too many different ones to be categories.
+watched as all three at once: as numbers with their mean and spread, as dates in the formats that still fit every cell,
+and as words, counted until there are too many different ones to be categories.
 """
 
 from collections import Counter
@@ -86,27 +86,28 @@ class Profile:
             self.present += int(np.isfinite(values).sum())
             self.dates["iso"].add(values[np.isfinite(values)])
             return
-        words = as_words(column)
-        self.present += len(words) - words.null_count
-        self._add_numbers(column, words, first)
+        self._add_numbers(column, first)
         if is_text(column):
-            self._add_dates(words)
-        self._add_words(words)
+            self._add_dates(column)
+        if self.overflow is None:
+            self._add_words(as_words(column))
 
-    def _add_numbers(self, column: Any, words: Any, first: int) -> None:
-        found = as_numbers(column if not is_text(column) else words, self.decimal)
+    def _add_numbers(self, column: Any, first: int) -> None:
+        found = as_numbers(column, self.decimal)
         if found.strays.any() and self.decimal == "." and not self.numbers.count:
-            with_comma = as_numbers(words, ",")  # a decimal comma, as half of Europe writes it
+            with_comma = as_numbers(column, ",")  # a decimal comma, as half of Europe writes it
             if with_comma.strays.sum() < found.strays.sum():
                 self.decimal, found = ",", with_comma
         check_size(found.values, self.name, self.where, first)
-        self.numbers.add(found.values[np.isfinite(found.values)])
-        if found.strays.any():
-            self.stray_count += int(found.strays.sum())
-            if len(self.strays) < 5:
-                self.strays.update(words.filter(found.strays.tolist()).slice(0, 5).to_pylist())
+        numbers, strays = found.values[np.isfinite(found.values)], int(found.strays.sum())
+        self.numbers.add(numbers)
+        self.present += numbers.size + strays
+        self.stray_count += strays
+        if strays and len(self.strays) < 5:
+            self.strays.update(str(column[int(row)]) for row in np.flatnonzero(found.strays)[:5])
 
-    def _add_dates(self, words: Any) -> None:
+    def _add_dates(self, column: Any) -> None:
+        words = as_words(column) if self.dates else column
         for layout in list(self.dates):
             few = as_days(words.drop_null().slice(0, 3), layout)
             found = None if few.strays.any() else as_days(words, layout)
@@ -116,8 +117,6 @@ class Profile:
                 self.dates[layout].add(found.values[np.isfinite(found.values)])
 
     def _add_words(self, words: Any) -> None:
-        if self.overflow is not None:
-            return
         compute = require("pyarrow.compute", "cli")
         counts = compute.value_counts(words.drop_null())
         if len(counts) <= MOST_WORDS:

@@ -1,10 +1,26 @@
 """Reading people's own data, whatever its kind."""
 
 from pathlib import Path
+from typing import Any
 
+from ...errors import BadInput
+from .arrays import ArrayReader
+from .assemble import names_of, parts_of
+from .check_sources import check_sources
+from .checked import checked_rows
 from .encoding import Encoding
+from .images import ImageReader
+from .labels import Labels, fit_labels
+from .names import Names, Stretch
 from .own_data import NewData, OwnData
+from .paths import kind_at
+from .reader import Reader
+from .rows import Rows
 from .sources import Sources
+from .tables import TableReader
+from .targets import check_usable
+from .task import find_task
+from .texts import TextReader
 
 
 def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> OwnData:
@@ -16,7 +32,25 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
         BadInput: in one sentence, if the data cannot be had or used.
         MissingExtra: if a library that this kind of data needs is not installed.
     """
-    raise NotImplementedError
+    kind = check_sources(sources)
+    reader = _reader(kind, sources, tokenizer)
+    train = reader.rows(sources.train, "train")
+    mask = checked_rows(train, sources)
+    clean = mask if mask is not None else reader.rows(str(sources.clean), "clean")
+    test = reader.rows(sources.test, "test") if sources.test is not None else None
+    files = [rows for rows in (train, clean, test) if isinstance(rows, Rows)]
+    labels, found = _labels(reader, files, sources.task, has_test=test is not None)
+    parts = parts_of(train, clean, test, labels, kind)
+    parts.notes += [found, *reader.notes, *(note for rows in files for note in rows.notes)]
+    parts.drop_unlabelled()
+    parts.separate()
+    parts.check()
+    if parts.test is None:
+        parts.hold_back(sources.test_share, seed)
+    assert parts.test is not None
+    train_set, clean_set, test_set = (part.examples(labels.classes) for part in (parts.train, parts.clean, parts.test))
+    encoding = _encoding(reader, labels)
+    return OwnData(train_set, clean_set, test_set, encoding, names_of(parts), tuple(parts.notes))
 
 
 def read_new(path: str | Path, encoding: Encoding) -> NewData:
@@ -26,4 +60,59 @@ def read_new(path: str | Path, encoding: Encoding) -> NewData:
         BadInput: in one sentence, if the file cannot be read or lacks what the model learned from.
         MissingExtra: if a library that this kind of data needs is not installed.
     """
-    raise NotImplementedError
+    found, wanted = kind_at(path), "table" if encoding.kind == "text" else encoding.kind
+    if found != wanted:
+        raise BadInput(f"{path} is of the kind {found}, but the model learned from {encoding.kind}: give the same kind")
+    rows = _restored(encoding).rows(str(path), "new")
+    labels = Labels(encoding.task, encoding.targets, encoding.classes, encoding.target_scale)
+    known = bool(rows.targets) and not labels.missing(rows).any()
+    if known and encoding.kind == "images" and not set(rows.targets[0].to_pylist()) <= set(encoding.classes):
+        known = False  # folders that are no classes are only folders
+    names = Names(Stretch(0, len(rows), rows.keys))
+    return NewData(rows.x, names, labels.encode(rows) if known else None, rows.table, rows.notes)
+
+
+def _reader(kind: str, sources: Sources, tokenizer: str | None) -> Reader:
+    if kind == "images":
+        return ImageReader.learned(sources)
+    if kind == "arrays":
+        return ArrayReader.learned(sources)
+    return TextReader.learned(sources, tokenizer) if kind == "text" else TableReader.learned(sources)
+
+
+def _restored(encoding: Encoding) -> Reader:
+    readers: dict[str, Any] = {"table": TableReader, "text": TextReader, "images": ImageReader, "arrays": ArrayReader}
+    try:
+        reader: Reader = readers[encoding.kind].restored(encoding.reader)
+    except (KeyError, TypeError, ValueError, AttributeError) as damage:
+        raise BadInput(
+            f"the encoding of the model is damaged ({damage!r}): train again, or restore it from a copy"
+        ) from damage
+    return reader
+
+
+def _labels(reader: Reader, files: list[Rows], task: str | None, has_test: bool) -> tuple[Labels, str]:
+    for rows in files:
+        check_usable(rows, reader.target_names)
+    if reader.kind == "images":
+        if task not in (None, "classification"):
+            raise BadInput(f"a folder of images has one class an image, not {task}: use a table or arrays for that")
+        task, found = "classification", "the task is classification by folder"
+    else:
+        task, found = find_task(files[0], reader.target_names, task)
+    others = tuple(files[1:-1] if has_test else files[1:])
+    return fit_labels(task, reader.target_names, files[0], others), found
+
+
+def _encoding(reader: Reader, labels: Labels) -> Encoding:
+    return Encoding(
+        kind=reader.kind,
+        task=labels.task,
+        classes=labels.classes,
+        targets=reader.target_names,
+        input_shape=reader.input_shape,
+        outputs=len(labels.classes),
+        model_options=reader.model_options,
+        target_scale=labels.scale,
+        reader=reader.as_json(),
+    )

@@ -37,10 +37,12 @@ class Numbers(NamedTuple):
 
 
 def is_text(column: Any) -> bool:
-    """Whether an Arrow array holds text (also as a dictionary)."""
+    """Whether an Arrow array holds words: text (also as a dictionary) or truth values."""
     kinds = require("pyarrow.types", "cli")
     kind = column.type.value_type if kinds.is_dictionary(column.type) else column.type
-    return bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind))
+    return bool(
+        kinds.is_boolean(kind) or kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind)
+    )
 
 
 def is_usable(column: Any) -> bool:
@@ -57,7 +59,8 @@ def is_usable(column: Any) -> bool:
 
 def is_time(column: Any) -> bool:
     """Whether an Arrow array holds dates or instants."""
-    return bool(require("pyarrow.types", "cli").is_date(column.type) or column.type.__class__.__name__ == "TimestampType")
+    kinds = require("pyarrow.types", "cli")
+    return bool(kinds.is_date(column.type) or kinds.is_timestamp(column.type))
 
 
 def as_words(column: Any, missing: tuple[str, ...] = MISSING) -> Any:
@@ -70,7 +73,7 @@ def as_words(column: Any, missing: tuple[str, ...] = MISSING) -> Any:
             words = compute.if_else(truths, compute.utf8_lower(words), words)
     else:
         words = column.cast(pa.string())
-    absent = compute.is_in(words, value_set=pa.array(missing))
+    absent = compute.is_in(words, value_set=pa.array(missing, pa.string()))
     return compute.if_else(absent, pa.scalar(None, pa.string()), words)
 
 

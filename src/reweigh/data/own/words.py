@@ -27,5 +27,5 @@ def meant(name: str, known: Sequence[str]) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """"1 row", "2,000 rows"."""
+    """ "1 row", "2,000 rows"."""
     return f"{count:,} {what}" + ("" if count == 1 else "s")

@@ -1,0 +1,238 @@
+"""NumPy files: arrays x and y, and where they are there, id and clean.
+
+Numbers are brought to a mean of 0 and a deviation of 1, in a table of them column by column; images of bytes stay
+bytes. A file may not hold Python objects: those are pickles, and to unpickle is to run what a stranger wrote.
+"""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ...errors import BadInput, require
+from .paths import existing
+from .rows import Rows
+from .sources import Sources
+from .table_rows import check_keys
+from .values import BoolArray
+from .words import counted, meant, shown
+
+INPUTS = ("x", "X", "features", "images", "data")
+TARGETS = ("y", "Y", "labels", "label", "target", "targets")
+IDS = ("id", "ids")
+CHECKED = ("clean", "checked")
+
+Array = npt.NDArray[Any]
+
+
+class Called(NamedTuple):
+    """The arrays' names in the training file."""
+
+    x: str
+    y: str
+    id: str | None
+    checked: str | None
+
+
+class ArrayReader:
+    """Reads .npz files; x is float32, or uint8 images (N, channels, H, W)."""
+
+    kind = "arrays"
+
+    def __init__(self, called: Called, targets: tuple[str, ...], shape: tuple[int, ...], scale: "Scale | None") -> None:
+        """Arrays by these names, with `shape` an example; `scale` is None for images of bytes."""
+        self.called, self.target_names, self.scale = called, targets, scale
+        self.input_shape: tuple[int, ...] = shape
+        self.model_options: dict[str, Any] = {}
+        self.notes = list[str]()
+
+    @classmethod
+    def learned(cls, sources: Sources) -> "ArrayReader":
+        """The reader for the training file.
+
+        Raises:
+            BadInput: an array is missing, or holds what cannot be learned from.
+        """
+        path = existing(sources.train)
+        arrays = load_arrays(path)
+        called = Called(
+            named(arrays, None, INPUTS, path, "the inputs"),
+            named(arrays, sources.target, TARGETS, path, "the targets"),
+            _maybe(arrays, sources.id_column, IDS, path),
+            _maybe(arrays, sources.clean_column, () if sources.clean or sources.clean_ids else CHECKED, path),
+        )
+        y = arrays[called.y]
+        many = y.ndim == 2 and y.shape[1] > 1
+        targets = tuple(f"{called.y} {place}" for place in range(y.shape[1])) if many else (called.y,)
+        x = _inputs(arrays[called.x], called.x, path)
+        return cls(called, targets, x.shape[1:], None if x.dtype == np.uint8 else Scale.of(x))
+
+    @classmethod
+    def restored(cls, kept: dict[str, Any]) -> "ArrayReader":
+        """The reader that `as_json` wrote down."""
+        scale = None if kept["mean"] is None else Scale(np.asarray(kept["mean"]), np.asarray(kept["deviation"]))
+        called = Called(kept["x"], kept["y"], kept["id"], None)
+        return cls(called, tuple(kept["targets"]), tuple(int(size) for size in kept["shape"]), scale)
+
+    def as_json(self) -> dict[str, Any]:
+        """The arrays' names, and their scale."""
+        mean, deviation = (
+            (None, None) if self.scale is None else (self.scale.mean.tolist(), self.scale.deviation.tolist())
+        )
+        named_so = {"x": self.called.x, "y": self.called.y, "id": self.called.id, "targets": list(self.target_names)}
+        return named_so | {"shape": list(self.input_shape), "mean": mean, "deviation": deviation}
+
+    def rows(self, path: str, part: str) -> Rows:
+        """The examples of the file at `path`."""
+        place, pa = existing(path), require("pyarrow", "cli")
+        arrays = load_arrays(place)
+        name = named(arrays, self.called.x if self.called.x in arrays else None, INPUTS, place, "the inputs")
+        x = self._scaled(_inputs(arrays[name], name, place), place)
+        has_y = part != "new" or self.called.y in arrays
+        y = (
+            named(arrays, self.called.y if self.called.y in arrays else None, TARGETS, place, "the targets")
+            if has_y
+            else None
+        )
+        return Rows(
+            where=str(place),
+            x=x,
+            targets=() if y is None else self._targets(arrays[y], len(x), y, place),
+            keys=self._keys(arrays, len(x), place),
+            checked=self._checked(arrays, len(x), place) if part == "train" else None,
+            table=pa.table({"row": np.arange(len(x))}) if part == "new" else None,
+        )
+
+    def _scaled(self, x: Array, path: Path) -> Tensor:
+        if x.shape[1:] != self.input_shape or (x.dtype == np.uint8) != (self.scale is None):
+            raise BadInput(
+                f"an example of {path} has shape {x.shape[1:]} and type {x.dtype}, those of the training file "
+                f"{self.input_shape}: save both alike"
+            )
+        return torch.from_numpy(np.ascontiguousarray(x if self.scale is None else self.scale.apply(x)))
+
+    def _targets(self, y: Array, size: int, name: str, path: Path) -> tuple[Any, ...]:
+        pa = require("pyarrow", "cli")
+        wide = y.ndim == 2 and y.shape[1] == len(self.target_names)
+        columns = list(y.T) if wide else [y]
+        if not wide and (y.ndim != 1 or len(self.target_names) > 1):
+            raise BadInput(
+                f"{shown(name)} of {path} has shape {y.shape}: give (N,) classes or numbers, or (N, L) zeros and ones"
+            )
+        _check_length(columns[0], size, name, path)
+        return tuple(pa.array(np.ascontiguousarray(column)) for column in columns)
+
+    def _keys(self, arrays: dict[str, Array], size: int, path: Path) -> Any:
+        pa, name = require("pyarrow", "cli"), self.called.id
+        if name is None or name not in arrays:
+            return None
+        _check_length(arrays[name], size, name, path)
+        keys = pa.array(arrays[name]).cast(pa.string())
+        check_keys(keys, name, str(path))
+        return keys
+
+    def _checked(self, arrays: dict[str, Array], size: int, path: Path) -> BoolArray | None:
+        name = self.called.checked
+        if name is None:
+            return None
+        mask = _check_length(arrays[name], size, name, path)
+        if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
+            raise BadInput(f"{shown(name)} of {path} is no mask of the clean rows: give one true or false for each row")
+        return mask.astype(bool)
+
+
+class Scale(NamedTuple):
+    """Mean and deviation: one of each a column where x is (N, F), else one number for all."""
+
+    mean: npt.NDArray[np.float64]
+    deviation: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, x: Array) -> "Scale":
+        """Those of x (N, ...); numbers that lie in [0, 1] already, as those of images do, are left as they are."""
+        if x.ndim > 2 and x.min() >= 0 and x.max() <= 1:
+            return cls(np.zeros(()), np.ones(()))
+        axes = 0 if x.ndim == 2 else None
+        mean, deviation = x.mean(axis=axes, dtype=np.float64), x.std(axis=axes, dtype=np.float64)
+        return cls(np.asarray(mean), np.where(deviation > 0, deviation, 1.0))
+
+    def apply(self, x: Array) -> npt.NDArray[np.float32]:
+        """x as float32, with mean 0 and deviation 1."""
+        scaled: npt.NDArray[np.float32] = ((x - self.mean) / self.deviation).astype(np.float32)
+        return scaled
+
+
+def load_arrays(path: Path) -> dict[str, Array]:
+    """All arrays of the file; nothing is unpickled.
+
+    Raises:
+        BadInput: the file is damaged, or an array holds Python objects.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path} is a folder where a .npz file is expected: give a file that numpy.savez wrote")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise BadInput(
+                    f"{path} holds a single array: save inputs and targets together, numpy.savez(path, x=x, y=y)"
+                )
+            return {name: file[name] for name in file.files}
+    except BadInput:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError) as refused:
+        if "allow_pickle" in str(refused) or "pickle" in str(refused):
+            raise BadInput(
+                f"{path} holds Python objects, which can run code when they are read: save arrays of numbers or strings"
+            ) from refused
+        raise BadInput(
+            f"{path} cannot be read as a .npz file: write it again with numpy.savez(path, x=x, y=y)"
+        ) from refused
+
+
+def named(arrays: dict[str, Array], wanted: str | None, usual: tuple[str, ...], path: Path, what: str) -> str:
+    """The name of the array that is wanted, or the first of its usual names."""
+    if wanted is not None and wanted not in arrays:
+        raise BadInput(f"{path} has no array {shown(wanted)}: {meant(wanted, list(arrays))}")
+    name = wanted or next((name for name in usual if name in arrays), None)
+    if name is None:
+        raise BadInput(f"{path} has no array for {what}: call it {shown(usual[0])}, as in numpy.savez(path, x=x, y=y)")
+    return name
+
+
+def _maybe(arrays: dict[str, Array], wanted: str | None, usual: tuple[str, ...], path: Path) -> str | None:
+    if wanted is None and not any(name in arrays for name in usual):
+        return None
+    return named(arrays, wanted, usual, path, "this")
+
+
+def _inputs(x: Array, name: str, path: Path) -> Array:
+    if x.dtype.kind not in "biuf" or x.ndim < 2 or not x.size:
+        raise BadInput(
+            f"{shown(name)} of {path} has type {x.dtype} and shape {x.shape}: give numbers, one row or more an example"
+        )
+    if x.dtype == np.uint8 and x.ndim in (3, 4):
+        return _channels_first(x)
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        row = int(np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[0])
+        raise BadInput(f"row {row} of {shown(name)} in {path} holds NaN or infinity: repair or drop it")
+    return x.astype(np.float32) if x.dtype.itemsize < 4 or x.dtype == bool else x
+
+
+def _channels_first(x: Array) -> Array:
+    if x.ndim == 3:
+        return x[:, None]
+    return x.transpose(0, 3, 1, 2) if x.shape[1] not in (1, 3) and x.shape[3] in (1, 3) else x
+
+
+def _check_length(column: Array, size: int, name: str, path: Path) -> Array:
+    if column.ndim != 1 or len(column) != size:
+        has = counted(len(column), "row") if column.ndim else "a single value"
+        raise BadInput(
+            f"{shown(name)} of {path} has {has} of shape {column.shape}, the inputs have {size}: give one an example"
+        )
+    return column

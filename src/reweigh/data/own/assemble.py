@@ -1,0 +1,166 @@
+"""From files read one by one to what a run learns from: three parts that share no example, and names for all of them.
+
+Ids count through the training file from 0, then through the clean file, then through the test file; a row that is left out
+leaves a gap, so that an id always leads back to its row.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ...errors import BadInput
+from ..examples import Examples
+from .hold_out import hold_out
+from .labels import Labels
+from .names import Names, Stretch
+from .overlap import shared
+from .rows import Rows
+from .values import BoolArray
+from .words import counted, listed, shown
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class Part:
+    """Rows of a file that play one part: which of them, their y, and the id of the file's first row."""
+
+    rows: Rows
+    kept: BoolArray
+    y: Tensor
+    first: int = 0
+
+    def less(self, taken: BoolArray) -> int:
+        """Leave `taken` rows out; returns how many that were."""
+        before = int(self.kept.sum())
+        self.kept = self.kept & ~taken
+        return before - int(self.kept.sum())
+
+    def only(self, rows: BoolArray) -> "Part":
+        """The same file with these rows."""
+        return Part(self.rows, self.kept & rows, self.y, self.first)
+
+    def examples(self, classes: tuple[str, ...]) -> Examples:
+        """The rows that are kept."""
+        ids = torch.arange(self.first, self.first + len(self.rows))
+        if self.kept.all():
+            return Examples(self.rows.x, self.y, ids, classes)
+        chosen = torch.from_numpy(self.kept)
+        return Examples(self.rows.x[chosen], self.y[chosen], ids[chosen], classes)
+
+
+@dataclass(eq=False)
+class Parts:
+    """The three parts, while they are made; `test` is None until some of `clean` is held back."""
+
+    train: Part
+    clean: Part
+    test: Part | None
+    labels: Labels
+    kind: str
+    notes: list[str] = field(default_factory=list)
+
+    def separate(self) -> None:
+        """Take every example out of training that is clean or tested, and every tested one out of the clean part."""
+        if self.clean.rows is not self.train.rows:
+            taken = self.train.less(shared(self.train.rows, self.clean.rows, self.kind))
+            self._say(taken, "training", "in the clean set as well")
+        if self.test is None:
+            return
+        named = self.train.rows.keys is not None and self.test.rows.keys is not None
+        if named or self.kind in ("images", "text"):  # rows of tables are alike by chance
+            taken = self.train.less(shared(self.train.rows, self.test.rows, self.kind))
+            self._say(taken, "training", "in the test set as well")
+            taken = self.clean.less(shared(self.clean.rows, self.test.rows, self.kind))
+            self._say(taken, "the clean set", "in the test set as well")
+
+    def drop_unlabelled(self) -> None:
+        """Leave training rows without a label out.
+
+        Raises:
+            BadInput: a clean or a tested example has no label.
+        """
+        for part, name in ((self.clean, "clean"), (self.test, "test")):
+            if part is not None and (bare := np.flatnonzero(self.labels.missing(part.rows) & part.kept)).size:
+                raise BadInput(
+                    f"{part.rows.name(int(bare[0]))} of {part.rows.where} is a {name} example without a label: "
+                    "label it, or leave it out"
+                )
+        taken = self.train.less(self.labels.missing(self.train.rows))
+        self._say(taken, "training", "without a label")
+
+    def hold_back(self, share: float, seed: int) -> None:
+        """Take the test part out of the clean one, class by class."""
+        rows = np.flatnonzero(self.clean.kept)
+        groups = self.clean.y.numpy()[rows] if self.labels.task == "classification" else None
+        held = np.zeros(len(self.clean.rows), dtype=bool)
+        held[rows[hold_out(groups, rows.size, share, seed)]] = True
+        self.test = self.clean.only(held)
+        self.clean = self.clean.only(~held)
+        count = int(held.sum())
+        rough = ", so the score is rough" if count < 100 else ""
+        which = f"{counted(count, 'example')} of the {rows.size:,} clean ones"
+        self.notes.append(f"{which} are held back for testing, as no test set was given{rough}")
+
+    def check(self) -> None:
+        """Each part has examples, and the clean part has one of every class.
+
+        Raises:
+            BadInput: naming what is missing.
+        """
+        for part, name in ((self.train, "training"), (self.clean, "clean"), (self.test, "test")):
+            if part is not None and not part.kept.any():
+                raise BadInput(
+                    f"no {name} example of {part.rows.where} is left: give examples that are in no other part"
+                )
+        if self.labels.task == "classification":
+            self._check_classes()
+        if self.labels.task == "multi-label":
+            without = self.clean.y.numpy()[self.clean.kept].sum(axis=0) == 0
+            bare = [name for name, lacks in zip(self.labels.classes, without, strict=True) if lacks]
+            if bare:
+                self.notes.append(
+                    f"no clean example has the label {listed(bare)}, so nothing checked says where it is right"
+                )
+
+    def _check_classes(self) -> None:
+        size = len(self.labels.classes)
+        trained, clean = (np.bincount(part.y.numpy()[part.kept], minlength=size) for part in (self.train, self.clean))
+        for name, training, checked in zip(self.labels.classes, trained.tolist(), clean.tolist(), strict=True):
+            if training and not checked:
+                raise BadInput(
+                    f"the clean set {self.clean.rows.where} has no example of the class {shown(name)}, which "
+                    f"{self.train.rows.where} has {counted(training, 'time')}: check one, or correct those labels"
+                )
+        bare = [name for name, training in zip(self.labels.classes, trained.tolist(), strict=True) if not training]
+        if bare:
+            self.notes.append(f"no training example has the class {listed(bare)}, only clean ones do")
+
+    def _say(self, taken: int, part: str, why: str) -> None:
+        if taken:
+            self.notes.append(f"{counted(taken, 'example')} {why} left out of {part}")
+
+
+def parts_of(train: Rows, clean: Rows | BoolArray, test: Rows | None, labels: Labels, kind: str) -> Parts:
+    """The parts as the files have them: the clean one is a file of its own, or these rows of the training file."""
+    learned = Part(train, np.ones(len(train), dtype=bool), labels.encode(train))
+    first = len(train)
+    if isinstance(clean, Rows):
+        checked = Part(clean, np.ones(len(clean), dtype=bool), labels.encode(clean), first)
+        first += len(clean)
+    else:
+        checked, learned = learned.only(clean), learned.only(~clean)
+    tested = None if test is None else Part(test, np.ones(len(test), dtype=bool), labels.encode(test), first)
+    return Parts(learned, checked, tested, labels, kind)
+
+
+def names_of(parts: Parts) -> Names:
+    """What the user calls the examples; those of another file than the training file say which."""
+    found: dict[int, Stretch] = {}
+    for part in (parts.train, parts.clean, *([] if parts.test is None else [parts.test])):
+        suffix = "" if part.first == 0 else f" of {part.rows.where}"
+        found.setdefault(part.first, Stretch(part.first, len(part.rows), part.rows.keys, suffix))
+    return Names(*(found[first] for first in sorted(found)))

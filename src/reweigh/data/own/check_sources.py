@@ -1,0 +1,68 @@
+"""Whether what a user says about their data goes together, before anything is read."""
+
+from ...errors import BadInput
+from .paths import existing, kind_at
+from .sources import TASKS, Sources
+from .words import meant, shown
+
+_ONLY = {
+    "images": {"target", "text", "clean_column", "id_column", "drop", "text_length"},
+    "arrays": {"text", "image_size", "text_length", "drop"},
+    "text": {"image_size"},
+    "table": {"image_size", "text_length"},
+}
+"""What each kind of data has no use for."""
+
+
+def check_sources(sources: Sources) -> str:
+    """The kind of the data.
+
+    Raises:
+        BadInput: options contradict each other or the kind, or a part is of another kind.
+    """
+    _check_numbers(sources)
+    kind = kind_at(sources.train)
+    for path in (sources.clean, sources.test):
+        if path is not None and kind_at(path) != kind:
+            raise BadInput(
+                f"{path} is of the kind {kind_at(path)} but {sources.train} of the kind {kind}: give the same kind"
+            )
+    if sources.clean_ids is not None:
+        existing(sources.clean_ids)
+    kind = "text" if kind == "table" and sources.text is not None else kind
+    useless = next((name for name in sorted(_ONLY[kind]) if getattr(sources, name) not in (None, ())), None)
+    if useless is not None:
+        raise BadInput(
+            f"--{useless.replace('_', '-')} means nothing for {_plural(kind)} such as {sources.train}: leave it out"
+        )
+    _check_clean(sources, kind)
+    return kind
+
+
+def _check_clean(sources: Sources, kind: str) -> None:
+    ways = {"clean": sources.clean, "clean-column": sources.clean_column, "clean-ids": sources.clean_ids}
+    given = [f"--{name}" for name, value in ways.items() if value is not None]
+    if len(given) > 1:
+        raise BadInput(f"the clean set is given by {' and '.join(given)}: give it in one way")
+    if not given and kind != "arrays":  # arrays may bring a mask
+        raise BadInput(
+            f"nothing says which examples of {sources.train} are checked: give --clean with a file or folder of them, "
+            "--clean-column or --clean-ids"
+        )
+
+
+def _check_numbers(sources: Sources) -> None:
+    if sources.task is not None and sources.task not in TASKS:
+        raise BadInput(f"there is no task {shown(sources.task)}: {meant(sources.task, TASKS)}")
+    if not 0 < sources.test_share < 1:
+        raise BadInput(
+            f"the share held back for testing is {sources.test_share}: give one between 0 and 1, such as 0.3"
+        )
+    for name in ("image_size", "text_length"):
+        value = getattr(sources, name)
+        if value is not None and not 1 <= value <= 4096:
+            raise BadInput(f"{name.replace('_', ' ')} is {value}: give a whole number from 1 to 4096")
+
+
+def _plural(kind: str) -> str:
+    return {"table": "tables", "text": "texts", "images": "images", "arrays": "arrays"}[kind]

@@ -1,0 +1,76 @@
+"""Which training rows are the checked ones, where they do not come in a file of their own."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import BadInput, require
+from .csv_file import unreadable
+from .paths import existing
+from .rows import Rows
+from .sources import Sources
+from .values import BoolArray
+from .words import counted, listed, shown
+
+
+def checked_rows(train: Rows, sources: Sources) -> BoolArray | None:
+    """(N,) the rows that are checked, by a column or a list of ids; None where the clean part is a file of its own.
+
+    Raises:
+        BadInput: none or all rows are checked, or an id of the list is not there.
+    """
+    if sources.clean is not None:
+        return None
+    mask = _listed(train, Path(sources.clean_ids)) if sources.clean_ids is not None else train.checked
+    if mask is None:
+        raise BadInput(
+            f"nothing says which examples of {train.where} are checked: give --clean with a file or folder of them, "
+            "--clean-column or --clean-ids"
+        )
+    if not mask.any() or mask.all():
+        which = "all" if mask.all() else "none"
+        raise BadInput(
+            f"{which} of the {len(mask):,} rows of {train.where} are checked: mark the checked ones, and only those"
+        )
+    return mask
+
+
+def _listed(train: Rows, path: Path) -> BoolArray:
+    wanted = _ids(path)
+    found = _places(train, wanted)
+    unknown = [identity for identity, row in zip(wanted, found, strict=True) if row < 0]
+    if unknown:
+        what = "row numbers from 0" if train.keys is None else "its ids"
+        raise BadInput(
+            f"{counted(len(unknown), 'line')} of {path} ({listed(unknown, 3)}) name no example of {train.where}: give "
+            f"{what}, one a line, such as {shown(0 if train.keys is None else train.keys[0])}"
+        )
+    mask = np.zeros(len(train), dtype=bool)
+    mask[found] = True
+    return mask
+
+
+def _ids(path: Path) -> list[str]:
+    place = existing(path)
+    try:
+        lines = place.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeError) as refused:
+        raise unreadable(place, refused) from refused
+    ids = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not ids:
+        raise BadInput(f"{path} is empty: give the ids of the checked examples, one a line")
+    return ids
+
+
+def _places(train: Rows, wanted: list[str]) -> list[int]:
+    if train.keys is None:
+        return [int(text) if text.isascii() and text.isdigit() and int(text) < len(train) else -1 for text in wanted]
+    return places(wanted, train.keys)
+
+
+def places(wanted: Any, keys: Any) -> list[int]:
+    """For each wanted name its row among `keys`, -1 where it is not there."""
+    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
+    found = compute.index_in(pa.array(wanted, pa.string()), value_set=pa.array(keys, pa.string()))
+    return [int(row) for row in compute.fill_null(found, -1).to_pylist()]

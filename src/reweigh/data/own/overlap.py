@@ -1,0 +1,56 @@
+"""Examples that stand in two parts at once.
+
+A clean file is often a part of the training file that somebody went over. Then the training file holds the same examples
+with labels that may be wrong, and what is held back for testing would be trained on. So a training example that is in the
+clean or the test part is left out of training. Examples are the same if the id column says so; without one, if their
+inputs are the same to the last bit. Tables have rows that are alike by chance, so there each clean row takes one
+training row at most; images and texts that are alike are the same.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .checked import places
+from .rows import Rows
+from .values import BoolArray
+
+_BLOCK = 65_536
+
+
+def shared(rows: Rows, other: Rows, kind: str) -> BoolArray:
+    """(N,) the examples of `rows` that are in `other` as well."""
+    by_name = rows.keys is not None and other.keys is not None and kind != "images"
+    if by_name:
+        return np.asarray(places(rows.keys, other.keys)) >= 0
+    return _alike(rows, other, every=kind in ("images", "text"))
+
+
+def _alike(rows: Rows, other: Rows, every: bool) -> BoolArray:
+    """By inputs: digests first, then the inputs themselves, so that no collision takes an example away."""
+    mask = np.zeros(len(rows), dtype=bool)
+    wanted: dict[int, list[int]] = {}
+    for place, digest in enumerate(_digests(other).tolist()):
+        wanted.setdefault(digest, []).append(place)
+    digests = _digests(rows)
+    for row in np.flatnonzero(np.isin(digests, list(wanted))).tolist():
+        candidates = wanted[int(digests[row])]
+        match = next((place for place in candidates if torch.equal(rows.x[row], other.x[place])), None)
+        if match is None:
+            continue
+        mask[row] = True
+        if not every:
+            candidates.remove(match)
+    return mask
+
+
+def _digests(rows: Rows) -> npt.NDArray[np.uint64]:
+    """(N,) one number for each example's bytes: a random linear combination modulo 2^64."""
+    found = np.empty(len(rows), dtype=np.uint64)
+    size = rows.x[:1].numel() * rows.x.element_size()
+    factors = np.random.default_rng(0).integers(1, 2**63, size=size, dtype=np.uint64) | np.uint64(1)
+    step = max(1, min(_BLOCK, (64 << 20) // (8 * max(size, 1))))
+    for start in range(0, len(rows), step):
+        block = rows.x[start : start + step].contiguous().numpy()
+        found[start : start + step] = block.reshape(len(block), -1).view(np.uint8) @ factors
+    return found

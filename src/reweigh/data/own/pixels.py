@@ -1,0 +1,97 @@
+"""An image file as an array of bytes: upright, of one size, grey or in colour.
+
+The size that a file claims is checked before anything of that size is made, and a file that ends early is refused
+rather than filled up with grey.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import BadInput, require
+
+MOST_PIXELS = 100_000_000
+"""A file that claims more is refused: a few kilobytes can claim to unpack into terabytes."""
+
+GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class Shape(NamedTuple):
+    """What an image's header says: height and width as it is shown, and whether it is grey."""
+
+    height: int
+    width: int
+    grey: bool
+
+
+def shape_of(path: Path) -> Shape:
+    """The shape of the image, from its header alone."""
+    with _opened(path) as image:
+        width, height = image.size
+        if image.getexif().get(0x0112) in (5, 6, 7, 8):  # the camera was held on its side
+            width, height = height, width
+        return Shape(height, width, image.mode in GREY)
+
+
+def pixels_of(path: Path, shape: tuple[int, int, int]) -> Pixels:
+    """The image as (channels, height, width) uint8, resized where it has another size."""
+    channels, height, width = shape
+    operations, tools = require("PIL.Image", "cli"), require("PIL.ImageOps", "cli")
+    with _opened(path) as image:
+        if image.format == "JPEG":
+            image.draft(None, (2 * width, 2 * height))  # decode no more than is needed
+        upright = tools.exif_transpose(image)
+        plain = _plain(upright, operations, grey=channels == 1)
+        if plain.size != (width, height):
+            plain = plain.resize((width, height), operations.Resampling.BILINEAR, reducing_gap=3.0)
+        found = np.asarray(plain, dtype=np.uint8)
+    return found[None] if channels == 1 else np.ascontiguousarray(found.transpose(2, 0, 1))
+
+
+def _plain(image: Any, operations: Any, grey: bool) -> Any:
+    """Mode "L" or "RGB"; what is transparent is white, 16 bits become 8."""
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, dtype=np.float64)
+        image = operations.fromarray(
+            np.clip(values / 257 if values.max(initial=0) > 255 else values, 0, 255).astype(np.uint8)
+        )
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = operations.new("RGBA", layer.size, "white")
+        image.alpha_composite(layer)
+    return image.convert("L" if grey else "RGB")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    library = require("PIL.Image", "cli")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about its own limit of size, ours follows
+            with library.open(path) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise BadInput(
+                        f"{path} claims to be {image.width} x {image.height} pixels, more than is read: make it smaller, "
+                        "or remove it"
+                    )
+                yield image
+    except BadInput:
+        raise
+    except library.DecompressionBombError as bomb:
+        raise BadInput(f"{path} claims to be larger than is read: make the image smaller, or remove it") from bomb
+    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, TypeError, IndexError, MemoryError) as damage:
+        reason = (
+            "it is no image, whatever its name says" if isinstance(damage, library.UnidentifiedImageError) else damage
+        )
+        raise BadInput(f"{path} cannot be read as an image ({_short(reason)}): replace or remove the file") from damage
+
+
+def _short(reason: object) -> str:
+    return " ".join(str(reason).split()).replace(". ", ", ").rstrip(".")[:120]

@@ -1,0 +1,99 @@
+"""Texts: one column of a table, cut into the pieces of a vocabulary."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import BadInput
+from .columns import Roles, find_roles
+from .paths import open_table
+from .rows import Rows
+from .sources import Sources
+from .table_rows import read_table
+from .values import as_words, is_usable
+from .vocabulary import Borrowed, Vocabulary, trained
+from .words import listed, shown
+
+MOST_TOKENS = 128
+"""Tokens a text, unless the user asks for more."""
+
+LONGEST = 100_000
+"""Characters of a text that are looked at."""
+
+_SAMPLE = 200_000  # texts that the vocabulary is made from
+
+
+class TextReader:
+    """Reads one column as token ids, (N, T)."""
+
+    kind = "text"
+
+    def __init__(self, column: str, roles: Roles, vocabulary: Vocabulary | Borrowed, length: int) -> None:
+        """Texts of `column`, cut or padded to `length` tokens T."""
+        self.column, self.roles, self.vocabulary, self.notes = column, roles, vocabulary, list[str]()
+        self.target_names = roles.targets
+        self.input_shape: tuple[int, ...] = (length,)
+        self.model_options: dict[str, Any] = {"vocabulary": vocabulary.size, "padding": vocabulary.padding}
+
+    @classmethod
+    def learned(cls, sources: Sources, tokenizer: str | None) -> "TextReader":
+        """The reader for the training file, with a vocabulary of its texts or that of a Hugging Face `tokenizer`.
+
+        Raises:
+            BadInput: a column is missing, has no text, or the tokenizer cannot be had.
+        """
+        file = open_table(sources.train)
+        roles, column = find_roles(sources, file.names, file.path), str(sources.text)
+        sample = list(islice(_texts(file.batches(), column, str(file.path)), _SAMPLE))
+        if not any(text.strip() for text in sample):
+            raise BadInput(f"column {shown(column)} of {file.path} has no text in any row: name another with --text")
+        vocabulary = Borrowed(tokenizer) if tokenizer is not None else trained(sample)
+        lengths = vocabulary.lengths(sample[:: max(1, len(sample) // 5000)])
+        length = sources.text_length or min(MOST_TOKENS, max(4, int(np.ceil(np.quantile(lengths, 0.98)))))
+        reader = cls(column, roles, vocabulary, min(length, vocabulary.longest))
+        cut = float(np.mean(np.asarray(lengths) > reader.input_shape[0]))
+        if cut:
+            reader.notes.append(f"texts are cut after {reader.input_shape[0]} tokens, {cut:.0%} of them are longer")
+        unused = [name for name in file.names if name not in (*roles.all, column, *sources.drop)]
+        if unused:
+            reader.notes.append(f"columns beside the text are not learned from: {listed(unused)}")
+        return reader
+
+    @classmethod
+    def restored(cls, kept: dict[str, Any]) -> "TextReader":
+        """The reader that `as_json` wrote down."""
+        borrowed = kept["tokenizer"]
+        vocabulary = Borrowed(borrowed) if borrowed is not None else Vocabulary(kept["vocabulary"])
+        return cls(str(kept["column"]), Roles(tuple(kept["targets"]), kept["id"]), vocabulary, int(kept["length"]))
+
+    def as_json(self) -> dict[str, Any]:
+        """The column, the vocabulary (or whose it is) and the length of texts."""
+        return {
+            "column": self.column,
+            "targets": list(self.roles.targets),
+            "id": self.roles.id,
+            "length": self.input_shape[0],
+        } | self.vocabulary.as_json()
+
+    def rows(self, path: str, part: str) -> Rows:
+        """The texts of the table at `path` as token ids: x is (N, T) int64."""
+        like = np.empty((0, *self.input_shape), dtype=np.int64)
+        return read_table(Path(path), part, self.roles, (self.column,), self._encode, like)
+
+    def _encode(self, batch: Any, where: str, first: int) -> npt.NDArray[np.int64]:
+        return self.vocabulary.encode(list(_texts(iter([batch]), self.column, where)), self.input_shape[0])
+
+
+def _texts(batches: Iterator[Any], column: str, where: str) -> Iterator[str]:
+    for batch in batches:
+        cells = batch.column(column)
+        if not is_usable(cells):
+            raise BadInput(
+                f"column {shown(column)} of {where} holds lists or bytes: name a column of texts with --text"
+            )
+        for cell in as_words(cells, ()).fill_null(""):
+            yield cell.as_py()[:LONGEST]
