@@ -11,12 +11,12 @@ It writes the files that a user would have, for each seed anew, and runs `reweig
               earn up to 50,000 dollars are said to earn more; the publisher's test rows
     hausa     topics of 5,215 Hausa news titles with their real distant-supervision labels; 100 checked titles (20 a topic)
               from the publisher's development set, the publisher's test titles
-    cifar10n  2,000 PNG files of CIFAR-10 with the label that one human annotator each gave (17 % are wrong), 200 checked ones,
-              20 a class, and 2,000 of the publisher's test images
+    cifar10n  2,000 PNG files of CIFAR-10 with the label that one human annotator each gave (17 % are wrong), 200 checked
+              ones, 20 a class, and 2,000 of the publisher's test images
 
-`plain` is plain training on noisy plus checked examples (`--rule uniform --keep-clean-in-train`), `clean only` on the
-checked ones, `default` what `reweigh train` does with no option beyond the data. Model, steps, optimizer and batches are the
-same for all. The score is the test accuracy at the LAST epoch; mean ± standard deviation (n − 1) over the seeds, which draw
+`plain` is plain training on noisy plus checked examples (`--rule uniform --keep-clean-in-train`), `random` the same with
+random weights, `L2RW` the rule on the noisy examples alone, `default` what `reweigh train` does with no option beyond the
+data. Model, steps, optimizer and batches are the same for all. The score is the test accuracy at the LAST epoch; mean ± standard deviation (n − 1) over the seeds, which draw
 the checked examples and the noise as well as everything in training. A finished run is a line of DEST/results.jsonl; the
 same command goes on from there.
 """
@@ -46,7 +46,6 @@ from runs import as_markdown, cell, one_thread, read_results, run_all, show
 
 METHODS = {
     "plain": ["--rule", "uniform", "--keep-clean-in-train"],
-    "clean only": ["--rule", "uniform"],
     "random": ["--rule", "random", "--keep-clean-in-train"],
     "L2RW": ["--rule", "l2rw", "--no-keep-clean-in-train", "--warm-up", "0"],
     "default": [],
@@ -54,8 +53,8 @@ METHODS = {
 TASKS = ("adult", "hausa", "cifar10n")
 OPTIONS = {"adult": ["--target", "income"], "hausa": ["--target", "label", "--text", "news_title"], "cifar10n": []}
 ADULT = (
-    "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race", "sex",
-    "capital-gain", "capital-loss", "hours-per-week", "native-country", "income",
+    "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race",
+    "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "income",
 )  # fmt: skip
 POOR, RICH = "<=50K", ">50K"
 Rows = list[list[str]]
@@ -175,8 +174,7 @@ def run(job: Job) -> dict[str, Any]:
     """`reweigh train` as a user would say it; resumed if an earlier command was stopped within it."""
     data, output = _dest / job.task / str(job.seed), _dest / "runs" / job.task / job.method.replace(" ", "-") / str(job.seed)
     end = "" if job.task == "cifar10n" else ".csv"
-    train = "checked" if job.method == "clean only" else "noisy"
-    said = ["train", "--train", str(data / f"{train}{end}"), "--clean", str(data / f"checked{end}")]
+    said = ["train", "--train", str(data / f"noisy{end}"), "--clean", str(data / f"checked{end}")]
     said += ["--test", str(data / f"test{end}"), *OPTIONS[job.task], *METHODS[job.method], "--seed", str(job.seed)]
     said += ["--output", str(output), *(["--resume"] if (output / "checkpoint.pt").exists() else ["--overwrite"])]
     started, heard = time.perf_counter(), io.StringIO()

@@ -1,8 +1,8 @@
 """A table as a file that people open: CSV or Parquet, whole or not at all.
 
-A CSV file is opened by spreadsheets, which run a cell that begins with =, +, - or @ as a formula. Cells come from people's
-data, so a text that begins so gets an apostrophe in front (as OWASP advises); plain numbers, as in a column of -1 and +1, are
-left alone. Parquet has the texts as they are.
+A CSV file is opened by spreadsheets, which run a cell that begins with =, +, - or @ as a formula. Cells come from
+people's data, so a text that begins so gets an apostrophe in front (as OWASP advises); plain numbers, as in a column of -1
+and +1, are left alone. Parquet has the texts as they are.
 """
 
 import csv

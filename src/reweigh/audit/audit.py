@@ -19,7 +19,7 @@ from reweigh.audit.groups import Groups, groups
 from reweigh.audit.predict import predict
 from reweigh.audit.quality import label_quality, most_distrusted_first, trust
 from reweigh.data import Examples
-from reweigh.data.own import Names
+from reweigh.data.own import Encoding, Names
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
 from reweigh.training.results import as_said
@@ -45,7 +45,7 @@ class Audit:
         quality: from 0 (bad) to 1, for the label.
         issue: bool; trust below the threshold, and the model says something else.
         order: rows, most distrusted first.
-        names: what the user calls the examples; None for a known data set.
+        names, encoding: what the user calls the examples, and how they became numbers; None for a known data set.
     """
 
     run: FinishedRun
@@ -64,6 +64,7 @@ class Audit:
     issue: Array
     order: Array
     names: Names | None = None
+    encoding: Encoding | None = None
 
     def __len__(self) -> int:
         """The number of examples, N."""
@@ -167,6 +168,7 @@ def audit_run(path: Path | str, *, data_root: Path | str | None = None, threshol
         issue=(np.nan_to_num(trusted, nan=1.0) < threshold) & _contradicted(examples.task, given, suggested),
         order=most_distrusted_first(quality),
         names=data.names,
+        encoding=data.encoding,
     )
 
 
@@ -175,5 +177,5 @@ def _contradicted(task: str, given: Array, suggested: Array) -> Array:
         distance = np.abs(given - suggested)
         far: Array = distance > FAR * 1.4826 * np.median(distance)
         return far
-    differs: Array = suggested != given
-    return differs.any(1) if task == "multi-label" else differs
+    differs: Array = np.asarray(suggested != given)
+    return np.asarray(differs.any(1)) if task == "multi-label" else differs

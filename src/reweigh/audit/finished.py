@@ -112,16 +112,14 @@ def encoding_of(run: FinishedRun) -> Encoding:
     """
     if run.config.train is None:
         raise BadInput(
-            f"the run in {run.path} was trained on {run.config.dataset}, not on your own data: name a run that was made with "
-            "`reweigh train --train`"
+            f"the run in {run.path} was trained on {run.config.dataset}, not on your own data: name a run that was made "
+            "with `reweigh train --train`"
         )
     path = run.path / files.ENCODING
     return Encoding.from_json(files.read_json(path), str(path))
 
 
-def trained_model(
-    run: FinishedRun, input_shape: tuple[int, ...], outputs: int, encoding: Encoding | None
-) -> nn.Module:
+def trained_model(run: FinishedRun, input_shape: tuple[int, ...], outputs: int, encoding: Encoding | None) -> nn.Module:
     """The model at the end of the run, on the CPU, in eval mode, for inputs of that shape.
 
     Raises:

@@ -7,6 +7,7 @@ carry it, and the groups overlap.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,9 +38,8 @@ class Groups:
     @property
     def counts(self) -> Array:
         """Examples in each group, (G,)."""
-        if self.overlap:
-            return self.given.sum(0)
-        return np.bincount(self.given, minlength=len(self.names))
+        counts: Array = self.given.sum(0) if self.overlap else np.bincount(self.given, minlength=len(self.names))
+        return counts
 
     def mean(self, values: Array) -> Array:
         """Means of `values` (N,) over each group (G,), leaving out NaN; NaN for a group without any."""
@@ -48,7 +48,8 @@ class Groups:
         with np.errstate(invalid="ignore"):
             if self.overlap:
                 members = self.given[known]
-                return (values[known] @ members) / members.sum(0)
+                means: Array = (values[known] @ members) / members.sum(0)
+                return means
             sums = np.bincount(self.given[known], values[known], len(self.names))
             return sums / np.bincount(self.given[known], minlength=len(self.names))
 
@@ -77,4 +78,4 @@ def groups(task: str, names: Sequence[str], given: Array, suggested: Array) -> G
 
 def _ranges(edges: Array) -> tuple[str, ...]:
     ends = [f"{edge:.4g}" for edge in edges.tolist()]
-    return tuple(f"{low} to {high}" for low, high in zip(ends, ends[1:], strict=False)) or (ends[0],)
+    return tuple(f"{low} to {high}" for low, high in pairwise(ends)) or (ends[0],)

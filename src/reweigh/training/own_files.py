@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reweigh.data.own.paths import existing
 from reweigh.errors import BadInput
 from reweigh.training.config import TrainConfig
 
@@ -27,7 +28,7 @@ def fingerprints(config: TrainConfig) -> dict[str, dict[str, str]]:
     for name in PLACES:
         given = getattr(config, name)
         if given is not None and config.train is not None:
-            found[name] = {"path": str(Path(given).resolve()), "digest": digest(Path(given), name)}
+            found[name] = {"path": str(Path(given).expanduser().resolve()), "digest": digest(Path(given), name)}
     return found
 
 
@@ -35,11 +36,9 @@ def digest(path: Path, setting: str) -> str:
     """A hash of a file's content, or of the names and contents in a folder.
 
     Raises:
-        BadInput: if there is nothing, or it cannot be read; `setting` names it.
+        BadInput: if there is nothing of the kind, or it cannot be read; `setting` names it.
     """
-    option = f"--{setting.replace('_', '-')}"
-    if not path.exists():
-        raise BadInput(f"there is no file or folder {path}: check the path after {option}")
+    path, option = existing(path), f"--{setting.replace('_', '-')}"
     whole = hashlib.blake2b(digest_size=16)
     try:
         if not path.is_dir():

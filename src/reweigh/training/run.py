@@ -61,7 +61,8 @@ def start(config: TrainConfig, output: Path | str, watcher: Watcher, *, overwrit
     """
     folder = RunFolder(output)
     folder.check_free(overwrite=overwrite)
-    told, data = fingerprints(config), _read(config, watcher)
+    told = fingerprints(config)
+    data = _read(config, watcher)
     config = with_usual(config, data)
     _use_threads(config)
     job = assemble(config, with_clean_kept(config, data))
