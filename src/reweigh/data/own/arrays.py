@@ -176,6 +176,7 @@ def load_arrays(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise BadInput(f"{path} is a folder where a .npz file is expected: give a file that numpy.savez wrote")
     try:
+        _check_magic(path)
         with np.load(path, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise BadInput(
@@ -192,6 +193,13 @@ def load_arrays(path: Path) -> dict[str, Array]:
         raise BadInput(
             f"{path} cannot be read as a .npz file: write it again with numpy.savez(path, x=x, y=y)"
         ) from refused
+
+
+def _check_magic(path: Path) -> None:
+    with open(path, "rb") as file:
+        single = file.read(6) == b"\x93NUMPY"
+    if not single and not zipfile.is_zipfile(path):  # NumPy would take it for a pickle
+        raise zipfile.BadZipFile(path)
 
 
 def named(arrays: dict[str, Array], wanted: str | None, usual: tuple[str, ...], path: Path, what: str) -> str:
