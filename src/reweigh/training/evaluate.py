@@ -1,5 +1,7 @@
 """Scores on the test set."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 
@@ -7,13 +9,24 @@ from reweigh.data import Examples
 from reweigh.training.tasks import Task
 
 
-def outputs_on(model: nn.Module, examples: Examples, device: torch.device, batch_size: int = 1000) -> Tensor:
+class Inputs(Protocol):
+    """N examples to ask a model about, handed out in batches."""
+
+    @property
+    def x(self) -> Tensor:
+        """(N, ...), however they are kept."""
+
+    def batch(self, rows: Tensor) -> dict[str, Tensor]:
+        """The examples at `rows` (B,), with "x" as a model takes it."""
+
+
+def outputs_on(model: nn.Module, examples: Inputs, device: torch.device, batch_size: int = 1000) -> Tensor:
     """What the model, in eval mode, gives for every example: (N, K) on the CPU; its mode is left as found."""
     training, parts = model.training, []
     model.eval()
     try:
         with torch.no_grad():
-            for rows in torch.split(torch.arange(len(examples)), batch_size):
+            for rows in torch.split(torch.arange(len(examples.x)), batch_size):
                 parts.append(model(examples.batch(rows)["x"].to(device)).float().cpu())
     finally:
         model.train(training)
