@@ -49,15 +49,15 @@ class Desk:
                 image.fromarray(pixels).save(self.folder / name / label / f"{number}.png")
         return self.path(name)
 
-    def arrays(self, name: str = "train.npz", rows: int = 40, **arrays: object) -> str:
+    def arrays(self, file: str = "train.npz", rows: int = 40, /, **arrays: object) -> str:
         random = np.random.default_rng(rows)
         whole = {
             "x": random.normal(size=(rows, 3)),
             "y": np.arange(rows) % 2,
             "clean": np.arange(rows) < 12,
         } | arrays
-        np.savez(self.folder / name, **{key: value for key, value in whole.items() if value is not None})
-        return self.path(name)
+        np.savez(self.folder / file, **{key: value for key, value in whole.items() if value is not None})
+        return self.path(file)
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """NumPy files: arrays x and y, and where they are there, id and clean.
 
 Numbers are brought to a mean of 0 and a deviation of 1, in a table of them column by column; images of bytes stay
-bytes. A file may not hold Python objects: those are pickles, and to unpickle is to run what a stranger wrote.
+bytes.
 """
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,19 +13,18 @@ import torch
 from torch import Tensor
 
 from ...errors import BadInput, require
+from .npz_file import Array, check_length, inputs, load_arrays, named
 from .paths import existing
 from .rows import Rows
 from .sources import Sources
 from .table_rows import check_keys
 from .values import BoolArray
-from .words import counted, meant, shown
+from .words import shown
 
 INPUTS = ("x", "X", "features", "images", "data")
 TARGETS = ("y", "Y", "labels", "label", "target", "targets")
 IDS = ("id", "ids")
 CHECKED = ("clean", "checked")
-
-Array = npt.NDArray[Any]
 
 
 class Called(NamedTuple):
@@ -69,7 +66,7 @@ class ArrayReader:
         y = arrays[called.y]
         many = y.ndim == 2 and y.shape[1] > 1
         targets = tuple(f"{called.y} {place}" for place in range(y.shape[1])) if many else (called.y,)
-        x = _inputs(arrays[called.x], called.x, path)
+        x = inputs(arrays[called.x], called.x, path)
         return cls(called, targets, x.shape[1:], None if x.dtype == np.uint8 else Scale.of(x))
 
     @classmethod
@@ -92,7 +89,7 @@ class ArrayReader:
         place, pa = existing(path), require("pyarrow", "cli")
         arrays = load_arrays(place)
         name = named(arrays, self.called.x if self.called.x in arrays else None, INPUTS, place, "the inputs")
-        x = self._scaled(_inputs(arrays[name], name, place), place)
+        x = self._scaled(inputs(arrays[name], name, place), place)
         has_y = part != "new" or self.called.y in arrays
         y = (
             named(arrays, self.called.y if self.called.y in arrays else None, TARGETS, place, "the targets")
@@ -124,14 +121,14 @@ class ArrayReader:
             raise BadInput(
                 f"{shown(name)} of {path} has shape {y.shape}: give (N,) classes or numbers, or (N, L) zeros and ones"
             )
-        _check_length(columns[0], size, name, path)
+        check_length(columns[0], size, name, path)
         return tuple(pa.array(np.ascontiguousarray(column)) for column in columns)
 
     def _keys(self, arrays: dict[str, Array], size: int, path: Path) -> Any:
         pa, name = require("pyarrow", "cli"), self.called.id
         if name is None or name not in arrays:
             return None
-        _check_length(arrays[name], size, name, path)
+        check_length(arrays[name], size, name, path)
         keys = pa.array(arrays[name]).cast(pa.string())
         check_keys(keys, name, str(path))
         return keys
@@ -140,7 +137,7 @@ class ArrayReader:
         name = self.called.checked
         if name is None:
             return None
-        mask = _check_length(arrays[name], size, name, path)
+        mask = check_length(arrays[name], size, name, path)
         if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
             raise BadInput(f"{shown(name)} of {path} is no mask of the clean rows: give one true or false for each row")
         return mask.astype(bool)
@@ -167,80 +164,7 @@ class Scale(NamedTuple):
         return scaled
 
 
-def load_arrays(path: Path) -> dict[str, Array]:
-    """All arrays of the file; nothing is unpickled.
-
-    Raises:
-        BadInput: the file is damaged, or an array holds Python objects.
-    """
-    if not path.is_file():
-        raise BadInput(f"{path} is a folder where a .npz file is expected: give a file that numpy.savez wrote")
-    try:
-        _check_magic(path)
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise BadInput(
-                    f"{path} holds a single array: save inputs and targets together, numpy.savez(path, x=x, y=y)"
-                )
-            return {name: file[name] for name in file.files}
-    except BadInput:
-        raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError) as refused:
-        if "allow_pickle" in str(refused) or "pickle" in str(refused):
-            raise BadInput(
-                f"{path} holds Python objects, which can run code when they are read: save arrays of numbers or strings"
-            ) from refused
-        raise BadInput(
-            f"{path} cannot be read as a .npz file: write it again with numpy.savez(path, x=x, y=y)"
-        ) from refused
-
-
-def _check_magic(path: Path) -> None:
-    with open(path, "rb") as file:
-        single = file.read(6) == b"\x93NUMPY"
-    if not single and not zipfile.is_zipfile(path):  # NumPy would take it for a pickle
-        raise zipfile.BadZipFile(path)
-
-
-def named(arrays: dict[str, Array], wanted: str | None, usual: tuple[str, ...], path: Path, what: str) -> str:
-    """The name of the array that is wanted, or the first of its usual names."""
-    if wanted is not None and wanted not in arrays:
-        raise BadInput(f"{path} has no array {shown(wanted)}: {meant(wanted, list(arrays))}")
-    name = wanted or next((name for name in usual if name in arrays), None)
-    if name is None:
-        raise BadInput(f"{path} has no array for {what}: call it {shown(usual[0])}, as in numpy.savez(path, x=x, y=y)")
-    return name
-
-
 def _maybe(arrays: dict[str, Array], wanted: str | None, usual: tuple[str, ...], path: Path) -> str | None:
     if wanted is None and not any(name in arrays for name in usual):
         return None
     return named(arrays, wanted, usual, path, "this")
-
-
-def _inputs(x: Array, name: str, path: Path) -> Array:
-    if x.dtype.kind not in "biuf" or x.ndim < 2 or not x.size:
-        raise BadInput(
-            f"{shown(name)} of {path} has type {x.dtype} and shape {x.shape}: give numbers, one row or more an example"
-        )
-    if x.dtype == np.uint8 and x.ndim in (3, 4):
-        return _channels_first(x)
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        row = int(np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[0])
-        raise BadInput(f"row {row} of {shown(name)} in {path} holds NaN or infinity: repair or drop it")
-    return x.astype(np.float32) if x.dtype.itemsize < 4 or x.dtype == bool else x
-
-
-def _channels_first(x: Array) -> Array:
-    if x.ndim == 3:
-        return x[:, None]
-    return x.transpose(0, 3, 1, 2) if x.shape[1] not in (1, 3) and x.shape[3] in (1, 3) else x
-
-
-def _check_length(column: Array, size: int, name: str, path: Path) -> Array:
-    if column.ndim != 1 or len(column) != size:
-        has = counted(len(column), "row") if column.ndim else "a single value"
-        raise BadInput(
-            f"{shown(name)} of {path} has {has} of shape {column.shape}, the inputs have {size}: give one an example"
-        )
-    return column

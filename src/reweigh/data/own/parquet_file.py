@@ -29,13 +29,14 @@ class ParquetFile:
         try:
             with self._opened() as file:
                 for batch in file.iter_batches(batch_size=ROWS):
+                    batch.validate(full=True)  # a damaged file may hold text that is none
                     yield batch.rename_columns(self.names)
-        except (pa.ArrowException, OSError) as refused:
+        except (pa.ArrowException, OSError, ValueError) as refused:
             raise unreadable(self.path, refused) from refused
 
     def _opened(self) -> Any:
         pa, parquet = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
         try:
             return parquet.ParquetFile(str(self.path))
-        except (pa.ArrowException, OSError) as refused:
+        except (pa.ArrowException, OSError, ValueError) as refused:
             raise unreadable(self.path, refused) from refused

@@ -4,6 +4,7 @@ The size that a file claims is checked before anything of that size is made, and
 rather than filled up with grey.
 """
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ MOST_PIXELS = 100_000_000
 """A file that claims more is refused: a few kilobytes can claim to unpack into terabytes."""
 
 GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")
+
+_DAMAGED = (OSError, ValueError, SyntaxError, EOFError, ArithmeticError, TypeError, LookupError, RuntimeError, MemoryError,
+            struct.error)  # fmt: skip
+"""What the decoders of Pillow raise over a damaged file, besides what they should."""
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -86,7 +91,7 @@ def _opened(path: Path) -> Iterator[Any]:
         raise
     except library.DecompressionBombError as bomb:
         raise BadInput(f"{path} claims to be larger than is read: make the image smaller, or remove it") from bomb
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, TypeError, IndexError, MemoryError) as damage:
+    except _DAMAGED as damage:
         reason = (
             "it is no image, whatever its name says" if isinstance(damage, library.UnidentifiedImageError) else damage
         )

@@ -75,9 +75,9 @@ def _category(seen: Profile) -> Decision:
     if len(seen.words) == 1 and seen.present == seen.rows:
         return _dropped(seen, "it is the same in every row")
     if _different(seen) > _NAMELIKE and seen.present > 2:
-        return _dropped(seen, "it is different in almost every row, as names and free text are (texts: --text)")
+        return _dropped(seen, "it is different in almost every row, as names and free text are")
     if _different(seen) > 0.5 and seen.length > 100:
-        return _dropped(seen, "it is free text (to learn from it: --text)")
+        return _dropped(seen, "it is free text, and --text would learn from it alone")
     values = sorted(word for word, _ in sorted(seen.words.items(), key=_by_frequency)[:MOST_CATEGORIES])
     note = None
     if len(seen.words) > MOST_CATEGORIES:

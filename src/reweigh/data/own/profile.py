@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadInput, require
-from .values import DATES, FloatArray, as_days, as_numbers, as_words, is_text, is_time, is_usable
+from .values import DATES, THOUSANDS, FloatArray, as_days, as_numbers, as_words, is_text, is_time, is_usable
 from .words import shown
 
 MOST_WORDS = 20_000
@@ -95,9 +95,10 @@ class Profile:
     def _add_numbers(self, column: Any, first: int) -> None:
         found = as_numbers(column, self.decimal)
         if found.strays.any() and self.decimal == "." and not self.numbers.count:
-            with_comma = as_numbers(column, ",")  # a decimal comma, as half of Europe writes it
-            if with_comma.strays.sum() < found.strays.sum():
-                self.decimal, found = ",", with_comma
+            for decimal in (THOUSANDS, ","):  # 1,234 is a thousand, and 1,5 as half of Europe writes it
+                other = as_numbers(column, decimal)
+                if other.strays.sum() < found.strays.sum():
+                    self.decimal, found = decimal, other
         check_size(found.values, self.name, self.where, first)
         numbers, strays = found.values[np.isfinite(found.values)], int(found.strays.sum())
         self.numbers.add(numbers)

@@ -54,9 +54,10 @@ class TableReader:
         decisions = [decide(seen) for seen in profiles]
         plans = arranged([decision.plan for decision in decisions if decision.plan is not None])
         if not plans:
+            why = f" ({decisions[0].note})" if decisions else ""
             raise BadInput(
-                f"{file.path} has no column to learn from besides {listed(roles.all)}: add columns, or name a column of "
-                "texts with --text"
+                f"{file.path} has no column to learn from besides {listed(roles.all)}{why}: add columns, or name a column "
+                "of texts with --text"
             )
         reader = cls(plans, roles)
         reader.notes = [decision.note for decision in decisions if decision.note is not None]

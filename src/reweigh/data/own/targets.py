@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ...errors import BadInput, require
 from .profile import LARGEST
 from .rows import Rows
-from .values import MISSING_LABEL, BoolArray, Numbers, as_numbers, as_words, is_text, is_time, is_usable
+from .values import MISSING_LABEL, THOUSANDS, BoolArray, Numbers, as_numbers, as_words, is_text, is_time, is_usable
 from .words import shown
 
 SEPARATORS = (";", "|")
@@ -43,10 +43,11 @@ def as_classes(column: Any) -> Words:
 
 
 def numbers_in(column: Any) -> Numbers:
-    """The cells as numbers, with a decimal comma where only that makes numbers of them all."""
+    """The cells as numbers, with commas between thousands or a decimal comma where only that makes numbers of them all."""
     found = as_numbers(column)
-    if found.strays.any() and not (with_comma := as_numbers(column, ",")).strays.any():
-        return with_comma
+    if found.strays.any():
+        others = (as_numbers(column, decimal) for decimal in (THOUSANDS, ","))
+        return next((other for other in others if not other.strays.any()), found)
     return found
 
 

@@ -24,7 +24,7 @@ MOST_TOKENS = 128
 LONGEST = 100_000
 """Characters of a text that are looked at."""
 
-_SAMPLE = 200_000  # texts that the vocabulary is made from
+_MOST_TEXTS, _MOST_CHARACTERS = 200_000, 50_000_000  # that the vocabulary is made from
 
 
 class TextReader:
@@ -48,7 +48,7 @@ class TextReader:
         """
         file = open_table(sources.train)
         roles, column = find_roles(sources, file.names, file.path), str(sources.text)
-        sample = list(islice(_texts(file.batches(), column, str(file.path)), _SAMPLE))
+        sample = _sample(_texts(file.batches(), column, str(file.path)))
         if not any(text.strip() for text in sample):
             raise BadInput(f"column {shown(column)} of {file.path} has no text in any row: name another with --text")
         vocabulary = Borrowed(tokenizer) if tokenizer is not None else trained(sample)
@@ -86,6 +86,16 @@ class TextReader:
 
     def _encode(self, batch: Any, where: str, first: int) -> npt.NDArray[np.int64]:
         return self.vocabulary.encode(list(_texts(iter([batch]), self.column, where)), self.input_shape[0])
+
+
+def _sample(texts: Iterator[str]) -> list[str]:
+    sample, characters = list[str](), 0
+    for text in islice(texts, _MOST_TEXTS):
+        sample.append(text)
+        characters += len(text)
+        if characters > _MOST_CHARACTERS:
+            break
+    return sample
 
 
 def _texts(batches: Iterator[Any], column: str, where: str) -> Iterator[str]:

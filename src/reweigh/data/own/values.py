@@ -25,6 +25,9 @@ DATES = ("iso", "iso zone", "%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y", "%d.%m.
          "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%Y%m%dT%H%M%S")  # fmt: skip
 """The formats in which dates are known, the first that fits all values first."""
 
+THOUSANDS = "1,000"
+"""Commas between thousands, as a way to write numbers."""
+
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -78,7 +81,10 @@ def as_words(column: Any, missing: tuple[str, ...] = MISSING) -> Any:
 
 
 def as_numbers(column: Any, decimal: str = ".") -> Numbers:
-    """The column as float64; a cell that is no number is NaN and a stray."""
+    """The column as float64; a cell that is no number is NaN and a stray.
+
+    `decimal` says how numbers are written: "." as 1234.5, "," as 1234,5, and THOUSANDS as 1,234.5.
+    """
     pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     if not is_text(column):
         values = _plain(column.cast(pa.float64(), safe=False))
@@ -86,6 +92,9 @@ def as_numbers(column: Any, decimal: str = ".") -> Numbers:
     words = as_words(column)
     if decimal == ",":
         words = compute.replace_substring_regex(words, pattern=r"^([+-]?\d*),(\d+)$", replacement=r"\1.\2")
+    if decimal == THOUSANDS:
+        grouped = compute.match_substring_regex(words, r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$")
+        words = compute.if_else(grouped, compute.replace_substring(words, ",", ""), words)
     try:
         return Numbers(_plain(words.cast(pa.float64())), np.zeros(len(words), dtype=bool))
     except pa.ArrowInvalid:

@@ -51,7 +51,7 @@ class Vocabulary:
         try:
             self._tokenizer = require("tokenizers", "text").Tokenizer.from_str(written)
         except Exception as damage:  # the library raises plain Exception
-            raise ValueError(f"the vocabulary is damaged: {damage}") from damage
+            raise ValueError("the vocabulary cannot be read") from damage
         self.size = int(self._tokenizer.get_vocab_size())
 
     def as_json(self) -> dict[str, Any]:
