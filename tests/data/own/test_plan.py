@@ -90,6 +90,12 @@ def test_columns_that_teach_nothing_are_left_out_and_said(cells, why):
     assert why in note
 
 
+def test_a_long_column_of_words_is_no_longer_tried_as_numbers(monkeypatch):
+    monkeypatch.setattr(profile, "SURE", 5)
+    plan, _ = decided(["a", "b"] * 5, ["a", "inf", ""], ["1e999"])
+    assert plan["values"] == ["1e999", "a", "b", "inf"]
+
+
 def test_a_column_of_very_many_names_is_seen_in_bounded_memory(monkeypatch):
     monkeypatch.setattr(profile, "MOST_WORDS", 100)
     seen = Profile("c", "train.csv")

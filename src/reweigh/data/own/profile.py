@@ -17,6 +17,9 @@ from .words import shown
 MOST_WORDS = 20_000
 """Different words of one column that are counted; beyond, the column is seen as it was until then."""
 
+SURE = 20_000
+"""Cells after which a column that is mostly words is no longer tried as numbers."""
+
 LARGEST = 1e30
 """Numbers beyond are refused: their squares would leave float64's neighbourhood of usefulness."""
 
@@ -93,8 +96,12 @@ class Profile:
             self._add_words(as_words(column))
 
     def _add_numbers(self, column: Any, first: int) -> None:
+        if self.present > SURE and self.stray_count > 0.5 * self.present:  # words beyond doubt
+            present = len(column) - as_words(column).null_count
+            self.present, self.stray_count = self.present + present, self.stray_count + present
+            return
         found = as_numbers(column, self.decimal)
-        if found.strays.any() and self.decimal == "." and not self.numbers.count:
+        if first == 0 and found.strays.any():
             for decimal in (THOUSANDS, ","):  # 1,234 is a thousand, and 1,5 as half of Europe writes it
                 other = as_numbers(column, decimal)
                 if other.strays.sum() < found.strays.sum():
