@@ -6,7 +6,9 @@ import zipfile
 
 import pytest
 import recipes.own_data as recipe
+import torch
 
+from reweigh.data import Examples
 from reweigh.errors import BadInput
 
 LINE = "{}, Private, 1, HS-grad, 9, Divorced, ?, Husband, White, Male, 0, 0, 40, United-States, {}"
@@ -70,16 +72,8 @@ def test_a_run_by_the_command_line_and_the_table(wheel, tmp_path, monkeypatch):
 
 
 def test_images_are_named_by_their_row(tmp_path):
-    import torch
-
-    from reweigh.data import Examples
-
-    x = torch.rand(3, 3, 4, 4)
-    recipe.write_images(
-        tmp_path, Examples(x, torch.tensor([0, 1, 1]), torch.tensor([7, 8, 9]), ("a", "b")), torch.tensor([1, 1, 0])
-    )
-    assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.png")) == [
-        "a/00009.png",
-        "b/00007.png",
-        "b/00008.png",
-    ]
+    given = torch.tensor([1, 1, 0])
+    examples = Examples(torch.rand(3, 3, 4, 4), torch.tensor([0, 1, 1]), torch.tensor([7, 8, 9]), ("a", "b"))
+    recipe.write_images(tmp_path, examples, given)
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
+    assert found == ["a/00009.png", "b/00007.png", "b/00008.png"]

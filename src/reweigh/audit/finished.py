@@ -17,9 +17,10 @@ from reweigh.errors import BadInput, require
 from reweigh.ledger import Ledger, Summary
 from reweigh.ledger.visits import Array
 from reweigh.training import run_folder as files
-from reweigh.training.config import TrainConfig, config_from
+from reweigh.training.config import TrainConfig
 from reweigh.training.own_files import check_unchanged, located
 from reweigh.training.prepare import RunData, prepare
+from reweigh.training.stored import config_from
 from reweigh.training.student import student_for
 
 

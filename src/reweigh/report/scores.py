@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from reweigh.audit import FinishedRun
 from reweigh.errors import BadInput
-from reweigh.training.config import TrainConfig, differences
+from reweigh.training.config import TrainConfig
 from reweigh.training.own_files import PLACES
+from reweigh.training.stored import differences
 from reweigh.training.tasks import NOT_SHARES, score_text
 
 _RULES = {"uniform": "plain training", "random": "random weights", "l2rw": "L2RW"}

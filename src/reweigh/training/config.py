@@ -1,8 +1,7 @@
 """All settings of a run in one frozen object, checked when it is made.
 
 The settings are the run: with the same settings, data and versions it gives the same model and weights. They are
-written to `config.json`, and a run is only resumed with the settings it was started with. A few settings
-say how the work is done and not what comes out (where the data lie, how often to save); those may differ.
+written to `config.json`, and a run is only resumed with the settings it was started with.
 """
 
 import math
@@ -16,7 +15,7 @@ import torch
 from reweigh.data import parse_noise
 from reweigh.data.own import Sources
 from reweigh.errors import BadInput
-from reweigh.training.checks import at_least, check_types, choose, near
+from reweigh.training.checks import at_least, check_types, choose
 from reweigh.training.choices import AT_LEAST, CHOICES, LEARNED_RULES, READS, check_model
 from reweigh.training.choices import parse_imbalance as parse_imbalance
 
@@ -40,10 +39,7 @@ _USUAL: Mapping[str, Any] = {
     "schedule": "step",
     "augment": "none",
 }
-FREE = frozenset({"data_root", "download", "checkpoint_every"})
-"""Settings that do not change what comes out, so that a resumed run may have others."""
 _OWN = tuple(field.name for field in fields(Sources))
-_WORDS = ("layers", "teacher_reads", "teacher_states", "drop")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,32 +206,3 @@ def known(value: T | None) -> T:
     """A setting that is not open any more, since `resolved` or `with_usual` has filled it in."""
     assert value is not None
     return value
-
-
-def config_from(settings: Mapping[str, Any], where: str) -> TrainConfig:
-    """Settings from a mapping that a person may have edited; `where` begins the sentence that refuses it.
-
-    Raises:
-        BadInput: if a setting is unknown or of the wrong kind, or no data are named.
-    """
-    there = {field.name for field in fields(TrainConfig)}
-    for name in settings:
-        if name not in there:
-            raise BadInput(f"{where}: there is no setting {name!r}{near(name, there)}")
-    values: dict[str, Any] = dict(settings)
-    for name in _WORDS:
-        if isinstance(values.get(name), list):  # JSON has no tuples
-            values[name] = tuple(values[name])
-    try:
-        return TrainConfig(**values)
-    except BadInput as wrong:
-        raise BadInput(f"{where}: {wrong}") from wrong
-
-
-def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
-    """The names of the settings in which two runs differ, leaving out those that do not change the outcome."""
-    return [
-        field.name
-        for field in fields(TrainConfig)
-        if field.name not in FREE and getattr(one, field.name) != getattr(other, field.name)
-    ]

@@ -21,7 +21,7 @@ from reweigh.errors import BadInput, ReweighError
 from reweigh.ledger import Ledger
 from reweigh.training import run_folder as files
 from reweigh.training.checkpoint import load_checkpoint, save_checkpoint
-from reweigh.training.config import TrainConfig, config_from, differences
+from reweigh.training.config import TrainConfig
 from reweigh.training.interrupt import CtrlC
 from reweigh.training.job import Job, assemble
 from reweigh.training.loop import run_epoch
@@ -29,6 +29,7 @@ from reweigh.training.own_files import check_unchanged, fingerprints
 from reweigh.training.prepare import RunData, prepare, with_clean_kept
 from reweigh.training.results import write_results
 from reweigh.training.run_folder import RunFolder, write_json, write_lines
+from reweigh.training.stored import config_from, differences
 from reweigh.training.usual import with_usual
 
 
