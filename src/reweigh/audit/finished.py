@@ -17,7 +17,7 @@ from reweigh.errors import BadInput, require
 from reweigh.ledger import Ledger, Summary
 from reweigh.ledger.visits import Array
 from reweigh.training import run_folder as files
-from reweigh.training.config import TrainConfig
+from reweigh.training.config import TrainConfig, known
 from reweigh.training.own_files import check_unchanged, located
 from reweigh.training.prepare import RunData, prepare
 from reweigh.training.stored import config_from
@@ -144,6 +144,7 @@ def ledger_summary(run: FinishedRun, examples: Examples, others: Array) -> tuple
     """What the run's ledger says, and for each of its rows the row of `examples` that has the same id.
 
     `others` are ids of clean examples that it may know as well; they are left out where they are not among `examples`.
+    So are the epochs of the warm-up, in which every weight is as in plain training and says nothing.
 
     Raises:
         BadInput: if the ledger is missing, damaged, of another run, or about other examples.
@@ -157,7 +158,8 @@ def ledger_summary(run: FinishedRun, examples: Examples, others: Array) -> tuple
             f"the ledger in {folder} has {history.epochs} epochs but the run has {run.summary['epochs']}: put the "
             "right one back, or train again"
         )
-    summary, ids = history.summary(), examples.ids.numpy()
+    warm = sum(line.get("step", 0) <= known(run.config.warm_up) for line in run.metrics)
+    summary, ids = history.summary(warm + 1 if warm < history.epochs else 1), examples.ids.numpy()
     ours = ~np.isin(summary.id, np.setdiff1d(others, ids))
     if not ours.all():
         summary = Summary(**{field.name: getattr(summary, field.name)[ours] for field in fields(Summary)})

@@ -48,6 +48,7 @@ _TEST = "Examples that give the score; without it some of the checked ones are h
 _TARGET = "The column to learn; several, 'a,b,c', for labels that may stand together."
 _TEXT = "The column of texts to learn from."
 _MODEL = f"{_one_of(MODELS)}, hf:NAME_OR_FOLDER (Hugging Face, for texts) or module:function (your own)."
+_KEEP = "Train on the clean examples as well."
 _NO_LEDGER = "Do not keep each epoch's weights; audit and report need them."
 _NOISE = "Labels to make wrong: background:0.4 (40 % get one same class), uniform:0.4, symmetric:0.4, pair:0.4."
 _IMBALANCE = "Classes to make rare: long-tail:100 makes the largest 100 times the smallest."
@@ -90,9 +91,11 @@ def train(
     engine: Annotated[Word, _weights(f"How alignments are computed: {_one_of(ENGINES)}.", "auto")] = None,
     layers: Annotated[list[str] | None, _weights(_LAYERS, "all")] = None,
     clean_batch_size: Annotated[Whole, _weights("Clean examples in each step.", "as --batch-size")] = None,
-    warm_up: Annotated[Whole, _weights("Plain steps before weighing starts.", "0")] = None,
+    warm_up: Annotated[
+        Whole, _weights("Plain steps before weighing starts.", "0; half of all for your own images")
+    ] = None,
     keep_clean_in_train: Annotated[
-        Flag, _weights("Train on the clean examples as well.", None, "--keep-clean-in-train/--no-keep-clean-in-train")
+        Flag, _weights(_KEEP, "yes for your own data", "--keep-clean-in-train/--no-keep-clean-in-train")
     ] = None,
     horizon: Annotated[Whole, _teacher("Learn through so many of the student's steps.", "1")] = None,
     look_ahead: Annotated[Word, _teacher(_LOOK, "real")] = None,

@@ -85,7 +85,8 @@ def about_baselines(score: float, others: Sequence[float], *, share: bool = True
     if not others:
         return Finding(
             "No baseline was given. Train the same with --rule uniform --keep-clean-in-train (plain training on all of it) "
-            "and with --rule random (a control that zeroes weights by chance), and name their folders with --against: without them the score says little.",
+            "and with --rule random (a control that zeroes weights by chance), and name their folders with --against: "
+            "without them the score says little.",
             warns=True,
         )
     gain = score - max(others)

@@ -76,6 +76,8 @@ def start(config: TrainConfig, output: Path | str, watcher: Watcher, *, overwrit
 
 
 def _read(config: TrainConfig, watcher: Watcher) -> RunData:
+    if config.train is not None:
+        watcher.note(f"reading {config.data_name}")
     data = prepare(config)
     for sentence in data.notes:
         watcher.note(sentence)

@@ -4,6 +4,7 @@ The numbers were found by measuring (`recipes/own_data.py`, docs/own_data.md); e
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +13,20 @@ from reweigh.errors import BadInput
 from reweigh.models import IMAGE_MODELS
 from reweigh.models.pretrained import PREFIX
 from reweigh.training.choices import OF_CLASSES
-from reweigh.training.config import TrainConfig, filled
+from reweigh.training.config import TrainConfig, filled, known
 from reweigh.training.prepare import RunData
+from reweigh.training.schedule import steps_an_epoch
 
-BATCH, LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 128, 1000, 6000, 60
+LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 1000, 6000, 60
+USUAL: Mapping[str, Any] = {
+    "rule": "l2rw",
+    "keep_clean_in_train": True,
+    "batch_size": 128,
+    "optimizer": "adam",
+    "weight_decay": 0.0,
+    "schedule": "cosine",
+    "augment": "none",
+}
 MODELS_FOR = {
     "table": ("table",),
     "text": ("transformer",),
@@ -33,12 +44,18 @@ def with_usual(config: TrainConfig, data: RunData) -> TrainConfig:
     """
     if data.encoding is None:
         return config.resolved()
-    usual = _usual(config.model or usual_model(data.encoding), data)
+    usual = {"model": usual_model(data.encoding), **USUAL}
     opened = {name: value for name, value in usual.items() if getattr(config, name) is None}
     config = replace(config, **opened)
-    check_model_reads(config.model or "", data.encoding)
-    check_rule(config.rule or "", data.encoding.task)
-    return filled(config, epochs=usual_epochs(len(data.train), config.batch_size or BATCH), threads=1)
+    check_model_reads(known(config.model), data.encoding)
+    check_rule(known(config.rule), data.encoding.task)
+    count = len(data.train) + (len(data.clean) if config.keep_clean_in_train else 0)
+    batch_size = known(config.batch_size)
+    config = filled(config, epochs=usual_epochs(count, batch_size), threads=1)
+    steps = config.steps or known(config.epochs) * steps_an_epoch(count, batch_size)
+    return replace(
+        config, warm_up=usual_warm_up(data.encoding.kind, steps) if config.warm_up is None else config.warm_up
+    )
 
 
 def usual_model(encoding: Encoding) -> str:
@@ -53,6 +70,15 @@ def usual_epochs(count: int, batch_size: int) -> int:
     """Epochs for so many examples: enough steps for few examples, an end for many."""
     steps = math.ceil(count / batch_size)
     return max(1, min(MOST_EPOCHS, max(math.ceil(LEAST_STEPS / steps), min(10, MOST_STEPS // steps))))
+
+
+def usual_warm_up(kind: str, steps: int) -> int:
+    """Plain steps before weighing starts: half of them all for images, none for other data.
+
+    Weights leave most of a batch out, while a convolutional network needs many examples to begin with; wrong labels,
+    which it learns by heart, do their harm late.
+    """
+    return steps // 2 if kind == "images" else 0
 
 
 def check_model_reads(model: str, encoding: Encoding) -> None:
@@ -79,18 +105,3 @@ def check_rule(rule: str, task: str) -> None:
             f"the rule {rule} looks at each example's class, and the task is {task}: take l2rw, meta-weight-net, random or "
             "uniform"
         )
-
-
-def _usual(model: str, data: RunData) -> dict[str, Any]:
-    return {
-        "model": model,
-        "rule": "l2rw",
-        "keep_clean_in_train": False,
-        "warm_up": 0,
-        "batch_size": BATCH,
-        "optimizer": "adam",
-        "lr": 1e-3,
-        "weight_decay": 0.0,
-        "schedule": "cosine",
-        "augment": "none",
-    }
