@@ -34,7 +34,8 @@ def trained(tmp_path_factory):
 def test_version_and_help(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.strip() == f"reweigh {__version__}"
-    for arguments in (["--help"], ["demo", "--help"], ["train", "--help"], ["audit", "--help"], ["report", "--help"]):
+    for arguments in (["--help"], ["demo", "--help"], ["train", "--help"], ["audit", "--help"], ["report", "--help"],
+        ["predict", "--help"]):
         assert run(arguments) == 0
         captured = capsys.readouterr()
         assert captured.err == ""
