@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow lint format bench recipes clean
+.PHONY: demo test test-slow lint docs format bench recipes clean
 
 demo: $(VENV)/.installed-cli  ## the main job, on data that ships with scikit-learn
 	$(BIN)/reweigh demo
 
-test: lint  ## everything that CI runs
+test: lint docs  ## everything that CI runs
 	$(BIN)/python -m pytest -n 2 tests
 	$(BIN)/python -m pytest README.md docs  # the examples of a page build on each other: one process
 
@@ -21,6 +21,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.installed-dev  ## the documentation, in build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -42,7 +42,8 @@ class Reweigher:
         optimizer: the student's; look ahead through its step. Default: plain SGD's, as in Ren et al.; a rule that learns
             needs it.
         learning: how a rule that learns does so; call `after_step()` after the optimizer's step then.
-        labels, ids: find the given labels and the examples' ids in a batch; default: by the usual names.
+        labels: finds the given labels in a batch; default: by the usual names.
+        ids: finds the examples' ids likewise.
         clean_loss: as `per_example_loss`, for clean batches, where they need another one.
         clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 or all of it.
         clean_weight_decay: λ adds λθ to the clean gradient, as the released code of Ren et al. does.

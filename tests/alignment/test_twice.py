@@ -1,10 +1,10 @@
-"""BatchNorm's second derivative in closed form, against PyTorch's and against finite differences."""
+"""Second derivatives in closed form, of BatchNorm and GELU, against PyTorch's and against finite differences."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from reweigh.alignment.twice import batch_norm
+from reweigh.alignment.twice import TWICE, batch_norm, gelu
 
 SHAPES = {"vectors": (7, 3), "sequences": (4, 3, 5), "images": (4, 3, 2, 5)}
 
@@ -43,3 +43,19 @@ def test_running_statistics_move_as_usual():
     batch_norm(F.batch_norm, x, *mine, weight, bias, True, 0.3, 1e-5)
     F.batch_norm(x, *theirs, weight, bias, True, 0.3, 1e-5)
     torch.testing.assert_close(mine, theirs)
+
+
+def test_gelu_twice():
+    x = torch.linspace(-6, 6, 25).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: gelu(F.gelu, x), x)
+    assert torch.autograd.gradgradcheck(lambda x: gelu(F.gelu, x), x)
+    found = []
+    for function in (lambda x: gelu(F.gelu, x), F.gelu):
+        (first,) = torch.autograd.grad(function(x).sin().sum(), x, create_graph=True)
+        found.append((first, *torch.autograd.grad((first * torch.arange(25)).sum(), x)))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-12, atol=1e-14)
+
+
+def test_gelu_by_tanh_is_left_to_pytorch():
+    x = torch.linspace(-2, 2, 9)
+    assert torch.equal(TWICE[F.gelu](F.gelu, x, approximate="tanh"), F.gelu(x, approximate="tanh"))

@@ -25,7 +25,8 @@ class ClassAwareWeightNet(LearnedRule):
         families: into how many families of like size the classes are put (3 in the paper); "each": every class its own,
             which goes beyond the paper and tells classes of the same size apart.
         hidden: width of the hidden layer.
-        normalise, seed: as for every `LearnedRule`.
+        normalise: as for every `LearnedRule`.
+        seed: likewise.
 
     Raises:
         BadInput: for sizes that are not counts, or fewer than one family.

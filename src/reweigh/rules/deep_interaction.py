@@ -35,11 +35,15 @@ class DeepInteraction(LearnedRule):
         classes: C, the number of classes.
         states: places in the student by name or glob, such as `"layer3"` or `"head:input"`; default: found automatically
             (`places` then holds them).
-        surface, internal, interaction: what the teacher is told.
+        surface: tell the teacher the surface information.
+        internal: tell it the internal states.
+        interaction: tell it how the states lie to the clean examples' class means.
         follow: let the meta-gradient follow how the states depend on the student's parameters (horizons above 1).
-        width, hidden: of the projections and of the teacher's hidden layer.
+        width: of the projections.
+        hidden: width of the teacher's hidden layer.
         total_steps: of the student's training, for the progress; not needed.
-        normalise, seed: as for every `LearnedRule`.
+        normalise: as for every `LearnedRule`.
+        seed: likewise.
 
     Raises:
         BadInput: if nothing is left to read.

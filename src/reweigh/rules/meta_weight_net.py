@@ -20,7 +20,8 @@ class MetaWeightNet(LearnedRule):
 
     Args:
         hidden: width of the hidden layer.
-        normalise, seed: as for every `LearnedRule`.
+        normalise: as for every `LearnedRule`.
+        seed: likewise.
     """
 
     name: ClassVar[str] = "meta-weight-net"

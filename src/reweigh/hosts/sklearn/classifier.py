@@ -30,7 +30,9 @@ class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc
             "deep-interaction", or a baseline: "uniform" (plain training), "random", "proportion", "resampling",
             "hard-mining".
         learning: `Learning` settings, for rules that learn.
-        epochs, batch_size, lr: of the training.
+        epochs: how often to go through the rows.
+        batch_size: rows a step.
+        lr: learning rate.
         optimizer: "adam", "adamw", "sgd", or a class or function, called with the parameters and `lr=`.
         clean_fraction: see above.
         clean_batch_size: M, clean rows a step; default 100, or all where there are fewer.
