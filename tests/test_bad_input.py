@@ -246,7 +246,7 @@ EDITS = {
     "misspelt": (lambda config: _edited(config, lerning_rate=1), "'lerning_rate'"),
     "wrong type": (lambda config: _edited(config, batch_size="many"), "batch_size is 'many'"),
     "wrong value": (lambda config: _edited(config, momentum=7.0), "momentum is 7.0"),
-    "nothing to train on": (lambda config: _edited(config, dataset=None), "dataset is None"),
+    "nothing to train on": (lambda config: _edited(config, dataset=None), "no data set is named"),
     "layers of numbers": (lambda config: _edited(config, layers=[1]), "layers is (1,)"),
 }
 

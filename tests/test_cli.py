@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 
 import pyarrow.parquet
 import pytest
@@ -15,8 +16,9 @@ from safetensors import safe_open
 from reweigh import __version__
 from reweigh.cli import main
 from reweigh.cli.guard import run
+from reweigh.data.own import Sources
 from reweigh.models import build
-from reweigh.training.run_folder import FILES, LEDGER, TEACHER
+from reweigh.training.run_folder import ENCODING, FILES, LEDGER, TEACHER
 
 TRAIN = ["train", "--dataset", "digits", "--noise", "background:0.4", "--batch-size", "150"]
 COMMAND = [sys.executable, "-c", "from reweigh.cli import main; main()"]
@@ -32,7 +34,14 @@ def trained(tmp_path_factory):
 def test_version_and_help(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.strip() == f"reweigh {__version__}"
-    for arguments in (["--help"], ["demo", "--help"], ["train", "--help"], ["audit", "--help"], ["report", "--help"]):
+    for arguments in (
+        ["--help"],
+        ["demo", "--help"],
+        ["train", "--help"],
+        ["audit", "--help"],
+        ["report", "--help"],
+        ["predict", "--help"],
+    ):
         assert run(arguments) == 0
         captured = capsys.readouterr()
         assert captured.err == ""
@@ -54,7 +63,7 @@ def test_main_exits_with_the_code(capsys):
 
 def test_the_run_folder_holds_what_the_help_says(trained):
     present = {file.name for file in trained.iterdir()} - {".lock"}
-    assert present == {*FILES, LEDGER} - {TEACHER}  # which rules that learn leave
+    assert present == {*FILES, LEDGER} - {TEACHER, ENCODING}  # which rules that learn, and own data, leave
     config = json.loads((trained / "config.json").read_text())
     assert config["settings"]["lr"] == 0.05
     assert config["settings"]["model"] == "mlp"
@@ -129,13 +138,15 @@ def test_every_option_reaches_the_settings(tmp_path):
         "data_root": str(tmp_path), "dataset": "digits",
     }  # fmt: skip
     said = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    flags = ["--keep-clean-in-train", "--no-download", "--layers", "layers.5*", "--layers", "layers.1"]
+    flags = ["--keep-clean-in-train", "--no-download", "--no-ledger", "--layers", "layers.5*", "--layers", "layers.1"]
     flags += ["--teacher-reads", "surface", "--teacher-reads", "internal", "--teacher-states", "layers.5:input"]
     assert run(["train", *said, *flags, "--output", str(folder)]) == 0
     settings = json.loads((folder / "config.json").read_text())["settings"]
     assert settings == {
         **options, "epochs": None, "keep_clean_in_train": True, "download": False, "layers": ["layers.5*", "layers.1"],
         "teacher": None, "teacher_reads": ["surface", "internal"], "teacher_states": ["layers.5:input"],
+        "ledger": False, "test_share": 0.3, "drop": [],
+        **dict.fromkeys(field.name for field in fields(Sources) if field.name not in ("test_share", "drop")),
     }  # fmt: skip
 
 

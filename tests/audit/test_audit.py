@@ -145,3 +145,12 @@ def test_a_run_that_does_not_fit_together_is_one_sentence(name, damaged, tmp_pat
     assert len(captured.err.splitlines()) == 1
     assert "Traceback" not in captured.err
     assert not (tmp_path / "audit.csv").exists()
+
+
+def test_the_warm_up_says_nothing_of_anybody(tmp_path):
+    said = ["--dataset", "digits", "--noise", "background:0.4", "--steps", "168", "--lr", "0.05", "--warm-up", "140"]
+    assert run(["train", *said, "--output", str(tmp_path)]) == 0
+    audit = audit_run(tmp_path)  # 14 steps an epoch: 10 epochs of warm-up, 2 of weights
+    assert set(np.unique(audit.zero_share)) == {0.0, 0.5, 1.0}
+    assert audit.corrupted[audit.order[:50]].mean() > 0.9
+    assert audit.issue.any()

@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from reweigh.audit import write_export
-from reweigh.audit.export import COLUMNS, cell, columns
+from reweigh.audit.export import COLUMNS, columns
 from reweigh.errors import BadInput, ReweighError
 
 EVIL = (
@@ -72,13 +72,6 @@ def test_no_cell_is_a_formula_and_all_come_back(audited, tmp_path):
     assert found == {name if name in ('a,"b"\nc', "-1", "é") else f"'{name}" for name in EVIL}
     for row in rows:
         assert not row["given_label"].startswith(("=", "+", "@", "\t", "＝", " ", "-2"))
-
-
-@pytest.mark.parametrize(
-    ("text", "written"), [("+1", "+1"), ("-1.5e3", "-1.5e3"), ("-inf", "'-inf"), ("-", "'-"), ("", "")]
-)
-def test_plain_numbers_are_left_alone(text, written):
-    assert cell(text) == written
 
 
 def test_parquet_needs_no_apostrophes(audited):

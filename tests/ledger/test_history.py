@@ -100,3 +100,14 @@ def test_a_part_of_another_run_is_noticed(folder, tmp_path):
     (folder / "epoch-00002.parquet").write_bytes(other.end_epoch().read_bytes())
     with pytest.raises(BadInput, match="another run than epoch 1"):
         Ledger.read(folder).summary()
+
+
+def test_a_summary_may_leave_the_first_epochs_out(tmp_path):
+    ledger = Ledger(tmp_path)
+    for weights in ([0.5, 0.5], [0.0, 1.0], [0.0, 1.0]):
+        ledger.add([1, 2], weights)
+        ledger.end_epoch()
+    late = Ledger.read(tmp_path).summary(2)
+    assert late.zero_share.tolist() == [1.0, 0.0]
+    assert late.visits.tolist() == [2, 2]
+    assert Ledger.read(tmp_path).summary().zero_share.tolist() == [2 / 3, 0.0]

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from reweigh.errors import BadInput
 from reweigh.models import MODELS, build
 
-SHAPES = {"transformer": (12,), "mlp": (1, 8, 8), "lenet": (1, 28, 28)}
+SHAPES = {"transformer": (12,), "table": (5,), "mlp": (1, 8, 8), "lenet": (1, 28, 28)}
 SMALL = sorted(set(MODELS) - {"wrn-28-10"})
 
 

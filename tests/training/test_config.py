@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 
 from reweigh.errors import BadInput
-from reweigh.training.config import FREE, TrainConfig, config_from, differences, parse_imbalance
+from reweigh.training.choices import parse_imbalance
+from reweigh.training.config import TrainConfig
+from reweigh.training.stored import FREE, config_from, differences
 
 
 def test_json_and_back_gives_the_same_settings():

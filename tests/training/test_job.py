@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from reweigh.training.config import RULES, TrainConfig
+from reweigh.training.choices import RULES
+from reweigh.training.config import TrainConfig
 from reweigh.training.job import assemble
 from reweigh.training.loop import Means, run_epoch
 from reweigh.training.prepare import prepare

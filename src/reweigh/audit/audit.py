@@ -3,23 +3,30 @@
 Two witnesses are heard. The ledger says how far training trusted an example; the finished model says which label it would
 give instead. Where both speak against a label (little trust, another prediction) it counts as an issue, and the share of
 issues in a class is the estimate of its noise rate. A model that is often wrong itself contradicts right labels too, so the
-estimate is then mostly too high.
+estimate is then mostly too high. Of a regression the model says otherwise where its value is further from the given one than
+three times the usual distance. Examples of own data that were named as checked are not audited.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from reweigh.audit.finished import FinishedRun, ledger_summary, open_run, trained_model
+from reweigh.audit.finished import FinishedRun, audited_data, ledger_summary, open_run, trained_model
+from reweigh.audit.groups import Groups, groups
 from reweigh.audit.predict import predict
 from reweigh.audit.quality import label_quality, most_distrusted_first, trust
 from reweigh.data import Examples
+from reweigh.data.own import Encoding, Names
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
-from reweigh.training.prepare import prepare
+from reweigh.training.results import as_said
 
 THRESHOLD = 0.5
+FAR = 3.0
+"""A regression's value is far off beyond so many times the usual distance (1.4826 median distances)."""
 _EQUAL = 1e-4
 
 
@@ -29,14 +36,16 @@ class Audit:
 
     Attributes:
         examples: the training set, `run` the run that it comes from.
-        given, suggested: class numbers; where the model agrees with the label the two are the same.
-        given_probability, suggested_probability: the finished model's.
+        given, suggested: class numbers; where the model agrees with the label the two are the same. Of a regression values
+            in the target's units, of several labels (N, L) zeros and ones.
+        given_probability, suggested_probability: the finished model's; NaN of a regression.
         mean_weight, zero_share, mean_alignment, trend: of the ledger; weights are relative, 1 is as in plain training.
         loss: mean over the epochs.
         trust: the share of visits at which it had a weight, ties broken; see `quality.trust`.
         quality: from 0 (bad) to 1, for the label.
         issue: bool; trust below the threshold, and the model says something else.
         order: rows, most distrusted first.
+        names, encoding: what the user calls the examples, and how they became numbers; None for a known data set.
     """
 
     run: FinishedRun
@@ -54,6 +63,8 @@ class Audit:
     quality: Array
     issue: Array
     order: Array
+    names: Names | None = None
+    encoding: Encoding | None = None
 
     def __len__(self) -> int:
         """The number of examples, N."""
@@ -65,24 +76,48 @@ class Audit:
         wrong: Array = self.examples.corrupted.numpy()
         return wrong if wrong.any() else None
 
+    @property
+    def task(self) -> str:
+        """ "classification", "multi-label" or "regression"."""
+        return self.examples.task
+
+    @cached_property
+    def groups(self) -> Groups:
+        """The classes, the labels, or ranges of a regression's target."""
+        return groups(self.task, self.examples.classes, self.given, self.suggested)
+
+    def name(self, row: int) -> str:
+        """What the user calls the example: a name of their own, or the id."""
+        identity = int(self.examples.ids[row])
+        return str(identity) if self.names is None else self.names[identity]
+
+    def told(self, label: Any) -> str:
+        """A given or suggested label in words."""
+        if self.task == "regression":
+            return f"{float(label):.6g}"
+        classes = self.examples.classes
+        if self.task == "classification":
+            return classes[int(label)]
+        return "; ".join(name for name, there in zip(classes, label.tolist(), strict=True) if there)
+
+    @property
+    def contradicted(self) -> Array:
+        """(N,) bool: where the finished model says something else than the label."""
+        return _contradicted(self.task, self.given, self.suggested)
+
     def per_class(self, values: Array) -> Array:
-        """Means of `values` (N,) over the examples of each given class (C,); NaN for a class without any."""
-        known = ~np.isnan(values.astype(np.float64))
-        classes = len(self.examples.classes)
-        sums = np.bincount(self.given[known], values[known].astype(np.float64), classes)
-        with np.errstate(invalid="ignore"):
-            return sums / np.bincount(self.given[known], minlength=classes)
+        """Means of `values` (N,) over the examples of each given class (C,) or other group; NaN for one without any."""
+        return self.groups.mean(values)
 
     @property
     def noise_rates(self) -> Array:
-        """The estimated share of wrong labels in each given class, (C,)."""
+        """The estimated share of wrong labels in each given class, (C,), or other group."""
         return self.per_class(self.issue)
 
     @property
     def confusion(self) -> Array:
         """(C, C) counts: given label by the finished model's prediction."""
-        classes = len(self.examples.classes)
-        return np.bincount(self.given * classes + self.suggested, minlength=classes**2).reshape(classes, classes)
+        return self.groups.confusion
 
 
 def audit_run(path: Path | str, *, data_root: Path | str | None = None, threshold: float = THRESHOLD) -> Audit:
@@ -95,8 +130,9 @@ def audit_run(path: Path | str, *, data_root: Path | str | None = None, threshol
     if not 0 <= threshold <= 1:
         raise BadInput(f"the threshold is {threshold}: give a share from 0 to 1, such as 0.5")
     run = open_run(path, data_root)
-    examples = prepare(run.config).train
-    summary, rows = ledger_summary(run, examples)
+    data = audited_data(run)
+    examples = data.train
+    summary, rows = ledger_summary(run, examples, data.clean.ids.numpy())
     if np.ptp(summary.mean_weight) < _EQUAL:
         raise BadInput(
             f"the rule {run.config.rule} trusted every example of {run.path} alike: audit a run with --rule l2rw or another "
@@ -112,8 +148,9 @@ def audit_run(path: Path | str, *, data_root: Path | str | None = None, threshol
     alignment, visits = spread(summary.mean_alignment), np.nan_to_num(spread(summary.visits)).astype(np.int64)
     trusted, loss = trust(mean_weight, zero_share, alignment, visits), spread(summary.mean_loss)
     quality = label_quality(trusted, loss)
-    said = predict(trained_model(run, examples), examples)
-    given, suggested = examples.y.numpy(), said.suggested.numpy()
+    model = trained_model(run, tuple(examples.x.shape[1:]), len(examples.classes), data.encoding)
+    said = predict(model, examples)
+    given, suggested = (as_said(y, data.encoding).numpy() for y in (examples.y, said.suggested))
     return Audit(
         run=run,
         examples=examples,
@@ -128,6 +165,17 @@ def audit_run(path: Path | str, *, data_root: Path | str | None = None, threshol
         loss=loss,
         trust=trusted,
         quality=quality,
-        issue=(np.nan_to_num(trusted, nan=1.0) < threshold) & (suggested != given),
+        issue=(np.nan_to_num(trusted, nan=1.0) < threshold) & _contradicted(examples.task, given, suggested),
         order=most_distrusted_first(quality),
+        names=data.names,
+        encoding=data.encoding,
     )
+
+
+def _contradicted(task: str, given: Array, suggested: Array) -> Array:
+    if task == "regression":
+        distance = np.abs(given - suggested)
+        far: Array = distance > FAR * 1.4826 * np.median(distance)
+        return far
+    differs: Array = np.asarray(suggested != given)
+    return np.asarray(differs.any(1)) if task == "multi-label" else differs

@@ -4,7 +4,7 @@ Everything here was written by `reweigh train`, but a folder may have been copie
 piece is held against the others before it is used.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,16 @@ import numpy as np
 from torch import nn
 
 from reweigh.data import Examples
+from reweigh.data.own import Encoding
 from reweigh.errors import BadInput, require
 from reweigh.ledger import Ledger, Summary
-from reweigh.models import build
+from reweigh.ledger.visits import Array
 from reweigh.training import run_folder as files
-from reweigh.training.config import TrainConfig, config_from
-from reweigh.training.schedule import seed_for
+from reweigh.training.config import TrainConfig, known
+from reweigh.training.own_files import check_unchanged, located
+from reweigh.training.prepare import RunData, prepare
+from reweigh.training.stored import config_from
+from reweigh.training.student import student_for
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,9 @@ class FinishedRun:
         path: the folder.
         config: its settings; `mark` is the ledger's mark for them.
         versions: what it was made with.
-        summary: test accuracy and the like, as `summary.json` has them.
+        summary: the score and the like, as `summary.json` has them.
         metrics: a line an epoch.
+        data: of own data, where each file lay and its digest.
     """
 
     path: Path
@@ -38,6 +43,17 @@ class FinishedRun:
     versions: dict[str, str]
     summary: dict[str, Any]
     metrics: list[dict[str, Any]]
+    data: dict[str, Any]
+
+    @property
+    def score_name(self) -> str:
+        """The number that counts: "test_accuracy", or that of another task."""
+        return str(self.summary.get("score", "test_accuracy"))
+
+    @property
+    def score(self) -> float:
+        """Its value on the test set at the last epoch."""
+        return float(self.summary[self.score_name])
 
 
 def open_run(path: Path | str, data_root: Path | str | None = None) -> FinishedRun:
@@ -61,33 +77,58 @@ def open_run(path: Path | str, data_root: Path | str | None = None) -> FinishedR
             f"the run in {folder} is not finished: go on with `reweigh train --output {folder} --resume`, then try again"
         )
     summary = files.read_json(folder / files.SUMMARY)
-    epochs = summary.get("epochs")
-    if not isinstance(epochs, int) or not isinstance(summary.get("test_accuracy"), int | float):
-        raise BadInput(
-            f"{folder / files.SUMMARY} has no 'epochs' and 'test_accuracy': put a good copy back, or train again"
-        )
+    epochs, score = summary.get("epochs"), str(summary.get("score", "test_accuracy"))
+    if not isinstance(epochs, int) or not isinstance(summary.get(score), int | float):
+        raise BadInput(f"{folder / files.SUMMARY} has no 'epochs' and '{score}': put a good copy back, or train again")
     metrics = files.read_lines(folder / files.METRICS, epochs)
+    data = stored.get("data")
+    data = data if isinstance(data, dict) else {}
+    config = located(config, data, None if data_root is None else str(data_root))
     if data_root is not None:
         config = replace(config, data_root=str(data_root))
-    return FinishedRun(
-        folder, config, files.run_mark(settings), {k: str(v) for k, v in versions.items()}, summary, metrics
-    )
+    told = {name: str(version) for name, version in versions.items()}
+    return FinishedRun(folder, config, files.run_mark(settings), told, summary, metrics, data)
 
 
-def trained_model(run: FinishedRun, examples: Examples) -> nn.Module:
-    """The model at the end of the run, on the CPU, in eval mode.
+def audited_data(run: FinishedRun) -> RunData:
+    """The run's data, read again: those that it learnt from, or a sentence.
+
+    Raises:
+        BadInput: if the run kept no ledger, or the data cannot be had or have changed since.
+    """
+    if not run.config.ledger:
+        raise BadInput(
+            f"the run in {run.path} kept no ledger (--no-ledger), which says how far each example was trusted: train again "
+            "without that option"
+        )
+    check_unchanged(run.config, run.data)
+    return prepare(run.config)
+
+
+def encoding_of(run: FinishedRun) -> Encoding:
+    """How the run's own data became numbers.
+
+    Raises:
+        BadInput: if it was trained on a known data set, or the file is missing or damaged.
+    """
+    if run.config.train is None:
+        raise BadInput(
+            f"the run in {run.path} was trained on {run.config.dataset}, not on your own data: name a run that was made "
+            "with `reweigh train --train`"
+        )
+    path = run.path / files.ENCODING
+    return Encoding.from_json(files.read_json(path), str(path))
+
+
+def trained_model(run: FinishedRun, input_shape: tuple[int, ...], outputs: int, encoding: Encoding | None) -> nn.Module:
+    """The model at the end of the run, on the CPU, in eval mode, for inputs of that shape.
 
     Raises:
         BadInput: if its file is missing, damaged or of another model.
     """
     safetensors = require("safetensors.torch", "cli")
     path = run.path / files.MODEL
-    model = build(
-        run.config.model or "mlp",
-        input_shape=tuple(examples.x.shape[1:]),
-        classes=len(examples.classes),
-        seed=seed_for(run.config.seed, "model"),
-    )
+    model = student_for(run.config, input_shape, outputs, encoding)
     try:
         model.load_state_dict(safetensors.load(path.read_bytes()))
     except FileNotFoundError as missing:
@@ -99,8 +140,11 @@ def trained_model(run: FinishedRun, examples: Examples) -> nn.Module:
     return model.eval()
 
 
-def ledger_summary(run: FinishedRun, examples: Examples) -> tuple[Summary, "np.ndarray[Any, Any]"]:
+def ledger_summary(run: FinishedRun, examples: Examples, others: Array) -> tuple[Summary, Array]:
     """What the run's ledger says, and for each of its rows the row of `examples` that has the same id.
+
+    `others` are ids of clean examples that it may know as well; they are left out where they are not among `examples`.
+    So are the epochs of the warm-up, in which every weight is as in plain training and says nothing.
 
     Raises:
         BadInput: if the ledger is missing, damaged, of another run, or about other examples.
@@ -114,10 +158,16 @@ def ledger_summary(run: FinishedRun, examples: Examples) -> tuple[Summary, "np.n
             f"the ledger in {folder} has {history.epochs} epochs but the run has {run.summary['epochs']}: put the "
             "right one back, or train again"
         )
-    summary, ids = history.summary(), examples.ids.numpy()
+    warm = sum(line.get("step", 0) <= known(run.config.warm_up) for line in run.metrics)
+    summary, ids = history.summary(warm + 1 if warm < history.epochs else 1), examples.ids.numpy()
+    ours = ~np.isin(summary.id, np.setdiff1d(others, ids))
+    if not ours.all():
+        summary = Summary(**{field.name: getattr(summary, field.name)[ours] for field in fields(Summary)})
     order = np.argsort(ids)
     rows = order[np.minimum(np.searchsorted(ids[order], summary.id), len(ids) - 1)]
-    same = (ids[rows] == summary.id) & (examples.y.numpy()[rows] == summary.given_label)
+    same = ids[rows] == summary.id
+    if examples.y.ndim == 1:
+        same &= examples.y.numpy()[rows] == summary.given_label
     if not same.all():
         raise BadInput(
             f"the ledger in {folder} and the training data do not agree on the example with id "

@@ -1,5 +1,6 @@
 """What the finished model says of each training example."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,11 @@ from reweigh.errors import BadInput
 
 @dataclass(frozen=True)
 class Predictions:
-    """(N,) each: the class with the largest probability, that probability, and the given label's."""
+    """What the model suggests, shaped as the labels: (N,) or (N, L); how sure it is, and how likely the given label, (N,).
+
+    A regression's suggestion is the standardised value, and its probabilities are NaN. Of several labels, the probabilities
+    are the geometric means over the labels.
+    """
 
     suggested: Tensor
     suggested_probability: Tensor
@@ -19,18 +24,44 @@ class Predictions:
 
 
 def predict(model: nn.Module, examples: Examples, batch_size: int = 1000) -> Predictions:
-    """One pass over the examples; no more is kept than three numbers each, however many classes there are.
+    """One pass over the examples; no more is kept than three numbers a label, however many classes there are.
 
     Raises:
         BadInput: if the model's output is not finite.
     """
-    parts = []
+    parts, look = [], _LOOKS[examples.task]
     with torch.no_grad():
         for rows in torch.split(torch.arange(len(examples)), batch_size):
             batch = examples.batch(rows)
-            probabilities = model(batch["x"]).softmax(1)
-            if not bool(probabilities.isfinite().all()):
+            outputs = model(batch["x"])
+            if not bool(outputs.isfinite().all()):
                 raise BadInput("the model's predictions are not finite: training diverged, train with a lower --lr")
-            best = probabilities.max(1)
-            parts.append((best.indices, best.values, probabilities.gather(1, batch["y"][:, None])[:, 0]))
+            parts.append(look(outputs, batch["y"]))
     return Predictions(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def _of_classes(outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    probabilities = outputs.softmax(1)
+    best = probabilities.max(1)
+    return best.indices, best.values, probabilities.gather(1, y[:, None])[:, 0]
+
+
+def _of_labels(outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def likely(labels: Tensor) -> Tensor:
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(outputs, labels, reduction="none")
+        return torch.exp(-loss.mean(1))
+
+    suggested = (outputs > 0).to(y.dtype)
+    return suggested, likely(suggested), likely(y)
+
+
+def _of_values(outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    unknown = torch.full_like(y, float("nan"))
+    return outputs[:, 0], unknown, unknown
+
+
+_LOOKS: Mapping[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]] = {
+    "classification": _of_classes,
+    "multi-label": _of_labels,
+    "regression": _of_values,
+}

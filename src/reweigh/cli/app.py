@@ -7,6 +7,7 @@ import typer
 from reweigh._version import __version__
 from reweigh.cli.audit import audit
 from reweigh.cli.demo import demo
+from reweigh.cli.predict import predict
 from reweigh.cli.report import report
 from reweigh.cli.train import train
 
@@ -40,3 +41,4 @@ app.command()(demo)
 app.command()(train)
 app.command()(audit)
 app.command()(report)
+app.command()(predict)

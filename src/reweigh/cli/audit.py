@@ -8,9 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from reweigh.audit.audit import THRESHOLD, Audit, audit_run
-from reweigh.audit.export import check_output, write_export
+from reweigh.audit.export import write_export
 from reweigh.cli.show import console
 from reweigh.errors import BadInput
+from reweigh.tables import check_output
 
 MOST_CLASSES = 20
 
@@ -56,7 +57,7 @@ def distrusted_table(audit: Audit, top: int) -> Table:
     """The first `top` examples, within 80 columns."""
     table = Table(title="Most distrusted", min_width=70)
     for name, options in (
-        ("id", {"justify": "right"}),
+        ("id", {"justify": "right"} if audit.names is None else {"overflow": "fold"}),
         ("given", {"overflow": "fold"}),
         ("model says", {"overflow": "fold"}),
         ("sure", {"justify": "right"}),
@@ -65,14 +66,14 @@ def distrusted_table(audit: Audit, top: int) -> Table:
         ("quality", {"justify": "right"}),
     ):
         table.add_column(name, **options)  # type: ignore[arg-type]
-    names = audit.examples.classes
     for row in audit.order[:top].tolist():
-        agrees = audit.given[row] == audit.suggested[row]
+        given, suggested = audit.told(audit.given[row]), audit.told(audit.suggested[row])
+        sure = audit.suggested_probability[row]
         table.add_row(
-            str(int(audit.examples.ids[row])),
-            escape(names[audit.given[row]]),
-            "the same" if agrees else escape(names[audit.suggested[row]]),
-            f"{audit.suggested_probability[row]:.0%}",
+            escape(audit.name(row)),
+            escape(given),
+            "the same" if given == suggested else escape(suggested),
+            "–" if sure != sure else f"{sure:.0%}",
             f"{audit.mean_weight[row]:.2f}",
             f"{audit.zero_share[row]:.0%}",
             f"{audit.quality[row]:.3f}",
@@ -83,14 +84,22 @@ def distrusted_table(audit: Audit, top: int) -> Table:
 def classes_table(audit: Audit) -> Table:
     """The classes with the highest estimated noise rates."""
     rates, weights, truth = audit.noise_rates, audit.per_class(audit.mean_weight), audit.corrupted
-    counts = audit.per_class(audit.issue) * 0 + [int((audit.given == c).sum()) for c in range(len(rates))]
+    counts = audit.groups.counts
+    truths = None if truth is None else audit.per_class(truth)
     shown = [c for c in (-rates).argsort().tolist() if counts[c] > 0][:MOST_CLASSES]
-    table = Table(title="Labels by class", min_width=70)
+    table = Table(title=_BY[audit.task], min_width=70)
     table.add_column("given", overflow="fold")
     for name in ("examples", "mean weight", "wrong, estimated", *(["wrong, known"] if truth is not None else [])):
         table.add_column(name, justify="right")
     for c in shown:
-        known = [] if truth is None else [f"{truth[audit.given == c].mean():.1%}"]
-        name = escape(audit.examples.classes[c])
+        known = [] if truths is None else [f"{truths[c]:.1%}"]
+        name = escape(audit.groups.names[c])
         table.add_row(name, f"{counts[c]:.0f}", f"{weights[c]:.2f}", f"{rates[c]:.1%}", *known)
     return table
+
+
+_BY = {
+    "classification": "Labels by class",
+    "multi-label": "Examples by label",
+    "regression": "Targets by range",
+}

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from reweigh.training.demo import Row
 from reweigh.training.job import Job
+from reweigh.training.tasks import NOT_SHARES, SCORES
 
 console = Console(highlight=False)
 PLAIN_WIDTH = 80
@@ -35,7 +36,7 @@ class Screen:
     """Shows a run of `reweigh train`: the `Watcher` of a terminal."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task, self._epochs = progress, task, 0
+        self._progress, self._task, self._epochs, self._score = progress, task, 0, ""
 
     def note(self, sentence: str) -> None:
         """A sentence between the lines."""
@@ -43,15 +44,16 @@ class Screen:
 
     def started(self, job: Job) -> None:
         """What is about to be trained, and the heads of the columns."""
-        self._epochs = job.epochs
+        self._epochs, self._score = job.epochs, job.task.score
         self._progress.update(self._task, total=job.steps, completed=job.epochs_done * job.steps_an_epoch)
         config, data = job.config, job.data
         wrong = 0 if data.truth is None else int(data.truth.sum())
         self.note(
-            f"{config.dataset}: {len(data.train)} to train on ({wrong} with a wrong label), "
+            f"{config.data_name}: {len(data.train)} to train on{f' ({wrong} with a wrong label)' if wrong else ''}, "
             f"{len(data.clean)} clean, {len(data.test)} to test"
         )
         self.note(f"{config.model}, {config.rule}, {job.steps} steps, epochs: {job.epochs}")
+        self.note(f"The test column is the {SCORES[self._score]}.")
         self.note("    epoch     loss    clean      ‖v‖    ESS  zero  AUROC    test    sec")
 
     def step(self, done: int) -> None:
@@ -63,9 +65,13 @@ class Screen:
         self.note(
             f"{line['epoch']:>4}/{self._epochs:<4} {_number(line['train_loss'], 8)} {_number(line['clean_loss'], 8)} "
             f"{_number(line['direction_norm'], 8)} {_number(line['effective_sample_size'], 6, 1)} "
-            f"{_share(line['zero_share'], 5, 0)} {_number(line['auroc'], 6)} {_share(line['test_accuracy'], 7, 2)} "
+            f"{_share(line['zero_share'], 5, 0)} {_number(line['auroc'], 6)} {self._tested(line)} "
             f"{line['seconds']:>6.1f}"
         )
+
+    def _tested(self, line: Mapping[str, Any]) -> str:
+        value = line[self._score]
+        return _number(value, 7) if self._score in NOT_SHARES else _share(value, 7, 2)
 
 
 def demo_table(rows: Sequence[Row], seeds: int) -> Table:

@@ -13,23 +13,18 @@ import typer
 
 from reweigh.cli.show import Screen, console, progress_bar
 from reweigh.data import NAMES
+from reweigh.data.own import TASKS
 from reweigh.errors import BadInput
 from reweigh.learning import LOOK_AHEADS, MEMORIES
 from reweigh.models import MODELS
 from reweigh.presets import PRESETS
 from reweigh.rules import NORMALISATIONS
-from reweigh.training.config import (
-    AUGMENTATIONS,
-    ENGINES,
-    OPTIMIZERS,
-    READS,
-    RULES,
-    TEACHER_OPTIMIZERS,
-    TrainConfig,
-)
+from reweigh.training.choices import AUGMENTATIONS, ENGINES, OPTIMIZERS, READS, RULES, TEACHER_OPTIMIZERS
+from reweigh.training.config import TrainConfig
 from reweigh.training.run import resume as resume_run
 from reweigh.training.run import start
 from reweigh.training.schedule import SCHEDULES
+from reweigh.training.tasks import SCORES, score_text
 
 
 def _option(panel: str, text: str, default: str | None = None, *names: str) -> Any:
@@ -41,10 +36,21 @@ def _one_of(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-_data, _weights = partial(_option, "The data"), partial(_option, "The weights")
+_own, _data = partial(_option, "Your own data"), partial(_option, "Data sets known by name, and what is done to labels")
+_weights = partial(_option, "The weights")
 _teacher = partial(_option, "Rules that learn")
 _student, _run = partial(_option, "The student"), partial(_option, "The run")
 
+_TRAIN = "What to learn from: a .csv, .tsv or .parquet file, an .npz, or a folder with a folder of images per class."
+_CLEAN = "The checked examples, the same kind of thing."
+_CLEAN_COLUMN = "Or the column of --train that says true, 1 or yes where a row is checked."
+_CLEAN_IDS = "Or a text file that names the checked examples, one a line."
+_TEST = "Examples that give the score; without it some of the checked ones are held back."
+_TARGET = "The column to learn; several, 'a,b,c', for labels that may stand together."
+_TEXT = "The column of texts to learn from."
+_MODEL = f"{_one_of(MODELS)}, hf:NAME_OR_FOLDER (Hugging Face, for texts) or module:function (your own)."
+_KEEP = "Train on the clean examples as well."
+_NO_LEDGER = "Do not keep each epoch's weights; audit and report need them."
 _NOISE = "Labels to make wrong: background:0.4 (40 % get one same class), uniform:0.4, symmetric:0.4, pair:0.4."
 _IMBALANCE = "Classes to make rare: long-tail:100 makes the largest 100 times the smallest."
 _ROOT = "Where data sets lie or are put."
@@ -63,22 +69,36 @@ Flag: TypeAlias = bool | None
 
 
 def train(
-    dataset: Annotated[Word, _data(f"What to train on: {_one_of(NAMES)}.")] = None,
+    train: Annotated[Word, _own(_TRAIN)] = None,
+    clean: Annotated[Word, _own(_CLEAN)] = None,
+    clean_column: Annotated[Word, _own(_CLEAN_COLUMN)] = None,
+    clean_ids: Annotated[Word, _own(_CLEAN_IDS)] = None,
+    test: Annotated[Word, _own(_TEST)] = None,
+    target: Annotated[Word, _own(_TARGET)] = None,
+    text: Annotated[Word, _own(_TEXT)] = None,
+    id_column: Annotated[Word, _own("The column that names examples.", "row numbers")] = None,
+    drop: Annotated[list[str] | None, _own("A column not to learn from, may be repeated.")] = None,
+    task: Annotated[Word, _own(f"One of {_one_of(TASKS)}.", "found from the target")] = None,
+    test_share: Annotated[Real, _own("Share of the checked examples to hold back.", "0.3")] = None,
+    image_size: Annotated[Whole, _own("Pixels a side.", "the usual of the images, at most 64")] = None,
+    text_length: Annotated[Whole, _own("Tokens a text.", "from the data, at most 128")] = None,
+    dataset: Annotated[Word, _data(f"One of {_one_of(NAMES)}.")] = None,
+    clean_per_class: Annotated[Whole, _data("Clean images to set apart, per class.", "10")] = None,
     noise: Annotated[Word, _data(_NOISE, "none")] = None,
     imbalance: Annotated[Word, _data(_IMBALANCE, "none")] = None,
-    clean_per_class: Annotated[Whole, _data("Clean images to set apart, per class.", "10")] = None,
-    keep_clean_in_train: Annotated[
-        Flag, _data("Train on the clean images as well.", None, "--keep-clean-in-train")
-    ] = None,
-    augment: Annotated[Word, _data(f"Random crops and flips: {_one_of(AUGMENTATIONS)}.", "none")] = None,
     data_root: Annotated[Word, _data(_ROOT, "$REWEIGH_DATA, else the user's cache")] = None,
     download: Annotated[Flag, _data("Do not fetch data that are missing.", None, " /--no-download")] = None,
     rule: Annotated[Word, _weights(f"How to weigh: {_one_of(RULES)}.", "l2rw")] = None,
     engine: Annotated[Word, _weights(f"How alignments are computed: {_one_of(ENGINES)}.", "auto")] = None,
     preset: Annotated[Word, _weights(f"What a step may cost: {_one_of(PRESETS)} (16 clean images).", "exact")] = None,
     layers: Annotated[list[str] | None, _weights(_LAYERS, "all")] = None,
-    clean_batch_size: Annotated[Whole, _weights("Clean images in each step.", "as --batch-size; fast: 16")] = None,
-    warm_up: Annotated[Whole, _weights("Plain steps before weighing starts.", "0")] = None,
+    clean_batch_size: Annotated[Whole, _weights("Clean examples in each step.", "as --batch-size; fast: 16")] = None,
+    warm_up: Annotated[
+        Whole, _weights("Plain steps before weighing starts.", "0; half of all for your own images")
+    ] = None,
+    keep_clean_in_train: Annotated[
+        Flag, _weights(_KEEP, "yes for your own data", "--keep-clean-in-train/--no-keep-clean-in-train")
+    ] = None,
     horizon: Annotated[Whole, _teacher("Learn through so many of the student's steps.", "1")] = None,
     look_ahead: Annotated[Word, _teacher(_LOOK, "real")] = None,
     memory: Annotated[Word, _teacher(_MEMORY, "snapshots")] = None,
@@ -89,55 +109,60 @@ def train(
     teacher_every: Annotated[Whole, _teacher("Learn after so many steps.", "the horizon")] = None,
     teacher_reads: Annotated[list[str] | None, _teacher(_READS, "all")] = None,
     teacher_states: Annotated[list[str] | None, _teacher(_STATES, "found")] = None,
-    model: Annotated[Word, _student(f"The network: {_one_of(MODELS)}.", "the usual for the data")] = None,
-    epochs: Annotated[Whole, _student("How often to go through the data.", "20")] = None,
+    model: Annotated[Word, _student(_MODEL, "the usual for the data")] = None,
+    epochs: Annotated[Whole, _student("How often to go through the data.", "20; by their size for your own")] = None,
     steps: Annotated[Whole, _student("Or instead: how many steps to make.")] = None,
-    batch_size: Annotated[Whole, _student("Images in each step.", "100")] = None,
-    optimizer: Annotated[Word, _student(f"One of {_one_of(OPTIMIZERS)}.", "sgd")] = None,
+    batch_size: Annotated[Whole, _student("Examples in each step.", "100; 128 for your own data")] = None,
+    optimizer: Annotated[Word, _student(f"One of {_one_of(OPTIMIZERS)}.", "sgd; adam for your own data")] = None,
     lr: Annotated[Real, _student("Learning rate.", "0.01 for sgd, 0.001 for adam and adamw")] = None,
     momentum: Annotated[Real, _student("Momentum; for adam its first beta.", "0.9")] = None,
     weight_decay: Annotated[Real, _student("Weight decay.", "0")] = None,
-    schedule: Annotated[Word, _student(_SCHEDULE, "step")] = None,
+    schedule: Annotated[Word, _student(_SCHEDULE, "step; cosine for your own data")] = None,
+    augment: Annotated[Word, _student(f"Random crops and flips of images: {_one_of(AUGMENTATIONS)}.", "none")] = None,
     seed: Annotated[Whole, _student("All randomness comes from it.", "0")] = None,
     output: Annotated[Path, _run("The run's folder.", "runs/reweigh")] = Path("runs/reweigh"),
     resume: Annotated[bool, _run("Go on with the run in that folder.", None, "--resume")] = False,
     overwrite: Annotated[bool, _run("Replace the run in that folder.", None, "--overwrite")] = False,
     checkpoint_every: Annotated[Whole, _run("Save after so many epochs.", "1")] = None,
+    ledger: Annotated[Flag, _run(_NO_LEDGER, None, " /--no-ledger")] = None,
     device: Annotated[Word, _run("cpu, cuda, cuda:1 or mps.", "cpu")] = None,
     threads: Annotated[Whole, _run("Processor threads.", "as torch chooses")] = None,
 ) -> None:
-    """Train a classifier with learned example weights, and keep all that came out in a folder.
+    """Train with learned example weights, and keep all that came out in a folder.
 
-    Example: reweigh train --dataset mnist --noise background:0.4 --clean-per-class 10 --rule l2rw
-    --output runs/mnist
+    Example: reweigh train --train noisy.csv --clean checked.csv --target label --output runs/mine
 
     The folder gets config.json, metrics.jsonl (a line an epoch), model.safetensors, weights.parquet (a row an
-    example), ledger/ (each epoch's weights), distrusted.png, summary.json and, of a rule
-    that learns, teacher.safetensors. A run that was stopped or killed
-    goes on with --resume and ends as if nothing had happened.
+    example), ledger/ (each epoch's weights), distrusted.png (of images), summary.json, of your own data
+    encoding.json (how they became numbers) and, of a rule that learns, teacher.safetensors. A run that was
+    stopped or killed goes on with --resume and ends as if nothing had happened.
     """
     given = {name: value for name, value in locals().items() if name not in _NO_SETTINGS and value is not None}
-    for name, words in (("layers", layers), ("teacher_reads", teacher_reads), ("teacher_states", teacher_states)):
+    for name, words in {"layers": layers, "teacher_reads": teacher_reads, "teacher_states": teacher_states}.items():
         if words:
             given[name] = tuple(words)
+    if drop:
+        given["drop"] = tuple(drop)
     if resume and overwrite:
         raise BadInput("--resume and --overwrite contradict each other: give one of them")
-    if not resume and dataset is None:
-        raise BadInput(f"no data set is named: add --dataset with one of {_one_of(NAMES)}")
-    with progress_bar("training", total=None) as (progress, task):
-        screen = Screen(progress, task)
-        if resume:
-            summary = resume_run(output, given, screen)
+    config = None if resume else TrainConfig(**given)
+    with progress_bar("training", total=None) as (progress, bar):
+        screen = Screen(progress, bar)
+        if config is not None:
+            summary = start(config, output, screen, overwrite=overwrite)
         else:
-            summary = start(TrainConfig(**given), output, screen, overwrite=overwrite)
+            summary = resume_run(output, given, screen)
     _report(summary, output)
 
 
-_NO_SETTINGS = frozenset({"output", "resume", "overwrite", "layers", "teacher_reads", "teacher_states"})
+_NO_SETTINGS = frozenset({"output", "resume", "overwrite", "layers", "teacher_reads", "teacher_states", "drop"})
 
 
 def _report(summary: dict[str, Any], output: Path) -> None:
-    console.print(f"\nTest accuracy at the last epoch: {100 * summary['test_accuracy']:.2f} %")
+    name = summary["score"]
+    others = [f"{SCORES[key]} {score_text(key, summary[key])}" for key in SCORES if key in summary and key != name]
+    told = f" ({', '.join(others)})" if others else ""
+    console.print(f"\nTest {SCORES[name]} at the last epoch: {score_text(name, summary[name])}{told}")
     if summary.get("auroc") is not None:
         wrong = summary["wrong_labels"]
         console.print(f"AUROC of the mean weights against the {wrong} wrong labels: {summary['auroc']:.3f}")

@@ -41,7 +41,11 @@ class History:
         Raises:
             BadInput: at a part that is damaged or of another run.
         """
-        for epoch in range(1, self.epochs + 1):
+        yield from self.epochs_from(1)
+
+    def epochs_from(self, first: int) -> Iterator[Mapping[str, Any]]:
+        """The same from the epoch `first` on, which counts from 1."""
+        for epoch in range(first, self.epochs + 1):
             columns, run = read_part(self.path, epoch)
             if run != self.run:
                 raise BadInput(
@@ -49,9 +53,9 @@ class History:
                 )
             yield columns
 
-    def summary(self) -> Summary:
-        """Each example over all epochs; memory for one epoch and the sums, however many there are."""
+    def summary(self, first: int = 1) -> Summary:
+        """Each example over all epochs from `first` on; memory for one epoch and the sums, however many there are."""
         totals = Totals()
-        for columns in self:
+        for columns in self.epochs_from(first):
             totals.add(columns)
         return totals.summary()

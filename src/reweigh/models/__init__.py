@@ -1,10 +1,22 @@
-"""What the recipes train: LeNet, residual and wide residual networks, an MLP, a small Transformer."""
+"""What the recipes train: LeNet, residual and wide residual networks, an MLP, a net for tables, a small Transformer;
+and models of the user's own."""
 
 from reweigh.models.lenet import LeNet
 from reweigh.models.mlp import MLP
-from reweigh.models.registry import MODELS, build
+from reweigh.models.registry import IMAGE_MODELS, MODELS, build
 from reweigh.models.resnet import ResNet
+from reweigh.models.table import TableNet
 from reweigh.models.transformer import TransformerClassifier
 from reweigh.models.wide_resnet import WideResNet
 
-__all__ = ["MLP", "MODELS", "LeNet", "ResNet", "TransformerClassifier", "WideResNet", "build"]
+__all__ = [
+    "IMAGE_MODELS",
+    "MLP",
+    "MODELS",
+    "LeNet",
+    "ResNet",
+    "TableNet",
+    "TransformerClassifier",
+    "WideResNet",
+    "build",
+]

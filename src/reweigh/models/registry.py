@@ -8,9 +8,12 @@ import torch
 from torch import nn
 
 from reweigh.errors import BadInput
+from reweigh.models.imported import imported
 from reweigh.models.lenet import LeNet
 from reweigh.models.mlp import MLP
+from reweigh.models.pretrained import PREFIX, pretrained
 from reweigh.models.resnet import ResNet
+from reweigh.models.table import TableNet
 from reweigh.models.transformer import TransformerClassifier
 from reweigh.models.wide_resnet import WideResNet
 
@@ -22,34 +25,44 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "resnet56": partial(ResNet, depth=56),
     "wrn-16-4": partial(WideResNet, depth=16, widen=4),
     "wrn-28-10": partial(WideResNet, depth=28, widen=10),
+    "table": TableNet,
     "transformer": TransformerClassifier,
 }
-IMAGE_MODELS = frozenset(name for name in MODELS if name not in {"mlp", "transformer"})
+IMAGE_MODELS = frozenset(name for name in MODELS if name not in {"mlp", "table", "transformer"})
 
 
 def build(name: str, *, input_shape: tuple[int, ...], classes: int, seed: int = 0, **options: Any) -> nn.Module:
     """A model on the CPU, its weights drawn from `seed` alone; the global random state stays as found.
 
+    `name` is one of `MODELS`, "hf:" and the name or path of a Hugging Face model, or "module:function" of one's own.
     `input_shape` is the shape of one example: (channels, H, W) for pictures, (T,) for tokens, any for "mlp".
     `options` go to the model's constructor, such as `norm="group"` or `dropout=0.3`.
 
     Raises:
         BadInput: for an unknown name or option, or a shape or number of classes that the model cannot take.
     """
-    if name not in MODELS:
-        raise BadInput(f"model {name!r} is unknown: choose one of {', '.join(sorted(MODELS))}")
-    _check(name, input_shape, classes)
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         # Not torch.manual_seed, which would also reseed every accelerator.
         torch.default_generator.manual_seed(seed)
-        try:
-            return MODELS[name](input_shape, classes, **options)
-        except TypeError as refused:
-            raise BadInput(f"model {name!r} does not take these options: {refused}") from refused
+        if name.startswith(PREFIX):
+            return pretrained(name.removeprefix(PREFIX), classes, **options)
+        if ":" in name:
+            return imported(name, input_shape, classes, **options)
+        return _known(name, input_shape, classes, options)
+
+
+def _known(name: str, input_shape: tuple[int, ...], classes: int, options: dict[str, Any]) -> nn.Module:
+    if name not in MODELS:
+        raise BadInput(f"model {name!r} is unknown: choose one of {', '.join(sorted(MODELS))}")
+    _check(name, input_shape, classes)
+    try:
+        return MODELS[name](input_shape, classes, **options)
+    except TypeError as refused:
+        raise BadInput(f"model {name!r} does not take these options: {refused}") from refused
 
 
 def _check(name: str, input_shape: tuple[int, ...], classes: int) -> None:
-    wanted = 3 if name in IMAGE_MODELS else 1 if name == "transformer" else None
+    wanted = 3 if name in IMAGE_MODELS else 1 if name in ("table", "transformer") else None
     if (wanted is not None and len(input_shape) != wanted) or min(input_shape, default=0) < 1:
         meant = {3: "(channels, height, width)", 1: "(length,)", None: "sizes of at least 1"}[wanted]
         raise BadInput(f"model {name!r} wants input_shape={meant} but was given {tuple(input_shape)}")

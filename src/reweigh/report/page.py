@@ -10,16 +10,18 @@ from typing import Any
 
 from reweigh._version import __version__
 from reweigh.audit import Audit, FinishedRun, audit_run, open_run
-from reweigh.audit.export import check_free
 from reweigh.errors import require
 from reweigh.ledger import Ledger
 from reweigh.report.charts import Line, area_chart, line_chart, number
 from reweigh.report.examples import confusion, distrusted, per_class
-from reweigh.report.scores import check_comparable, rule_name, scores
+from reweigh.report.scores import check_comparable, gain_text, rule_name, scores
 from reweigh.report.weights import BINS, weight_shares
-from reweigh.report.words import about_baselines, about_direction, about_sample_size, about_zeros, column
+from reweigh.report.words import GROUPS, about_baselines, about_direction, about_sample_size, about_zeros, column
 from reweigh.storage import make_folder, write_bytes
+from reweigh.tables import check_free
 from reweigh.training import run_folder as files
+from reweigh.training.config import known
+from reweigh.training.tasks import NOT_SHARES, SCORES, score_text
 
 NAME = "report.html"
 SHOWN, MOST_CLASSES = 24, 12
@@ -85,10 +87,23 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "examples": len(audit),
         "issues": int(audit.issue.sum()),
         "unseen": int((audit.quality != audit.quality).sum()),
-        "doubtful": run.summary["test_accuracy"] < 0.75,
+        "task": audit.task,
+        "own": audit.names is not None,
+        "read": audit.encoding is not None and audit.encoding.kind in ("table", "text"),
+        "words": GROUPS[audit.task],
+        "score": score_text(run.score_name, run.score, 1),
+        "score_name": SCORES.get(run.score_name, run.score_name),
+        "others": {
+            SCORES[n]: score_text(n, run.summary.get(n), 1) for n in SCORES if n in run.summary and n != run.score_name
+        },
+        "against_best": gain_text(run.score_name, run.score - max(o.score for o in others)) if others else None,
+        "points": run.score_name not in NOT_SHARES,
+        "doubtful": run.score < (0.5 if run.score_name in NOT_SHARES else 0.75),
         "known_wrong": None if wrong is None else int(wrong.sum()),
         "scores": scores(run, others),
-        "score_finding": about_baselines(run.summary["test_accuracy"], [o.summary["test_accuracy"] for o in others]),
+        "score_finding": about_baselines(
+            run.score, [other.score for other in others], share=run.score_name not in NOT_SHARES
+        ),
         "learning": _learning(run, others),
         "health": [
             (
@@ -101,7 +116,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
                 "Effective sample size",
                 line_chart("Effective sample size of a batch", [Line("effective sample size", sizes, 1)]),
                 "How many equally weighted examples the weights of a batch are worth.",
-                about_sample_size(sizes, run.config.batch_size),
+                about_sample_size(sizes, known(run.config.batch_size)),
             ),
             (
                 "Weights at zero",
@@ -112,7 +127,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         ],
         "bins": BINS,
         "class_charts": _class_charts(audit),
-        "more_classes": max(0, len(audit.examples.classes) - MOST_CLASSES),
+        "more_classes": max(0, len(audit.groups.names) - MOST_CLASSES),
         "distrusted": distrusted(audit, SHOWN),
         "confusion": confusion(audit),
         "classes": per_class(audit),
@@ -127,8 +142,9 @@ def _learning(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Any]:
     names = [rule_name(one.config.rule) for one in runs]
     if len(set(names)) < len(names):  # two runs of one rule are told apart by their folders
         names = [f"{name}, {one.path.resolve().name}" for name, one in zip(names, runs, strict=True)]
-    accuracy = [
-        Line(n, column(one.metrics, "test_accuracy"), k + 1) for k, (n, one) in enumerate(zip(names, runs, strict=True))
+    share, told = run.score_name not in NOT_SHARES, SCORES.get(run.score_name, run.score_name)
+    tested = [
+        Line(n, column(one.metrics, run.score_name), k + 1) for k, (n, one) in enumerate(zip(names, runs, strict=True))
     ]
     losses = [
         Line("training, all labels as given", column(run.metrics, "train_loss"), 2),
@@ -136,7 +152,7 @@ def _learning(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Any]:
         Line("clean examples", column(run.metrics, "clean_loss"), 3),
     ]
     found = [
-        ("Test accuracy", line_chart("Test accuracy", accuracy[:6], percent=True), ""),
+        (f"Test {told}", line_chart(f"Test {told}", tested[:6], percent=share), ""),
         ("Losses", line_chart("Mean losses", losses), ""),
     ]
     aurocs = column(run.metrics, "auroc")
@@ -149,8 +165,9 @@ def _learning(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Any]:
 
 def _class_charts(audit: Audit) -> list[Any]:
     """A chart for each class, those with the highest estimated noise rate first."""
-    names, rates = audit.examples.classes, audit.noise_rates
-    shares = weight_shares(Ledger.read(audit.run.path / files.LEDGER), len(names))
+    names, rates = audit.groups.names, audit.noise_rates
+    history = Ledger.read(audit.run.path / files.LEDGER)
+    shares = weight_shares(history, audit.examples.ids.numpy(), audit.groups.given, len(names))
     order = sorted((c for c in range(len(names)) if rates[c] == rates[c]), key=lambda c: -rates[c])[:MOST_CLASSES]
     return [area_chart(names[c], shares[:, c].tolist(), BINS) for c in order]
 

@@ -1,31 +1,35 @@
-"""The run beside the others: accuracy at the last epoch, and in which settings they differ."""
+"""The run beside the others: the score at the last epoch, and in which settings they differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reweigh.audit import FinishedRun
 from reweigh.errors import BadInput
-from reweigh.training.config import differences
+from reweigh.training.config import TrainConfig
+from reweigh.training.own_files import PLACES
+from reweigh.training.stored import differences
+from reweigh.training.tasks import NOT_SHARES, score_text
 
 _RULES = {"uniform": "plain training", "random": "random weights", "l2rw": "L2RW"}
 
 
 @dataclass(frozen=True)
 class Score:
-    """A run's row: accuracy within [0, 1]; `gain` is in points against this run, None for itself."""
+    """A run's row: its score in words and as a share for a bar; `gain` is against this run, empty for itself."""
 
     name: str
     rule: str
-    accuracy: float
+    score: str
+    share: float
     auroc: float | None
     seconds: float | None
-    gain: float | None
+    gain: str
     differs: tuple[str, ...]
 
 
 def scores(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Score]:
     """The run first, then the others from best to worst."""
-    theirs = sorted(others, key=lambda other: -other.summary["test_accuracy"])
+    theirs = sorted(others, key=lambda other: -other.score)
     return [_score(one, run) for one in (run, *theirs)]
 
 
@@ -33,36 +37,56 @@ def check_comparable(run: FinishedRun, others: Sequence[FinishedRun]) -> None:
     """The others were tested on the same data.
 
     Raises:
-        BadInput: naming a run of another data set, or the run itself.
+        BadInput: naming a run of other data, or the run itself.
     """
     for other in others:
         if other.path.resolve() == run.path.resolve():
             raise BadInput(f"{other.path} is the run itself: name other runs with --against")
-        if other.config.dataset != run.config.dataset:
+        one, two = other.config, run.config
+        if one.dataset != two.dataset or _digests(other) != _digests(run):
             raise BadInput(
-                f"{other.path} was trained on {other.config.dataset}, {run.path} on {run.config.dataset}: compare runs on "
-                "the same data"
+                f"{other.path} was trained on {one.data_name}, {run.path} on {two.data_name}, which are not the same: "
+                "compare runs on the same data"
+            )
+        if two.train is not None and two.test is None and _held_back(one) != _held_back(two):
+            raise BadInput(
+                f"{other.path} and {run.path} held other examples back for testing, since they have other seeds or shares: "
+                "train both with one --seed, or give both --test"
             )
 
 
-def rule_name(rule: str) -> str:
+def _digests(run: FinishedRun) -> list[object]:
+    found = (run.data.get(name) for name in PLACES)
+    return [one.get("digest") if isinstance(one, dict) else None for one in found]
+
+
+def _held_back(config: TrainConfig) -> tuple[object, ...]:
+    return config.seed, config.test_share, config.target, config.clean_column
+
+
+def rule_name(rule: str | None) -> str:
     """A rule as people call it."""
-    return _RULES.get(rule, rule)
+    return _RULES.get(rule or "", rule or "")
+
+
+def gain_text(name: str, gain: float) -> str:
+    """A difference of scores: points of a share, or plain."""
+    return f"{gain:+.3f}" if name in NOT_SHARES else f"{100 * gain:+.2f}"
 
 
 def _score(one: FinishedRun, run: FinishedRun) -> Score:
-    accuracy, auroc, seconds = (one.summary.get(name) for name in ("test_accuracy", "auroc", "seconds"))
-    assert isinstance(accuracy, int | float)  # `open_run` has seen to it
+    auroc, seconds = (one.summary.get(name) for name in ("auroc", "seconds"))
     return Score(
         one.path.name or str(one.path),
         rule_name(one.config.rule),
-        accuracy,
+        score_text(one.score_name, one.score),
+        min(max(one.score, 0.0), 1.0),
         auroc if isinstance(auroc, int | float) else None,
         seconds if isinstance(seconds, int | float) else None,
-        None if one is run else 100 * (accuracy - run.summary["test_accuracy"]),
+        "–" if one is run else gain_text(run.score_name, one.score - run.score),
         tuple(
             f"{name.replace('_', ' ')}: {getattr(one.config, name)}"
             for name in differences(one.config, run.config)
-            if name != "rule"
+            if name not in ("rule", *PLACES)
         ),
     )

@@ -6,16 +6,10 @@ import io
 import numpy as np
 from torch import Tensor
 
-from reweigh.data import Examples
 from reweigh.errors import require
 
 FEATURES = 6
 _LARGEST = 160
-
-
-def are_images(examples: Examples) -> bool:
-    """Whether inputs are (channels, H, W) with one channel or three."""
-    return examples.x.ndim == 4 and examples.x.shape[1] in (1, 3)
 
 
 def data_uri(image: Tensor) -> str:

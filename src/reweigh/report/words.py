@@ -9,6 +9,13 @@ from reweigh.step import VANISHED
 
 FEW, NEARLY_ALL, NEARLY_NOTHING_LEFT = 0.1, 0.95, 0.9
 
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "classification": {"one": "class", "many": "classes", "of_each": "each class", "given": "given class"},
+    "multi-label": {"one": "label", "many": "labels", "of_each": "each label", "given": "given label"},
+    "regression": {"one": "range", "many": "ranges", "of_each": "each range of the target", "given": "given target"},
+}
+"""What groups of examples are called in each task."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -73,17 +80,17 @@ def about_zeros(shares: Sequence[float | None]) -> Finding:
     )
 
 
-def about_baselines(accuracy: float, others: Sequence[float]) -> Finding:
-    """On the score against the other runs."""
+def about_baselines(score: float, others: Sequence[float], *, share: bool = True) -> Finding:
+    """On the score against the other runs; `share` says whether scores are shares, so that differences are points."""
     if not others:
         return Finding(
-            "No baseline was given. Train the same with --rule uniform (plain training) and with --rule random (a control "
-            "that zeroes weights by chance), and name their folders with --against: without them the score says little.",
+            "No baseline was given. Train the same with --rule uniform --keep-clean-in-train (plain training on all of it) "
+            "and with --rule random (a control that zeroes weights by chance), and name their folders with --against: "
+            "without them the score says little.",
             warns=True,
         )
-    gain = 100 * (accuracy - max(others))
+    gain = score - max(others)
+    told = f"{100 * abs(gain):.1f} points" if share else f"{abs(gain):.3f}"
     if gain < 0:
-        return Finding(f"The best of the other runs is {-gain:.1f} points better than this one.", warns=True)
-    return Finding(
-        f"This run is {gain:.1f} points above the best of the other runs. One seed each is an anecdote: try more."
-    )
+        return Finding(f"The best of the other runs is {told} better than this one.", warns=True)
+    return Finding(f"This run is {told} above the best of the other runs. One seed each is an anecdote: try more.")

@@ -1,34 +1,26 @@
 """All settings of a run in one frozen object, checked when it is made.
 
-The settings are the run: with the same settings and the same versions it gives the same model and weights. They
-are written to `config.json`, and a run is only resumed with the settings it was started with. A few settings
-say how the work is done and not what comes out (where the data lie, how often to save); those may differ.
+The settings are the run: with the same settings, data and versions it gives the same model and weights. They are
+written to `config.json`, and a run is only resumed with the settings it was started with.
 """
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
-from reweigh.data import NAMES, parse_noise
+from reweigh.data import parse_noise
+from reweigh.data.own import Sources
 from reweigh.errors import BadInput
-from reweigh.learning import LOOK_AHEADS, MEMORIES
-from reweigh.models import MODELS
 from reweigh.presets import PRESETS
-from reweigh.rules import NORMALISATIONS
-from reweigh.training.checks import at_least, check_types, choose, near
-from reweigh.training.schedule import SCHEDULES
+from reweigh.training.checks import at_least, check_types, choose
+from reweigh.training.choices import AT_LEAST, CHOICES, LEARNED_RULES, READS, check_model
+from reweigh.training.choices import parse_imbalance as parse_imbalance
 
-PLAIN_RULES = ("l2rw", "uniform", "random", "proportion", "resampling", "hard-mining", "oracle")
-LEARNED_RULES = ("meta-weight-net", "class-aware", "deep-interaction")
-RULES = PLAIN_RULES + LEARNED_RULES
-OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
-TEACHER_OPTIMIZERS = ("sgd", "adam", "adamw")
-READS = ("surface", "internal", "interaction")
-ENGINES = ("auto", "ghost", "forward", "finite", "double")
-AUGMENTATIONS = ("none", "crop", "crop-flip")
+T = TypeVar("T")
 USUAL_MODEL = {
     "digits": "mlp",
     "mnist": "lenet",
@@ -37,32 +29,58 @@ USUAL_MODEL = {
     "cifar100": "resnet32",
 }
 USUAL_LR = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "reversible-sgd": 0.01}
-FREE = frozenset({"data_root", "download", "checkpoint_every"})
-"""Settings that do not change what comes out, so that a resumed run may have others."""
+_USUAL: Mapping[str, Any] = {
+    "clean_per_class": 10,
+    "keep_clean_in_train": False,
+    "rule": "l2rw",
+    "warm_up": 0,
+    "batch_size": 100,
+    "optimizer": "sgd",
+    "weight_decay": 0.0,
+    "schedule": "step",
+    "augment": "none",
+}
+_OWN = tuple(field.name for field in fields(Sources))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """The settings of one run; the help of `reweigh train` says what each means.
 
+    It learns from a `dataset` known by name, or from the user's own data: `train` and the settings of `Sources`.
+
     None means "the usual one", which `resolved` fills in: the model of the data set, 20 epochs where neither
     `epochs` nor `steps` is given, the learning rate of the optimizer, as many threads as torch takes, and clean
-    batches as large as the training batches (with the preset "fast" of at most 16).
+    batches as large as the training batches (with the preset "fast" of at most 16). What is usual for own data depends
+    on them, see `usual.with_usual`.
 
     Raises:
         BadInput: naming the first setting that cannot be used, what it is and what it may be.
     """
 
-    dataset: str
+    dataset: str | None = None
+    train: str | None = None
+    clean: str | None = None
+    test: str | None = None
+    target: str | None = None
+    text: str | None = None
+    clean_column: str | None = None
+    clean_ids: str | None = None
+    id_column: str | None = None
+    task: str | None = None
+    image_size: int | None = None
+    text_length: int | None = None
+    test_share: float = 0.3
+    drop: tuple[str, ...] = ()
     noise: str = "none"
     imbalance: str = "none"
-    clean_per_class: int = 10
-    keep_clean_in_train: bool = False
-    rule: str = "l2rw"
+    clean_per_class: int | None = None
+    keep_clean_in_train: bool | None = None
+    rule: str | None = None
     engine: str = "auto"
     preset: str = "exact"
     layers: tuple[str, ...] | None = None
-    warm_up: int = 0
+    warm_up: int | None = None
     horizon: int = 1
     look_ahead: str = "real"
     memory: str = "snapshots"
@@ -76,27 +94,30 @@ class TrainConfig:
     model: str | None = None
     epochs: int | None = None
     steps: int | None = None
-    batch_size: int = 100
+    batch_size: int | None = None
     clean_batch_size: int | None = None
-    optimizer: str = "sgd"
+    optimizer: str | None = None
     lr: float | None = None
     momentum: float = 0.9
-    weight_decay: float = 0.0
-    schedule: str = "step"
-    augment: str = "none"
+    weight_decay: float | None = None
+    schedule: str | None = None
+    augment: str | None = None
     seed: int = 0
     device: str = "cpu"
     threads: int | None = None
+    ledger: bool = True
     data_root: str | None = None
     download: bool = True
     checkpoint_every: int = 1
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name, known in _CHOICES.items():
+        for name, known in CHOICES.items():
             choose(name, getattr(self, name), known)
-        for name, least in _AT_LEAST.items():
+        check_model(self.model)
+        for name, least in AT_LEAST.items():
             at_least(name, getattr(self, name), least)
+        self._check_data()
         if self.lr is not None and not 0 < self.lr < math.inf:
             raise BadInput(f"lr is {self.lr}: give a learning rate above 0, such as 0.01")
         if not 0 <= self.momentum < 1:
@@ -116,115 +137,77 @@ class TrainConfig:
         parse_noise(self.noise)
         parse_imbalance(self.imbalance)
 
+    def _check_data(self) -> None:
+        if self.dataset is None and self.train is None:
+            raise BadInput(
+                "no data set is named: add --train with your own data and --clean with the checked part, or --dataset "
+                f"with one of {', '.join(CHOICES['dataset'])}"
+            )
+        if self.dataset is not None and self.train is not None:
+            raise BadInput(f"both --dataset {self.dataset} and --train {self.train} are given: learn from one of them")
+        others = [name for name in _OWN if name not in ("train", "test_share") and getattr(self, name)]
+        if self.dataset is not None and others:
+            option = others[0].replace("_", "-")
+            raise BadInput(
+                f"--{option} is about your own data, and --dataset {self.dataset} is not: name yours by --train"
+            )
+        if self.train is not None and self.clean_per_class is not None:
+            raise BadInput(
+                "clean_per_class takes clean images out of a known data set: of your own data, name the checked part by "
+                "--clean, --clean-column or --clean-ids"
+            )
+
     def _check_learning(self) -> None:
         if self.horizon > 1 and self.look_ahead != "real":
             raise BadInput(f"look_ahead {self.look_ahead!r} looks one step ahead: leave it out, or use a horizon of 1")
         if (self.memory == "reverse") != (self.optimizer == "reversible-sgd"):
             raise BadInput(
-                f"memory is {self.memory!r} and the optimizer {self.optimizer!r}: stepping back exactly takes both "
+                f"memory is {self.memory!r} and the optimizer {self.optimizer or 'sgd'!r}: stepping back exactly takes both "
                 "--memory reverse and --optimizer reversible-sgd"
             )
 
-    def resolved(self) -> "TrainConfig":
-        """The same settings with nothing left open, so that the run's folder says what was really done."""
-        length = 20 if self.epochs is None and self.steps is None else self.epochs
-        return replace(
-            self,
-            model=self.model or USUAL_MODEL[self.dataset],
-            epochs=length,
-            lr=self.lr or USUAL_LR[self.optimizer],
-            clean_batch_size=self.clean_batch_size or self._usual_clean_batch(),
-            # A network for 8x8 pixels loses more than it gains by sharing its work between threads.
-            threads=self.threads or (1 if self.dataset == "digits" else torch.get_num_threads()),
-        )
+    @property
+    def data_name(self) -> str:
+        """What people call the data: the data set's name, or the name of the file or folder."""
+        return self.dataset or Path(self.train or "").resolve().name
 
-    def _usual_clean_batch(self) -> int:
-        exact = self.preset == "exact"
-        return self.batch_size if exact else min(self.batch_size, PRESETS[self.preset].clean_batch_size)
+    def sources(self) -> Sources | None:
+        """Where the user's own data lie; None for a known data set."""
+        return None if self.train is None else Sources(**{name: getattr(self, name) for name in _OWN})
+
+    def resolved(self) -> "TrainConfig":
+        """The same settings with nothing left open, so that the run's folder says what was really done.
+
+        Settings for own data are left as they are: what is usual for them depends on the data.
+        """
+        if self.dataset is None:
+            return self
+        usual = {name: value for name, value in _USUAL.items() if getattr(self, name) is None}
+        usual["model"] = self.model or USUAL_MODEL[self.dataset]
+        # A network for 8x8 pixels loses more than it gains by sharing its work between threads.
+        return filled(
+            replace(self, **usual), epochs=20, threads=1 if self.dataset == "digits" else torch.get_num_threads()
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The settings as plain numbers, words and lists."""
         return asdict(self)
 
 
-_CHOICES: Mapping[str, Collection[str]] = {
-    "dataset": NAMES,
-    "rule": RULES,
-    "model": MODELS,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "engine": ENGINES,
-    "preset": PRESETS,
-    "augment": AUGMENTATIONS,
-    "look_ahead": LOOK_AHEADS,
-    "memory": MEMORIES,
-    "normalise": NORMALISATIONS,
-    "teacher_optimizer": TEACHER_OPTIMIZERS,
-}
-_AT_LEAST = {
-    "clean_per_class": 1,
-    "warm_up": 0,
-    "horizon": 1,
-    "teacher_every": 1,
-    "epochs": 1,
-    "steps": 1,
-    "batch_size": 1,
-    "clean_batch_size": 1,
-    "weight_decay": 0.0,
-    "seed": 0,
-    "threads": 1,
-    "checkpoint_every": 1,
-}
+def filled(config: TrainConfig, *, epochs: int, threads: int) -> TrainConfig:
+    """With length, learning rate, clean batches and threads, where these are open; the optimizer and batch size are not."""
+    size = known(config.batch_size)
+    usual_clean = size if config.preset == "exact" else min(size, PRESETS[config.preset].clean_batch_size)
+    return replace(
+        config,
+        epochs=epochs if config.epochs is None and config.steps is None else config.epochs,
+        lr=config.lr or USUAL_LR[known(config.optimizer)],
+        clean_batch_size=config.clean_batch_size or usual_clean,
+        threads=config.threads or threads,
+    )
 
 
-def config_from(settings: Mapping[str, Any], where: str) -> TrainConfig:
-    """Settings from a mapping that a person may have edited; `where` begins the sentence that refuses it.
-
-    Raises:
-        BadInput: if a setting is unknown, missing or of the wrong kind.
-    """
-    known = {field.name: field for field in fields(TrainConfig)}
-    for name in settings:
-        if name not in known:
-            raise BadInput(f"{where}: there is no setting {name!r}{near(name, known)}")
-    missing = [name for name, f in known.items() if name not in settings and f.default is MISSING]
-    if missing:
-        raise BadInput(f"{where}: the setting {missing[0]!r} is missing")
-    values: dict[str, Any] = dict(settings)
-    for name in ("layers", "teacher_reads", "teacher_states"):
-        if isinstance(values.get(name), list):  # JSON has no tuples
-            values[name] = tuple(values[name])
-    try:
-        return TrainConfig(**values)
-    except BadInput as wrong:
-        raise BadInput(f"{where}: {wrong}") from wrong
-
-
-def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
-    """The names of the settings in which two runs differ, leaving out those that do not change the outcome."""
-    return [
-        field.name
-        for field in fields(TrainConfig)
-        if field.name not in FREE and getattr(one, field.name) != getattr(other, field.name)
-    ]
-
-
-def parse_imbalance(text: str) -> float | None:
-    """Read `none` (None) or `long-tail:FACTOR`, the largest class over the smallest.
-
-    Raises:
-        BadInput: for any other text, or a factor below 1.
-    """
-    if text == "none":
-        return None
-    kind, _, number = text.partition(":")
-    try:
-        factor = float(number)
-    except ValueError:
-        factor = math.nan
-    if kind != "long-tail" or not 1 <= factor < math.inf:
-        raise BadInput(
-            f"the imbalance {text!r} is not known: write none, or long-tail:FACTOR with a factor of at least 1, "
-            "such as long-tail:100"
-        )
-    return factor
+def known(value: T | None) -> T:
+    """A setting that is not open any more, since `resolved` or `with_usual` has filled it in."""
+    assert value is not None
+    return value

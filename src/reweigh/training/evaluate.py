@@ -1,24 +1,44 @@
-"""Accuracy on the test set."""
+"""Scores on the test set."""
+
+from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from reweigh.data import Examples
+from reweigh.training.tasks import Task
 
 
-def accuracy(model: nn.Module, examples: Examples, device: torch.device, batch_size: int = 1000) -> float:
-    """The share of `examples` whose given label the model, in eval mode, gives the largest logit.
+class Inputs(Protocol):
+    """N examples to ask a model about, handed out in batches."""
 
-    The model's train/eval mode is left as found.
-    """
-    training, right = model.training, 0
+    @property
+    def x(self) -> Tensor:
+        """(N, ...), however they are kept."""
+
+    def batch(self, rows: Tensor) -> dict[str, Tensor]:
+        """The examples at `rows` (B,), with "x" as a model takes it."""
+
+
+def outputs_on(model: nn.Module, examples: Inputs, device: torch.device, batch_size: int = 1000) -> Tensor:
+    """What the model, in eval mode, gives for every example: (N, K) on the CPU; its mode is left as found."""
+    training, parts = model.training, []
     model.eval()
     try:
         with torch.no_grad():
-            for rows in torch.split(torch.arange(len(examples)), batch_size):
-                batch = examples.batch(rows)
-                predicted = model(batch["x"].to(device)).argmax(1)
-                right += int((predicted == batch["y"].to(device)).sum())
+            for rows in torch.split(torch.arange(len(examples.x)), batch_size):
+                parts.append(model(examples.batch(rows)["x"].to(device)).float().cpu())
     finally:
         model.train(training)
-    return right / len(examples)
+    return torch.cat(parts)
+
+
+def accuracy(model: nn.Module, examples: Examples, device: torch.device, batch_size: int = 1000) -> float:
+    """The share of `examples` whose given label the model, in eval mode, gives the largest logit."""
+    predicted = outputs_on(model, examples, device, batch_size).argmax(1)
+    return int((predicted == examples.y).sum()) / len(examples)
+
+
+def scores_on(model: nn.Module, examples: Examples, task: Task, device: torch.device) -> dict[str, float]:
+    """The task's scores on `examples`, by name, the score first."""
+    return task.scores(outputs_on(model, examples, device), examples.y)

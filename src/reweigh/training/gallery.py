@@ -67,11 +67,29 @@ def _draw_images(axes: Sequence[Any], examples: Examples, rows: Tensor) -> None:
     for place in axes:
         place.axis("off")
     for place, row in zip(axes, rows.tolist(), strict=False):
-        given, true = (examples.classes[int(labels[row])] for labels in (examples.y, examples.true_y))
-        place.imshow(_pixels(examples.x[row]), cmap="gray_r", vmin=0, vmax=1)
+        given, true = (_label(examples, labels, row) for labels in (examples.y, examples.true_y))
+        place.imshow(_pixels(examples[row]["x"]), cmap="gray_r", vmin=0, vmax=1)
         known_wrong = given != true
         text = f"given {given}\ntruly {true}" if known_wrong else f"given {given}"
         place.set_title(text, fontsize=9, color=_WRONG if known_wrong else _RIGHT)
+
+
+def are_images(examples: Examples) -> bool:
+    """Whether inputs are (channels, H, W) with one channel or three."""
+    return examples.x.ndim == 4 and examples.x.shape[1] in (1, 3)
+
+
+def _label(examples: Examples, labels: Tensor, row: int) -> str:
+    """A label in few letters, as plain text: matplotlib would read mathematics between dollar signs."""
+    if examples.task == "regression":
+        return f"{float(labels[row]):+.2f} σ"
+    names = [examples.classes[k] for k in _numbers(labels[row])]
+    text = ", ".join(names) or "nothing"
+    return (text if len(text) <= 24 else text[:23] + "…").replace("$", r"\$")
+
+
+def _numbers(label: Tensor) -> list[int]:
+    return label.nonzero().flatten().tolist() if label.ndim else [int(label)]
 
 
 def _pixels(image: Tensor) -> npt.NDArray[np.float32]:

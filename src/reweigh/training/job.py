@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reweigh._types import PerExampleLoss
 from reweigh.errors import BadInput
-from reweigh.models import build
 from reweigh.optimizers import ReversibleSGD
 from reweigh.reweigher import Reweigher
 from reweigh.rules import (
@@ -25,10 +23,13 @@ from reweigh.rules import (
     Uniform,
 )
 from reweigh.training.augmentation import AugmentedClean
-from reweigh.training.config import LEARNED_RULES, TrainConfig
+from reweigh.training.choices import LEARNED_RULES
+from reweigh.training.config import TrainConfig, known
 from reweigh.training.prepare import RunData
 from reweigh.training.records import Records
 from reweigh.training.schedule import seed_for, steps_an_epoch
+from reweigh.training.student import build_student
+from reweigh.training.tasks import Task, task_named
 from reweigh.training.teacher import build_teacher, learning_of
 
 
@@ -38,6 +39,7 @@ class Job:
 
     config: TrainConfig
     data: RunData
+    task: Task
     model: nn.Module
     optimizer: torch.optim.Optimizer
     rule: Rule
@@ -54,7 +56,7 @@ class Job:
     @property
     def steps_an_epoch(self) -> int:
         """Steps of one full epoch; where the length is set in steps the last epoch may be shorter."""
-        return steps_an_epoch(len(self.data.train), self.config.batch_size)
+        return steps_an_epoch(len(self.data.train), known(self.config.batch_size))
 
     @property
     def epochs(self) -> int:
@@ -94,37 +96,39 @@ def assemble(config: TrainConfig, data: RunData) -> Job:
         BadInput: if the settings do not fit the data or this machine.
     """
     device = usable_device(config.device)
-    model = build(
-        config.model or "mlp",
-        input_shape=tuple(data.train.x.shape[1:]),
-        classes=len(data.train.classes),
-        seed=seed_for(config.seed, "model"),
-    ).to(device)
+    task = task_of(data)
+    model = build_student(config, data.train, data.encoding).to(device)
     rule = build_rule(config, data)
     optimizer = build_optimizer(config, model)
     learned = isinstance(rule, LearnedRule)
     reweigher = Reweigher(
         model,
-        loss_on(device),
+        loss_on(device, task),
         rule=rule,
-        clean=AugmentedClean(data.clean, config.augment) if config.augment != "none" else data.clean,
+        clean=AugmentedClean(data.clean, known(config.augment)) if config.augment != "none" else data.clean,
         engine=config.engine,
         layers=config.layers,
         preset=config.preset,
         optimizer=optimizer if learned else None,
         learning=learning_of(config) if learned else None,
-        warm_up=config.warm_up,
+        warm_up=known(config.warm_up),
         clean_batch_size=config.clean_batch_size,
         seed=seed_for(config.seed, "clean"),
     )
-    return Job(config, data, model, optimizer, rule, reweigher, Records(len(data.train)), device)
+    return Job(config, data, task, model, optimizer, rule, reweigher, Records(len(data.train)), device)
 
 
-def loss_on(device: torch.device) -> PerExampleLoss:
-    """Cross entropy of each example, its batch brought to the model's device: (B,)."""
+def task_of(data: RunData) -> Task:
+    """What the examples' targets ask for."""
+    scale = (0.0, 1.0) if data.encoding is None else data.encoding.target_scale
+    return task_named(data.train.task, len(data.train.classes), scale)
+
+
+def loss_on(device: torch.device, task: Task) -> PerExampleLoss:
+    """The task's loss of each example, its batch brought to the model's device: (B,)."""
 
     def per_example_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        return F.cross_entropy(model(batch["x"].to(device)), batch["y"].to(device), reduction="none")
+        return task.losses(model(batch["x"].to(device)), batch["y"].to(device))
 
     return per_example_loss
 
@@ -143,12 +147,12 @@ def build_rule(config: TrainConfig, data: RunData) -> Rule:
         "hard-mining": HardMining,
         "oracle": lambda: Oracle(_truth(data)),
     }
-    return makers[config.rule]()
+    return makers[known(config.rule)]()
 
 
 def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
     """SGD with momentum, or Adam and AdamW, whose first beta the momentum is."""
-    lr, decay, beta = config.lr or 0.01, config.weight_decay, config.momentum
+    lr, decay, beta = known(config.lr), known(config.weight_decay), config.momentum
     if config.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
     if config.optimizer == "reversible-sgd":

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from reweigh.ledger import Ledger
 from reweigh.training.augmentation import augmented
-from reweigh.training.evaluate import accuracy
+from reweigh.training.config import known
+from reweigh.training.evaluate import scores_on
 from reweigh.training.job import Job
 from reweigh.training.records import noise_auroc
 from reweigh.training.schedule import batches, epoch_order, learning_rate, seed_for
@@ -46,7 +47,7 @@ class Means:
 def run_epoch(
     job: Job, on_step: OnStep | None = None, *, test: bool = True, ledger: Ledger | None = None
 ) -> dict[str, Any]:
-    """Train for the next epoch and return its line of metrics; without `test` the test accuracy is None.
+    """Train for the next epoch and return its line of metrics; without `test` the score is None.
 
     A `ledger` gets every batch, and its part of the epoch is written.
 
@@ -60,7 +61,7 @@ def run_epoch(
     job.model.train()
     job.records.start_epoch()
     order = epoch_order(len(job.data.train), seed=config.seed, epoch=epoch, sampling=_sampling(job))
-    for step, rows in enumerate(batches(order, config.batch_size)[: job.steps - first], start=first):
+    for step, rows in enumerate(batches(order, known(config.batch_size))[: job.steps - first], start=first):
         _train_step(job, step, rows, means, ledger)
         if on_step is not None:
             on_step(step + 1)
@@ -68,17 +69,19 @@ def run_epoch(
         ledger.end_epoch()
     job.epochs_done = epoch + 1
     seconds = time.perf_counter() - started
-    tested = accuracy(job.model, job.data.test, job.device) if test else None
+    tested: dict[str, float | None] = {job.task.score: None}
+    if test:
+        tested = {**scores_on(job.model, job.data.test, job.task, job.device)}
     return _line(job, means, tested, seconds)
 
 
 def _train_step(job: Job, step: int, rows: Tensor, means: Means, ledger: Ledger | None) -> None:
     config = job.config
-    lr = learning_rate(config.schedule, config.lr or 0.0, step, job.steps)
+    lr = learning_rate(known(config.schedule), known(config.lr), step, job.steps)
     for group in job.optimizer.param_groups:
         group["lr"] = lr
     batch = job.data.train.batch(rows)
-    batch["x"] = augmented(batch["x"], config.augment)
+    batch["x"] = augmented(batch["x"], known(config.augment))
     job.optimizer.zero_grad()
     losses, weights = job.reweigher.backward(batch)
     job.optimizer.step()
@@ -87,7 +90,8 @@ def _train_step(job: Job, step: int, rows: Tensor, means: Means, ledger: Ledger 
     assert report is not None  # since `backward` has just made it
     job.records.add(rows, weights, report.alignments)
     if ledger is not None:
-        ledger.add(batch["id"], weights, report.alignments, losses, batch["y"])
+        labels = batch["y"] if batch["y"].ndim == 1 else None  # a ledger has one label an example
+        ledger.add(batch["id"], weights, report.alignments, losses, labels)
     means.add(
         train_loss=float(losses.mean()),
         weighted_loss=float((weights * losses).sum()),
@@ -102,13 +106,13 @@ def _sampling(job: Job) -> Tensor | None:
     return job.rule.sampling_weights(job.data.train.y)
 
 
-def _line(job: Job, means: Means, tested: float | None, seconds: float) -> dict[str, Any]:
+def _line(job: Job, means: Means, tested: dict[str, float | None], seconds: float) -> dict[str, Any]:
     truth = job.data.truth
     return {
         "epoch": job.epochs_done,
         "step": min(job.epochs_done * job.steps_an_epoch, job.steps),
         **means.values(),
-        "test_accuracy": tested,
+        **tested,
         "auroc": None if truth is None else noise_auroc(job.records.epoch_weight, truth),
         "seconds": round(seconds, 3),
     }

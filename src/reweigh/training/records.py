@@ -8,6 +8,8 @@ alignment: they order the many examples whose weight is exactly zero.
 
 import io
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -102,12 +104,19 @@ def most_distrusted(records: Records, count: int) -> Tensor:
     return by_alignment[weights[by_alignment].argsort(stable=True)][:count]
 
 
-def parquet(records: Records, ids: Tensor, given: Tensor, true: Tensor, classes: tuple[str, ...]) -> bytes:
+def parquet(
+    records: Records,
+    ids: Tensor,
+    given: Tensor,
+    true: Tensor,
+    classes: tuple[str, ...],
+    names: Sequence[str] | None = None,
+) -> bytes:
     """The records as a Parquet file, a row an example; what has no value is null.
 
-    Columns: `id`, `given_label`, `true_label` (the same where the truth is not known), `mean_weight`,
-    `last_epoch_weight`, `mean_alignment`, `zero_share`, `visits`. The class names stand in the file's metadata
-    under `classes` as a JSON list.
+    Columns: `id`, `name` where `names` (N,) are given, `given_label`, `true_label` (the same where the truth is not known),
+    `mean_weight`, `last_epoch_weight`, `mean_alignment`, `zero_share`, `visits`. Labels are class numbers, numbers, or lists
+    of zeros and ones. The class names stand in the file's metadata under `classes` as a JSON list.
     """
     pa, parquet_file = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
 
@@ -117,8 +126,9 @@ def parquet(records: Records, ids: Tensor, given: Tensor, true: Tensor, classes:
     table = pa.table(
         {
             "id": pa.array(ids.numpy(), type=pa.int64()),
-            "given_label": pa.array(given.numpy(), type=pa.int32()),
-            "true_label": pa.array(true.numpy(), type=pa.int32()),
+            **({} if names is None else {"name": pa.array(names, type=pa.string())}),
+            "given_label": _labels(given),
+            "true_label": _labels(true),
             "mean_weight": floats(records.mean_weight),
             "last_epoch_weight": floats(records.epoch_weight),
             "mean_alignment": floats(records.mean_alignment),
@@ -129,3 +139,10 @@ def parquet(records: Records, ids: Tensor, given: Tensor, true: Tensor, classes:
     buffer = io.BytesIO()
     parquet_file.write_table(table, buffer)
     return buffer.getvalue()
+
+
+def _labels(y: Tensor) -> Any:
+    pa = require("pyarrow", "cli")
+    if y.ndim > 1:
+        return pa.array(y.to(torch.int8).tolist(), type=pa.list_(pa.int8()))
+    return pa.array(y.numpy(), type=pa.float64() if y.is_floating_point() else pa.int32())

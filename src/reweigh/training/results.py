@@ -3,15 +3,19 @@
 import json
 from typing import Any
 
+from torch import Tensor
+
 from reweigh._version import __version__
+from reweigh.data.own import Encoding
 from reweigh.errors import require
 from reweigh.metrics import mass_per_class
 from reweigh.rules import LearnedRule
 from reweigh.training import run_folder as files
-from reweigh.training.gallery import distrusted_png
+from reweigh.training.gallery import are_images, distrusted_png
 from reweigh.training.job import Job
 from reweigh.training.records import most_distrusted, noise_auroc, parquet
 from reweigh.training.run_folder import RunFolder, write_bytes, write_json
+from reweigh.training.tasks import SCORES
 
 
 def write_results(job: Job, folder: RunFolder, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -24,13 +28,14 @@ def write_results(job: Job, folder: RunFolder, lines: list[dict[str, Any]]) -> d
     # Cloned, since safetensors refuses tensors that share memory (tied weights).
     state = {name: t.detach().cpu().clone().contiguous() for name, t in job.model.state_dict().items()}
     # One key only: safetensors writes several in an order that changes from call to call.
-    made_by = {"model": job.config.model, "dataset": job.config.dataset, "version": __version__}
+    made_by = {"model": job.config.model, "dataset": job.config.data_name, "version": __version__}
     write_bytes(folder / files.MODEL, safetensors.save(state, {"reweigh": json.dumps(made_by)}))
     if isinstance(job.rule, LearnedRule) and not job.rule.frozen:
         job.rule.save(folder / files.TEACHER)
-    table = parquet(records, train.ids, train.y, train.true_y, train.classes)
-    write_bytes(folder / files.WEIGHTS, table)
-    if train.x.ndim == 4 and job.rule.name != "uniform":
+    if job.data.encoding is not None:
+        write_json(folder / files.ENCODING, job.data.encoding.as_json())
+    write_bytes(folder / files.WEIGHTS, _weights(job))
+    if are_images(train) and job.rule.name != "uniform":
         rows = most_distrusted(records, 10)
         write_bytes(folder / files.GALLERY, distrusted_png(train, rows))
     summary = _summary(job, lines)
@@ -38,20 +43,43 @@ def write_results(job: Job, folder: RunFolder, lines: list[dict[str, Any]]) -> d
     return files.without_nan(summary)  # type: ignore[no-any-return]
 
 
+def _weights(job: Job) -> bytes:
+    train, names, encoding = job.data.train, job.data.names, job.data.encoding
+    given, true = (as_said(y, encoding) for y in (train.y, train.true_y))
+    told = None if names is None else [names[i] for i in train.ids.tolist()]
+    return parquet(job.records, train.ids, given, true, train.classes, told)
+
+
+def as_said(y: Tensor, encoding: Encoding | None) -> Tensor:
+    """Targets as the user has them: a regression's in its own units, float64; all others as they are."""
+    if encoding is None or encoding.task != "regression":
+        return y
+    mean, deviation = encoding.target_scale
+    return y.double() * deviation + mean
+
+
 def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
     train, records, truth = job.data.train, job.records, job.data.truth
-    weights = records.mean_weight.nan_to_num(0.0)
-    mass = mass_per_class(weights, train.y, len(train.classes)) / max(float(weights.sum()), 1e-300)
     return {
         "rule": job.config.rule,
+        "task": job.task.name,
         "epochs": job.epochs,
         "steps": job.steps,
-        "test_accuracy": lines[-1]["test_accuracy"],
+        "score": job.task.score,
+        **{name: value for name, value in lines[-1].items() if name in SCORES},
         "auroc": None if truth is None else noise_auroc(records.mean_weight, truth),
         "wrong_labels": None if truth is None else int(truth.sum()),
         "examples": len(train),
         "clean_examples": len(job.data.clean),
-        "mass_per_class": dict(zip(train.classes, mass.tolist(), strict=True)),
+        "test_examples": len(job.data.test),
+        **({"mass_per_class": _mass(job)} if job.task.name == "classification" else {}),
         "engine": job.reweigher.explain(),
         "seconds": round(sum(line["seconds"] for line in lines), 3),
     }
+
+
+def _mass(job: Job) -> dict[str, float]:
+    """Each class's share of all weight."""
+    train, weights = job.data.train, job.records.mean_weight.nan_to_num(0.0)
+    mass = mass_per_class(weights, train.y, len(train.classes)) / max(float(weights.sum()), 1e-300)
+    return dict(zip(train.classes, mass.tolist(), strict=True))

@@ -21,13 +21,16 @@ from reweigh.errors import BadInput, ReweighError
 from reweigh.ledger import Ledger
 from reweigh.training import run_folder as files
 from reweigh.training.checkpoint import load_checkpoint, save_checkpoint
-from reweigh.training.config import TrainConfig, config_from, differences
+from reweigh.training.config import TrainConfig
 from reweigh.training.interrupt import CtrlC
 from reweigh.training.job import Job, assemble
 from reweigh.training.loop import run_epoch
-from reweigh.training.prepare import prepare
+from reweigh.training.own_files import check_unchanged, fingerprints
+from reweigh.training.prepare import RunData, prepare, with_clean_kept
 from reweigh.training.results import write_results
 from reweigh.training.run_folder import RunFolder, write_json, write_lines
+from reweigh.training.stored import config_from, differences
+from reweigh.training.usual import with_usual
 
 
 class Watcher(Protocol):
@@ -54,18 +57,31 @@ def start(config: TrainConfig, output: Path | str, watcher: Watcher, *, overwrit
     """Train from the beginning into the folder `output`; returns the summary.
 
     Raises:
-        BadInput: if the settings cannot be used, or the folder holds a run and `overwrite` is not set.
+        BadInput: if the settings or the data cannot be used, or the folder holds a run and `overwrite` is not set.
         Interrupted: on ctrl-C.
     """
-    folder, config = RunFolder(output), config.resolved()
+    folder = RunFolder(output)
     folder.check_free(overwrite=overwrite)
+    told = fingerprints(config)
+    data = _read(config, watcher)
+    config = with_usual(config, data)
     _use_threads(config)
-    job = assemble(config, prepare(config))
+    job = assemble(config, with_clean_kept(config, data))
     with folder.locked():
         folder.check_free(overwrite=overwrite)
         folder.clear()
-        write_json(folder / files.CONFIG, {"settings": config.as_json(), "versions": versions()})
+        content = {"settings": config.as_json(), "versions": versions(), **({"data": told} if told else {})}
+        write_json(folder / files.CONFIG, content)
         return _carry_on(job, folder, [], watcher)
+
+
+def _read(config: TrainConfig, watcher: Watcher) -> RunData:
+    if config.train is not None:
+        watcher.note(f"reading {config.data_name}")
+    data = prepare(config)
+    for sentence in data.notes:
+        watcher.note(sentence)
+    return data
 
 
 def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> dict[str, Any]:
@@ -87,7 +103,8 @@ def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> di
             watcher.note(f"the run in {folder.path} is finished: nothing is left to do")
             return files.read_json(folder / files.SUMMARY)
         _use_threads(config)
-        job = assemble(config, prepare(config))
+        check_unchanged(config, files.read_json(folder / files.CONFIG).get("data", {}))
+        job = assemble(config, with_clean_kept(config, _read(config, watcher)))
         if (folder / files.CHECKPOINT).exists():
             job.load_state_dict(load_checkpoint(folder / files.CHECKPOINT))
         lines = files.read_lines(folder / files.METRICS, job.epochs_done)
@@ -129,7 +146,7 @@ def _same_settings(folder: RunFolder, given: Mapping[str, Any], watcher: Watcher
 def _carry_on(job: Job, folder: RunFolder, lines: list[dict[str, Any]], watcher: Watcher) -> dict[str, Any]:
     kept, mark = job.epochs_done, files.run_mark(files.read_json(folder / files.CONFIG)["settings"])
     try:
-        ledger = Ledger(folder / files.LEDGER, epochs_done=kept, run=mark)
+        ledger = Ledger(folder / files.LEDGER, epochs_done=kept, run=mark) if job.config.ledger else None
         with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), CtrlC() as ctrl_c:
 
             def on_step(done: int) -> None:

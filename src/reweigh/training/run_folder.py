@@ -20,8 +20,8 @@ from reweigh.storage import write_bytes as write_bytes
 
 CONFIG, CHECKPOINT, METRICS = "config.json", "checkpoint.pt", "metrics.jsonl"
 MODEL, WEIGHTS, SUMMARY, GALLERY = "model.safetensors", "weights.parquet", "summary.json", "distrusted.png"
-TEACHER = "teacher.safetensors"
-FILES = (CONFIG, CHECKPOINT, METRICS, MODEL, TEACHER, WEIGHTS, GALLERY, SUMMARY)
+TEACHER, ENCODING = "teacher.safetensors", "encoding.json"
+FILES = (CONFIG, CHECKPOINT, METRICS, MODEL, TEACHER, ENCODING, WEIGHTS, GALLERY, SUMMARY)
 LEDGER = "ledger"  # a folder
 LOCK = ".lock"
 

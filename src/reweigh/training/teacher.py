@@ -7,7 +7,7 @@ import torch
 from reweigh.errors import BadInput
 from reweigh.learning import Learning
 from reweigh.rules import ClassAwareWeightNet, DeepInteraction, LearnedRule, MetaWeightNet, read_rule
-from reweigh.training.config import TrainConfig
+from reweigh.training.config import TrainConfig, known
 from reweigh.training.prepare import RunData
 from reweigh.training.schedule import seed_for
 
@@ -24,7 +24,7 @@ def build_teacher(config: TrainConfig, data: RunData) -> LearnedRule:
     """
     classes, seed = len(data.train.classes), seed_for(config.seed, "teacher") % 2**31
     if config.teacher is not None:
-        rule = _trained_before(config.teacher, config.rule, classes)
+        rule = _trained_before(config.teacher, known(config.rule), classes)
         if isinstance(rule, DeepInteraction) and config.teacher_states is not None:
             rule.states = list(config.teacher_states)
         return rule
@@ -41,7 +41,7 @@ def build_teacher(config: TrainConfig, data: RunData) -> LearnedRule:
             seed=seed,
         ),
     }
-    return makers[config.rule]()
+    return makers[known(config.rule)]()
 
 
 def learning_of(config: TrainConfig) -> Learning:

@@ -1,0 +1,43 @@
+"""Rows of the user's own table as they were read, by their ids: what a person wants to see of an example.
+
+Only the rows asked for are kept, so a table of any length can be looked into.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from reweigh.audit.audit import Audit
+from reweigh.data.own import Encoding
+from reweigh.data.own.paths import open_table
+
+COLUMNS, CELL, TEXT = 8, 60, 500
+
+
+def rows_as_read(audit: Audit, rows: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+    """For some rows of an audit of tables or texts, (column, value) of its first columns; of texts the text alone."""
+    encoding = audit.encoding
+    if encoding is None or encoding.kind not in ("table", "text") or audit.run.config.train is None:
+        return {}
+    wanted = {int(audit.examples.ids[row]): row for row in rows}
+    found, first = {}, 0
+    for batch in open_table(audit.run.config.train).batches():
+        for identity in [i for i in wanted if first <= i < first + len(batch)]:
+            cells = batch.slice(identity - first, 1).to_pylist()[0]
+            found[wanted[identity]] = _shown(cells, encoding)
+        first += len(batch)
+        if first > max(wanted, default=0):
+            break
+    return found
+
+
+def _shown(cells: dict[str, Any], encoding: Encoding) -> list[tuple[str, str]]:
+    text = encoding.reader.get("column") if encoding.kind == "text" else None
+    if text in cells:
+        return [(str(text), _cut(cells[str(text)], TEXT))]
+    inputs = [(name, _cut(value, CELL)) for name, value in cells.items() if name not in encoding.targets]
+    return inputs[:COLUMNS]
+
+
+def _cut(value: Any, length: int) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,56 @@
+"""A Hugging Face model for sequence classification, by name or path: `hf:distilbert-base-multilingual-cased`, `hf:./mine`.
+
+Its body comes with what it has learnt, its last layer is new. Code that a model brings along is never run.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from reweigh.errors import BadInput, require
+
+PREFIX = "hf:"
+
+
+class Pretrained(nn.Module):
+    """Tokens (B, T) of int64, filled up with `padding` -> logits (B, classes)."""
+
+    def __init__(self, network: nn.Module, padding: int = 0) -> None:
+        super().__init__()
+        self.network, self.padding = network, padding
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits (B, classes) of tokens (B, T)."""
+        keep = tokens != self.padding
+        keep = keep | ~keep.any(1, keepdim=True)  # attention over nothing is NaN
+        logits: Tensor = self.network(input_ids=tokens, attention_mask=keep.long()).logits
+        return logits
+
+
+def pretrained(name: str, classes: int, *, padding: int = 0, **_: Any) -> Pretrained:
+    """The model `name`, a folder or a name on the Hugging Face hub, with a new last layer of `classes` outputs.
+
+    Raises:
+        BadInput: if there is no such model, or it does not classify sequences.
+        MissingExtra: if transformers is not installed.
+    """
+    transformers = require("transformers", "transformers")
+    logging = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    try:
+        logging.set_verbosity_error()  # that the last layer is new is meant
+        logging.disable_progress_bar()
+        network = transformers.AutoModelForSequenceClassification.from_pretrained(
+            name, num_labels=classes, ignore_mismatched_sizes=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as refused:
+        reason = str(refused).strip().splitlines()[0].rstrip(".") if str(refused).strip() else type(refused).__name__
+        raise BadInput(
+            f"{name} cannot be had as a Hugging Face model for sequence classification ({reason}): give a folder that "
+            "`save_pretrained` wrote, or a name on the hub that is downloaded or can be"
+        ) from refused
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+    return Pretrained(network, padding)

@@ -1,0 +1,7 @@
+"""A finished run's model on new data: what it says of each row, image or text, beside what the user calls it."""
+
+from reweigh.predict.predict import Predicted as Predicted
+from reweigh.predict.predict import predict_new as predict_new
+from reweigh.predict.table import columns as columns
+
+__all__ = ["Predicted", "columns", "predict_new"]

@@ -1,0 +1,71 @@
+"""The model of a finished run, asked about data that it has not seen.
+
+New data are read as the training data were: the run's `encoding.json` holds the columns, categories, vocabulary and order of
+classes. Where they happen to have the target, the score is worked out as well.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from reweigh.audit.finished import encoding_of, open_run, trained_model
+from reweigh.data.own import Encoding, NewData, read_new
+from reweigh.errors import BadInput
+from reweigh.training.evaluate import outputs_on
+from reweigh.training.results import as_said
+from reweigh.training.tasks import probabilities, task_named
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What the model says of N new examples.
+
+    Attributes:
+        data: the examples as they were read, with their names.
+        encoding: how they became numbers, and what the outputs mean.
+        values: class numbers (N,) int64, zeros and ones for each label (N, L), or a regression's values (N,) in its units.
+        probabilities: each class's or label's (N, K); of a regression None.
+        scores: by name, the score first; empty where the target is not known.
+    """
+
+    data: NewData
+    encoding: Encoding
+    values: Tensor
+    probabilities: Tensor | None
+    scores: dict[str, float]
+
+    def __len__(self) -> int:
+        """The number of examples, N."""
+        return len(self.values)
+
+    @property
+    def names(self) -> list[str]:
+        """What the user calls the examples."""
+        return list(self.data.names)
+
+
+def predict_new(run: Path | str, path: Path | str) -> Predicted:
+    """Ask the finished run in the folder `run` about the data at `path`.
+
+    Raises:
+        BadInput: if there is no such run, it was not trained on own data, a file of it is damaged, or the new data cannot
+            be read as the old ones were.
+    """
+    finished = open_run(run)
+    encoding = encoding_of(finished)
+    model = trained_model(finished, encoding.input_shape, encoding.outputs, encoding)
+    data = read_new(path, encoding)
+    if not len(data.x):
+        raise BadInput(f"{path} has no example to predict")
+    outputs = outputs_on(model, data, torch.device("cpu"))
+    if not bool(outputs.isfinite().all()):
+        raise BadInput("the model's predictions are not finite: training diverged, train with a lower --lr")
+    task = task_named(encoding.task, encoding.outputs, encoding.target_scale)
+    scores = {} if data.y is None else task.scores(outputs, data.y)
+    if encoding.task == "regression":
+        return Predicted(data, encoding, as_said(outputs[:, 0], encoding), None, scores)
+    found = probabilities(encoding.task, outputs)
+    values = found.argmax(1) if encoding.task == "classification" else (outputs > 0).long()
+    return Predicted(data, encoding, values, found, scores)

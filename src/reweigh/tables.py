@@ -1,0 +1,99 @@
+"""A table as a file that people open: CSV or Parquet, whole or not at all.
+
+A CSV file is opened by spreadsheets, which run a cell that begins with =, +, - or @ as a formula. Cells come from
+people's data, so a text that begins so gets an apostrophe in front (as OWASP advises); plain numbers, as in a column of -1
+and +1, are left alone. Parquet has the texts as they are.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from reweigh.errors import BadInput, require
+from reweigh.storage import make_folder, write_bytes
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be written as asked, before any work is done.
+
+    Raises:
+        BadInput: if the name ends in neither .csv nor .parquet, or something is there and `overwrite` is not set.
+    """
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise BadInput(f"{path} ends in neither .csv nor .parquet: name the file so that it says which it should be")
+    check_free(path, overwrite=overwrite)
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Refuse to write over a file unless that is asked for, or over a folder at all.
+
+    Raises:
+        BadInput: saying what to do.
+    """
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder: name a file with --output")
+    if path.exists() and not overwrite:
+        raise BadInput(f"{path} exists: replace it with --overwrite, or name another file with --output")
+
+
+def write_table(path: Path, columns: Mapping[str, Any], *, overwrite: bool = False) -> None:
+    """Write `columns` (lists or numpy arrays of N values, by name) to `path`; its ending says whether CSV or Parquet.
+
+    What is not known (NaN, None) is empty or null.
+
+    Raises:
+        BadInput: as `check_output`.
+        ReweighError: if the disk refuses.
+    """
+    check_output(path, overwrite=overwrite)
+    make_folder(path.parent)
+    write_bytes(path, _parquet(columns) if path.suffix.lower() == ".parquet" else _csv(columns))
+
+
+def cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    if not text.lstrip(" ").startswith(_FORMULA) or _is_number(text):
+        return text
+    return f"'{text}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text)) and text == text.strip()
+    except ValueError:
+        return False
+
+
+def _csv(columns: Mapping[str, Any]) -> bytes:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow([cell(name) for name in columns])
+    writer.writerows(_rows(columns))
+    return buffer.getvalue().encode()
+
+
+def _rows(columns: Mapping[str, Any]) -> Iterator[list[str]]:
+    lists = [values if isinstance(values, list) else values.tolist() for values in columns.values()]
+    for row in zip(*lists, strict=True):
+        yield [_written(value) for value in row]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        return cell(value)
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.7g}"
+    return "" if value is None else str(value)
+
+
+def _parquet(columns: Mapping[str, Any]) -> memoryview:
+    pa, parquet = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
+    arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.table(arrays), sink)
+    return memoryview(sink.getvalue())
