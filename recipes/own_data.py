@@ -79,7 +79,9 @@ def adult(folder: Path, seed: int, source: Path) -> None:
     poor = [i for i, row in enumerate(rows) if row[-1] == POOR and i not in checked]
     flipped = set(draw.sample(poor, round(0.3 * len(poor))))
     noisy = [[*row[:-1], RICH] if i in flipped else row for i, row in enumerate(rows) if i not in checked]
+    truth = [rows[i][-1:] for i in range(len(rows)) if i not in checked]
     write_table(folder / "noisy.csv", ADULT, noisy)
+    write_table(folder / "truth.csv", ADULT[-1:], truth)  # the noisy rows' own labels: not for training
     write_table(folder / "checked.csv", ADULT, [rows[i] for i in sorted(checked)])
     write_table(folder / "test.csv", ADULT, _adult_rows(source, "adult.test"))
 

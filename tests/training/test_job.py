@@ -69,13 +69,15 @@ def test_warm_up_steps_are_plain():
 
 def clean_batches(job):
     """The clean inputs of each step of an epoch."""
-    seen, loss = [], job.reweigher._clean_loss
+    seen, stream = [], job.reweigher._stream
+    following = stream.next
 
-    def noting(model, batch):
+    def noting():
+        batch = following()
         seen.append(batch["x"])
-        return loss(model, batch)
+        return batch
 
-    job.reweigher._clean_loss = noting
+    stream.next = noting
     run_epoch(job)
     return seen
 

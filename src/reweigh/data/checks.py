@@ -39,16 +39,16 @@ def check_labels(labels: Tensor, classes: int, ids: Tensor | None = None, what: 
 
 
 def check_targets(targets: Tensor, outputs: int, ids: Tensor, what: str = "label") -> None:
-    """Float32 targets: finite numbers (N,), or zeros and ones (N, L) with L = `outputs`.
+    """Float32 targets: finite numbers (N,) with one output, or zeros and ones (N, L) with L = `outputs`.
 
     Raises:
         BadInput: for another shape or type, or naming the first example whose target is out of range.
     """
-    shaped = targets.ndim == 1 or (targets.ndim == 2 and targets.shape[1] == outputs)
+    shaped = (targets.ndim == 1 and outputs == 1) or (targets.ndim == 2 and targets.shape[1] == outputs)
     if not shaped or targets.dtype != torch.float32:
         raise BadInput(
             f"the {what}s have shape {tuple(targets.shape)} and type {str(targets.dtype).removeprefix('torch.')}: give "
-            f"(N,) int64 classes, (N,) float32 numbers, or (N, {outputs}) float32 zeros and ones"
+            f"(N,) int64 classes, (N,) float32 numbers with one name for them, or (N, {outputs}) float32 zeros and ones"
         )
     good = targets.isfinite() if targets.ndim == 1 else ((targets == 0) | (targets == 1)).all(dim=1)
     if not bool(good.all()):
