@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from own_data import RICH, data_of
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from own_data import RICH, data_of
 from reweigh import ReweighClassifier
 from reweigh.errors import ReweighError
 from reweigh.storage import write_bytes

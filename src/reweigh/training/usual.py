@@ -17,7 +17,7 @@ from reweigh.training.config import TrainConfig, filled, known
 from reweigh.training.prepare import RunData
 from reweigh.training.schedule import steps_an_epoch
 
-LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 1000, 6000, 60
+LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 600, 6000, 200
 USUAL: Mapping[str, Any] = {
     "rule": "l2rw",
     "keep_clean_in_train": True,
