@@ -107,9 +107,11 @@ def run(job: Job) -> dict[str, Any]:
     trees.fit(both.drop(columns="income"), both["income"] == RICH, sample_weight=everything)
     truth, said = tables["test"]["income"] == RICH, trees.predict(tables["test"].drop(columns="income"))
     telling = weights is not None and job.method.startswith("learned")
+    accuracy = 100 * float(np.mean(said == truth))
     return {
         **asdict(job),
-        "accuracy": 100 * float(np.mean(said == truth)),
+        "error": 100 - accuracy,
+        "accuracy": accuracy,
         "balanced": 100 * float(balanced_accuracy_score(truth, said)),
         "auroc": float(roc_auc_score(wrong, -weights)) if telling and weights is not None else None,
         "seconds": time.perf_counter() - start,
