@@ -14,7 +14,7 @@ COLUMNS, CELL, TEXT = 8, 60, 500
 
 
 def rows_as_read(audit: Audit, rows: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
-    """For some rows of an audit of tables or texts, (column, value) of its first columns; of texts the text alone."""
+    """For some rows of an audit of tables or texts, (column, value) of its first filled columns; of texts the text alone."""
     encoding = audit.encoding
     if encoding is None or encoding.kind not in ("table", "text") or audit.run.config.train is None:
         return {}
@@ -35,7 +35,7 @@ def _shown(cells: dict[str, Any], encoding: Encoding) -> list[tuple[str, str]]:
     if text in cells:
         return [(str(text), _cut(cells[str(text)], TEXT))]
     inputs = [(name, _cut(value, CELL)) for name, value in cells.items() if name not in encoding.targets]
-    return inputs[:COLUMNS]
+    return [(name, value) for name, value in inputs if value][:COLUMNS]
 
 
 def _cut(value: Any, length: int) -> str:
