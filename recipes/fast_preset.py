@@ -25,10 +25,9 @@ from torch import Tensor, nn
 
 import noisy_labels
 from reweigh.errors import ReweighError
-from reweigh.storage import write_bytes
 from reweigh.training.evaluate import accuracy
 from reweigh.training.records import noise_auroc
-from runs import Results, as_markdown, cell, read_results, run_all, show
+from runs import Results, as_markdown, cell, read_results, run_all, show, write_pages
 
 TASKS = ("mnist-pair-40", "mnist-uniform-40", "mnist-background-40")
 
@@ -158,9 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = table([job for job in jobs if job.warm_up == warm_up], results)
         show(rows, f"L2RW, exact and cheaper, after {warm_up} plain steps")
         pages.append(f"After {warm_up} plain steps:\n\n{as_markdown(rows)}")
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(options.output, "\n".join(pages).encode())
+    write_pages(options.output, *pages)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,7 @@ from reweigh.data import Examples, Splits, clean_split, load, two_class
 from reweigh.errors import ReweighError
 from reweigh.models import build
 from reweigh.rules import ClassResampling, Evidence, HardMining, RandomRectified, Rule, Uniform
-from reweigh.storage import write_bytes
-from runs import as_markdown, cell, one_thread, read_results, run_all, show
+from runs import as_markdown, cell, one_thread, read_results, run_all, show, write_pages
 
 FOUR, NINE = 0, 1  # the labels here: 4 is the minority, 9 the majority
 METHODS = ("plain", "proportion", "resampling", "hard-mining", "random", "l2rw")
@@ -277,9 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(2) from error
     rows = table(jobs, read_results(path, Job))
     show(rows, "MNIST 4 against 9, test error at the last step")
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(options.output, as_markdown(rows).encode())
+    write_pages(options.output, as_markdown(rows))
 
 
 if __name__ == "__main__":

@@ -42,12 +42,11 @@ from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
 from reweigh.errors import BadInput, ReweighError
 from reweigh.models import ResNet, build
 from reweigh.rules import ClassProportion, ClassResampling, Oracle, RandomRectified, Rule, Uniform
-from reweigh.storage import write_bytes
 from reweigh.training.checks import near
 from reweigh.training.evaluate import accuracy
 from reweigh.training.records import Records, noise_auroc
 from reweigh.training.schedule import epoch_order, learning_rate
-from runs import as_markdown, cell, one_thread, read_results, run_all, show
+from runs import as_markdown, cell, one_thread, read_results, run_all, show, write_pages
 
 TASKS = (
     "mnist-uniform-40", "mnist-uniform-60", "mnist-pair-40", "mnist-background-40", "mnist-clean", "mnist-tail-100",
@@ -344,9 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     both = tables(jobs, read_results(path, Job))
     for rows in both:
         show(rows, "every method on the same schedule")
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(options.output, "\n".join(map(as_markdown, both)).encode())
+    write_pages(options.output, *map(as_markdown, both))
 
 
 if __name__ == "__main__":

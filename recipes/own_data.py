@@ -42,7 +42,7 @@ from reweigh.cli.guard import run as reweigh
 from reweigh.data import clean_split, human_labels, load
 from reweigh.errors import BadInput, ReweighError, require
 from reweigh.storage import write_bytes
-from runs import as_markdown, cell, one_thread, read_results, run_all, show
+from runs import as_markdown, cell, one_thread, read_results, run_all, show, write_pages
 
 METHODS = {
     "plain": ["--rule", "uniform", "--keep-clean-in-train"],
@@ -237,8 +237,7 @@ def main() -> int:
         return 2
     rows = table_of(read_results(path, Job), args.methods, args.tasks)
     show(rows, "Own data, by the command line")
-    if args.output:
-        write_bytes(args.output, as_markdown(rows).encode())
+    write_pages(args.output, as_markdown(rows))
     return 0
 
 

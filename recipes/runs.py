@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from reweigh.storage import write_bytes
+
 J = TypeVar("J")
 Results = dict[J, dict[str, Any]]
 
@@ -97,6 +99,13 @@ def as_markdown(rows: Sequence[Sequence[str]]) -> str:
     """The rows, of which the first is the header."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
+
+
+def write_pages(output: Path | None, *pages: str) -> None:
+    """Markdown pages into one file, whole or not at all, where the user wants one; its folder is made."""
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(output, "\n".join(pages).encode())
 
 
 def show(rows: Sequence[Sequence[str]], title: str) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh.data import Examples
-from reweigh.errors import BadInput
+from reweigh.training.evaluate import batches_on, finite
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,8 @@ def predict(model: nn.Module, examples: Examples, batch_size: int = 1000) -> Pre
     Raises:
         BadInput: if the model's output is not finite.
     """
-    parts, look = [], _LOOKS[examples.task]
-    with torch.no_grad():
-        for rows in torch.split(torch.arange(len(examples)), batch_size):
-            batch = examples.batch(rows)
-            outputs = model(batch["x"])
-            if not bool(outputs.isfinite().all()):
-                raise BadInput("the model's predictions are not finite: training diverged, train with a lower --lr")
-            parts.append(look(outputs, batch["y"]))
+    look, asked = _LOOKS[examples.task], batches_on(model, examples, torch.device("cpu"), batch_size)
+    parts = [look(finite(outputs), batch["y"]) for batch, outputs in asked]
     return Predictions(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 

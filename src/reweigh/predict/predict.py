@@ -13,7 +13,7 @@ from torch import Tensor
 from reweigh.audit.finished import encoding_of, open_run, trained_model
 from reweigh.data.own import Encoding, NewData, read_new
 from reweigh.errors import BadInput
-from reweigh.training.evaluate import outputs_on
+from reweigh.training.evaluate import finite, outputs_on
 from reweigh.training.results import as_said
 from reweigh.training.tasks import probabilities, task_named
 
@@ -59,9 +59,7 @@ def predict_new(run: Path | str, path: Path | str) -> Predicted:
     data = read_new(path, encoding)
     if not len(data.x):
         raise BadInput(f"{path} has no example to predict")
-    outputs = outputs_on(model, data, torch.device("cpu"))
-    if not bool(outputs.isfinite().all()):
-        raise BadInput("the model's predictions are not finite: training diverged, train with a lower --lr")
+    outputs = finite(outputs_on(model, data, torch.device("cpu")))
     task = task_named(encoding.task, encoding.outputs, encoding.target_scale)
     scores = {} if data.y is None else task.scores(outputs, data.y)
     if encoding.task == "regression":

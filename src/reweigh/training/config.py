@@ -112,8 +112,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name, known in CHOICES.items():
-            choose(name, getattr(self, name), known)
+        for name, words in CHOICES.items():
+            choose(name, getattr(self, name), words)
         check_model(self.model)
         for name, least in AT_LEAST.items():
             at_least(name, getattr(self, name), least)

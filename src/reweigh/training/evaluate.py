@@ -1,11 +1,13 @@
-"""Scores on the test set."""
+"""A model asked about examples, and its scores on the test set."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from reweigh.data import Examples
+from reweigh.errors import BadInput
 from reweigh.training.tasks import Task
 
 
@@ -22,15 +24,34 @@ class Inputs(Protocol):
 
 def outputs_on(model: nn.Module, examples: Inputs, device: torch.device, batch_size: int = 1000) -> Tensor:
     """What the model, in eval mode, gives for every example: (N, K) on the CPU; its mode is left as found."""
-    training, parts = model.training, []
+    training = model.training
     model.eval()
     try:
-        with torch.no_grad():
-            for rows in torch.split(torch.arange(len(examples.x)), batch_size):
-                parts.append(model(examples.batch(rows)["x"].to(device)).float().cpu())
+        return torch.cat([outputs for _, outputs in batches_on(model, examples, device, batch_size)])
     finally:
         model.train(training)
-    return torch.cat(parts)
+
+
+def batches_on(
+    model: nn.Module, examples: Inputs, device: torch.device, batch_size: int = 1000
+) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+    """Each batch of the examples and what the model gives for it, (B, K) on the CPU, as it is asked."""
+    for rows in torch.split(torch.arange(len(examples.x)), batch_size):
+        batch = examples.batch(rows)
+        with torch.no_grad():
+            outputs = model(batch["x"].to(device)).float().cpu()
+        yield batch, outputs
+
+
+def finite(outputs: Tensor) -> Tensor:
+    """The outputs of a finished run's model, as they are.
+
+    Raises:
+        BadInput: if one is NaN or infinite.
+    """
+    if not bool(outputs.isfinite().all()):
+        raise BadInput("the model's predictions are not finite: training diverged, train with a lower --lr")
+    return outputs
 
 
 def accuracy(model: nn.Module, examples: Examples, device: torch.device, batch_size: int = 1000) -> float:

@@ -28,8 +28,6 @@ def student_for(
     """The same by the shape of one example and the number of outputs."""
     model = known(config.model)
     options = {} if encoding is None else dict(encoding.model_options)
-    if encoding is not None and encoding.kind == "text":
-        options = {"padding": 0, **options}
     if ":" not in model:
         options = {name: value for name, value in options.items() if name in OPTIONS.get(model, ())}
     if encoding is not None and model == "transformer":
