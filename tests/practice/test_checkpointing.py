@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
-from practice.loop import assert_same_model, batch_of, by_loop, by_reweigher, engines, network, train, ways
-from reweigh.errors import EngineRefused
+from practice.loop import assert_same_model, by_loop, by_reweigher, engines, network, train, ways
 
 
 def checkpointed(net, how):
@@ -23,16 +22,11 @@ def checkpointed(net, how):
     return net
 
 
-def served(engine):
-    """The double engine writes BatchNorm out, and cannot in a block that PyTorch runs again: it gets the other norm."""
-    return "ghost" if engine == "double" else engine
-
-
 @engines
 @ways
 @pytest.mark.parametrize("how", ["parts", "sequence"])
 def test_recomputed_blocks(engine, way, how):
-    plain, model = network(served(engine)), checkpointed(network(served(engine)), how)
+    plain, model = network(engine), checkpointed(network(engine), how)
     train(plain, by_loop(plain))
     train(model, by_reweigher(model, engine, way))
     buffers = {name for name, _ in model.named_buffers()}
@@ -43,7 +37,7 @@ def test_recomputed_blocks(engine, way, how):
 
 @pytest.mark.parametrize("engine", ["ghost", "forward", "double", "auto"])
 def test_recomputed_dropout_has_the_masks_of_the_first_time(engine):
-    plain, model = (network(served(engine), dropout=0.4) for _ in range(2))
+    plain, model = (network(engine, dropout=0.4) for _ in range(2))
     checkpointed(model, "parts")
     for twin in (plain, model):
         torch.manual_seed(5)
@@ -51,9 +45,3 @@ def test_recomputed_dropout_has_the_masks_of_the_first_time(engine):
     buffers = {name for name, _ in model.named_buffers()}
     model.load_state_dict({name: b for name, b in plain.state_dict().items() if name in buffers}, strict=False)
     assert_same_model(model, plain, engine)
-
-
-def test_the_double_engine_says_that_it_cannot_and_which_can():
-    model = checkpointed(network("double"), "parts")
-    with pytest.raises(EngineRefused, match="engine='forward' works"):
-        by_reweigher(model, "double", "fused")(batch_of(0))

@@ -13,6 +13,7 @@ from torch import Tensor
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine, Task
 from reweigh.alignment.refusal import refuse_differentiable_once, refusing
+from reweigh.alignment.twice import graph_only
 from reweigh.alignment.unfused import Unfused
 from reweigh.student import substituted, undisturbed
 
@@ -50,7 +51,8 @@ def _differentiate_twice(task: Task, values: Params, tangents: Params) -> tuple[
         leaves = [values[name] for name in tangents]
         if not leaves:
             return losses, torch.zeros_like(losses.detach())
-        first = torch.autograd.grad(losses, leaves, epsilon, create_graph=True, allow_unused=True)
+        with graph_only():
+            first = torch.autograd.grad(losses, leaves, epsilon, create_graph=True, allow_unused=True)
         used = [(g, v) for g, v in zip(first, tangents.values(), strict=True) if g is not None and g.requires_grad]
         if not used:
             return losses, torch.zeros_like(losses.detach())

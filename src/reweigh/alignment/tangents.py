@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.autograd.forward_ad import make_dual, unpack_dual
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from reweigh.alignment.twice.attention import scores_of, weights_of
+
 Size = int | Sequence[int] | str
 
 
@@ -161,7 +163,7 @@ def _attention(
         y = function(q, k, v, attn_mask, is_causal=is_causal, scale=scale)
     with torch.no_grad():
         factor = q.shape[-1] ** -0.5 if scale is None else scale
-        weights = _attention_weights(q * factor, k, attn_mask, is_causal)
+        weights = weights_of(scores_of(q * factor, k, attn_mask, is_causal), attn_mask is not None)
         terms = [] if dv is None else [weights @ dv]
         scores = [a @ b.mT for a, b in ((dq, k), (q, dk)) if a is not None and b is not None]
         moves = [sum(scores[1:], scores[0]) * factor] if scores else []
@@ -175,15 +177,6 @@ def _attention(
 
 
 _ALL_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH]
-
-
-def _attention_weights(q: Tensor, k: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-    scores = q @ k.mT
-    if causal:
-        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
-    return torch.nan_to_num(scores.softmax(-1))  # a row in which everything is masked attends to nothing
 
 
 def _embedding(

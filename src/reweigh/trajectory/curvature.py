@@ -18,6 +18,7 @@ from reweigh._types import Params
 from reweigh.alignment import Engine, Task
 from reweigh.alignment.finite import step_length
 from reweigh.alignment.refusal import refuse_differentiable_once, refusing
+from reweigh.alignment.twice import graph_only
 from reweigh.alignment.unfused import Unfused
 from reweigh.errors import EngineRefused
 from reweigh.student import gradients
@@ -86,7 +87,9 @@ def _twice(task: Task, v: Params, weights: Tensor, follow: Follow | None) -> tup
         params = list(task.chosen.values())
         losses = task.losses()
         w = weights.detach().to(losses).requires_grad_()
-        first = torch.autograd.grad(losses, [task.chosen[n] for n in tangents], w, create_graph=True, allow_unused=True)
+        places = [task.chosen[name] for name in tangents]
+        with graph_only():
+            first = torch.autograd.grad(losses, places, w, create_graph=True, allow_unused=True)
         refuse_differentiable_once([g for g in first if g is not None and g.requires_grad])
         terms = [(g * t).sum() for g, t in zip(first, tangents.values(), strict=True) if g is not None]
         if not terms:

@@ -1,0 +1,23 @@
+"""Which operations have a rule for double differentiation; each rule is given the operation and its arguments."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch.nn.functional as F
+
+from reweigh.alignment.twice.attention import attention
+from reweigh.alignment.twice.batch_norm import batch_norm
+from reweigh.alignment.twice.gelu import gelu
+from reweigh.alignment.twice.layer_norm import layer_norm
+from reweigh.alignment.twice.product import convolution, linear
+
+TWICE: dict[Callable[..., Any], Callable[..., Any]] = {
+    F.batch_norm: batch_norm,
+    F.conv1d: convolution,
+    F.conv2d: convolution,
+    F.conv3d: convolution,
+    F.gelu: gelu,
+    F.layer_norm: layer_norm,
+    F.linear: linear,
+    F.scaled_dot_product_attention: attention,
+}

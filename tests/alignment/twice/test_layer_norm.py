@@ -1,0 +1,38 @@
+"""LayerNorm's second derivative in closed form against PyTorch's and against finite differences."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from reweigh.alignment.twice import graph_only
+from reweigh.alignment.twice.layer_norm import layer_norm
+from second_derivatives import assert_same, assert_same_third, drawn
+
+SHAPES = {
+    "vectors": ((6, 5), (5,)),
+    "sequences": ((3, 4, 5), (5,)),
+    "maps": ((3, 4, 2), (4, 2)),
+    "one row": ((7,), (7,)),
+}
+
+
+@pytest.mark.parametrize(("shape", "normalised"), SHAPES.values(), ids=SHAPES)
+def test_as_pytorch_and_as_finite_differences(shape, normalised):
+    inputs = drawn(shape, normalised, normalised)
+
+    def ours(x, w, b):
+        return layer_norm(F.layer_norm, x, normalised, w, b, 1e-3)
+
+    def theirs(x, w, b):
+        return F.layer_norm(x, normalised, w, b, 1e-3)
+
+    assert_same(ours, theirs, inputs)
+    assert_same_third(ours, theirs, inputs)
+    assert torch.autograd.gradcheck(ours, inputs)
+    with graph_only():
+        assert torch.autograd.gradgradcheck(ours, inputs)
+
+
+def test_without_a_weight_it_is_left_to_pytorch():
+    (x,) = drawn((3, 4))
+    assert layer_norm(F.layer_norm, x, (4,)).grad_fn.name() == F.layer_norm(x, (4,)).grad_fn.name()

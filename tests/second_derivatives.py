@@ -1,0 +1,38 @@
+"""What the tests of closed second derivatives share: the same derivatives by our rule and by PyTorch."""
+
+import torch
+
+from reweigh.alignment.twice import graph_only
+
+
+def derivatives(function, inputs):
+    """The value, its derivatives along a fixed cotangent, and the derivatives of a fixed combination of them."""
+    y = function(*inputs)
+    wanted = [x for x in inputs if x.requires_grad]
+    g = torch.arange(1, y.numel() + 1, dtype=y.dtype).view_as(y).sin().requires_grad_()
+    first = torch.autograd.grad(y, wanted, g, retain_graph=True)
+    with graph_only():
+        graphs = torch.autograd.grad(y, wanted, g, create_graph=True)
+    total = sum((d * torch.arange(d.numel(), dtype=d.dtype).view_as(d).cos()).sum() for d in graphs)
+    return [y, *first, *torch.autograd.grad(total, [g, *wanted], allow_unused=True, materialize_grads=True)]
+
+
+def assert_same(ours, theirs, inputs):
+    torch.testing.assert_close(derivatives(ours, inputs), derivatives(theirs, inputs), rtol=1e-10, atol=1e-12)
+
+
+def assert_same_third(ours, theirs, inputs):
+    """Outside `graph_only` gradients may be differentiated as often as anyone likes."""
+    found = []
+    for function in (ours, theirs):
+        values = [function(*inputs).sin().sum()]
+        for _ in range(3):
+            grads = torch.autograd.grad(values[-1], inputs, create_graph=True)
+            values.append(sum((d * torch.arange(d.numel(), dtype=d.dtype).view_as(d).cos()).sum() for d in grads))
+        found.append(values)
+    torch.testing.assert_close(*found, rtol=1e-9, atol=1e-9)
+
+
+def drawn(*shapes, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
