@@ -67,9 +67,10 @@ def _deviation(engine: Engine, task: Task, direction: Params) -> tuple[float, to
         return 0.0, torch.float64
     generator = torch.Generator().manual_seed(0)
     cs = torch.randn(_PROBES, len(alignments), generator=generator, dtype=torch.float64).to(alignments)
-    with undisturbed(task.module), torch.enable_grad(), _Coarsest() as seen:
-        losses = task.losses()
-        products = [_products(losses, task, tangents, c) for c in cs]
+    products = []
+    for c in cs:  # a forward pass each: a graph that is kept for the next would need more memory than training does
+        with undisturbed(task.module), torch.enable_grad(), _Coarsest() as seen:
+            products.append(_products(task.losses(), task, tangents, c))
     expected = torch.tensor([sum(p for p, _ in terms) for terms in products], dtype=torch.float64)
     size = torch.tensor([sum(s for _, s in terms) for terms in products], dtype=torch.float64)
     if not bool(torch.isfinite(expected).all()):
@@ -83,9 +84,13 @@ def _products(losses: Tensor, task: Task, tangents: Params, c: Tensor) -> list[t
     """⟨g, v⟩ and ‖g‖‖v‖ for each parameter, with g the gradient of Σ c_i ℓ_i."""
     if not losses.requires_grad:
         return [(0.0, 0.0)]
-    grads = gradients(losses, [task.chosen[name] for name in tangents], c.to(losses), keep_graph=True)
-    pairs = [(g.double(), v.double()) for g, v in zip(grads, tangents.values(), strict=True) if g is not None]
-    return [(float((g * v).sum()), float(g.norm() * v.norm())) for g, v in pairs] or [(0.0, 0.0)]
+    grads = gradients(losses, [task.chosen[name] for name in tangents], c.to(losses))
+    pairs = ((g, v) for g, v in zip(grads, tangents.values(), strict=True) if g is not None)
+    return [_product(g.double(), v.double()) for g, v in pairs] or [(0.0, 0.0)]  # one after the other, for memory's sake
+
+
+def _product(g: Tensor, v: Tensor) -> tuple[float, float]:
+    return float((g * v).sum()), float(g.norm() * v.norm())
 
 
 def _rms(values: Tensor) -> float:
