@@ -8,7 +8,9 @@ Every method of a task gets the same model, the same steps, learning rates and b
 step; mean ± standard deviation (n − 1) over the seeds. The clean examples are taken out of the training set; "plain" trains
 on what is left, "plain + clean" has them back among the others. A finished run is a line of `--runs`/results.jsonl.
 
-    mnist-*     2,000 images of MNIST at 14x14 pixels, LeNet, 100 clean images (10 a class)
+    mnist-*     2,000 images of MNIST at 14x14 pixels, LeNet, 100 clean images (10 a class); tail-100: 20,000 thinned out
+                to 1 in 100 from the first class to the last; 4-9-200: 4,975 nines and 25 fours, 5 clean images of each,
+                as in recipes/mnist_imbalance.py but smaller and shorter
     cifar10-*   5,000 images of CIFAR-10 at 16x16 pixels, ResNet-8 of width 8, 200 clean images (20 a class);
                 cifar10n has the real labels that one human annotator each gave, 17 % of them wrong
     hausa       topics of 5,215 Hausa news titles with their real distant-supervision labels, an MLP on the frequencies of
@@ -38,7 +40,7 @@ from torch import Tensor, nn
 
 from reweigh import L2RW, ClassAwareWeightNet, DeepInteraction, Learning, MetaWeightNet, Reweigher
 from reweigh._types import PerExampleLoss
-from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
+from reweigh.data import Examples, clean_split, load, long_tail, parse_noise, two_class
 from reweigh.errors import BadInput, ReweighError
 from reweigh.models import ResNet, build
 from reweigh.rules import ClassProportion, ClassResampling, Oracle, RandomRectified, Rule, Uniform
@@ -50,6 +52,7 @@ from runs import as_markdown, cell, one_thread, read_results, run_all, show, wri
 
 TASKS = (
     "mnist-uniform-40", "mnist-uniform-60", "mnist-pair-40", "mnist-background-40", "mnist-clean", "mnist-tail-100",
+    "mnist-4-9-200",
     "cifar10-uniform-40", "cifar10-pair-40", "cifar10n", "cifar10-clean", "hausa",
 )  # fmt: skip
 METHODS = (
@@ -91,6 +94,8 @@ def images_of(job: Job, root: str | None) -> Data:
     mnist = family == "mnist"
     splits = load("mnist" if mnist else "cifar10", root)
     train, test = splits.train, splits.test
+    if kind == "4-9-200":
+        return fours_and_nines(job, train, test)
     given = train.y
     if job.task == "cifar10n":
         given = torch.from_numpy(np.load(_file(root, "cifar-10n", "human_random1.npy"), allow_pickle=False)).long()
@@ -111,6 +116,17 @@ def images_of(job: Job, root: str | None) -> Data:
     return Data(noisy, clean, test, wrong, lenet if mnist else small_resnet, 0.02 if mnist else 0.1)
 
 
+def fours_and_nines(job: Job, train: Examples, test: Examples) -> Data:
+    """4,975 nines and 25 fours, of which five each are clean; every test image of the two."""
+    pool, test = (part.select((part.y == 4) | (part.y == 9)) for part in (train, test))
+    pool, test = (Examples(part.x, (part.y == 9).long(), part.ids, ("4", "9")) for part in (pool, test))
+    chosen = pool.select(two_class(pool.y, 1, 0, job.seed, counts=(4975, 25)))
+    split = clean_split(chosen.y, 5, job.seed, classes=2)
+    parts = (chosen.select(split.train), chosen.select(split.clean), test)
+    noisy, clean, test = (smaller(part, centred=False) for part in parts)
+    return Data(noisy, clean, test, None, lambda seed: lenet(seed, 2), 0.02)
+
+
 def smaller(examples: Examples, *, centred: bool) -> Examples:
     """Half the height and width, by averages of 2x2 pixels; `centred` on zero."""
     x = F.avg_pool2d(examples.x, 2)
@@ -118,8 +134,8 @@ def smaller(examples: Examples, *, centred: bool) -> Examples:
     return Examples(x, examples.y, examples.ids, examples.classes, examples.true_y)
 
 
-def lenet(seed: int) -> nn.Module:
-    return build("lenet", input_shape=(1, 14, 14), classes=10, seed=seed).to(memory_format=torch.channels_last)
+def lenet(seed: int, classes: int = 10) -> nn.Module:
+    return build("lenet", input_shape=(1, 14, 14), classes=classes, seed=seed).to(memory_format=torch.channels_last)
 
 
 def small_resnet(seed: int) -> nn.Module:
