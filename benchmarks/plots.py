@@ -60,11 +60,13 @@ def growth(rows: Sequence[Row], path: Path) -> None:
             if found:
                 points = sorted((row["size"], row["ratio"][1]) for row in found)
                 panel.plot(*zip(*points, strict=True), marker="o", color=colour, label=name)
+        sizes = sorted({row["size"] for row in rows if row["axis"] == axis})
         panel.set_xscale("log", base=2)
+        panel.set_xticks(sizes, map(str, sizes))
         panel.set_xlabel(axis)
-        panel.set_ylim(bottom=1)
+    panels[0][0].set_ylim(1, 1.05 * panels[0][0].get_ylim()[1])  # shared, and only now known for all panels
     panels[0][0].set_ylabel("time of a step / plain")
-    panels[0][0].legend(fontsize=7)
+    figure.legend(*panels[0][0].get_legend_handles_labels(), fontsize=7, ncols=4, loc="outside lower center")
     save(plt, figure, path)
 
 
