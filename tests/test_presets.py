@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from reweigh import L2RW, MetaWeightNet, Reweigher
 from reweigh.errors import BadInput
-from reweigh.presets import PRESETS, preset_named
+from reweigh.presets import preset_named
+from reweigh.student import last_layers
 
 
 def losses(model, batch):
@@ -19,32 +20,30 @@ def batch_of(size):
     return {"x": torch.randn(size, 4, generator=generator), "y": torch.randint(3, (size,), generator=generator)}
 
 
+def deep():
+    return nn.Sequential(nn.Linear(4, 6), *(nn.Linear(6, 6) for _ in range(6)), nn.Linear(6, 3))
+
+
 def weights_of(**options):
-    """Of five steps' batches, and how many clean examples each step saw."""
+    """Of five batches."""
     torch.manual_seed(0)
-    model, sizes = nn.Linear(4, 3), []
-
-    def counted(m, b):
-        sizes.append(len(b["x"]))
-        return losses(m, b)
-
-    by_rule = Reweigher(model, losses, rule=L2RW(), clean_loss=counted, **{"clean": batch_of(200), **options})
-    return torch.stack([by_rule.weigh(batch_of(30)) for _ in range(5)]), sizes
+    by_rule = Reweigher(deep(), losses, rule=L2RW(), clean=batch_of(200), **options)
+    return torch.stack([by_rule.weigh(batch_of(30)) for _ in range(5)])
 
 
-def test_exact_is_the_default_and_takes_a_hundred_clean_examples_each_time():
-    weights, sizes = weights_of(preset="exact")
-    assert torch.equal(weights, weights_of()[0])
-    assert sizes == [100] * 5
+def test_exact_is_the_default():
+    assert torch.equal(weights_of(preset="exact"), weights_of())
 
 
-def test_fast_is_what_its_settings_say():
-    fast = PRESETS["fast"]
-    weights, sizes = weights_of(preset="fast")
-    by_hand, _ = weights_of(clean_batch_size=fast.clean_batch_size, skip_zeros=fast.skip_zeros)
-    assert torch.equal(weights, by_hand)
-    assert not torch.equal(weights, weights_of()[0])
-    assert sizes == [16] * 5
+def test_fast_looks_at_the_last_quarter_of_the_layers():
+    weights = weights_of(preset="fast")
+    assert torch.equal(weights, weights_of(layers=["6", "7"], skip_zeros=True))
+    assert not torch.equal(weights, weights_of())
+
+
+def test_what_is_given_counts_before_the_preset():
+    assert torch.equal(weights_of(preset="fast", layers="*"), weights_of())
+    assert torch.equal(weights_of(preset="fast", layers="0"), weights_of(layers="0"))
 
 
 def test_fast_skips_zero_weights():
@@ -58,36 +57,30 @@ def test_fast_skips_zero_weights():
     assert said == [True, False]
 
 
-def test_what_is_given_counts_before_the_preset():
-    weights, sizes = weights_of(preset="fast", clean_batch_size=20)
-    assert torch.equal(weights, weights_of(clean_batch_size=20)[0])
-    assert sizes == [20] * 5
+def test_rules_that_learn_look_at_the_last_layers_too():
+    found = []
+    for options in ({"preset": "fast"}, {"layers": ["6", "7"]}):
+        torch.manual_seed(0)
+        model, rule = deep(), MetaWeightNet()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        by_rule = Reweigher(model, losses, rule=rule, clean=batch_of(50), optimizer=optimizer, **options)
+        for _ in range(3):
+            optimizer.zero_grad()
+            by_rule.backward(batch_of(30))
+            optimizer.step()
+            by_rule.after_step()
+        found.append(rule.state_dict()["net"])
+    torch.testing.assert_close(*found, rtol=0, atol=0)
 
 
-def test_rules_that_learn_take_the_smaller_clean_batches():
-    model, sizes = nn.Linear(4, 3), []
-
-    def counted(m, b):
-        sizes.append(len(b["x"]))
-        return losses(m, b)
-
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    options = {"clean": batch_of(200), "clean_loss": counted, "optimizer": optimizer, "preset": "fast"}
-    by_rule = Reweigher(model, losses, rule=MetaWeightNet(), **options)
-    by_rule.backward(batch_of(30))
-    optimizer.step()
-    by_rule.after_step()
-    assert sizes == [16]
-
-
-def test_clean_batches_that_come_ready_made_stay_as_they_are():
-    _, sizes = weights_of(preset="fast", clean=[batch_of(40)])
-    assert set(sizes) == {40}
-
-
-def test_a_small_clean_set_is_taken_whole():
-    _, sizes = weights_of(preset="fast", clean=batch_of(7))
-    assert set(sizes) == {7}
+def test_the_last_layers():
+    assert last_layers(deep()) == ["6", "7"]
+    assert last_layers(deep(), share=0.5) == ["4", "5", "6", "7"]
+    assert last_layers(nn.Linear(2, 2)) == []  # the model itself, which has no other name
+    model = deep()
+    model[7].requires_grad_(False)
+    assert last_layers(model) == ["5", "6"]
+    assert last_layers(nn.TransformerEncoderLayer(8, 2)) == ["norm1", "norm2"]
 
 
 def test_a_name_that_is_none():

@@ -20,21 +20,21 @@ from reweigh import rng
 from reweigh._types import Batch
 from reweigh.errors import BadInput
 
+USUAL_SIZE = 100
 
-def clean_stream(
-    source: Any, *, batch_size: int | None = None, usual_size: int = 100, seed: int = 0, rank: int = 0
-) -> "CleanStream":
+
+def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, rank: int = 0) -> "CleanStream":
     """A stream over whatever holds the clean set.
 
     Args:
         source: a Dataset, a dict or tuple of tensors with one row an example, or an iterable of batches.
-        batch_size: M, for an indexed source; default `usual_size`, or the whole clean set where that is smaller.
+        batch_size: M, for an indexed source; default 100, or the whole clean set where that is smaller.
         seed: of the order. `rank` is mixed in, so that ranks see different batches.
 
     Raises:
         BadInput: if the source is empty or is none of these.
     """
-    seed, size = rng.mixed(seed, rank), usual_size if batch_size is None else batch_size
+    seed, size = rng.mixed(seed, rank), USUAL_SIZE if batch_size is None else batch_size
     if isinstance(source, CleanStream):
         return source
     if isinstance(source, Mapping) or (isinstance(source, tuple) and all(isinstance(t, Tensor) for t in source)):

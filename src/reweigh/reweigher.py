@@ -27,7 +27,7 @@ from reweigh.learning import Learner, Learning, Looked, Student
 from reweigh.presets import preset_named
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
 from reweigh.step import Clean, GradientWatch, StepReport, report
-from reweigh.student import undisturbed, unwrap
+from reweigh.student import last_layers, undisturbed, unwrap
 
 
 class Reweigher:
@@ -46,8 +46,8 @@ class Reweigher:
         labels: finds the given labels in a batch; default: by the usual names.
         ids: finds the examples' ids likewise.
         clean_loss: as `per_example_loss`, for clean batches, where they need another one.
-        preset: "exact", or "fast": clean batches of 16, zero weights skipped; what is given beside it counts before it.
-        clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 (fast: 16) or all of it.
+        preset: "exact", or "fast": the last quarter of the layers, zero weights skipped; other arguments count before it.
+        clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 or all of it.
         clean_every: k, how many batches one clean gradient serves; default 1.
         clean_average: β of a running mean over clean gradients; default 0, none.
         skip_zeros: run the training pass over the examples with a weight only, where that gives the same gradient.
@@ -89,11 +89,9 @@ class Reweigher:
         self._engine = Checked(engine) if isinstance(engine, str) else engine
         self._layers, self._optimizer = layers, optimizer
         self._labels, self._ids = labels, ids
-        chosen = preset_named(preset)
-        size = chosen.clean_batch_size
-        self._stream = clean_stream(
-            clean, batch_size=clean_batch_size, usual_size=size, seed=seed, rank=distributed.rank()
-        )
+        if (chosen := preset_named(preset)).last_layers and layers is None:
+            self._layers = layers = last_layers(unwrap(model)) or None
+        self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
         gradient = gradient_of(model, self._clean_loss, optimizer, layers, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None

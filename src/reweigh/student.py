@@ -14,6 +14,7 @@ inner module shares the parameters and is the one that dual numbers can pass thr
 
 import contextlib
 import fnmatch
+import math
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
@@ -83,6 +84,18 @@ def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str
             f"such as {_some_layers(module, trainable)}"
         )
     return chosen
+
+
+def last_layers(module: nn.Module, share: float = 0.25) -> list[str]:
+    """The names of the last layers with trainable parameters of their own: this share of them, and at least two.
+
+    In the order in which the modules were made, which is the order of the forward pass in most code.
+    """
+    own = [
+        name for name, part in module.named_modules() if any(p.requires_grad for p in part.parameters(recurse=False))
+    ]
+    count = max(2, math.ceil(share * len(own)))
+    return [name for name in own[-count:] if name]
 
 
 def _matching(module: nn.Module, patterns: list[str]) -> list[str]:

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from reweigh.errors import BadInput
@@ -18,13 +16,6 @@ def test_resolved_leaves_nothing_open():
     assert (config.model, config.epochs, config.lr, config.clean_batch_size) == ("resnet32", 20, 0.001, 100)
     assert config.resolved() == config
     assert TrainConfig(dataset="digits", steps=7).resolved().epochs is None
-
-
-def test_the_fast_preset_takes_small_clean_batches_unless_told_otherwise():
-    fast = TrainConfig(dataset="mnist", preset="fast")
-    assert fast.resolved().clean_batch_size == 16
-    assert replace(fast, batch_size=10).resolved().clean_batch_size == 10
-    assert replace(fast, clean_batch_size=50).resolved().clean_batch_size == 50
 
 
 def test_differences_leave_out_what_does_not_change_the_outcome():

@@ -86,7 +86,9 @@ def _products(losses: Tensor, task: Task, tangents: Params, c: Tensor) -> list[t
         return [(0.0, 0.0)]
     grads = gradients(losses, [task.chosen[name] for name in tangents], c.to(losses))
     pairs = ((g, v) for g, v in zip(grads, tangents.values(), strict=True) if g is not None)
-    return [_product(g.double(), v.double()) for g, v in pairs] or [(0.0, 0.0)]  # one after the other, for memory's sake
+    return [_product(g.double(), v.double()) for g, v in pairs] or [
+        (0.0, 0.0)
+    ]  # one after the other, for memory's sake
 
 
 def _product(g: Tensor, v: Tensor) -> tuple[float, float]:

@@ -90,7 +90,7 @@ def train(
     download: Annotated[Flag, _data("Do not fetch data that are missing.", None, " /--no-download")] = None,
     rule: Annotated[Word, _weights(f"How to weigh: {_one_of(RULES)}.", "l2rw")] = None,
     engine: Annotated[Word, _weights(f"How alignments are computed: {_one_of(ENGINES)}.", "auto")] = None,
-    preset: Annotated[Word, _weights(f"What a step may cost: {_one_of(PRESETS)} (16 clean images).", "exact")] = None,
+    preset: Annotated[Word, _weights(f"What a step may cost: {_one_of(PRESETS)} (the last layers).", "exact")] = None,
     layers: Annotated[list[str] | None, _weights(_LAYERS, "all")] = None,
     clean_batch_size: Annotated[Whole, _weights("Clean examples in each step.", "as --batch-size; fast: 16")] = None,
     warm_up: Annotated[

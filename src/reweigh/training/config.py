@@ -15,7 +15,6 @@ import torch
 from reweigh.data import parse_noise
 from reweigh.data.own import Sources
 from reweigh.errors import BadInput
-from reweigh.presets import PRESETS
 from reweigh.training.checks import at_least, check_types, choose
 from reweigh.training.choices import AT_LEAST, CHOICES, LEARNED_RULES, READS, check_model
 from reweigh.training.choices import parse_imbalance as parse_imbalance
@@ -51,8 +50,7 @@ class TrainConfig:
 
     None means "the usual one", which `resolved` fills in: the model of the data set, 20 epochs where neither
     `epochs` nor `steps` is given, the learning rate of the optimizer, as many threads as torch takes, and clean
-    batches as large as the training batches (with the preset "fast" of at most 16). What is usual for own data depends
-    on them, see `usual.with_usual`.
+    batches as large as the training batches. What is usual for own data depends on them, see `usual.with_usual`.
 
     Raises:
         BadInput: naming the first setting that cannot be used, what it is and what it may be.
@@ -197,12 +195,11 @@ class TrainConfig:
 def filled(config: TrainConfig, *, epochs: int, threads: int) -> TrainConfig:
     """With length, learning rate, clean batches and threads, where these are open; the optimizer and batch size are not."""
     size = known(config.batch_size)
-    usual_clean = size if config.preset == "exact" else min(size, PRESETS[config.preset].clean_batch_size)
     return replace(
         config,
         epochs=epochs if config.epochs is None and config.steps is None else config.epochs,
         lr=config.lr or USUAL_LR[known(config.optimizer)],
-        clean_batch_size=config.clean_batch_size or usual_clean,
+        clean_batch_size=config.clean_batch_size or size,
         threads=config.threads or threads,
     )
 
