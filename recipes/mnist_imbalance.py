@@ -24,10 +24,10 @@ Two variants, because the paper and its released code (commit 0b616c9) differ:
     hard mining         batch 100                              batch 500
     test set            every 4 and 9 of the test images       250 + 250 of the test images
 
-Readings of ours. Proportion as the paper has it sums to one on average over batches, not within each batch,
-where a batch without a 4 would be weighed as in plain training. Hard mining goes by each example's own loss;
-the released code meant that but sorted one and the same mean loss. Resampling is not in the released code and is
-run with its optimizer and steps. The released learning rate schedule is never applied there, and so not here.
+Readings of ours. Proportion as the paper has it sums to one on average over batches, not within each batch. Hard
+mining goes by each example's own loss; the released code meant that but sorted one and the same mean loss. Resampling
+is not in the released code and is run with its optimizer and steps. The released learning rate schedule is never
+applied there, and so not here.
 """
 
 import argparse
@@ -49,7 +49,7 @@ from reweigh import L2RW, Reweigher
 from reweigh.data import Examples, Splits, clean_split, load, two_class
 from reweigh.errors import ReweighError
 from reweigh.models import build
-from reweigh.rules import ClassResampling, Evidence, HardMining, RandomRectified, Rule, Uniform
+from reweigh.rules import ClassProportion, ClassResampling, Evidence, HardMining, RandomRectified, Rule, Uniform
 from runs import as_markdown, cell, one_thread, read_results, run_all, show, write_pages
 
 FOUR, NINE = 0, 1  # the labels here: 4 is the minority, 9 the majority
@@ -84,7 +84,7 @@ class Job:
 
 
 class ByClass(Rule):
-    """Proportion: a fixed weight a class, (C,), not normalised within the batch."""
+    """Proportion as released: a fixed weight a class, (C,), and the sum over the batch."""
 
     name = "proportion"
 
@@ -151,9 +151,8 @@ def per_example_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
 def make_rule(job: Job, labels: Tensor) -> Rule:
     """The method's rule for a training set with these labels (N,)."""
     if job.method == "proportion":
-        if job.released:
-            return ByClass(torch.tensor([1 - 1 / job.ratio, 1 / job.ratio]))
-        return ByClass(len(labels) / (2 * torch.bincount(labels, minlength=2) * job.batch_size))
+        released = ByClass(torch.tensor([1 - 1 / job.ratio, 1 / job.ratio]))
+        return released if job.released else ClassProportion(torch.bincount(labels, minlength=2))
     rules: dict[str, Rule] = {
         "plain": Uniform(),
         "resampling": ClassResampling(),

@@ -59,12 +59,19 @@ def test_random_state_is_a_copy():
 @pytest.mark.parametrize("counts", [[10, 5, 20], torch.tensor([10, 5, 20]), torch.tensor([10.0, 5.0, 20.0])])
 def test_proportion_is_the_inverse_frequency(counts):
     raw = torch.tensor([1 / 10, 1 / 10, 1 / 5, 1 / 20])
-    torch.testing.assert_close(ClassProportion(counts).weigh(evidence()), raw / raw.sum())
+    torch.testing.assert_close(ClassProportion(counts).weigh(evidence()), raw * 35 / (3 * 4))
 
 
 def test_proportion_gives_classes_that_are_drawn_as_often_as_they_occur_the_same_mass():
     found = ClassProportion([6, 2]).weigh(evidence([0] * 6 + [1] * 2))
     assert float(found[:6].sum()) == pytest.approx(0.5)
+
+
+def test_proportion_sums_to_one_over_an_epoch_and_not_in_each_batch():
+    labels = [0] * 9 + [1] * 3
+    sums = [float(ClassProportion([9, 3]).weigh(evidence(labels[i : i + 4])).sum()) for i in (0, 4, 8)]
+    assert sums == pytest.approx([2 / 3, 2 / 3, (2 / 3 + 3 * 2) / 4])
+    assert sum(sums) / 3 == pytest.approx(1)
 
 
 def test_proportion_of_a_class_that_was_counted_zero_times_is_finite():

@@ -47,7 +47,13 @@ class RandomRectified(Rule):
 
 
 class ClassProportion(Rule):
-    """Every class counts alike: an example's weight is the inverse of its class's frequency in the training set."""
+    """Every class counts alike over an epoch: the inverse of its frequency in the training set.
+
+        w_i = N / (C·n_c) / B      with N examples, n_c of them in the class c, and C classes that have any
+
+    The weights of a batch sum to one on average, not each time: were they made to, a batch without a rare class would
+    count as in plain training.
+    """
 
     name: ClassVar[str] = "proportion"
 
@@ -57,14 +63,16 @@ class ClassProportion(Rule):
             raise BadInput("class counts must be a list of the number of training examples of each class, not all zero")
 
     def weigh(self, evidence: Evidence) -> Tensor:
-        """1/count of the given label's class, summing to one over the batch."""
+        """By the given label's class."""
         labels = evidence.labels
         if int(labels.min()) < 0 or int(labels.max()) >= len(self._counts):
             raise BadInput(
                 f"the batch has labels from {int(labels.min())} to {int(labels.max())} but class counts were "
                 f"given for 0 to {len(self._counts) - 1}"
             )
-        return to_sum_one((1 / self._counts.clamp(min=1)).to(evidence.like)[labels])
+        classes = int((self._counts > 0).sum())
+        of_class = self._counts.sum() / (classes * self._counts.clamp(min=1) * evidence.size)
+        return of_class.to(evidence.like)[labels]
 
 
 class ClassResampling(Rule):
