@@ -57,7 +57,7 @@ def prepared(root):
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("method", recipe.METHODS)
+@pytest.mark.parametrize("method", recipe.METHODS + recipe.REMEDIES)
 def test_every_method_trains(method, prepared):
     result = recipe.run(recipe.Job("mnist-background-40", method, 0, 6, 0.003))
     assert 0 <= result["error"] <= 100
