@@ -63,6 +63,7 @@ REMEDIES = ("teacher, mean", "teacher, every 5", "teacher, warm-up", "teacher, a
 """Tried where the teacher did not win, and run where `--methods` names them: weights over B that need not sum to one; a step
 of the teacher in five of the student's; 100 plain steps first; clean batches of the whole clean set."""
 STEPS, BATCH = 400, 100
+NINES, FOURS = 4975, 25
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,10 @@ def images_of(job: Job, root: str | None) -> Data:
 
 
 def fours_and_nines(job: Job, train: Examples, test: Examples) -> Data:
-    """4,975 nines and 25 fours, of which five each are clean; every test image of the two."""
+    """Many nines and few fours, of which five each are clean; every test image of the two."""
     pool, test = (part.select((part.y == 4) | (part.y == 9)) for part in (train, test))
     pool, test = (Examples(part.x, (part.y == 9).long(), part.ids, ("4", "9")) for part in (pool, test))
-    chosen = pool.select(two_class(pool.y, 1, 0, job.seed, counts=(4975, 25)))
+    chosen = pool.select(two_class(pool.y, 1, 0, job.seed, counts=(NINES, FOURS)))
     split = clean_split(chosen.y, 5, job.seed, classes=2)
     parts = (chosen.select(split.train), chosen.select(split.clean), test)
     noisy, clean, test = (smaller(part, centred=False) for part in parts)

@@ -79,6 +79,17 @@ def test_the_tasks_are_what_they_say(task, root):
         assert not set(data.train.ids.tolist()) & set(data.clean.ids.tolist())
 
 
+def test_four_against_nine(prepared, monkeypatch):
+    monkeypatch.setattr(recipe, "NINES", 40)
+    monkeypatch.setattr(recipe, "FOURS", 8)
+    job = recipe.Job("mnist-4-9-200", "teacher, K = 5", 0, 6, 0.003)
+    data = recipe.images_of(job, recipe._root)
+    assert data.train.y.bincount().tolist() == [3, 35]
+    assert data.clean.y.bincount().tolist() == [5, 5]
+    assert set(data.test.y.tolist()) == {0, 1}
+    assert 0 <= recipe.run(job)["error"] <= 100
+
+
 def test_results_and_tables(root, tmp_path, monkeypatch, capsys):
     class Inline(runs.ProcessPoolExecutor):
         def __init__(self, workers, context, initializer, initargs): ...
