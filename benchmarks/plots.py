@@ -40,7 +40,11 @@ def step_cost(rows: Sequence[Row], path: Path) -> None:
                 share = found[task]["flops"] / plain[task]["flops"]
                 axes.plot([x, x + width], [share, share], color="black", linewidth=1)
     axes.axhline(1, color="grey", linewidth=0.8)
-    axes.set_xticks(range(len(tasks)), [task.replace(", ", "\n", 1) for task in tasks], fontsize=7)
+    axes.set_xticks(
+        range(len(tasks)),
+        [task.replace("-groupnorm", "\nGroupNorm").replace(", ", "\n", 1) for task in tasks],
+        fontsize=7,
+    )
     axes.set_ylabel("time of a step / plain (black: FLOPs / plain)")
     axes.legend(fontsize=7, ncols=3, loc="upper left")
     axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
