@@ -73,8 +73,41 @@ def test_a_loss_that_looks_at_a_gradient_sees_its_value():
 
     direction = {name: torch.randn_like(p) for name, p in model.named_parameters()}
     found = alignments(model, penalised, batch, direction, engine="double")
-    for row, a in enumerate(found):
+    torch.testing.assert_close(found, of_a_loop(model, penalised, batch, direction), rtol=1e-10, atol=1e-12)
+
+
+def of_a_loop(model, losses, batch, direction):
+    """⟨∇ℓ_i, v⟩, one example after the other."""
+    found = []
+    for row in range(len(batch["y"])):
         one = {name: value[row : row + 1] for name, value in batch.items()}
-        grads = torch.autograd.grad(penalised(model, one).sum(), list(model.parameters()), allow_unused=True)
-        told = sum((g * v).sum() for g, v in zip(grads, direction.values(), strict=True) if g is not None)
-        torch.testing.assert_close(a, told, rtol=1e-10, atol=1e-12)
+        grads = torch.autograd.grad(losses(model, one).sum(), list(model.parameters()), allow_unused=True)
+        found.append(sum((g * v).sum() for g, v in zip(grads, direction.values(), strict=True) if g is not None))
+    return torch.stack(found)
+
+
+class Ensemble(nn.Module):
+    """Three linear layers at once, by the model's own vmap, and a derivative along the input, by its own jvp."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way, self.weight = way, nn.Parameter(torch.randn(3, 3, 4))
+
+    def forward(self, x):
+        if self.way == "vmap":
+            return torch.func.vmap(F.linear, (None, 0))(x, self.weight).tanh().mean(0)
+        return torch.func.jvp(lambda x: F.linear(x, self.weight[0]).tanh(), (x,), (torch.ones_like(x),))[1]
+
+
+@pytest.mark.parametrize("way", ["vmap", "jvp"])
+def test_a_model_that_transforms_functions_itself(way):
+    torch.manual_seed(0)
+    model = Ensemble(way).double()
+    batch = {"x": torch.randn(5, 4, dtype=torch.float64), "y": torch.tensor([0, 1, 2, 0, 1])}
+
+    def losses(model, batch):
+        return F.cross_entropy(model(batch["x"]), batch["y"], reduction="none")
+
+    direction = {name: torch.randn_like(p) for name, p in model.named_parameters()}
+    found = alignments(model, losses, batch, direction, engine="double")
+    torch.testing.assert_close(found, of_a_loop(model, losses, batch, direction), rtol=1e-10, atol=1e-12)

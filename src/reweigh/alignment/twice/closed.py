@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
+from torch.autograd import Function, forward_ad
 from torch.autograd.function import once_differentiable
 
 Maybe = Tensor | None
@@ -58,19 +58,20 @@ def closed(rule: Rule, *inputs: Maybe) -> Tensor:
 
 
 def known(*tensors: Maybe) -> bool:
-    """Whether the tensors are of one kind, at least 32 bits a number, and neither autocast nor checkpointing is at work.
+    """Whether the tensors are of one kind, at least 32 bits a number, and nothing is at work that our rules do not know.
 
-    A checkpointed block is run again within the backward pass, where our rules are not in force, and has to save the same
-    tensors then.
+    That is autocast; checkpointing, whose blocks are run again within the backward pass, where our rules are not in force,
+    and have to save the same tensors then; and the model's own `vmap`, `jvp` or dual numbers.
     """
     given = [tensor for tensor in tensors if tensor is not None]
     alike = len({tensor.dtype for tensor in given}) == 1 and given[0].dtype.itemsize >= 4
-    return alike and not torch.is_autocast_enabled(given[0].device.type) and not _saves_by_hooks()
+    return alike and not torch.is_autocast_enabled(given[0].device.type) and not _transformed()
 
 
-def _saves_by_hooks() -> bool:
-    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
-    return top is not None and top(False) is not None
+def _transformed() -> bool:
+    hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: None)(False)
+    interpreter = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)()
+    return hooks is not None or interpreter is not None or forward_ad._current_level >= 0
 
 
 def filled(u: Sequence[Maybe], like: Sequence[Tensor]) -> list[Tensor]:
