@@ -175,6 +175,8 @@ def test_every_rule_is_the_function_itself_without_tangents(function):
         F.conv3d: (normal(4, 3, 3, 3, 3),),
         F.batch_norm: (None, None, None, None, True),
         F.layer_norm: ((6,),),
+        torch.add: (x,),
+        Tensor.add: (x,),
         F.scaled_dot_product_attention: (normal(2, 3, 6), normal(2, 3, 6)),
     }.get(function, ())
     first = torch.tensor([1, 0]) if function is F.embedding else x
@@ -352,3 +354,32 @@ def test_cut_off_keeps_values_and_their_graph():
         assert cut_off(named, []) is named
         constant = x * w
         assert cut_off(constant, []) is constant
+
+
+SUMS = {
+    "sign": lambda x, z: (x * 1) + z,
+    "function": lambda x, z: torch.add(x, z),
+    "twice the second": lambda x, z: torch.add(x, z, alpha=2),
+    "broadcast": lambda x, z: x + z[0],
+    "a number": lambda x, z: 3 + (x + 1) * z,
+    "in place afterwards": lambda x, z: (x + z).mul_(2).add_(z),
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_sums(name):
+    agrees(SUMS[name], normal(3, 4), normal(3, 4, seed=1), graph=True)
+
+
+def test_what_is_saved_of_a_residual_block_does_not_hold_its_tangent():
+    """The next layer saves the block's sum for its backward pass; held tangents would double the memory of activations."""
+    x, w = normal(6, 4).requires_grad_(), normal(4, 4, seed=1).requires_grad_()
+    with dual_level(), torch.enable_grad(), Unfused(forward_mode=True):
+        h = F.linear(make_dual(x, normal(6, 4, seed=2)), w)
+        total = h + F.relu(h)
+        tangent = unpack_dual(total).tangent.untyped_storage()
+        held = tangent._weak_ref()
+        y = F.linear(total, w)
+        del h, total, tangent
+        assert torch.UntypedStorage._expired(held)
+    assert torch.autograd.grad(y.sum(), x)[0].any()

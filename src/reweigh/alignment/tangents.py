@@ -199,6 +199,24 @@ def _embedding(
     return _dual(y, function(input, dw) * (input != padding_idx % len(w)).unsqueeze(-1))
 
 
+def _add(function: Callable[..., Tensor], input: Any, other: Any, **how: Any) -> Tensor:
+    """A sum of two dual numbers of one shape and kind, as at the end of a residual block.
+
+    By PyTorch's rule the sum is a dual number before its tangent can be cut off, and whatever saves it for the backward pass
+    then saves its tangent too.
+    """
+    both = isinstance(input, Tensor) and isinstance(other, Tensor) and not how
+    if not both or input.shape != other.shape or input.dtype != other.dtype:
+        return function(input, other, **how)
+    (x, dx), (z, dz) = _parts(input), _parts(other)
+    if dx is None or dz is None:
+        return function(input, other)
+    y = function(x, z)
+    with torch.no_grad():
+        tangent = dx + dz
+    return _dual(y, tangent)
+
+
 _ELEMENTWISE = (F.silu, F.elu, F.leaky_relu, F.hardswish, F.softplus, torch.tanh, torch.sigmoid, Tensor.tanh)
 
 RULES: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -206,6 +224,8 @@ RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     F.conv1d: _convolution,
     F.conv2d: _convolution,
     F.conv3d: _convolution,
+    torch.add: _add,
+    Tensor.add: _add,  # and the sign +
     F.relu: _relu,
     torch.relu: _relu,
     Tensor.relu: _relu,
