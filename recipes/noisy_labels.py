@@ -38,6 +38,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mnist_imbalance import FOUR, NINE, fours_and_nines
 from reweigh import L2RW, ClassAwareWeightNet, DeepInteraction, Learning, MetaWeightNet, Reweigher
 from reweigh._types import PerExampleLoss
 from reweigh.data import Examples, clean_split, load, long_tail, parse_noise, two_class
@@ -99,7 +100,7 @@ def images_of(job: Job, root: str | None) -> Data:
     splits = load("mnist" if mnist else "cifar10", root)
     train, test = splits.train, splits.test
     if kind == "4-9-200":
-        return fours_and_nines(job, train, test)
+        return lopsided(job, train, test)
     given = train.y
     if job.task == "cifar10n":
         given = torch.from_numpy(np.load(_file(root, "cifar-10n", "human_random1.npy"), allow_pickle=False)).long()
@@ -120,11 +121,10 @@ def images_of(job: Job, root: str | None) -> Data:
     return Data(noisy, clean, test, wrong, lenet if mnist else small_resnet, 0.02 if mnist else 0.1)
 
 
-def fours_and_nines(job: Job, train: Examples, test: Examples) -> Data:
+def lopsided(job: Job, train: Examples, test: Examples) -> Data:
     """Many nines and few fours, of which five each are clean; every test image of the two."""
-    pool, test = (part.select((part.y == 4) | (part.y == 9)) for part in (train, test))
-    pool, test = (Examples(part.x, (part.y == 9).long(), part.ids, ("4", "9")) for part in (pool, test))
-    chosen = pool.select(two_class(pool.y, 1, 0, job.seed, counts=(NINES, FOURS)))
+    pool, test = fours_and_nines(train), fours_and_nines(test)
+    chosen = pool.select(two_class(pool.y, NINE, FOUR, job.seed, counts=(NINES, FOURS)))
     split = clean_split(chosen.y, 5, job.seed, classes=2)
     parts = (chosen.select(split.train), chosen.select(split.clean), test)
     noisy, clean, test = (smaller(part, centred=False) for part in parts)
@@ -225,12 +225,13 @@ def rule_of(job: Job, data: Data) -> tuple[Rule, Learning | None]:
         "class-aware": lambda: (ClassAwareWeightNet(sizes, seed=seed), learning),
         "teacher, surface": lambda: (DeepInteraction(classes, internal=False, interaction=False, seed=seed), learning),
         "teacher, internal": lambda: (DeepInteraction(classes, surface=False, seed=seed), learning),
-        "teacher": lambda: (DeepInteraction(classes, seed=seed), learning),
+        **dict.fromkeys(
+            ("teacher", "teacher, warm-up", "teacher, all clean"),
+            lambda: (DeepInteraction(classes, seed=seed), learning),
+        ),
         "teacher, K = 5": lambda: (DeepInteraction(classes, seed=seed), Learning(lr=job.teacher_lr, horizon=5)),
         "teacher, mean": lambda: (DeepInteraction(classes, normalise="mean", seed=seed), learning),
         "teacher, every 5": lambda: (DeepInteraction(classes, seed=seed), Learning(lr=job.teacher_lr, every=5)),
-        "teacher, warm-up": lambda: (DeepInteraction(classes, seed=seed), learning),
-        "teacher, all clean": lambda: (DeepInteraction(classes, seed=seed), learning),
     }  # fmt: skip
     return rules[job.method]()
 
@@ -251,10 +252,7 @@ def train(
         examples = joined(data.train, data.clean)
     rule, learning = rule_of(job, data)
     optimizer = torch.optim.SGD(model.parameters(), lr=data.lr, momentum=0.9, weight_decay=5e-4)
-    if job.method == "teacher, warm-up":
-        options = {"warm_up": 100, **options}
-    if job.method == "teacher, all clean":
-        options = {"clean_batch_size": len(data.clean), **options}
+    own = {"teacher, warm-up": {"warm_up": 100}, "teacher, all clean": {"clean_batch_size": len(data.clean)}}
     reweigher = Reweigher(
         model,
         loss,
@@ -263,7 +261,7 @@ def train(
         optimizer=optimizer if learning else None,
         learning=learning,
         seed=job.seed,
-        **{"clean_batch_size": BATCH // 2, **options},
+        **{"clean_batch_size": BATCH // 2, **own.get(job.method, {}), **options},
     )
     records, order = Records(len(examples)), torch.empty(0, dtype=torch.int64)
     for step in range(job.steps):

@@ -33,6 +33,15 @@ def assert_same_third(ours, theirs, inputs):
     torch.testing.assert_close(*found, rtol=1e-9, atol=1e-9)
 
 
+def assert_exact(ours, theirs, inputs):
+    """As PyTorch's to the third order, and as finite differences to the second."""
+    assert_same(ours, theirs, inputs)
+    assert_same_third(ours, theirs, inputs)
+    assert torch.autograd.gradcheck(ours, inputs)
+    with graph_only():
+        assert torch.autograd.gradgradcheck(ours, inputs)
+
+
 def drawn(*shapes, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]

@@ -87,10 +87,10 @@ class Reweigher:
         self._model, self._loss, self._clean_loss = model, per_example_loss, clean_loss or per_example_loss
         self.rule, self._warm_up_rule, self._warm_up = rule, Uniform(), warm_up
         self._engine = Checked(engine) if isinstance(engine, str) else engine
+        if (chosen := preset_named(preset)).last_layers and layers is None:
+            layers = last_layers(unwrap(model)) or None
         self._layers, self._optimizer = layers, optimizer
         self._labels, self._ids = labels, ids
-        if (chosen := preset_named(preset)).last_layers and layers is None:
-            self._layers = layers = last_layers(unwrap(model)) or None
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
         gradient = gradient_of(model, self._clean_loss, optimizer, layers, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)

@@ -5,9 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from reweigh.alignment.twice import graph_only
 from reweigh.alignment.twice.attention import attention
-from second_derivatives import assert_same, assert_same_third, drawn
+from second_derivatives import assert_exact, drawn
 
 HIDDEN = torch.tensor([[True, False, True], [True, True, True], [False, False, False], [False, True, False]])
 KINDS = {
@@ -31,10 +30,7 @@ def test_as_pytorch_and_as_finite_differences(how, bias):
     def ours(q, k, v, *mask):
         return attention(F.scaled_dot_product_attention, q, k, v, *mask, **how)
 
-    assert_same(ours, theirs, inputs)
-    assert_same_third(ours, theirs, inputs)
-    with graph_only():
-        assert torch.autograd.gradgradcheck(ours, inputs)
+    assert_exact(ours, theirs, inputs)
 
 
 def test_scores_that_are_not_numbers_stay_so():

@@ -3,9 +3,9 @@
 import torch
 import torch.nn.functional as F
 
-from reweigh.alignment.twice import TWICE, graph_only
+from reweigh.alignment.twice import TWICE
 from reweigh.alignment.twice.gelu import gelu
-from second_derivatives import assert_same, assert_same_third
+from second_derivatives import assert_exact
 
 
 def ours(x):
@@ -14,11 +14,7 @@ def ours(x):
 
 def test_as_pytorch_and_as_finite_differences():
     x = torch.linspace(-6, 6, 25).double().requires_grad_()
-    assert_same(ours, F.gelu, [x])
-    assert_same_third(ours, F.gelu, [x])
-    assert torch.autograd.gradcheck(ours, x)
-    with graph_only():
-        assert torch.autograd.gradgradcheck(ours, x)
+    assert_exact(ours, F.gelu, [x])
 
 
 def test_by_tanh_it_is_left_to_pytorch():

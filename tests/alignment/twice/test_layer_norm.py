@@ -1,12 +1,10 @@
 """LayerNorm's second derivative in closed form against PyTorch's and against finite differences."""
 
 import pytest
-import torch
 import torch.nn.functional as F
 
-from reweigh.alignment.twice import graph_only
 from reweigh.alignment.twice.layer_norm import layer_norm
-from second_derivatives import assert_same, assert_same_third, drawn
+from second_derivatives import assert_exact, drawn
 
 SHAPES = {
     "vectors": ((6, 5), (5,)),
@@ -26,11 +24,7 @@ def test_as_pytorch_and_as_finite_differences(shape, normalised):
     def theirs(x, w, b):
         return F.layer_norm(x, normalised, w, b, 1e-3)
 
-    assert_same(ours, theirs, inputs)
-    assert_same_third(ours, theirs, inputs)
-    assert torch.autograd.gradcheck(ours, inputs)
-    with graph_only():
-        assert torch.autograd.gradgradcheck(ours, inputs)
+    assert_exact(ours, theirs, inputs)
 
 
 def test_without_a_weight_it_is_left_to_pytorch():

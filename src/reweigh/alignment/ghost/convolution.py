@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from reweigh.alignment.ghost.products import Arguments, Arrival, Wanted, of_bias
+from reweigh.alignment.twice.product import each_side
 
 LARGE = 8e6
 """Products an example from which on a kernel call of its own pays."""
@@ -55,14 +56,9 @@ def summed(arguments: Arguments, delta: Tensor) -> dict[str, Tensor] | None:
 def _kernel(arguments: Arguments, delta: Tensor) -> tuple[Any, Tensor, Tensor]:
     x, weight = (arguments[name].detach().to(delta.dtype) for name in ("input", "weight"))
     axes = x.ndim - 2
-    how = [_each(arguments.get(name, 1 - (name == "padding")), axes) for name in ("stride", "padding", "dilation")]
+    how = [each_side(arguments.get(name, 1 - (name == "padding")), axes) for name in ("stride", "padding", "dilation")]
     sizes, bias = [weight.shape[0]], arguments.get("bias") is not None
     found: tuple[Any, Tensor, Tensor] = torch.ops.aten.convolution_backward(
         delta, x, weight, sizes, *how, False, [0] * axes, arguments.get("groups", 1), [False, True, bias]
     )
     return found
-
-
-def _each(size: Any, axes: int) -> list[int]:
-    sizes = [size] if isinstance(size, int) else list(size)
-    return sizes * axes if len(sizes) == 1 else sizes

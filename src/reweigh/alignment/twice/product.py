@@ -40,11 +40,12 @@ def convolution(
     if isinstance(padding, str) or input.ndim != weight.ndim or not known(input, weight, bias):
         return function(input, weight, bias, stride, padding, dilation, groups)
     sides = weight.ndim - 2
-    how = _Convolution(_each(stride, sides), _each(padding, sides), _each(dilation, sides), groups)
+    how = _Convolution(each_side(stride, sides), each_side(padding, sides), each_side(dilation, sides), groups)
     return closed(how, input, weight, bias)
 
 
-def _each(value: int | Sequence[int], sides: int) -> list[int]:
+def each_side(value: int | Sequence[int], sides: int) -> list[int]:
+    """A convolution's stride, padding or dilation, one number a side."""
     given = [value] if isinstance(value, int) else list(value)
     return given * sides if len(given) == 1 else given
 
