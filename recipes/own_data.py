@@ -12,7 +12,8 @@ It writes the files that a user would have, for each seed anew, and runs `reweig
     hausa     topics of 5,215 Hausa news titles with their real distant-supervision labels; 100 checked titles (20 a topic)
               from the publisher's development set, the publisher's test titles
     cifar10n  2,000 PNG files of CIFAR-10 with the label that one human annotator each gave (17 % are wrong), 200 checked
-              ones, 20 a class, and 2,000 of the publisher's test images
+              ones, 20 a class, and 2,000 of the publisher's test images; learnt by a linear probe on EfficientNet-Lite0
+    cifar10n-lenet  the same files, with a LeNet trained from nothing
 
 `plain` is plain training on noisy plus checked examples (`--rule uniform --keep-clean-in-train`), `random` the same with
 random weights, `L2RW` the rule on the noisy examples alone, `default` what `reweigh train` does with no option beyond the
@@ -50,8 +51,9 @@ METHODS = {
     "L2RW": ["--rule", "l2rw", "--no-keep-clean-in-train", "--warm-up", "0"],
     "default": [],
 }
-TASKS = ("adult", "hausa", "cifar10n")
+TASKS = ("adult", "hausa", "cifar10n", "cifar10n-lenet")
 OPTIONS = {"adult": ["--target", "income"], "hausa": ["--target", "label", "--text", "news_title"], "cifar10n": []}
+OPTIONS["cifar10n-lenet"] = ["--model", "lenet"]
 ADULT = (
     "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race",
     "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "income",
@@ -147,6 +149,7 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
 
 def data_of(task: str, seed: int, dest: Path, root: str | None, adult_from: str | None) -> Path:
     """The folder of a task's files for a seed; written if it is not there yet."""
+    task = task.removesuffix("-lenet")
     folder = dest / task / str(seed)
     if (folder / "complete").exists():
         return folder
@@ -179,10 +182,10 @@ def prepare(dest: str) -> None:
 def run(job: Job) -> dict[str, Any]:
     """`reweigh train` as a user would say it; resumed if an earlier command was stopped within it."""
     data, output = (
-        _dest / job.task / str(job.seed),
+        _dest / job.task.removesuffix("-lenet") / str(job.seed),
         _dest / "runs" / job.task / job.method.replace(" ", "-") / str(job.seed),
     )
-    end = "" if job.task == "cifar10n" else ".csv"
+    end = "" if job.task.startswith("cifar10n") else ".csv"
     said = ["train", "--train", str(data / f"noisy{end}"), "--clean", str(data / f"checked{end}")]
     said += ["--test", str(data / f"test{end}"), *OPTIONS[job.task], *METHODS[job.method], "--seed", str(job.seed)]
     said += ["--output", str(output), *(["--resume"] if (output / "checkpoint.pt").exists() else ["--overwrite"])]

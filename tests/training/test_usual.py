@@ -41,7 +41,8 @@ def test_few_examples_are_seen_often_and_many_seldom():
 @pytest.mark.parametrize(
     ("kind", "shape", "model"),
     [
-        ("table", (5,), "table"), ("text", (9,), "transformer"), ("images", (3, 32, 32), "lenet"),
+        ("table", (5,), "table"), ("text", (9,), "transformer"), ("images", (3, 32, 32), "efficientnet-lite0"),
+        ("images", (1, 28, 28), "lenet"),
         ("arrays", (5,), "mlp"), ("arrays", (1, 16, 16), "lenet"), ("arrays", (4, 3), "mlp"), ("arrays", (1, 2, 2), "mlp"),
     ],
 )  # fmt: skip
@@ -53,7 +54,7 @@ def test_models_fit_the_data(kind, shape, model):
 def test_a_model_that_reads_something_else():
     with pytest.raises(BadInput, match="does not read table: take one of table, or module:function"):
         check_model_reads("lenet", encoding())
-    with pytest.raises(BadInput, match="reads texts and these data are table"):
+    with pytest.raises(BadInput, match="reads texts or images and these data are table"):
         check_model_reads("hf:some", encoding())
     check_model_reads("mine:build", encoding())
 

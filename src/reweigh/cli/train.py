@@ -48,7 +48,7 @@ _CLEAN_IDS = "Or a text file that names the checked examples, one a line."
 _TEST = "Examples that give the score; without it some of the checked ones are held back."
 _TARGET = "The column to learn; several, 'a,b,c', for labels that may stand together."
 _TEXT = "The column of texts to learn from."
-_MODEL = f"{_one_of(MODELS)}, hf:NAME_OR_FOLDER (Hugging Face, for texts) or module:function (your own)."
+_MODEL = f"{_one_of(MODELS)}, hf:NAME_OR_FOLDER (Hugging Face, for texts and images) or module:function (your own)."
 _KEEP = "Train on the clean examples as well."
 _NO_LEDGER = "Do not keep each epoch's weights; audit and report need them."
 _NOISE = "Labels to make wrong: background:0.4 (40 % get one same class), uniform:0.4, symmetric:0.4, pair:0.4."
@@ -80,7 +80,7 @@ def train(
     drop: Annotated[list[str] | None, _own("A column not to learn from, may be repeated.")] = None,
     task: Annotated[Word, _own(f"One of {_one_of(TASKS)}.", "found from the target")] = None,
     test_share: Annotated[Real, _own("Share of the checked examples to hold back.", "0.3")] = None,
-    image_size: Annotated[Whole, _own("Pixels a side.", "the usual of the images, at most 64")] = None,
+    image_size: Annotated[Whole, _own("Pixels a side.", "the usual of the images, at most 128, grey ones 64")] = None,
     text_length: Annotated[Whole, _own("Tokens a text.", "from the data, at most 128")] = None,
     dataset: Annotated[Word, _data(f"One of {_one_of(NAMES)}.")] = None,
     clean_per_class: Annotated[Whole, _data("Clean images to set apart, per class.", "10")] = None,

@@ -1,8 +1,9 @@
 """What the recipes train: LeNet, residual and wide residual networks, an MLP, a net for tables, a small Transformer;
-and models of the user's own."""
+linear probes on networks that have learnt elsewhere; and models of the user's own."""
 
 from reweigh.models.lenet import LeNet
 from reweigh.models.mlp import MLP
+from reweigh.models.probe import Probe
 from reweigh.models.registry import IMAGE_MODELS, MODELS, build
 from reweigh.models.resnet import ResNet
 from reweigh.models.table import TableNet
@@ -14,6 +15,7 @@ __all__ = [
     "MLP",
     "MODELS",
     "LeNet",
+    "Probe",
     "ResNet",
     "TableNet",
     "TransformerClassifier",

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from reweigh.errors import BadInput
+from reweigh.models.image_body import efficientnet_lite0, pretrained_images
 from reweigh.models.imported import imported
 from reweigh.models.lenet import LeNet
 from reweigh.models.mlp import MLP
@@ -20,6 +21,7 @@ from reweigh.models.wide_resnet import WideResNet
 MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
     "lenet": LeNet,
+    "efficientnet-lite0": efficientnet_lite0,
     "resnet20": partial(ResNet, depth=20),
     "resnet32": partial(ResNet, depth=32),
     "resnet56": partial(ResNet, depth=56),
@@ -34,7 +36,8 @@ IMAGE_MODELS = frozenset(name for name in MODELS if name not in {"mlp", "table",
 def build(name: str, *, input_shape: tuple[int, ...], classes: int, seed: int = 0, **options: Any) -> nn.Module:
     """A model on the CPU, its weights drawn from `seed` alone; the global random state stays as found.
 
-    `name` is one of `MODELS`, "hf:" and the name or path of a Hugging Face model, or "module:function" of one's own.
+    `name` is one of `MODELS`, "hf:" and the name or path of a Hugging Face model (for texts a whole model, for images a
+    frozen body under a new head), or "module:function" of one's own.
     `input_shape` is the shape of one example: (channels, H, W) for pictures, (T,) for tokens, any for "mlp".
     `options` go to the model's constructor, such as `norm="group"` or `dropout=0.3`.
 
@@ -45,10 +48,16 @@ def build(name: str, *, input_shape: tuple[int, ...], classes: int, seed: int = 
         # Not torch.manual_seed, which would also reseed every accelerator.
         torch.default_generator.manual_seed(seed)
         if name.startswith(PREFIX):
-            return pretrained(name.removeprefix(PREFIX), classes, **options)
+            return _of_hugging_face(name.removeprefix(PREFIX), input_shape, classes, options)
         if ":" in name:
             return imported(name, input_shape, classes, **options)
         return _known(name, input_shape, classes, options)
+
+
+def _of_hugging_face(name: str, input_shape: tuple[int, ...], classes: int, options: dict[str, Any]) -> nn.Module:
+    if len(input_shape) == 3:
+        return pretrained_images(name, input_shape, classes)
+    return pretrained(name, classes, **options)
 
 
 def _known(name: str, input_shape: tuple[int, ...], classes: int, options: dict[str, Any]) -> nn.Module:

@@ -25,6 +25,7 @@ from reweigh.rules import (
 from reweigh.training.augmentation import AugmentedClean
 from reweigh.training.choices import LEARNED_RULES
 from reweigh.training.config import TrainConfig, known
+from reweigh.training.features import learnt_from
 from reweigh.training.prepare import RunData
 from reweigh.training.records import Records
 from reweigh.training.schedule import seed_for, steps_an_epoch
@@ -35,12 +36,22 @@ from reweigh.training.teacher import build_teacher, learning_of
 
 @dataclass
 class Job:
-    """Everything that one run trains with; `epochs_done` counts the epochs that are complete."""
+    """Everything that one run trains with.
+
+    Attributes:
+        data: the examples as the user has them.
+        model: what comes out in the end.
+        student: the part of it that learns; all of it, unless its body is frozen.
+        inputs: the examples as the student reads them.
+        epochs_done: how many epochs are complete.
+    """
 
     config: TrainConfig
     data: RunData
     task: Task
     model: nn.Module
+    student: nn.Module
+    inputs: RunData
     optimizer: torch.optim.Optimizer
     rule: Rule
     reweigher: Reweigher
@@ -67,7 +78,7 @@ class Job:
         """All that a resume needs."""
         return {
             "epochs_done": self.epochs_done,
-            "model": self.model.state_dict(),
+            "model": self.student.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "reweigher": self.reweigher.state_dict(),
             "records": self.records.state_dict(),
@@ -80,7 +91,7 @@ class Job:
             BadInput: if the state belongs to another model or data set.
         """
         try:
-            self.model.load_state_dict(state["model"])
+            self.student.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.reweigher.load_state_dict(state["reweigher"])
             self.records.load_state_dict(state["records"])
@@ -89,8 +100,8 @@ class Job:
             raise BadInput(f"the checkpoint does not fit these settings: {str(other).splitlines()[0]}") from other
 
 
-def assemble(config: TrainConfig, data: RunData) -> Job:
-    """Put a job together from resolved settings and the data to use.
+def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = lambda sentence: None) -> Job:
+    """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
 
     Raises:
         BadInput: if the settings do not fit the data or this machine.
@@ -98,14 +109,15 @@ def assemble(config: TrainConfig, data: RunData) -> Job:
     device = usable_device(config.device)
     task = task_of(data)
     model = build_student(config, data.train, data.encoding).to(device)
+    student, inputs = learnt_from(model, data, known(config.augment), device, note)
     rule = build_rule(config, data)
-    optimizer = build_optimizer(config, model)
+    optimizer = build_optimizer(config, student)
     learned = isinstance(rule, LearnedRule)
     reweigher = Reweigher(
-        model,
+        student,
         loss_on(device, task),
         rule=rule,
-        clean=AugmentedClean(data.clean, known(config.augment)) if config.augment != "none" else data.clean,
+        clean=AugmentedClean(inputs.clean, known(config.augment)) if config.augment != "none" else inputs.clean,
         engine=config.engine,
         layers=config.layers,
         preset=config.preset,
@@ -115,7 +127,8 @@ def assemble(config: TrainConfig, data: RunData) -> Job:
         clean_batch_size=config.clean_batch_size,
         seed=seed_for(config.seed, "clean"),
     )
-    return Job(config, data, task, model, optimizer, rule, reweigher, Records(len(data.train)), device)
+    records = Records(len(data.train))
+    return Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
 
 
 def task_of(data: RunData) -> Task:

@@ -71,7 +71,7 @@ def run_epoch(
     seconds = time.perf_counter() - started
     tested: dict[str, float | None] = {job.task.score: None}
     if test:
-        tested = {**scores_on(job.model, job.data.test, job.task, job.device)}
+        tested = {**scores_on(job.student, job.inputs.test, job.task, job.device)}
     return _line(job, means, tested, seconds)
 
 
@@ -80,7 +80,7 @@ def _train_step(job: Job, step: int, rows: Tensor, means: Means, ledger: Ledger 
     lr = learning_rate(known(config.schedule), known(config.lr), step, job.steps)
     for group in job.optimizer.param_groups:
         group["lr"] = lr
-    batch = job.data.train.batch(rows)
+    batch = job.inputs.train.batch(rows)
     batch["x"] = augmented(batch["x"], known(config.augment))
     job.optimizer.zero_grad()
     losses, weights = job.reweigher.backward(batch)

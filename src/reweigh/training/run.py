@@ -66,7 +66,7 @@ def start(config: TrainConfig, output: Path | str, watcher: Watcher, *, overwrit
     data = _read(config, watcher)
     config = with_usual(config, data)
     _use_threads(config)
-    job = assemble(config, with_clean_kept(config, data))
+    job = assemble(config, with_clean_kept(config, data), watcher.note)
     with folder.locked():
         folder.check_free(overwrite=overwrite)
         folder.clear()
@@ -104,7 +104,7 @@ def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> di
             return files.read_json(folder / files.SUMMARY)
         _use_threads(config)
         check_unchanged(config, files.read_json(folder / files.CONFIG).get("data", {}))
-        job = assemble(config, with_clean_kept(config, _read(config, watcher)))
+        job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note)
         if (folder / files.CHECKPOINT).exists():
             job.load_state_dict(load_checkpoint(folder / files.CHECKPOINT))
         lines = files.read_lines(folder / files.METRICS, job.epochs_done)

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from reweigh.data.own import Encoding
 from reweigh.errors import BadInput
-from reweigh.models import IMAGE_MODELS
+from reweigh.models import IMAGE_MODELS, Probe
 from reweigh.models.pretrained import PREFIX
 from reweigh.training.choices import OF_CLASSES
 from reweigh.training.config import TrainConfig, filled, known
 from reweigh.training.prepare import RunData
 from reweigh.training.schedule import steps_an_epoch
+from reweigh.training.student import build_student
 
 LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 600, 6000, 200
 USUAL: Mapping[str, Any] = {
@@ -27,6 +30,8 @@ USUAL: Mapping[str, Any] = {
     "schedule": "cosine",
     "augment": "none",
 }
+PROBES = ("efficientnet-lite0",)
+"""Those of our models whose body has learnt elsewhere and is frozen."""
 MODELS_FOR = {
     "table": ("table",),
     "text": ("transformer",),
@@ -51,11 +56,21 @@ def with_usual(config: TrainConfig, data: RunData) -> TrainConfig:
     check_rule(known(config.rule), data.encoding.task)
     count = len(data.train) + (len(data.clean) if config.keep_clean_in_train else 0)
     batch_size = known(config.batch_size)
-    config = filled(config, epochs=usual_epochs(count, batch_size), threads=1)
+    frozen = data.encoding.kind == "images" and _is_probe(config, data)
+    threads = torch.get_num_threads() if frozen else 1
+    config = filled(config, epochs=usual_epochs(count, batch_size), threads=threads)
     steps = config.steps or known(config.epochs) * steps_an_epoch(count, batch_size)
-    return replace(
-        config, warm_up=usual_warm_up(data.encoding.kind, steps) if config.warm_up is None else config.warm_up
-    )
+    if config.warm_up is not None:
+        return config
+    return replace(config, warm_up=0 if frozen else usual_warm_up(data.encoding.kind, steps))
+
+
+def _is_probe(config: TrainConfig, data: RunData) -> bool:
+    """Whether the model's body is frozen; of a function of the user's own only what it builds can tell."""
+    model = known(config.model)
+    if ":" not in model or model.startswith(PREFIX):
+        return model in PROBES or ":" in model
+    return isinstance(build_student(config, data.train, data.encoding), Probe)
 
 
 def usual_model(encoding: Encoding) -> str:
@@ -63,7 +78,9 @@ def usual_model(encoding: Encoding) -> str:
     if encoding.kind in ("table", "text"):
         return MODELS_FOR[encoding.kind][0]
     shape = encoding.input_shape
-    return "lenet" if len(shape) == 3 and min(shape[1:]) >= 8 else "mlp"
+    if len(shape) != 3 or min(shape[1:]) < 8:
+        return "mlp"
+    return "efficientnet-lite0" if encoding.kind == "images" and shape[0] == 3 else "lenet"
 
 
 def usual_epochs(count: int, batch_size: int) -> int:
@@ -73,7 +90,7 @@ def usual_epochs(count: int, batch_size: int) -> int:
 
 
 def usual_warm_up(kind: str, steps: int) -> int:
-    """Plain steps before weighing starts: half of them all for images, none for other data.
+    """Plain steps before weighing starts, for a network that learns all of itself: half of them all for images.
 
     Weights leave most of a batch out, while a convolutional network needs many examples to begin with; wrong labels,
     which it learns by heart, do their harm late.
@@ -87,8 +104,10 @@ def check_model_reads(model: str, encoding: Encoding) -> None:
     Raises:
         BadInput: naming those that can.
     """
-    if model.startswith(PREFIX) and encoding.kind != "text":
-        raise BadInput(f"model {model!r} reads texts and these data are {encoding.kind}: name the column by --text")
+    if model.startswith(PREFIX) and encoding.kind not in ("text", "images"):
+        raise BadInput(
+            f"model {model!r} reads texts or images and these data are {encoding.kind}: name a column of texts by --text"
+        )
     if ":" not in model and model not in MODELS_FOR[encoding.kind]:
         known = ", ".join(MODELS_FOR[encoding.kind])
         raise BadInput(f"model {model!r} does not read {encoding.kind}: take one of {known}, or module:function")

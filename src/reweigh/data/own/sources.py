@@ -27,7 +27,7 @@ class Sources:
         text: the column of texts to learn from: makes a table kind "text".
         id_column: the column (the array) that names examples.
         task: one of `TASKS`; None finds it from the target and says so.
-        image_size: pixels a side that images are resized to; None takes their usual size, at most 64.
+        image_size: pixels a side that images are resized to; None takes their usual size, at most 128 (grey ones 64).
         text_length: tokens T a text; None takes it from the data, at most 128.
         test_share: share of the clean set that is held back, where there is no test set.
         drop: columns not to learn from.
