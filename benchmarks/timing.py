@@ -3,7 +3,8 @@
 A round takes one step of each variant in turn (A B C A B C ...), so that whatever else the machine does falls
 on all of them alike; each time is divided by the plain step's of the same round. Every variant trains its own
 copy of the model. One-off work, such as the engines' self-check, is done before: the weights are computed once
-for comparison with the reference, and a first step is thrown away.
+for comparison with the reference, and a first step is thrown away. glibc is told to keep what is freed, as the command line
+does: otherwise mapping memory anew makes now this variant slow and now that one.
 """
 
 import gc
@@ -19,6 +20,7 @@ from benchmarks.flops import flops
 from benchmarks.others import by_hand
 from benchmarks.tasks import Task, make_batches, make_model, to_double
 from benchmarks.variants import UNCOUNTED, VARIANTS, Step
+from reweigh.allocator import keep_freed_memory
 
 
 @dataclass
@@ -55,6 +57,7 @@ def reference_weights(task: Task) -> Tensor:
 
 def time_task(task: Task, names: Sequence[str], rounds: int, say: Callable[[str], None]) -> dict[str, Timing]:
     """Time `rounds` interleaved rounds of the named variants; "plain" must be among them."""
+    keep_freed_memory()
     timings = {name: Timing() for name in names}
     reference = reference_weights(task)
     steps: dict[str, Step] = {}

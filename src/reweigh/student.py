@@ -16,7 +16,7 @@ import contextlib
 import fnmatch
 import math
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -52,7 +52,11 @@ def forbid_inference_mode() -> None:
 
 def is_compiled(module: nn.Module) -> bool:
     """Whether the module or a part of it runs under `torch.compile`."""
-    return any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) for m in module.modules())
+    return _any_compiled(module.modules())
+
+
+def _any_compiled(parts: Iterable[nn.Module]) -> bool:
+    return any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) for m in parts)
 
 
 def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str, nn.Parameter]:
@@ -122,14 +126,15 @@ def substituted(module: nn.Module, params: Params) -> Iterator[None]:
     A parameter used in several places (tied weights) is replaced in all of them. The `Parameter` objects themselves
     are not touched, and are back in their places afterwards.
     """
+    parts = list(module.modules())
     by_identity = {id(p): params[name] for name, p in module.named_parameters() if name in params}
     places = [
         (owner, leaf, p)
-        for owner in module.modules()
+        for owner in parts
         for leaf, p in owner._parameters.items()
         if p is not None and id(p) in by_identity
     ]
-    flat = [(m, m._flat_weights, m._flat_weight_refs) for m in module.modules() if isinstance(m, nn.RNNBase)]
+    flat = [(m, m._flat_weights, m._flat_weight_refs) for m in parts if isinstance(m, nn.RNNBase)]
     try:
         for owner, leaf, p in places:
             owner._parameters[leaf] = cast(nn.Parameter, by_identity[id(p)])
@@ -153,13 +158,14 @@ def undisturbed(module: nn.Module) -> Iterator[None]:
     it would go on using those of other parameters. Python's, NumPy's and PyTorch's global generators (CPU, and
     the devices that the module lives on) are restored. Compiled parts run uncompiled.
     """
-    attributes = [(part, part.__dict__.copy()) for part in module.modules()]
+    parts = list(module.modules())  # walking through a deep model takes a while
+    attributes = [(part, part.__dict__.copy()) for part in parts]
     # Embeddings with max_norm rescale their weight in place whenever they are called.
-    rescaled = [(part.weight, part.weight.detach().clone()) for part in _with_max_norm(module)]
-    buffers = [(part._buffers, dict(part._buffers)) for part in module.modules() if part._buffers]
+    rescaled = [(part.weight, part.weight.detach().clone()) for part in _with_max_norm(parts)]
+    buffers = [(part._buffers, dict(part._buffers)) for part in parts if part._buffers]
     with contextlib.ExitStack() as stack:
         stack.enter_context(rng.kept(_devices(module)))
-        if is_compiled(module):
+        if _any_compiled(parts):
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         torch.clear_autocast_cache()
         try:
@@ -181,9 +187,9 @@ def undisturbed(module: nn.Module) -> Iterator[None]:
             torch.clear_autocast_cache()
 
 
-def _with_max_norm(module: nn.Module) -> list[nn.Embedding | nn.EmbeddingBag]:
+def _with_max_norm(parts: Iterable[nn.Module]) -> list[nn.Embedding | nn.EmbeddingBag]:
     kinds = (nn.Embedding, nn.EmbeddingBag)
-    return [part for part in module.modules() if isinstance(part, kinds) and part.max_norm is not None]
+    return [part for part in parts if isinstance(part, kinds) and part.max_norm is not None]
 
 
 def other_masks(module: nn.Module) -> None:

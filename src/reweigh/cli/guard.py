@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from reweigh.allocator import keep_freed_memory
 from reweigh.errors import ReweighError, require
 
 MISTAKE, STOPPED = 2, 130
@@ -18,6 +19,7 @@ MISTAKE, STOPPED = 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with `arguments` (default: those of the process) and exit."""
+    keep_freed_memory()
     sys.exit(run(arguments))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh.alignment.ghost.products import Arguments, Arrival, Wanted, of_bias
+from reweigh.alignment.ghost.products import Arguments, Arrival, Kernels, Wanted, of_bias
 from reweigh.alignment.twice.product import each_side
 
 LARGE = 8e6
@@ -41,24 +41,33 @@ def _one_by_one(arrival: Arrival) -> Tensor:
     weight, x = arrival.arguments["weight"], arrival.arguments["input"]
     found: Tensor = x.new_empty(arrival.n, *weight.shape, dtype=arrival.delta.dtype)
     for out, delta, example in zip(found, arrival.delta.split(1), x.detach().split(1), strict=True):
-        out.copy_(_kernel({**arrival.arguments, "input": example}, delta)[1])
+        out.copy_(_kernel({**arrival.arguments, "input": example}, delta, [False, True, False])[1])
     return found
 
 
-def summed(arguments: Arguments, delta: Tensor) -> dict[str, Tensor] | None:
-    """The gradients of weight and bias over the examples given."""
-    if isinstance(arguments.get("padding"), str):
-        return None
-    _, weight, bias = _kernel(arguments, delta)
+def _fit(arguments: Arguments) -> bool:
+    x, weight = arguments["input"], arguments["weight"]
+    return not isinstance(arguments.get("padding"), str) and bool(x.ndim == weight.ndim and x.dtype == weight.dtype)
+
+
+def _to_input(arguments: Arguments, delta: Tensor) -> Tensor:
+    found: Tensor = _kernel(arguments, delta, [True, False, False])[0]
+    return found
+
+
+def _summed(arguments: Arguments, delta: Tensor, names: frozenset[str]) -> dict[str, Tensor]:
+    _, weight, bias = _kernel(arguments, delta, [False, "weight" in names, "bias" in names])
     return {"weight": weight, "bias": bias}
 
 
-def _kernel(arguments: Arguments, delta: Tensor) -> tuple[Any, Tensor, Tensor]:
+KERNELS = Kernels(_fit, _to_input, _summed)
+
+
+def _kernel(arguments: Arguments, delta: Tensor, mask: list[bool]) -> tuple[Any, Any, Any]:
     x, weight = (arguments[name].detach().to(delta.dtype) for name in ("input", "weight"))
     axes = x.ndim - 2
     how = [each_side(arguments.get(name, 1 - (name == "padding")), axes) for name in ("stride", "padding", "dilation")]
-    sizes, bias = [weight.shape[0]], arguments.get("bias") is not None
-    found: tuple[Any, Tensor, Tensor] = torch.ops.aten.convolution_backward(
-        delta, x, weight, sizes, *how, False, [0] * axes, arguments.get("groups", 1), [False, True, bias]
+    found: tuple[Any, Any, Any] = torch.ops.aten.convolution_backward(
+        delta, x, weight, [weight.shape[0]], *how, False, [0] * axes, arguments.get("groups", 1), mask
     )
     return found

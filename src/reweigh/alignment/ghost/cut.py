@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd.forward_ad import make_dual, unpack_dual
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -60,24 +61,37 @@ def cut(
     parameters: Mapping[int, Tensor],
 ) -> Call:
     """The call with leaves in the tensors' places, one leaf a tensor; constants stay as they are."""
-    flat, spec = tree_flatten((args, kwargs))
     inputs: dict[int, Tensor] = {}
     leaves: dict[int, Tensor] = {}
     operands: dict[int, Operand] = {}
-    for index, t in enumerate(flat):
-        if not isinstance(t, Tensor):
-            continue
+
+    def standing_for(t: Tensor) -> Tensor:
         key = id(t)
         if origins.of(t) is None:
             inputs[key] = t
-            flat[index] = leaves.setdefault(key, t.detach().requires_grad_(t.requires_grad))
-        elif t.requires_grad:
+            return leaves.setdefault(key, t.detach().requires_grad_(t.requires_grad))
+        if t.requires_grad:
             if key not in operands:
-                operands[key] = operand(t, str(index), parameters)
-            flat[index] = operands[key].leaf
-    args, kwargs = tree_unflatten(flat, spec)
+                operands[key] = operand(t, str(len(operands)), parameters)
+            return operands[key].leaf
+        return t
+
+    args, kwargs = (mapped(standing_for, given) for given in (args, kwargs))
     found = tuple(inputs.values()), tuple(leaves.values()), tuple(operands.values())
     return Call(label, number, function, args, kwargs, *found)
+
+
+def mapped(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """The value with each tensor in it changed: `tree_map`, but fast for the arguments that most calls have."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if type(value) in (tuple, list):
+        return type(value)(mapped(change, part) for part in value)
+    if type(value) is dict:
+        return {name: mapped(change, part) for name, part in value.items()}
+    if value is None or isinstance(value, int | float | str):
+        return value
+    return tree_map(lambda t: change(t) if isinstance(t, Tensor) else t, value)
 
 
 def operand(t: Tensor, name: str, parameters: Mapping[int, Tensor]) -> Operand:
@@ -89,14 +103,28 @@ def operand(t: Tensor, name: str, parameters: Mapping[int, Tensor]) -> Operand:
 
 def by_rule(call: Call, rule: Rule, arguments: Arguments) -> tuple[Seam, list[Tensor]]:
     """The call made, where a rule of ours says how its output moves."""
+    if rule.kernels is not None and len(call.inputs) == 1 and _as_written(call) and rule.kernels.fit(arguments):
+        with torch.no_grad():
+            out = call.function(*call.args, **call.kwargs)
+        leading = [rule.leading_of(out)]
+        return call.seam([out], leading=leading, own=rule.own, arguments=arguments, kernels=rule.kernels), [out]
     every = len(call.operands) == len(rule.parameters)
     special = rule.run(arguments) if rule.run is not None and every else None
     out, saved = (call.function(*call.args, **call.kwargs), ()) if special is None else special
     together = None if special is None or rule.together is None else (rule.together, saved)
-    seam = call.seam(
-        [out], leading=[rule.leading_of(out)], own=rule.own, arguments=arguments, together=together, summed=rule.summed
-    )
+    seam = call.seam([out], leading=[rule.leading_of(out)], own=rule.own, arguments=arguments, together=together)
     return seam, [out]
+
+
+def _as_written(call: Call) -> bool:
+    """Nothing comes between the call and its kernel: neither autocast, nor hooks on what its graph would save.
+
+    Checkpointing has such hooks, counts what is saved, and wants the same when it runs the call again.
+    """
+    hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
+    if hooks is None or hooks(True) is not None:
+        return False
+    return not torch.is_autocast_enabled(call.leaves[0].device.type)
 
 
 def by_forward_mode(call: Call) -> tuple[Seam, list[Tensor], Callable[[list[Tensor]], Any]]:

@@ -56,8 +56,20 @@ Run = Callable[[Arguments], tuple[Tensor, tuple[Tensor, ...]] | None]
 Together = Callable[[Arrival, tuple[Tensor, ...]], tuple[Tensor, Mapping[str, Tensor]]]
 """The input's gradient and the examples' own, from one kernel."""
 
-Summed = Callable[[Arguments, Tensor], Mapping[str, Tensor] | None]
-"""The gradients of weight and bias summed over the examples, from the arguments and δ; None where it cannot tell."""
+
+@dataclass(frozen=True)
+class Kernels:
+    """An operation's backward pass in parts, so that none of it needs a graph.
+
+    Attributes:
+        fit: whether they can serve a call with these arguments.
+        to_input: the gradient of the input, from the arguments and δ.
+        summed: the gradients of the named parameters summed over the examples, likewise.
+    """
+
+    fit: Callable[[Arguments], bool]
+    to_input: Callable[[Arguments, Tensor], Tensor]
+    summed: Callable[[Arguments, Tensor, frozenset[str]], Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ class Rule:
     parameters: tuple[str, ...] = ("weight", "bias")
     run: Run | None = None
     together: Together | None = None
-    summed: Summed | None = None
+    kernels: Kernels | None = None
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
         """The arguments of a call by name."""

@@ -9,9 +9,9 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from reweigh.alignment.ghost.convolution import convolution, summed, transposed
+from reweigh.alignment.ghost.convolution import KERNELS, convolution, transposed
 from reweigh.alignment.ghost.norms import group_norm_together, normalised, run_group_norm
-from reweigh.alignment.ghost.products import Arguments, Arrival, Rule, Wanted, of_bias
+from reweigh.alignment.ghost.products import Arguments, Arrival, Kernels, Rule, Wanted, of_bias
 
 
 def _linear(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
@@ -25,26 +25,36 @@ def _linear(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
     return found
 
 
-def _linear_summed(arguments: Arguments, delta: Tensor) -> dict[str, Tensor]:
-    """The gradients of weight and bias over the examples given."""
-    x: Tensor = arguments["input"].detach().to(delta.dtype)
-    flat = delta.reshape(-1, delta.shape[-1])
-    return {"weight": flat.mT @ x.reshape(-1, x.shape[-1]), "bias": flat.sum(0)}
+def _linear_fits(arguments: Arguments) -> bool:
+    x, weight = arguments["input"], arguments["weight"]
+    return bool(weight.ndim == 2 and x.dtype == weight.dtype)
+
+
+def _linear_to_input(arguments: Arguments, delta: Tensor) -> Tensor:
+    weight: Tensor = arguments["weight"].detach()
+    return delta @ weight
+
+
+def _linear_summed(arguments: Arguments, delta: Tensor, names: frozenset[str]) -> dict[str, Tensor]:
+    flat, x = delta.reshape(-1, delta.shape[-1]), arguments["input"].detach()
+    found = {"weight": flat.mT @ x.reshape(-1, x.shape[-1])} if "weight" in names else {}
+    return {**found, "bias": flat.sum(0)} if "bias" in names else found
 
 
 def _nothing(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
     return {}
 
 
+_LINEAR = Kernels(_linear_fits, _linear_to_input, _linear_summed)
 _CONVOLUTION = Rule(
-    ("input", "weight", "bias", "stride", "padding", "dilation", "groups"), 1, convolution, summed=summed
+    ("input", "weight", "bias", "stride", "padding", "dilation", "groups"), 1, convolution, kernels=KERNELS
 )
 _TRANSPOSED = Rule(
     ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"), 1, transposed
 )
 
 RULES: dict[Callable[..., Any], Rule] = {
-    F.linear: Rule(("input", "weight", "bias"), -1, _linear, summed=_linear_summed),
+    F.linear: Rule(("input", "weight", "bias"), -1, _linear, kernels=_LINEAR),
     F.conv1d: _CONVOLUTION,
     F.conv2d: _CONVOLUTION,
     F.conv3d: _CONVOLUTION,

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from reweigh.alignment.ghost.products import Arguments, Arrival, Own, Summed, Together, Wanted, moved
+from reweigh.alignment.ghost.products import Arguments, Arrival, Kernels, Own, Together, Wanted, moved
 from reweigh.alignment.ghost.rows import Rows
 
 
@@ -58,12 +58,12 @@ class Seam:
         function: what was called.
         inputs: leaves that stand for the call's inputs, from the examples.
         operands: the parameters.
-        outputs: the call's outputs that have a gradient, with the seam's own graph.
+        outputs: the call's outputs that have a gradient, with the seam's own graph; without where there are kernels.
         tangents: how far each output moves along the direction, or None where the rule tells.
         leading: how many of the first dimensions may hold the examples.
         own, arguments: the rule's way to the examples' own gradients, and the call's arguments by name.
         together: a kernel that gives these and the gradient of the one input at once, and what it needs.
-        summed: the parameters' gradient over some of the examples.
+        kernels: what takes the place of the seam's own graph.
     """
 
     def __init__(
@@ -79,17 +79,17 @@ class Seam:
         own: Own | None = None,
         arguments: Arguments | None = None,
         together: tuple[Together, tuple[Tensor, ...]] | None = None,
-        summed: Summed | None = None,
+        kernels: Kernels | None = None,
     ) -> None:
         self.label, self.number, self.function = label, number, function
         self.inputs, self.operands = list(inputs), list(operands)
-        self.edges: list[GradientEdge] = [get_gradient_edge(y) for y in outputs]
+        self.edges: list[GradientEdge] = [] if kernels else [get_gradient_edge(y) for y in outputs]
         self.shapes = [tuple(y.shape) for y in outputs]
         self.leading = list(leading) or [y.ndim for y in outputs]
         self.tangents, self._own, self._arguments = list(tangents), own, arguments
-        self._together, self._summed = together, summed
+        self._together, self._kernels = together, kernels
         self._gradients: dict[str, Tensor] = {}
-        self._arrived: list[tuple[GradientEdge, Tensor, Rows]] = []
+        self._arrived: list[tuple[Tensor, Rows]] = []
 
     def back(self, deltas: Sequence[Tensor | None], ledger: Ledger | None) -> list[Tensor | None]:
         """δ has arrived: tell the ledger each example's share, and hand the gradient of the inputs on."""
@@ -116,6 +116,8 @@ class Seam:
         leaves = [x for x in self.inputs if x.requires_grad]
         if not leaves or not arrived:
             return [None] * len(self.inputs)
+        if self._kernels is not None and self._arguments is not None:
+            return [self._kernels.to_input(self._arguments, arrived[0][1])]
         edges, deltas = [self.edges[k] for k, _ in arrived], [delta for _, delta in arrived]
         found = iter(torch.autograd.grad(edges, leaves, deltas, retain_graph=True, allow_unused=True))
         return [next(found) if x.requires_grad else None for x in self.inputs]
@@ -146,10 +148,13 @@ class Seam:
     def _tidy(self, arrived: list[tuple[int, Tensor]], rows: list[Rows], ledger: Ledger) -> None:
         """Keep what the weighted gradient needs, and no more."""
         if ledger.keeping and len(self._gradients) < len(self.operands):
-            self._arrived = [(self.edges[k], delta, where) for (k, delta), where in zip(arrived, rows, strict=True)]
-        self.edges, self.inputs, self.tangents = [], [], []
+            self._arrived = [(delta, where) for (_, delta), where in zip(arrived, rows, strict=True)]
+            self.edges = [self.edges[k] for k, _ in arrived] if self.edges else []
+        else:
+            self.edges = []
+        self.inputs, self.tangents = [], []
         self._together = None
-        if not self._arrived or self._summed is None:
+        if not self._arrived or self._kernels is None:
             self._arguments = None
 
     def weighted(self, weights: Tensor, some: Tensor | None) -> list[tuple[Operand, Tensor]]:
@@ -164,24 +169,27 @@ class Seam:
                 found.append((operand, total.to(operand.leaf.dtype)))
         if self._arrived:
             rest = [o for o in self.operands if all(o is not done for done, _ in found)]
-            sums = None if some is None else self._of_some(weights, some)
-            found += self._of_all(rest, weights) if sums is None else [(o, sums[o.name].to(o.leaf)) for o in rest]
-        self._arrived, self._arguments = [], None
+            found += self._by_graph(rest, weights) if self._kernels is None else self._by_kernel(rest, weights, some)
+        self._arrived, self._arguments, self.edges = [], None, []
         return found
 
-    def _of_all(self, operands: list[Operand], weights: Tensor) -> list[tuple[Operand, Tensor]]:
-        scaled = [delta * rows.spread(weights.to(delta), delta.shape) for _, delta, rows in self._arrived]
-        edges, leaves = [edge for edge, _, _ in self._arrived], [o.leaf for o in operands]
-        gradients = torch.autograd.grad(edges, leaves, scaled, allow_unused=True)
+    def _by_graph(self, operands: list[Operand], weights: Tensor) -> list[tuple[Operand, Tensor]]:
+        scaled = [delta * rows.spread(weights.to(delta), delta.shape) for delta, rows in self._arrived]
+        gradients = torch.autograd.grad(self.edges, [o.leaf for o in operands], scaled, allow_unused=True)
         return [(o, g) for o, g in zip(operands, gradients, strict=True) if g is not None]
 
-    def _of_some(self, weights: Tensor, some: Tensor) -> Mapping[str, Tensor] | None:
-        _, delta, rows = self._arrived[0]
-        if self._summed is None or self._arguments is None or rows != Rows(0):
-            return None
-        delta = delta[some]
-        delta *= rows.spread(weights[some].to(delta), delta.shape)
-        return self._summed({**self._arguments, "input": self._arguments["input"].detach()[some]}, delta)
+    def _by_kernel(self, operands: list[Operand], weights: Tensor, some: Tensor | None) -> list[tuple[Operand, Tensor]]:
+        assert self._kernels is not None
+        assert self._arguments is not None
+        (delta, rows), arguments = self._arrived[0], self._arguments
+        if some is None or rows != Rows(0):
+            delta = delta * rows.spread(weights.to(delta), delta.shape)
+        else:
+            arguments = {**arguments, "input": arguments["input"].detach()[some]}
+            delta = delta[some]
+            delta *= rows.spread(weights[some].to(delta), delta.shape)
+        sums = self._kernels.summed(arguments, delta, frozenset(o.name for o in operands))
+        return [(o, sums[o.name].to(o.leaf)) for o in operands]
 
 
 def _products(delta: Tensor, tangent: Tensor, rows: Rows, n: int, *, spare: bool = False) -> Tensor:
