@@ -39,9 +39,11 @@ from typing import Any
 
 import torch
 
+from reweigh.audit import audit_run
 from reweigh.cli.guard import run as reweigh
 from reweigh.data import clean_split, human_labels, load
 from reweigh.errors import BadInput, ReweighError, require
+from reweigh.metrics import auroc
 from reweigh.storage import write_bytes
 from runs import as_markdown, cell, one_thread, read_results, run_all, show, write_pages
 
@@ -215,6 +217,25 @@ def table_of(results: dict[Job, dict[str, Any]], methods: Sequence[str], tasks: 
     return rows
 
 
+def audits(dest: Path, root: str, task: str, seeds: int) -> list[list[str]]:
+    """How well the audits of the finished default runs on CIFAR-10N rank the labels that really are wrong."""
+    train = load("cifar10", root, download=False).train
+    found: dict[str, list[float]] = {
+        "AUROC of the ranking": [],
+        "wrong among the first 24": [],
+        "among the first 100": [],
+    }
+    for seed in range(seeds):
+        audit = audit_run(dest / "runs" / task / "default" / str(seed))
+        true = [train.classes[int(train.y[int(Path(audit.name(row)).stem)])] for row in range(len(audit))]
+        wrong = torch.tensor([true[row] != audit.told(audit.given[row]) for row in range(len(audit))])
+        first = wrong[torch.as_tensor(audit.order.copy())].double()
+        found["AUROC of the ranking"].append(100 * auroc(torch.as_tensor(-audit.quality), wrong))
+        found["wrong among the first 24"].append(100 * float(first[:24].mean()))
+        found["among the first 100"].append(100 * float(first[:100].mean()))
+    return [["audits, in %", *found], [task, *(cell(values) for values in found.values())]]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("dest", type=Path, metavar="DEST", help="where the files, the runs and the results go")
@@ -225,6 +246,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--prepare-only", action="store_true")
+    parser.add_argument(
+        "--audits", action="store_true", help="instead: how the default's audits rank CIFAR-10N's labels"
+    )
     parser.add_argument("--output", type=Path, help="write the table here, as Markdown")
     args = parser.parse_args()
     jobs = [Job(task, method, seed) for seed in range(args.seeds) for task in args.tasks for method in args.methods]
@@ -232,6 +256,10 @@ def main() -> int:
         for task, seed in dict.fromkeys((job.task, job.seed) for job in jobs):
             data_of(task, seed, args.dest, args.data_root, args.adult)
         if args.prepare_only:
+            return 0
+        if args.audits:
+            for task in (task for task in args.tasks if task.startswith("cifar10n")):
+                show(audits(args.dest, args.data_root or "", task, args.seeds), "Audits")
             return 0
         path = args.dest / "results.jsonl"
         run_all(jobs, path, run, prepare, (str(args.dest),), args.workers, ("task", "method", "seed"))
