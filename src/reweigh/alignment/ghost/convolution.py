@@ -33,8 +33,8 @@ def _pays(arrival: Arrival) -> bool:
     x, weight, delta = arrival.arguments["input"], arrival.arguments["weight"], arrival.delta
     if delta.device.type != "cpu" or arrival.rows.inner or isinstance(arrival.arguments.get("padding"), str):
         return False
-    one_output, one_input = delta[0].numel(), x[0].numel()
-    return bool(weight[0].numel() * one_output >= LARGE and weight.numel() <= one_output + one_input)
+    one_output, one_input, one_channel = (t.numel() // max(len(t), 1) for t in (delta, x, weight))
+    return bool(one_channel * one_output >= LARGE and weight.numel() <= one_output + one_input)
 
 
 def _one_by_one(arrival: Arrival) -> Tensor:

@@ -1,5 +1,6 @@
 """Normalisation, y = w·x̂ + b: the gradient of w is δ·x̂ summed over an example's positions, that of b is δ summed."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -41,7 +42,7 @@ def run_group_norm(arguments: Arguments) -> tuple[Tensor, tuple[Tensor, ...]] | 
     x, weight, bias = arguments["input"], arguments.get("weight"), arguments.get("bias")
     if weight is None or bias is None or not x.is_contiguous() or torch.is_autocast_enabled(x.device.type):
         return None
-    sizes = (x.shape[0], x.shape[1], x[0, 0].numel())
+    sizes = (x.shape[0], x.shape[1], math.prod(x.shape[2:]))
     y, mean, inverse = torch.native_group_norm(
         x, weight, bias, *sizes, arguments["num_groups"], arguments.get("eps", 1e-5)
     )
@@ -58,10 +59,10 @@ def group_norm_together(arrival: Arrival, saved: tuple[Tensor, ...]) -> tuple[Te
         x.view(shape),
         mean.reshape(1, -1),
         inverse.reshape(1, -1),
-        weight.detach().repeat(n),
+        weight.detach().expand(n, -1).reshape(-1),
         1,
         n * channels,
-        x[0, 0].numel(),
+        math.prod(x.shape[2:]),
         n * groups,
         [True, True, True],
     )
