@@ -54,8 +54,12 @@ METHODS = {
     "default": [],
 }
 TASKS = ("adult", "hausa", "cifar10n", "cifar10n-lenet")
-OPTIONS = {"adult": ["--target", "income"], "hausa": ["--target", "label", "--text", "news_title"], "cifar10n": []}
-OPTIONS["cifar10n-lenet"] = ["--model", "lenet"]
+OPTIONS = {
+    "adult": ["--target", "income"],
+    "hausa": ["--target", "label", "--text", "news_title"],
+    "cifar10n": [],
+    "cifar10n-lenet": ["--model", "lenet"],
+}
 ADULT = (
     "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race",
     "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "income",
@@ -149,10 +153,14 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
     write_bytes(path, buffer.getvalue().encode())
 
 
+def files_of(dest: Path, task: str, seed: int) -> Path:
+    """The folder of a task's files for a seed; a task with another model has the same files."""
+    return dest / task.removesuffix("-lenet") / str(seed)
+
+
 def data_of(task: str, seed: int, dest: Path, root: str | None, adult_from: str | None) -> Path:
     """The folder of a task's files for a seed; written if it is not there yet."""
-    task = task.removesuffix("-lenet")
-    folder = dest / task / str(seed)
+    folder, task = files_of(dest, task, seed), task.removesuffix("-lenet")
     if (folder / "complete").exists():
         return folder
     if task == "adult" and adult_from is None:
@@ -183,10 +191,8 @@ def prepare(dest: str) -> None:
 
 def run(job: Job) -> dict[str, Any]:
     """`reweigh train` as a user would say it; resumed if an earlier command was stopped within it."""
-    data, output = (
-        _dest / job.task.removesuffix("-lenet") / str(job.seed),
-        _dest / "runs" / job.task / job.method.replace(" ", "-") / str(job.seed),
-    )
+    data = files_of(_dest, job.task, job.seed)
+    output = _dest / "runs" / job.task / job.method.replace(" ", "-") / str(job.seed)
     end = "" if job.task.startswith("cifar10n") else ".csv"
     said = ["train", "--train", str(data / f"noisy{end}"), "--clean", str(data / f"checked{end}")]
     said += ["--test", str(data / f"test{end}"), *OPTIONS[job.task], *METHODS[job.method], "--seed", str(job.seed)]

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput, require
+from reweigh.models.pretrained import hugging_face
 from reweigh.models.probe import Probe
 
 AT_ONCE = {"cpu": 8}
@@ -87,19 +88,19 @@ def pretrained_images(name: str, input_shape: tuple[int, ...], classes: int) -> 
         MissingExtra: if transformers is not installed.
     """
     _check_channels(input_shape, f"hf:{name}")
-    transformers = require("transformers", "transformers")
-    reading = require("transformers.image_processing_base", "transformers").ImageProcessingMixin
-    try:
+    complaint = f"{name} cannot be had as a Hugging Face model that reads images"
+    with hugging_face(complaint, _GIVE, TypeError, AttributeError) as transformers:
+        reading = transformers.image_processing_base.ImageProcessingMixin
         wanted, _ = reading.get_image_processor_dict(name)
         network = transformers.AutoModel.from_pretrained(name)
         body = ImageBody(network, _of_vision, _size(wanted), wanted["image_mean"], wanted["image_std"])
         return Probe.linear(body, input_shape, classes)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as refused:
-        reason = str(refused).strip().splitlines()[0].rstrip(".") if str(refused).strip() else type(refused).__name__
-        raise BadInput(
-            f"{name} cannot be had as a Hugging Face model that reads images ({reason}): give a folder to which both the "
-            "model and its image processor were saved, or a name on the hub that is downloaded or can be"
-        ) from refused
+
+
+_GIVE = (
+    "give a folder to which both the model and its image processor were saved, or a name on the hub that is downloaded or "
+    "can be"
+)
 
 
 def _size(wanted: dict[str, Any]) -> tuple[int, int]:

@@ -3,6 +3,8 @@
 Its body comes with what it has learnt, its last layer is new. Code that a model brings along is never run.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor, nn
@@ -34,23 +36,38 @@ def pretrained(name: str, classes: int, *, padding: int = 0, **_: Any) -> Pretra
         BadInput: if there is no such model, or it does not classify sequences.
         MissingExtra: if transformers is not installed.
     """
-    transformers = require("transformers", "transformers")
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    try:
-        logging.set_verbosity_error()  # that the last layer is new is meant
-        logging.disable_progress_bar()
+    with hugging_face(
+        f"{name} cannot be had as a Hugging Face model for sequence classification", _GIVE
+    ) as transformers:
         network = transformers.AutoModelForSequenceClassification.from_pretrained(
             name, num_labels=classes, ignore_mismatched_sizes=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as refused:
+    return Pretrained(network, padding)
+
+
+_GIVE = "give a folder that `save_pretrained` wrote, or a name on the hub that is downloaded or can be"
+
+
+@contextlib.contextmanager
+def hugging_face(complaint: str, remedy: str, *also: type[Exception]) -> Iterator[Any]:
+    """The library, quiet within the block; what it refuses becomes `complaint (reason): remedy`. `also`: further errors.
+
+    Raises:
+        BadInput: for a refusal.
+        MissingExtra: if transformers is not installed.
+    """
+    transformers = require("transformers", "transformers")
+    logging = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    refusals: tuple[type[Exception], ...] = (OSError, ValueError, RuntimeError, KeyError, *also)
+    try:
+        logging.set_verbosity_error()  # that a layer is new, or left out, is meant
+        logging.disable_progress_bar()
+        yield transformers
+    except refusals as refused:
         reason = str(refused).strip().splitlines()[0].rstrip(".") if str(refused).strip() else type(refused).__name__
-        raise BadInput(
-            f"{name} cannot be had as a Hugging Face model for sequence classification ({reason}): give a folder that "
-            "`save_pretrained` wrote, or a name on the hub that is downloaded or can be"
-        ) from refused
+        raise BadInput(f"{complaint} ({reason}): {remedy}") from refused
     finally:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-    return Pretrained(network, padding)

@@ -10,8 +10,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from reweigh.data import Examples
 from reweigh.models.probe import Probe
+from reweigh.training.evaluate import batches_on
 from reweigh.training.prepare import RunData
 
 AT_ONCE = 100
@@ -26,26 +26,17 @@ def learnt_from(
     """
     if not isinstance(model, Probe) or augment != "none":
         return model, data
-    train, clean, test = (len(part) for part in (data.train, data.clean, data.test))
-    started = time.perf_counter()
-    first = _features(model.body, data.train.batch(torch.arange(min(AT_ONCE, train))), device)
-    whole = (time.perf_counter() - started) * (train + clean + test) / len(first)
-    note(f"what the frozen body says of {train + clean + test:,} images is worked out once: {_about(whole)}")
-    parts = (data.train, data.clean, data.test)
-    found = [replace(part, x=features_of(model.body, part, device)) for part in parts]
-    return model.head, data._replace(train=found[0], clean=found[1], test=found[2])
-
-
-def features_of(body: nn.Module, examples: Examples, device: torch.device) -> Tensor:
-    """What the body says of every example, (N, width) on the CPU."""
-    rows = torch.arange(len(examples)).split(AT_ONCE)
-    return torch.cat([_features(body, examples.batch(part), device) for part in rows])
-
-
-def _features(body: nn.Module, batch: dict[str, Tensor], device: torch.device) -> Tensor:
-    with torch.no_grad():
-        found: Tensor = body(batch["x"].to(device)).float().cpu()
-    return found
+    parts, found, started = (data.train, data.clean, data.test), list[Tensor](), time.perf_counter()
+    sizes = [len(part) for part in parts]
+    for part in parts:
+        for _, features in batches_on(model.body, part, device, AT_ONCE):
+            found.append(features)
+            if len(found) == 1:
+                whole = (time.perf_counter() - started) * sum(sizes) / len(features)
+                note(f"what the frozen body says of {sum(sizes):,} images is worked out once: {_about(whole)}")
+    x = torch.cat(found).split(sizes)
+    train, clean, test = (replace(part, x=of_part) for part, of_part in zip(parts, x, strict=True))
+    return model.head, data._replace(train=train, clean=clean, test=test)
 
 
 def _about(seconds: float) -> str:

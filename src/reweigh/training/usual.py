@@ -68,8 +68,10 @@ def with_usual(config: TrainConfig, data: RunData) -> TrainConfig:
 def _is_probe(config: TrainConfig, data: RunData) -> bool:
     """Whether the model's body is frozen; of a function of the user's own only what it builds can tell."""
     model = known(config.model)
-    if ":" not in model or model.startswith(PREFIX):
-        return model in PROBES or ":" in model
+    if model.startswith(PREFIX):
+        return True
+    if ":" not in model:
+        return model in PROBES
     return isinstance(build_student(config, data.train, data.encoding), Probe)
 
 

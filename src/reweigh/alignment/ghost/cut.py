@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from reweigh.alignment.ghost.origins import Origins
 from reweigh.alignment.ghost.products import Arguments, Rule
 from reweigh.alignment.ghost.seam import Operand, Seam
+from reweigh.alignment.twice.closed import saves_by_hooks
 from reweigh.alignment.unfused import WRITTEN_OUT
 
 
@@ -76,7 +77,7 @@ def cut(
             return operands[key].leaf
         return t
 
-    args, kwargs = (mapped(standing_for, given) for given in (args, kwargs))
+    args, kwargs = mapped(standing_for, (args, kwargs))
     found = tuple(inputs.values()), tuple(leaves.values()), tuple(operands.values())
     return Call(label, number, function, args, kwargs, *found)
 
@@ -121,10 +122,7 @@ def _as_written(call: Call) -> bool:
 
     Checkpointing has such hooks, counts what is saved, and wants the same when it runs the call again.
     """
-    hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
-    if hooks is None or hooks(True) is not None:
-        return False
-    return not torch.is_autocast_enabled(call.leaves[0].device.type)
+    return not saves_by_hooks() and not torch.is_autocast_enabled(call.leaves[0].device.type)
 
 
 def by_forward_mode(call: Call) -> tuple[Seam, list[Tensor], Callable[[list[Tensor]], Any]]:
@@ -137,10 +135,10 @@ def by_forward_mode(call: Call) -> tuple[Seam, list[Tensor], Callable[[list[Tens
     """
     by_leaf = {id(o.leaf): o.tangent for o in call.operands if o.tangent is not None}
 
-    def dual(t: Any) -> Any:
+    def dual(t: Tensor) -> Tensor:
         return make_dual(t, by_leaf[id(t)]) if id(t) in by_leaf else t
 
-    args, kwargs = tree_map(dual, (call.args, call.kwargs))
+    args, kwargs = mapped(dual, (call.args, call.kwargs))
     written_out = WRITTEN_OUT.get(call.function)
     with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have no forward mode
         found = call.function(*args, **kwargs) if written_out is None else written_out(call.function, *args, **kwargs)

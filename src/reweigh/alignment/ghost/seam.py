@@ -147,11 +147,10 @@ class Seam:
 
     def _tidy(self, arrived: list[tuple[int, Tensor]], rows: list[Rows], ledger: Ledger) -> None:
         """Keep what the weighted gradient needs, and no more."""
-        if ledger.keeping and len(self._gradients) < len(self.operands):
-            self._arrived = [(delta, where) for (_, delta), where in zip(arrived, rows, strict=True)]
-            self.edges = [self.edges[k] for k, _ in arrived] if self.edges else []
-        else:
-            self.edges = []
+        keeping = ledger.keeping and len(self._gradients) < len(self.operands)
+        kept = list(zip(arrived, rows, strict=True)) if keeping else []
+        self._arrived = [(delta, where) for (_, delta), where in kept]
+        self.edges = [self.edges[k] for (k, _), _ in kept if self.edges]
         self.inputs, self.tangents = [], []
         self._together = None
         if not self._arrived or self._kernels is None:

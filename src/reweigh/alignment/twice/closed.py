@@ -68,10 +68,15 @@ def known(*tensors: Maybe) -> bool:
     return alike and not torch.is_autocast_enabled(given[0].device.type) and not _transformed()
 
 
+def saves_by_hooks() -> bool:
+    """Whether hooks see what a graph saves, as those of checkpointing do; also where this PyTorch cannot tell."""
+    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
+    return top is None or top(True) is not None
+
+
 def _transformed() -> bool:
-    hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: None)(False)
     interpreter = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)()
-    return hooks is not None or interpreter is not None or forward_ad._current_level >= 0
+    return saves_by_hooks() or interpreter is not None or forward_ad._current_level >= 0
 
 
 def filled(u: Sequence[Maybe], like: Sequence[Tensor]) -> list[Tensor]:
