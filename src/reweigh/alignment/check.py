@@ -1,162 +1,242 @@
-"""Is an engine right for this model? Asked at the first batch, of the ordinary backward pass.
+"""Is an engine right for this model? Asked of the ordinary backward pass.
 
 The adjoint identity: for random c, the engine's Σ c_i a_i must equal ⟨∇Σ c_i ℓ_i, v⟩, which one ordinary backward pass
 gives. It catches what raises no error: an operation that differentiates wrongly in one mode, a parameter that is used
-behind the module's back, a step too small for half-precision arithmetic. And before an engine's own pass serves training,
-its gradients are compared with those of an ordinary pass.
+behind the module's back, examples that a layer mixes.
+
+Three things make a check worth something.
+
+- **It is balanced.** Along the clean direction a layer may count for next to nothing today and for everything tomorrow (a
+  head that starts at zero lets no signal through to the layers below it). So an exact engine is asked along a direction of
+  the check's own, made from h = ∇Σ c_i ℓ_i such that every parameter has the same share: u_p = h_p/‖h_p‖², ⟨h, u⟩ = P.
+- **It knows what it has not seen.** A parameter with h_p = 0 is `silent`: nothing was proven of it. Where there is one, the
+  identity is asked for once more with the parameters moved a little, where a zero is no zero; what is silent there too is
+  told to the caller.
+- **Arithmetic sets the tolerance.** What an engine is off by is compared with what rounding the parameters alone changes,
+  where the usual tolerance does not suffice; TF32 is off while a check is made.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, NoReturn
 
 import torch
-from torch import Tensor
-from torch.overrides import TorchFunctionMode
+from torch import Tensor, nn
 
 from reweigh._types import Params
+from reweigh.alignment.arithmetic import allowed, full_precision, moved, rounded
 from reweigh.alignment.engine import Engine, Task
 from reweigh.alignment.refusal import is_searching, remedy
+from reweigh.alignment.truth import Truth, Undecided, along, balanced, norm, off_along, product, truth_of
 from reweigh.errors import EngineRefused
-from reweigh.student import gradients, undisturbed
+from reweigh.student import gradients, substituted, undisturbed
 
-_TOLERANCES = {  # by the coarsest arithmetic seen in the pass: (exact engines, finite difference)
-    torch.float64: (1e-8, 1e-5),
-    torch.float32: (2e-3, 1.5e-2),
-    torch.bfloat16: (5e-2, 1e-1),
-    torch.float16: (2e-2, 1e-1),
-}
-_PROBES = 4
 _SHARED_TOLERANCE = 2e-2  # two correct passes in bfloat16 differ by 1e-2; a broken graph is off by far more
+_NOISE = 8
+"""An engine may be off by so many times what rounding alone changes."""
+_MOST_NOISE = 0.1
+_APART = "weights first, then a pass for training"
 
 
-class Undecided(Exception):
-    """The batch proves nothing: its losses or the direction are not finite, or the direction is zero."""
+class Finding(NamedTuple):
+    """What a check has found of an engine that passed.
+
+    Attributes:
+        told: a sentence with the deviation.
+        silent: the parameters of which nothing was proven.
+        shares: whether the engine's shared pass may serve training; None where that was not asked.
+        shared_told: a sentence on that.
+    """
+
+    told: str
+    silent: frozenset[str] = frozenset()
+    shares: bool | None = None
+    shared_told: str = ""
 
 
-def check(engine: Engine, task: Task, direction: Params) -> str:
-    """The adjoint identity for a few random c; returns a sentence with the deviation.
+def check(engine: Engine, task: Task, direction: Params, *, share: bool = False, draw: int = 0) -> Finding:
+    """The adjoint identity for random c, and with `share` whether the engine's shared pass gives the same gradients.
+
+    Args:
+        engine: to be asked.
+        task: the batch under the model, left as found.
+        direction: v; an engine that is not exact is asked along it, an exact one along a balanced direction.
+        share: ask for the shared pass too.
+        draw: which random c.
 
     Raises:
-        EngineRefused: if the engine's alignments and the ordinary backward pass disagree; names the layer.
+        EngineRefused: if the engine and the ordinary backward pass disagree; names the layer.
         Undecided: if this batch cannot tell.
     """
-    if not any(bool(v.any()) for v in direction.values()):
+    with full_precision():
+        finding = _at(engine, task, direction, share, draw)
+        if engine.exact and (finding.silent or _has_zeros(task)):
+            with _moved(task) as other:
+                try:
+                    there = _at(engine, other, direction, False, draw)
+                except Undecided:
+                    return finding
+            finding = finding._replace(silent=finding.silent & there.silent)
+    return finding
+
+
+def hold(engine: Engine, task: Task, direction: Params, alignments: Tensor, *, draw: int) -> None:
+    """The identity for alignments that a step has worked out anyway: one ordinary forward and backward pass.
+
+    Raises:
+        EngineRefused: likewise; `Undecided` if this batch cannot tell.
+    """
+    truth, tangents = truth_of(task, draw), task.tangents(direction)
+    expected = along(truth.h, tangents)
+    size = max(abs(expected), float(alignments.double().norm()))
+    if not size or not torch.isfinite(alignments).all():
         raise Undecided
-    deviation, dtype = _deviation(engine, task, direction)
-    allowed = _TOLERANCES[dtype][0 if engine.exact else 1]
-    told = f"to {deviation:.1e} ({allowed:.0e} is allowed in {str(dtype).removeprefix('torch.')})"
-    if deviation <= allowed:
-        return f"{engine!r}: the adjoint identity holds {told}"
+    off = abs(float(truth.c @ alignments.double()) - expected) / size
+    limit = allowed(truth.dtype, engine.exact)
+    if off > limit:
+        limit = max(limit, _noise(task, truth, draw, lambda h: abs(along(h, tangents) - expected) / size))
+    if off > limit:
+        _refuse(engine, task, truth, off, limit)
+
+
+def _at(engine: Engine, task: Task, direction: Params, share: bool, draw: int) -> Finding:
+    truth = truth_of(task, draw)
+    if not engine.exact:
+        return _along_direction(engine, task, direction, truth, share)
+    u, shares = balanced(truth)
+    expected = sum(shares.values())
+    alignments, joint = _ask(engine, task, u, truth.c, share)
+    found = float(truth.c @ alignments.double()) / truth.unit
+    off, limit = abs(found - expected) / expected, allowed(truth.dtype, True)
+    if not off <= limit:
+        limit = max(limit, _noise(task, truth, draw, lambda h: _change(h, u, truth, shares) / expected))
+    told = _told(off, limit, truth.dtype)
+    if not off <= limit:
+        _refuse(engine, task, truth, off, limit)
+    silent = frozenset(name for name in task.chosen if not truth.norms.get(name))
+    shares_too, shared_told = _compared(joint, truth) if share else (None, "")
+    return Finding(f"{engine!r}: the adjoint identity holds {told}", silent, shares_too, shared_told)
+
+
+def _ask(
+    engine: Engine, task: Task, u: Params, c: Tensor, share: bool
+) -> tuple[Tensor, "dict[str, Tensor] | str | None"]:
+    """The engine's alignments along u, and the gradients of its shared pass under c, or why there are none."""
+    if not share:
+        return engine.alignments(task, u), None
+    try:
+        with undisturbed(task.module), torch.enable_grad():
+            both = engine.joint(task, u)
+            if both is not None:
+                losses, alignments = both
+                found = gradients(losses, list(task.chosen.values()), c.to(losses))
+                return alignments, {n: g for n, g in zip(task.chosen, found, strict=True) if g is not None}
+    except EngineRefused:
+        raise
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        return engine.alignments(task, u), f"its own pass cannot serve training ({type(error).__name__}): {_APART}"
+    return engine.alignments(task, u), _APART
+
+
+def _compared(joint: "dict[str, Tensor] | str | None", truth: Truth) -> tuple[bool, str]:
+    """Whether the shared pass gave the ordinary gradients, and a sentence."""
+    if not isinstance(joint, dict):
+        return False, joint or _APART
+    off = max((_far(truth.h.get(n), joint.get(n), truth.faintest) for n in truth.h.keys() | joint.keys()), default=0.0)
+    if not off <= _SHARED_TOLERANCE:
+        return False, f"its own pass gives other gradients (off by {off:.1e}): {_APART}"
+    return True, f"one pass serves weights and training (gradients agree to {off:.1e})"
+
+
+def _far(one: Tensor | None, other: Tensor | None, least: float) -> float:
+    """The distance of two gradients beside the first, or beside `least`; None is zero."""
+    known = one if one is not None else other
+    assert known is not None
+    one = torch.zeros_like(known) if one is None else one
+    difference = norm(one if other is None else one - other)
+    return difference / max(norm(one), least) if difference else 0.0
+
+
+def _along_direction(engine: Engine, task: Task, direction: Params, truth: Truth, share: bool) -> Finding:
+    """As `_at` for an engine that is not exact: along v, or h where v is zero, since its step must suit the direction."""
+    tangents = task.tangents(direction)
+    if not all(bool(torch.isfinite(v).all()) for v in tangents.values()):
+        raise Undecided
+    if not any(bool(v.any()) for v in tangents.values()):
+        tangents = truth.h
+    alignments, _ = _ask(engine, task, tangents, truth.c, share)
+    off, limit = off_along(truth, tangents, alignments), allowed(truth.dtype, False)
+    told = _told(off, limit, truth.dtype)
+    if not off <= limit:
+        _refuse(engine, task, truth, off, limit, tangents)
+    return Finding(
+        f"{engine!r}: the adjoint identity holds {told}", shares=False if share else None, shared_told=_APART
+    )
+
+
+def _change(h: Params, u: Params, truth: Truth, shares: dict[str, float]) -> float:
+    """How far other gradients are from h along u, parameter by parameter, so that they do not cancel."""
+    return sum(abs(product(h[n], u[n]) / truth.unit - shares[n]) if n in h else shares[n] for n in u)
+
+
+def _noise(task: Task, truth: Truth, draw: int, change: Callable[[dict[str, Tensor]], float]) -> float:
+    """What an exact engine may be off by, as far as rounding the parameters changes the truth itself."""
+    generator = torch.Generator().manual_seed(draw)
+    near = {name: rounded(p, truth.dtype, generator) for name, p in task.module.named_parameters()}
+    try:
+        with _with(task, near) as other:
+            return min(_NOISE * change(truth_of(other, draw).h), _MOST_NOISE)
+    except Undecided:
+        return 0.0
+
+
+@contextmanager
+def _moved(task: Task) -> Iterator[Task]:
+    """The task with every trained parameter a little elsewhere."""
+    generator = torch.Generator().manual_seed(0)
+    away = {name: moved(p, generator) for name, p in task.module.named_parameters() if p.requires_grad}
+    with _with(task, away) as other:
+        yield other
+
+
+@contextmanager
+def _with(task: Task, params: dict[str, nn.Parameter]) -> Iterator[Task]:
+    """The same batch under the same model with other parameters."""
+    with undisturbed(task.module), substituted(task.module, params):
+        yield Task(task.model, task.per_example_loss, task.batch, task.layers)
+
+
+def _has_zeros(task: Task) -> bool:
+    return any(not bool(p.any()) for p in task.module.parameters() if p.requires_grad)
+
+
+def _told(off: float, limit: float, dtype: torch.dtype) -> str:
+    return f"to {off:.1e} ({limit:.0e} is allowed in {str(dtype).removeprefix('torch.')})"
+
+
+def _refuse(
+    engine: Engine, task: Task, truth: Truth, off: float, limit: float, tangents: Params | None = None
+) -> NoReturn:
+    told = _told(off, limit, truth.dtype)
     if is_searching():
         raise EngineRefused(f"the adjoint identity holds only {told}")
-    layer = _last_layer_off(engine, task, direction, allowed)
+    layer = _last_layer_off(engine, task, truth, limit, balanced(truth)[0] if tangents is None else tangents)
     raise EngineRefused(
         f"engine {engine.name!r} disagrees with the backward pass at {layer}: the adjoint identity holds only {told}; "
         f"{remedy(engine.name, task)}"
     )
 
 
-def _deviation(engine: Engine, task: Task, direction: Params) -> tuple[float, torch.dtype]:
-    """How far Σ c_i a_i is from ⟨∇Σ c_i ℓ_i, v⟩, relative, and the coarsest arithmetic of the pass.
-
-    Relative to the right-hand sides alone: an engine that returns large noise must not set its own scale.
-    """
-    alignments = engine.alignments(task, direction).double()
-    tangents = task.tangents(direction)
-    if not tangents:
-        return 0.0, torch.float64
-    generator = torch.Generator().manual_seed(0)
-    cs = torch.randn(_PROBES, len(alignments), generator=generator, dtype=torch.float64).to(alignments)
-    products = []
-    for c in cs:  # a forward pass each: a graph that is kept for the next would need more memory than training does
-        with undisturbed(task.module), torch.enable_grad(), _Coarsest() as seen:
-            products.append(_products(task.losses(), task, tangents, c))
-    expected = torch.tensor([sum(p for p, _ in terms) for terms in products], dtype=torch.float64)
-    size = torch.tensor([sum(s for _, s in terms) for terms in products], dtype=torch.float64)
-    if not bool(torch.isfinite(expected).all()):
-        raise Undecided
-    off = (cs @ alignments).cpu() - expected
-    scale = max(_rms(expected), 1e-2 * _rms(size))
-    return _rms(off) / scale if scale else _rms(off), seen.dtype
-
-
-def _products(losses: Tensor, task: Task, tangents: Params, c: Tensor) -> list[tuple[float, float]]:
-    """⟨g, v⟩ and ‖g‖‖v‖ for each parameter, with g the gradient of Σ c_i ℓ_i."""
-    if not losses.requires_grad:
-        return [(0.0, 0.0)]
-    grads = gradients(losses, [task.chosen[name] for name in tangents], c.to(losses))
-    pairs = ((g, v) for g, v in zip(grads, tangents.values(), strict=True) if g is not None)
-    return [_product(g.double(), v.double()) for g, v in pairs] or [
-        (0.0, 0.0)
-    ]  # one after the other, for memory's sake
-
-
-def _product(g: Tensor, v: Tensor) -> tuple[float, float]:
-    return float((g * v).sum()), float(g.norm() * v.norm())
-
-
-def _rms(values: Tensor) -> float:
-    return float(values.double().square().mean().sqrt())
-
-
-def _last_layer_off(engine: Engine, task: Task, direction: Params, allowed: float) -> str:
+def _last_layer_off(engine: Engine, task: Task, truth: Truth, limit: float, tangents: Params) -> str:
     """The last submodule along whose own parameters the engine is off by itself: what it feeds is to blame."""
     found = f"{type(task.module).__name__}'s own forward"
     seen: set[int] = set()  # a tied parameter belongs to the first that has it
     for name, part in task.module.named_modules():
         own = {id(p) for p in part.parameters(recurse=False)} - seen
         seen |= own
-        inside = {key: v for key, v in direction.items() if key in task.chosen and id(task.chosen[key]) in own}
-        if name and inside and _deviation(engine, task, inside)[0] > allowed:
+        inside = {key: v for key, v in tangents.items() if key in task.chosen and id(task.chosen[key]) in own}
+        if name and inside and not off_along(truth, inside, engine.alignments(task, inside)) <= limit:
             found = f"{name} ({type(part).__name__})"
     return found
-
-
-def check_joint(engine: Engine, task: Task, direction: Params) -> tuple[bool, str]:
-    """Whether the losses and gradients of the engine's shared pass are those of an ordinary one, and a sentence."""
-    apart = "weights first, then a pass for training"
-    plain = _gradients_of(task, lambda: task.losses())
-    try:
-        shared = _gradients_of(task, lambda: (engine.joint(task, direction) or (None,))[0])
-    except Exception as error:
-        return False, f"its own pass cannot serve training ({type(error).__name__}): {apart}"
-    if not shared:
-        return False, apart
-    off = max((_far(p, s) for p, s in zip(plain, shared, strict=True)), default=0.0)
-    if off > _SHARED_TOLERANCE:
-        return False, f"its own pass gives other gradients (off by {off:.1e}): {apart}"
-    return True, f"one pass serves weights and training (gradients agree to {off:.1e})"
-
-
-def _gradients_of(task: Task, losses_by: Callable[[], Tensor | None]) -> tuple[Tensor | None, ...]:
-    """The gradients of a weighted sum of the losses; their graph is gone when this returns."""
-    with undisturbed(task.module), torch.enable_grad():
-        losses = losses_by()
-        if losses is None:
-            return ()
-        weights = torch.linspace(0.5, 1.5, len(losses)).to(losses)
-        return gradients(losses, list(task.chosen.values()), weights)
-
-
-def _far(one: Tensor | None, other: Tensor | None) -> float:
-    """The relative distance of two gradients, where None is zero."""
-    if one is None and other is None:
-        return 0.0
-    zero = torch.zeros_like(one if one is not None else other)  # type: ignore[arg-type]
-    one, other = zero if one is None else one, zero if other is None else other
-    size = float(one.double().norm())
-    return float((one.double() - other.double()).norm()) / size if size else float(other.double().norm())
-
-
-class _Coarsest(TorchFunctionMode):
-    """Sees the least precise floating type that any operation of the pass returns."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dtype = torch.float64
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        if isinstance(out, Tensor) and out.dtype in _TOLERANCES:
-            self.dtype = min(self.dtype, out.dtype, key=lambda t: -torch.finfo(t).eps)
-        return out

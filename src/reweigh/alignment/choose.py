@@ -1,5 +1,7 @@
-"""Which engine: tried at the first batch, checked, and explained."""
+"""Which engine: tried at the first batch, checked again and again, and explained."""
 
+import functools
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
@@ -7,14 +9,18 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
+from reweigh import rng
 from reweigh._types import Params
-from reweigh.alignment.check import Undecided, check, check_joint
+from reweigh.alignment.check import check, hold
 from reweigh.alignment.double import Double
 from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
 from reweigh.alignment.finite import COARSE_STEP, Finite
 from reweigh.alignment.forward import Forward
 from reweigh.alignment.ghost import Ghost
+from reweigh.alignment.manner import Manner, kind_of_shapes
 from reweigh.alignment.selection import Selection
+from reweigh.alignment.truth import Undecided
+from reweigh.alignment.vouched import Choice, Vouched
 from reweigh.errors import BadInput, EngineRefused
 
 CANDIDATES: dict[str, tuple[Engine, ...]] = {
@@ -24,13 +30,23 @@ CANDIDATES: dict[str, tuple[Engine, ...]] = {
     "double": (Double(),),
 }
 """By the name a user gives, cheapest first; the finite engine has a coarser step for half precision."""
-
+_MOST_MANNERS = 16
+_SAFEST = ("double", "forward", "finite", "ghost")
+"""While a batch proves nothing: the order of how little an engine takes for granted."""
 
 _Found = TypeVar("_Found")
 
 
+class _Disproved(Exception):
+    """The engine in use is wrong for the batch in hand."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class Checked(Engine):
-    """The first candidate that works and passes the check, decided once, at the first batch with a clean gradient."""
+    """The first candidate that works and passes the check; for each manner of calling the model and kind of shapes anew."""
 
     name: ClassVar[str] = "checked"
     exact: ClassVar[bool] = False
@@ -39,15 +55,34 @@ class Checked(Engine):
         if asked != "auto" and asked not in CANDIDATES:
             raise BadInput(f"there is no engine {asked!r}: choose 'auto', {', '.join(map(repr, CANDIDATES))}")
         self.asked = asked
-        self.chosen: Engine | None = None
-        self.reasons: list[str] = []
-        self._shares: bool | None = None
-        self._manner: object = None
-        self._given_up: list[Engine] = []
+        self._manners: list[tuple[Manner, Vouched]] = []  # the latest first
+        self._now = Choice()
+        self._resumed: dict[str, Any] | None = None
+
+    @property
+    def chosen(self) -> Engine | None:
+        """The engine of the last batch; None before the first check that could tell."""
+        return self._now.engine
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
-        """By the chosen engine; chooses it first if that has not happened."""
-        return self._by(task, direction, lambda engine: engine.alignments(task, direction))
+        """By the engine that is vouched for; checks it first where it is not."""
+
+        def use(engine: Engine, held: Callable[[Tensor], None]) -> Tensor:
+            found = engine.alignments(task, direction)
+            held(found)
+            return found
+
+        return self._by(task, direction, False, use)
+
+    def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+        """Likewise, with the losses."""
+
+        def use(engine: Engine, held: Callable[[Tensor], None]) -> tuple[Tensor, Tensor]:
+            found = engine.look(task, direction)
+            held(found[0])
+            return found
+
+        return self._by(task, direction, False, use)
 
     def backward(
         self,
@@ -58,83 +93,162 @@ class Checked(Engine):
         share: bool = True,
         selection: Selection | None = None,
     ) -> Weighted:
-        """By the chosen engine; chooses it first, and tries whether its shared pass is right, if that has not happened."""
+        """Likewise; checks too whether the engine's shared pass is right."""
+        share = share and not task.wrapped
 
-        def use(engine: Engine) -> Weighted:
-            if share and self._shares is None and not task.wrapped:
-                self._shares, reason = check_joint(engine, task, direction)
-                self.reasons.append(reason)
-            share_too = share and bool(self._shares)
-            if share_too:
-                self._still_works(engine, task, direction)
-            return engine.backward(task, direction, weigh, share=share_too, selection=selection)
+        def use(engine: Engine, held: Callable[[Tensor], None]) -> Weighted:
+            def weigh_what_holds(alignments: Tensor, losses: Tensor) -> Tensor:
+                held(alignments)
+                return weigh(alignments, losses)
 
-        return self._by(task, direction, use)
+            sharing = share and bool(self._now.shares)
+            return engine.backward(task, direction, weigh_what_holds, share=sharing, selection=selection)
+
+        return self._by(task, direction, share, use)
 
     def explain(self) -> str:
         """Which engine is used and why, a line a candidate."""
         if self.chosen is None:
             return f"engine={self.asked!r}: not chosen yet, that happens at the first batch"
-        return "\n".join([f"engine={self.asked!r} uses {self.chosen!r}", *(f"  {reason}" for reason in self.reasons)])
+        silent = sorted(self._now.silent)
+        told = [f"no signal has reached {', '.join(silent[:3])}{' …' if silent[3:] else ''} yet"] if silent else []
+        lines = [*self._now.reasons, *told]
+        return "\n".join([f"engine={self.asked!r} uses {self.chosen!r}", *(f"  {line}" for line in lines)])
 
     def state_dict(self) -> dict[str, Any]:
         """What was chosen, so that a resumed run computes with the same engine."""
-        chosen = None if self.chosen is None else [self.chosen.name, getattr(self.chosen, "step", None)]
-        return {"asked": self.asked, "chosen": chosen, "reasons": list(self.reasons), "shares": self._shares}
+        now, engine = self._now, self.chosen
+        chosen = None if engine is None else [engine.name, getattr(engine, "step", None)]
+        return {"asked": self.asked, "chosen": chosen, "reasons": list(now.reasons), "shares": now.shares}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up an earlier choice, if it was made for the same request."""
+        """Take up an earlier choice, if it was made for the same request; it is checked at the next batch."""
+        self._manners, self._now = [], Choice()
         if state["asked"] == self.asked and state["chosen"] is not None:
-            name, step = state["chosen"]
-            same = [e for e in CANDIDATES[name] if getattr(e, "step", None) == step]
-            self.chosen, self._shares = same[0], state["shares"]
-            self.reasons = [*state["reasons"], "taken over from a checkpoint"]
+            self._resumed, self._now = state, _as_saved(self.asked, state)
 
-    def _by(self, task: Task, direction: Params, use: Callable[[Engine], _Found]) -> _Found:
-        """What `use` makes of the engine. A model can change (from eval to train mode, say), and what was exact can become
-        a refusal at a later batch; then "auto" goes on to the next engine.
+    def _by(
+        self, task: Task, direction: Params, share: bool, use: Callable[[Engine, Callable[[Tensor], None]], _Found]
+    ) -> _Found:
+        """What `use` makes of the engine that is right for this task. What was right can become wrong or unable at a later
+        batch; then "auto" goes on to the next engine.
         """
+        vouched = self._vouched(task)
+        shapes = kind_of_shapes(task.batch)
+        if shapes not in vouched.choices:
+            vouched.choices[shapes] = Choice() if self._resumed is None else _as_saved(self.asked, self._resumed)
+            self._resumed = None
+        choice = self._now = vouched.choices[shapes]
+        task.places.update(choice.places)
         while True:
-            engine = self.chosen or self._choose(task, direction)
+            due = vouched.due(choice, direction, share=share)
+            engine = self._engine(vouched, choice, task, direction, share, due)
+            undo = _Undo(task, buffers=due == "brief" or engine.skips)
             try:
-                return use(engine)
-            except EngineRefused as refused:
-                if self.asked != "auto" or engine is self._candidates()[-1]:
-                    raise
-                self.reasons.append(f"{engine!r} no longer: {refused}")
-                self._given_up.append(engine)
-                self.chosen = self._shares = None
+                held = functools.partial(self._held, vouched, choice, engine, task, direction, due)
+                found = use(engine, held)
+            except (_Disproved, EngineRefused) as wrong:
+                undo.back()
+                if self.asked != "auto" or not self._candidates(choice, after=engine):
+                    raise EngineRefused(str(wrong)) from wrong.__cause__
+                self._regret(vouched, engine, wrong)
+                choice.give_up(engine, f"{engine!r} no longer: {wrong}")
+                continue
+            vouched.weighed += 1
+            choice.places.update(task.places)
+            return found
 
-    def _still_works(self, engine: Engine, task: Task, direction: Params) -> None:
-        """A refusal in the middle of a shared pass comes too late: buffers have moved on. So where parts of the model went
-        from train to eval mode, were frozen or thawed, the engine is asked in a pass that leaves all as found.
-        """
-        trained = tuple(p.requires_grad for p in task.module.parameters())
-        manner = trained, tuple(part.training for part in task.module.modules())
-        if manner != self._manner:
-            engine.alignments(task, direction)
-            self._manner = manner
-
-    def _candidates(self) -> list[Engine]:
-        named = [e for name, group in CANDIDATES.items() if self.asked in ("auto", name) for e in group]
-        return [engine for engine in named if all(engine is not other for other in self._given_up)]
-
-    def _choose(self, task: Task, direction: Params) -> Engine:
-        candidates = self._candidates()
-        reasons = list(self.reasons)
+    def _engine(self, vouched: Vouched, choice: Choice, task: Task, direction: Params, share: bool, due: str) -> Engine:
+        """The engine in use, after a thorough check where one is due; the first candidate that passes it."""
+        if choice.engine is not None and due != "thorough":
+            return choice.engine
+        candidates = self._candidates(choice)
         for engine in candidates:
             try:
-                reasons.append(check(engine, task, direction))
+                finding = check(engine, task, direction, share=share, draw=vouched.weighed)
             except Undecided:
-                return engine  # for this batch; the choice is made at a later one
+                return choice.engine or self._safest(choice)  # for this batch; the choice is made at a later one
             except EngineRefused as refused:
-                reasons.append(f"{engine!r}: {refused}")
                 if len(candidates) == 1:
                     raise
+                if engine is choice.engine:
+                    self._regret(vouched, engine, refused)
+                choice.give_up(engine, f"{engine!r}: {refused}")
                 continue
-            self.chosen, self.reasons = engine, reasons
+            choice.take(engine, finding)
+            choice.kinds |= task.kinds
+            vouched.last_check = vouched.weighed + 1
             return engine
-        raise EngineRefused(f"no engine works for {type(task.module).__name__}: {'; '.join(reasons)}")
+        raise EngineRefused(f"no engine works for {type(task.module).__name__}: {'; '.join(choice.reasons)}")
+
+    def _held(
+        self, vouched: Vouched, choice: Choice, engine: Engine, task: Task, direction: Params, due: str, a: Tensor
+    ) -> None:
+        """The step's own alignments, held against an ordinary pass where a brief check is due or something is new."""
+        if due == "thorough" or choice.engine is not engine or not (due or vouched.news(choice, task)):
+            return
+        try:
+            hold(engine, task, direction, a, draw=vouched.weighed)
+        except Undecided:
+            return
+        except EngineRefused as refused:
+            raise _Disproved(str(refused)) from refused
+        choice.kinds |= task.kinds
+        vouched.last_check = vouched.weighed + 1
+
+    def _regret(self, vouched: Vouched, engine: Engine, wrong: Exception) -> None:
+        """What was weighed since the last check may have been wrong: that must be said."""
+        unseen = vouched.weighed - vouched.last_check
+        disproved = isinstance(wrong, _Disproved) or "disagrees with the backward pass" in str(wrong)
+        if disproved and unseen > 0:
+            warnings.warn(
+                f"{engine!r} was right for this model when it was last checked and is not any more ({wrong}): the weights "
+                f"of the last {unseen} batches may be wrong; another engine goes on from here",
+                stacklevel=2,
+            )
+
+    def _vouched(self, task: Task) -> Vouched:
+        facts = Manner.facts_of(task)
+        for place, (manner, vouched) in enumerate(self._manners):
+            if manner.fits(task.per_example_loss, facts):
+                if place:
+                    self._manners.insert(0, self._manners.pop(place))
+                return vouched
+        vouched = Vouched()
+        self._manners = [(Manner(task), vouched), *self._manners][:_MOST_MANNERS]
+        return vouched
+
+    def _candidates(self, choice: Choice, after: Engine | None = None) -> list[Engine]:
+        named = [e for name, group in CANDIDATES.items() if self.asked in ("auto", name) for e in group]
+        return [e for e in named if e is not after and all(e is not other for other in choice.given_up)]
+
+    def _safest(self, choice: Choice) -> Engine:
+        left = self._candidates(choice)
+        return min(left, key=lambda engine: _SAFEST.index(engine.name))
+
+
+def _as_saved(asked: str, state: dict[str, Any]) -> Choice:
+    """The choice of a checkpoint, which is asked first and has to pass a check like any other."""
+    name, step = state["chosen"]
+    every = [engine for group in CANDIDATES.values() for engine in group]
+    known = [engine for engine in every if engine.name == name and getattr(engine, "step", None) == step]
+    before = every[: every.index(known[0])] if known else []
+    told = [*state["reasons"], "taken over from a checkpoint"]
+    return Choice(engine=known[0] if known else None, told=told, shares=state["shares"], given_up=before)
+
+
+class _Undo:
+    """Generators and buffers before a training pass, so that it can be made again by another engine."""
+
+    def __init__(self, task: Task, *, buffers: bool) -> None:
+        self._generators = rng.states(task.devices)
+        self._buffers = [(b, b.detach().clone()) for b in task.module.buffers()] if buffers else []
+
+    def back(self) -> None:
+        rng.set_states(self._generators)
+        with torch.no_grad():
+            for buffer, value in self._buffers:
+                buffer.copy_(value)
 
 
 def first_that_works(task: Task, leaving_out: str) -> str | None:
@@ -151,26 +265,17 @@ def first_that_works(task: Task, leaving_out: str) -> str | None:
     return None
 
 
-_remembered: weakref.WeakKeyDictionary[nn.Module, dict[object, Checked]] = weakref.WeakKeyDictionary()
-_MOST_REMEMBERED = 16
+_remembered: weakref.WeakKeyDictionary[nn.Module, dict[str, Checked]] = weakref.WeakKeyDictionary()
 
 
 def engine_for(task: Task, engine: str | Engine) -> Engine:
-    """The engine object for what a user passed.
-
-    What a name stands for is decided once and remembered with the module, for as long as the loss, the layers, the mode
-    (train or eval) and autocast stay what they were.
-    """
+    """The engine object for what a user passed; what a name stands for is remembered with the module."""
     if isinstance(engine, Engine):
         return engine
     of_module = _remembered.setdefault(task.module, {})
-    autocast = tuple(torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda"))
-    key = (engine, task.module.training, autocast, str(task.layers), id(task.loss))
-    if key not in of_module:
-        while len(of_module) >= _MOST_REMEMBERED:
-            of_module.pop(next(iter(of_module)))
-        of_module[key] = Checked(engine)
-    return of_module[key]
+    if engine not in of_module:
+        of_module[engine] = Checked(engine)
+    return of_module[engine]
 
 
 def choices_for(module: nn.Module) -> list[Checked]:

@@ -5,6 +5,7 @@ With ε of zeros, g(ε) = ∇_θ Σ ε_i ℓ_i(θ) is linear in ε, and ⟨g(ε)
 time and memory are those of the papers' scripts, 3.5 to 5 times a plain step.
 """
 
+import functools
 from typing import ClassVar
 
 import torch
@@ -33,13 +34,14 @@ class Double(Engine):
         values = {name: p.detach() for name, p in task.module.named_parameters()}
         for name in task.chosen:
             values[name].requires_grad_()
-        with refusing(self.name, task), undisturbed(task.module), substituted(task.module, values):
+        again = functools.partial(self.look, task, direction)
+        with refusing(self.name, task, again), undisturbed(task.module), substituted(task.module, values):
             losses, alignments = _differentiate_twice(task, values, task.tangents(direction))
         return alignments, losses.detach()
 
     def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The first forward pass serves the weighted backward pass too."""
-        with refusing(self.name, task):
+        with refusing(self.name, task, functools.partial(self.look, task, direction)):
             return _differentiate_twice(task, task.chosen, task.tangents(direction))
 
 

@@ -7,8 +7,8 @@ An engine knows nothing of rules. Beside `alignments` it offers `backward`, whic
 import abc
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,10 @@ class Task:
     per_example_loss: PerExampleLoss
     batch: Batch
     layers: LayerChoice = None
+    kinds: set[Hashable] = dataclasses.field(default_factory=set, compare=False, repr=False)
+    """What an engine's passes come by, operation by operation, as far as it looks: a check vouches for no more."""
+    places: dict[Hashable, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """Where examples lie, as proven in earlier passes of the same manner; empty where there were none."""
 
     def __post_init__(self) -> None:
         forbid_inference_mode()

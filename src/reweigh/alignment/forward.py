@@ -31,13 +31,13 @@ class Forward(Engine):
     def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The same pass shows the losses."""
         constants = {name: p.detach() for name, p in task.module.named_parameters()}
-        with refusing(self.name, task), undisturbed(task.module):
+        with refusing(self.name, task, lambda: self.look(task, direction)), undisturbed(task.module):
             losses, alignments = _dual_pass(task, constants, task.tangents(direction))
         return alignments, losses.detach()
 
     def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The dual pass as the training pass: its losses carry the graph that the weighted backward pass needs."""
-        with refusing(self.name, task):
+        with refusing(self.name, task, lambda: self.look(task, direction)):
             return _dual_pass(task, dict(task.module.named_parameters()), task.tangents(direction))
 
 

@@ -22,30 +22,56 @@ from reweigh.student import gradients, passes_through, undisturbed
 if TYPE_CHECKING:
     from reweigh.alignment.engine import Task
 
-_CAUSES = (RuntimeError, NotImplementedError, TypeError, AttributeError, ValueError)
-
 
 @contextlib.contextmanager
-def refusing(engine: str, task: "Task") -> Iterator[None]:
-    """Turn what PyTorch raises within the block into `EngineRefused`, unless the model's ordinary pass fails too."""
+def refusing(engine: str, task: "Task", again: Callable[[], object]) -> Iterator[None]:
+    """Turn what is raised within the block into `EngineRefused`, where the engine is to blame.
+
+    It is not where memory ran out, where the model's ordinary pass fails too, or where the engine's own pass, asked
+    `again`, does not: then the error is the user's own, and reaches the user as it is.
+    """
     try:
         yield
     except ReweighError:
         raise
-    except _CAUSES as error:
-        try:
-            with undisturbed(task.module), torch.enable_grad():
-                gradients(task.losses().sum(), list(task.chosen.values()))
-        except EngineRefused:
+    except Exception as error:
+        if _asking_again.get() or is_out_of_memory(error):
             raise
-        except Exception as own:
-            raise own from None  # the user's own error, not the engine's
+        _raise_what_is_the_users(error, task, again)
         if is_searching():
             raise EngineRefused(short(error)) from error
         layer = _layer(task, _PROBES[engine]) or "the loss function"
         raise EngineRefused(
             f"engine {engine!r} cannot go through {layer} ({short(error)}): {remedy(engine, task)}"
         ) from error
+
+
+_asking_again: ContextVar[bool] = ContextVar("asking_again", default=False)
+
+
+def _raise_what_is_the_users(error: Exception, task: "Task", again: Callable[[], object]) -> None:
+    try:
+        with undisturbed(task.module), torch.enable_grad():
+            gradients(task.losses().sum(), list(task.chosen.values()))
+    except EngineRefused:
+        raise
+    except Exception as own:
+        raise (error if type(own) is type(error) else own) from None
+    asking = _asking_again.set(True)
+    try:
+        again()
+    except Exception:
+        return
+    finally:
+        _asking_again.reset(asking)
+    raise error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on whatever device: no engine is to blame for that, and asking again would not help."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and bool(re.search(r"out of memory|allocate memory|alloc_cpu", str(error)))
+    )
 
 
 _searching: ContextVar[bool] = ContextVar("searching", default=False)
@@ -93,7 +119,7 @@ def _layer(task: "Task", probe: Callable[[nn.Module, tuple[Any, ...], dict[str, 
         try:
             with undisturbed(task.module):
                 probe(module, args, kwargs)
-        except _CAUSES:
+        except Exception:
             kind = type(module).__name__
             return f"{name} ({kind})" if name else f"{kind}'s own forward"
     return None

@@ -7,6 +7,7 @@ For models that cannot be differentiated twice, and where the exact way disagree
 differences: a_i of the losses, h of the weighted gradient, at θ ± h·v.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,9 @@ from torch import Tensor
 
 from reweigh import rng
 from reweigh._types import Params
-from reweigh.alignment import Engine, Task
+from reweigh.alignment import Double, Engine, Task
 from reweigh.alignment.finite import step_length
+from reweigh.alignment.manner import Manner
 from reweigh.alignment.refusal import refuse_differentiable_once, refusing
 from reweigh.alignment.twice import graph_only
 from reweigh.alignment.unfused import Unfused
@@ -26,20 +28,33 @@ from reweigh.student import gradients
 Weigh = Callable[[Tensor], Tensor]
 """Losses (B,) with a graph to weights (B,) with a graph to the rule's parameters."""
 _AGREE = 2e-2
+_SAME = {torch.float64: 1e-3, torch.float32: 5e-2}
+"""How far the exact product may be from a central difference; half precision cannot tell less than `_COARSE`."""
+_COARSE = 0.3
+_NOISE = 4
 
 
 class Curvature:
-    """Decides at the first batch between the exact way and central differences, and remembers it."""
+    """Decides between the exact way and central differences, at the batches 1, 2, 4, ... and when the manner changes.
+
+    A function that keeps its input outside the graph (a kernel written by hand) has right gradients, right alignments, and
+    wrong second derivatives. So the product itself is held against a central difference.
+    """
 
     def __init__(self) -> None:
         self.exact: bool | None = None
         self.reason = "not needed so far"
+        self._count = 0
+        self._manner: Manner | None = None
 
     def alignments_and_product(
         self, task: Task, v: Params, weights: Tensor, engine: Engine, follow: "Follow | None" = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """a (B,), and h by parameter name; the caller has put the pass's setting in place."""
-        if self.exact is None:
+        if self._manner is None or not self._manner.fits(task.per_example_loss, Manner.facts_of(task)):
+            self._manner, self._count = Manner(task), 0
+        self._count += 1
+        if self.exact is None or self._count & (self._count - 1) == 0:
             return self._decide(task, v, weights, engine, follow)
         return _twice(task, v, weights, follow) if self.exact else _by_difference(task, v, weights)
 
@@ -50,10 +65,13 @@ class Curvature:
         try:
             found = _twice(task, v, weights, follow)
             rng.set_states(generators)
-            known = engine.alignments(task, v)
-            off = float((found[0] - known).norm() / known.norm().clamp(min=1e-30))
-            if off > _AGREE and engine.exact:
+            alone = found[1] if follow is None else _twice(task, v, weights, None)[1]
+            rng.set_states(generators)
+            off = _off(found[0], engine.alignments(task, v))
+            if off > _AGREE:
                 raise EngineRefused(f"its alignments are off by {off:.1e}")
+            rng.set_states(generators)
+            _hold(alone, task, v, weights, generators)
             self.exact, self.reason = True, "Hessian-vector products by a double backward pass, exact"
             return found
         except EngineRefused as refused:
@@ -62,9 +80,7 @@ class Curvature:
                     f"follow=True needs a model that can be differentiated twice ({refused}): use follow=False"
                 ) from refused
             self.exact = False
-            self.reason = (
-                f"Hessian-vector products by central differences, since a double backward pass fails: {refused}"
-            )
+            self.reason = f"Hessian-vector products by central differences, not exact, since a double backward pass fails: {refused}"
             rng.set_states(generators)
             return _by_difference(task, v, weights)
 
@@ -81,9 +97,33 @@ Follow = Callable[[Tensor], Tensor]
 """The losses of a pass that was watched, (B,), to the weights, (B,), with a graph to the student's parameters."""
 
 
+def _hold(product: Params, task: Task, v: Params, weights: Tensor, generators: dict[str, Tensor]) -> None:
+    """Raises `EngineRefused` where the product is further from a central difference than differences are from each other."""
+    nearby = _by_difference(task, v, weights)[1]
+    off = _off_all(product, nearby)
+    least = max((_SAME.get(p.dtype, _COARSE) for p in nearby.values()), default=0.0)
+    if off <= least:
+        return
+    rng.set_states(generators)
+    noise = _NOISE * _off_all(_by_difference(task, v, weights, 2.0)[1], nearby)
+    if off > max(least, noise):
+        raise EngineRefused(f"its second derivatives are off by {off:.1e} beside a central difference")
+
+
+def _off_all(one: Params, other: Params) -> float:
+    pairs = [(one.get(name), g) for name, g in other.items()]
+    size = math.sqrt(sum(float(g.double().square().sum()) for _, g in pairs))
+    apart = math.sqrt(sum(float((g if o is None else g - o).double().square().sum()) for o, g in pairs))
+    return apart / size if size else apart
+
+
+def _off(one: Tensor, other: Tensor) -> float:
+    return float((one - other).norm() / other.norm().clamp(min=1e-30))
+
+
 def _twice(task: Task, v: Params, weights: Tensor, follow: Follow | None) -> tuple[Tensor, dict[str, Tensor]]:
     tangents = task.tangents(v)
-    with refusing("double", task), torch.enable_grad(), Unfused():
+    with refusing("double", task, lambda: Double().alignments(task, v)), torch.enable_grad(), Unfused():
         params = list(task.chosen.values())
         losses = task.losses()
         w = weights.detach().to(losses).requires_grad_()
@@ -109,11 +149,11 @@ def _plus(one: Tensor | None, other: Tensor | None) -> Tensor | None:
     return other if one is None else one if other is None else one + other
 
 
-def _by_difference(task: Task, v: Params, weights: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _by_difference(task: Task, v: Params, weights: Tensor, longer: float = 1.0) -> tuple[Tensor, dict[str, Tensor]]:
     """The parameters are moved in place and set back from their own storage."""
     tangents = task.tangents(v)
     places = {name: p.data for name, p in task.chosen.items()}
-    h, generators = step_length(tangents), rng.states(task.devices)
+    h, generators = longer * step_length(tangents), rng.states(task.devices)
     if h == 0:
         return torch.zeros_like(weights), {}
 

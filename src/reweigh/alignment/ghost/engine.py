@@ -37,13 +37,13 @@ class Ghost(Engine):
         values = {name: p.detach() for name, p in task.module.named_parameters()}
         for name in task.chosen:
             values[name].requires_grad_()
-        with _refusing(self, task), undisturbed(task.module), substituted(task.module, values):
+        with _refusing(self, task, direction), undisturbed(task.module), substituted(task.module, values):
             step = Pass(task, values, task.tangents(direction), keeping=False)
             return step.backward()
 
     def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The same, and losses whose backward pass puts the weighted gradient together from what the seams kept."""
-        with _refusing(self, task):
+        with _refusing(self, task, direction):
             values: dict[str, Tensor] = dict(task.module.named_parameters())
             step = Pass(task, values, task.tangents(direction), keeping=True)
             alignments = step.backward()
@@ -75,7 +75,8 @@ class Pass:
         with dual_level(), torch.enable_grad():
             duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}
             with substituted(task.module, duals):
-                watch = Watch(task.module, ledger, {id(dual): values[name] for name, dual in duals.items()})
+                standing_for = {id(dual): values[name] for name, dual in duals.items()}
+                watch = Watch(task.module, ledger, standing_for, task.kinds)
                 with watch, intercepted(task.module, watch.layer):
                     losses = task.losses()
             self.losses, tangent = unpack_dual(losses)
@@ -97,7 +98,9 @@ class Pass:
         """The one backward pass over activations, all losses weighted by one; the alignments (B,)."""
         if not self.losses.requires_grad:
             return self._total.to(self.losses.dtype)
-        self._rows = arrange(self._task.module, self._seams, self._watch.attached, self.losses)
+        self._watch.forbid_mixing(self.losses)
+        watch, places = self._watch, self._task.places
+        self._rows = arrange(places, self._seams, watch.attached, self.losses, coarse=watch.coarse)
         self._working = True
         leaves = [p for p in self._values.values() if p.requires_grad]
         ones = torch.ones_like(self.losses)
@@ -153,9 +156,9 @@ def _sum(one: Tensor, other: Tensor) -> Tensor:
 class _refusing:
     """As `refusing`, and `Unfit` becomes a sentence."""
 
-    def __init__(self, engine: Engine, task: Task) -> None:
+    def __init__(self, engine: Engine, task: Task, direction: Params) -> None:
         self._engine, self._task = engine, task
-        self._inner = refusing(engine.name, task)
+        self._inner = refusing(engine.name, task, lambda: engine.alignments(task, direction))
 
     def __enter__(self) -> None:
         self._inner.__enter__()

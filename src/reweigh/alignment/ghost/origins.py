@@ -3,6 +3,10 @@
 A tensor is *free of examples* if it is a parameter or a buffer, or was computed from such alone (or from nothing: a mask,
 positions); it carries the name of the parameter that it comes from. And a tensor of examples may have been *rearranged* by
 an index that was computed from the batch, as packed sequences and routed tokens are: then nobody can say which row is whose.
+
+Its *base* is how many rows it was made from, by operations that made as many of each: a batch of B sequences of T words,
+reshaped to B·T words, has the base B. Where the rows come as they are (bags of instances), or pieces of unequal length were
+put together, the base is the number of rows itself, and nothing shows how many belong to an example.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_ORIGIN, _REARRANGED = "_reweigh_origin", "_reweigh_rearranged"
+_ORIGIN, _REARRANGED, _BASE = "_reweigh_origin", "_reweigh_rearranged", "_reweigh_base"
+_PICKING = {Tensor.select, torch.select, Tensor.unbind, torch.unbind}
 _ALONG_A_DIMENSION = {torch.index_select, Tensor.index_select, torch.gather, Tensor.gather}
 _REARRANGING = {torch.take, Tensor.take, torch.masked_select, Tensor.masked_select, torch._pack_padded_sequence}
 
@@ -61,6 +66,32 @@ class Origins:
         else:
             return func in _REARRANGING
         return isinstance(index, Tensor) and self.of(index) is None
+
+
+def base_of(t: Tensor) -> int:
+    """How many rows a tensor of examples was made from, evenly."""
+    base: int = getattr(t, _BASE, t.shape[0] if t.ndim else 0)
+    return base
+
+
+def note_base(func: Callable[..., Any], args: tuple[Any, ...], out: Any, tensors: Sequence[Tensor]) -> None:
+    """Carries the base of an operation's inputs on, where its output still has as many rows for each."""
+    base = 0
+    for t in tensors:
+        if t.ndim:
+            own = base_of(t)
+            if base and own != base:
+                return
+            base = own
+    if not base or func in _PICKING:
+        return
+    if func is Tensor.__getitem__ and isinstance(
+        args[1][0] if isinstance(args[1], tuple) and args[1] else args[1], int
+    ):
+        return
+    for part in (out,) if isinstance(out, Tensor) else tensors_in(out):
+        if part.ndim and part.shape[0] != base and (part.shape[0] % base == 0 or base in part.shape):
+            setattr(part, _BASE, base)
 
 
 def rearranged(t: Tensor) -> bool:

@@ -3,7 +3,8 @@
 Most operations keep them along the first dimension. Some models put time first, (T, B, width), or fold time into the
 examples, (B·T, width) or (T·B, width). The shape alone tells which, unless two dimensions happen to have the same size or
 are folded into one. Then it is proven: with losses weighted by random c_i, the gradient that arrives at the example i must
-be c_i times what arrives with weights of one, so only the true arrangement fits.
+be c_i times what arrives with weights of one, so only the true arrangement fits. And where several rows are one example's,
+it must be seen how they came to be as many for each (`origins.py`): bags of instances are as they come.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,11 @@ class Rows:
 
     dim: int
     inner: str | None = None
+
+    @property
+    def folded(self) -> bool:
+        """Whether several rows belong to an example."""
+        return self.inner is not None
 
     def first(self, tensor: Tensor, n: int) -> Tensor:
         """The tensor with its n examples along a dimension of their own, the first: (n, ...), a view."""
@@ -42,17 +48,17 @@ class Rows:
 
 
 def candidates(shape: Sequence[int], n: int, leading: int) -> list[Rows]:
-    """How n examples can lie in the leading dimensions of a tensor of this shape."""
+    """How n examples can lie in the leading dimensions of a tensor of this shape: every way, so that none is overlooked."""
     if n == 1 and leading:
         return [Rows(0, None if shape[0] == 1 else "time")]  # one example owns everything
-    whole = [Rows(axis) for axis in range(leading) if shape[axis] == n]
-    if whole or not leading or shape[0] % n:
-        return whole
-    return [Rows(0, "time"), Rows(0, "examples")]
+    axes = range(min(leading, len(shape)))
+    whole = [Rows(axis) for axis in axes if shape[axis] == n]
+    folded = [axis for axis in axes if shape[axis] > n and shape[axis] % n == 0]
+    return whole + [Rows(axis, inner) for axis in folded for inner in ("time", "examples")]
 
 
-def fits(rows: Rows, one: Tensor, weighted: Tensor, c: Tensor) -> bool:
-    """Whether the gradient under weights c is c times the gradient under weights of one, for this arrangement."""
-    expected = one * rows.spread(c.to(one), one.shape)
-    tolerance = 1e3 * torch.finfo(one.dtype).eps
-    return bool((weighted - expected).norm() <= tolerance * weighted.norm())
+def residual(rows: Rows, one: Tensor, weighted: Tensor, c: Tensor) -> float:
+    """How far the gradient under weights c is from c times that under weights of one, if the examples lie there."""
+    wide = torch.promote_types(one.dtype, torch.float32)
+    expected = one.to(wide) * rows.spread(c.to(one.device, c.dtype), one.shape).to(wide)
+    return float((weighted.to(wide) - expected).norm() / weighted.to(wide).norm())

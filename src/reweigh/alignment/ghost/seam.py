@@ -88,6 +88,7 @@ class Seam:
         self.leading = list(leading) or [y.ndim for y in outputs]
         self.tangents, self._own, self._arguments = list(tangents), own, arguments
         self._together, self._kernels = together, kernels
+        self.base = 0  # how many rows its output was made from, evenly
         self._gradients: dict[str, Tensor] = {}
         self._arrived: list[tuple[Tensor, Rows]] = []
 

@@ -9,7 +9,7 @@ from the batch before a seam; parameters written into a tensor by an assignment.
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import torch
@@ -24,7 +24,8 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from reweigh.alignment.ghost.attention import multi_head_attention
 from reweigh.alignment.ghost.cut import Call, by_forward_mode, by_rule, cut, operand
 from reweigh.alignment.ghost.layers import OfLayer
-from reweigh.alignment.ghost.origins import Origins, mark_rearranged, rearranged, tensors_in
+from reweigh.alignment.ghost.mixing import Suspect, in_graph, kind_of, note_arange, suspect
+from reweigh.alignment.ghost.origins import Origins, base_of, mark_rearranged, note_base, rearranged, tensors_in
 from reweigh.alignment.ghost.rules import RULES
 from reweigh.alignment.ghost.seam import Ledger, Seam, Stitch
 from reweigh.alignment.refusal import short
@@ -53,12 +54,19 @@ class Watch(TorchFunctionMode):
         module: the model, with leaves or dual numbers in the parameters' places.
         ledger_of: asked when a gradient arrives.
         parameters: by the identity of what stands in its place, each parameter.
+        kinds: added to: what kinds of calls there were.
     """
 
     def __init__(
-        self, module: nn.Module, ledger_of: Callable[[], Ledger | None], parameters: dict[int, Tensor]
+        self,
+        module: nn.Module,
+        ledger_of: Callable[[], Ledger | None],
+        parameters: dict[int, Tensor],
+        kinds: set[Hashable],
     ) -> None:
         super().__init__()
+        self.coarse = False
+        self._kinds, self._suspects = kinds, list[Suspect]()
         self.anchor = torch.zeros((), requires_grad=True)
         self.seams: list[Seam] = []
         self.attached: list[list[GradientEdge]] = []
@@ -86,9 +94,49 @@ class Watch(TorchFunctionMode):
         elif None not in origins:
             out = self._among_parameters(func, args, kwargs, owner)
         else:
-            return self._at_seam(func, args, kwargs, owner)
+            self._kinds.add((kind_of(func, args, kwargs), owner))
+            seams = len(self.seams)
+            out = self._at_seam(func, args, kwargs, owner)
+            self._note_bases(func, args, out, tensors, origins, seams)
+            return out
         self._origins.note(out, tensors, origins)
+        if None in origins:
+            self._note_bases(func, args, out, tensors, origins, len(self.seams))
+            if owner is None and torch.is_grad_enabled():
+                self._kinds.add(kind_of(func, args, kwargs))
+                if (found := suspect(func, args, kwargs, out)) is not None:
+                    self._suspects.append(found)
+        else:
+            note_arange(func, out)
         return out
+
+    def forbid_mixing(self, losses: Tensor) -> None:
+        """Refuses what mixes the examples by what it is, now that it is known how many there are.
+
+        Raises:
+            Unfit: naming the operation.
+        """
+        nodes = {found.node: found.name for found in self._suspects if found.rows == len(losses) > 1}
+        self._suspects = []
+        for node in in_graph(losses, set(nodes)) if nodes else ():
+            raise Unfit("the model's own forward or the loss", f"{nodes[node]}() mixes the examples of a batch")
+
+    def _note_bases(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        out: Any,
+        tensors: list[Tensor],
+        origins: list[str | None],
+        seams: int,
+    ) -> None:
+        of_examples = [t for t, origin in zip(tensors, origins, strict=True) if origin is None]
+        note_base(func, args, out, of_examples)
+        if len(self.seams) > seams:
+            first = next(tensors_in(out), None)
+            self.coarse |= first is not None and first.is_floating_point() and first.dtype.itemsize < 4
+            for seam in self.seams[seams:]:
+                seam.base = 0 if first is None else base_of(first)
 
     def layer(
         self, own: OfLayer, module: nn.Module, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -170,7 +218,10 @@ class Watch(TorchFunctionMode):
             raise Unfit(label, "a layer registered with ghost.layer must return one tensor")
         cut_out = Call(label, len(self.seams), call, args, kwargs, inputs, leaves, operands)
         seam = cut_out.seam([out], leading=[1], own=own.gradients(module, args), arguments={})
-        return self._stitched(seam, [out], inputs)[0]
+        stitched = self._stitched(seam, [out], inputs)[0]
+        note_base(call, args, stitched, inputs)
+        seam.base = base_of(stitched)
+        return stitched
 
     def _stitched(self, seam: Seam, outputs: list[Tensor], inputs: tuple[Tensor, ...]) -> list[Tensor]:
         values = [y.detach() for y in outputs]

@@ -1,0 +1,110 @@
+"""Operations that mix the examples of a batch, seen as they are called.
+
+The adjoint identity finds what mixes examples at the batch of a check. What may mix at another one (mixup with a factor that
+happens to be one, a term whose coefficient starts at zero) is refused by what it is: a reduction, a sort, a shift or an
+index along the dimension of the examples, or of the whole tensor at once, through which the losses' gradient flows.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from reweigh.alignment.ghost.origins import base_of
+
+_NAMES = (
+    "mean sum var std var_mean std_mean norm logsumexp softmax log_softmax softmin amax amin max min median mode cumsum cumprod "
+    "logcumsumexp sort topk kthvalue prod roll flip nanmean nansum normalize cosine_similarity index_select gumbel_softmax"
+)
+_PRODUCTS = "mm matmul __matmul__ cdist"
+
+
+def _functions(names: str) -> set[Callable[..., Any]]:
+    places = (torch, Tensor, F, torch.linalg, torch.special)
+    return {getattr(place, name) for place in places for name in names.split() if hasattr(place, name)}
+
+
+_ALONG = _functions(_NAMES) | {torch.linalg.vector_norm, Tensor.__getitem__}
+_BETWEEN = _functions(_PRODUCTS) | {torch.mm, torch.matmul, F.linear}
+_ARANGE = "_reweigh_arange"
+
+
+class Suspect(NamedTuple):
+    """A call that mixes rows, if they are the examples.
+
+    Attributes:
+        name: what was called.
+        rows: how many rows there were.
+        node: where its output is in the graph.
+    """
+
+    name: str
+    rows: int
+    node: Any
+
+
+def kind_of(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a check vouches for when it has seen this call: the operation, and along which dimensions where that matters."""
+    if func is Tensor.__getitem__:
+        index = args[1]
+        parts = index if isinstance(index, tuple) else (index,)
+        return func, tuple(type(part).__name__ for part in parts)
+    if func in _ALONG:
+        told = [value for value in (*args[1:], *kwargs.values()) if not isinstance(value, Tensor)]
+        return func, args[0].ndim if args and isinstance(args[0], Tensor) else None, repr(told)
+    return func
+
+
+def note_arange(func: Callable[..., Any], out: Any) -> None:
+    """An index that counts through leaves every row in its place."""
+    if func is torch.arange:
+        setattr(out, _ARANGE, True)
+
+
+def suspect(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Suspect | None:
+    """What is suspicious about a call among examples, if anything."""
+    first = out[0] if isinstance(out, tuple) and out else out
+    if not isinstance(first, Tensor) or not first.requires_grad or not args or not isinstance(args[0], Tensor):
+        return None
+    source = args[0]
+    whole = first.ndim == 0 and source.ndim > 0 and source.numel() > 1
+    if not (whole or (func in _ALONG and _along_rows(func, args, kwargs)) or (func in _BETWEEN and _outer(args))):
+        return None
+    return Suspect(getattr(func, "__name__", "an operation"), base_of(source), first.grad_fn)
+
+
+def _along_rows(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    source = args[0]
+    if not source.requires_grad or source.ndim == 0 or source.shape[0] != base_of(source):
+        return False
+    if func is Tensor.__getitem__:
+        index = args[1][0] if isinstance(args[1], tuple) and args[1] else args[1]
+        return isinstance(index, Tensor) and index.dtype != torch.bool and not hasattr(index, _ARANGE)
+    name = func.__name__
+    dims = kwargs.get("dim", kwargs.get("dims", args[2] if name == "roll" and len(args) > 2 else _second(args)))
+    dims = dims if isinstance(dims, tuple | list) else (dims,)
+    return any(isinstance(d, int) and not isinstance(d, bool) and d in (0, -source.ndim) for d in dims)
+
+
+def _second(args: tuple[Any, ...]) -> Any:
+    return next((a for a in args[1:] if isinstance(a, int | tuple | list) and not isinstance(a, bool)), None)
+
+
+def _outer(args: tuple[Any, ...]) -> bool:
+    """A product of two matrices of examples compares each with each."""
+    two = len(args) > 1 and isinstance(args[1], Tensor) and args[0].ndim == args[1].ndim == 2
+    return bool(two and args[0].requires_grad and base_of(args[0]) == base_of(args[1]))
+
+
+def in_graph(losses: Tensor, nodes: set[Any]) -> set[Any]:
+    """Those of the nodes that the losses' gradient comes by."""
+    seen: set[Any] = set()
+    todo: list[Any] = [losses.grad_fn]
+    while todo and not nodes <= seen:
+        node = todo.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            todo += [following for following, _ in node.next_functions]
+    return nodes & seen

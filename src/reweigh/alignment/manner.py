@@ -1,0 +1,122 @@
+"""What a check can vouch for: the manner in which a model and its loss are called.
+
+An engine that is right in evaluation mode may be wrong in training mode, one that is right for one loss may be wrong for
+another, and one that tells the examples apart where a sequence is longer than the batch may mix them up where it is as
+long. So a check is believed in the manner in which it was made: the loss object itself (held weakly), the modules with
+their modes and hooks, what is trained, autocast. What changes within a manner is the kind of shapes: which sizes are
+equal, and which are multiples of which.
+"""
+
+import weakref
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reweigh.alignment.engine import Task
+
+_MOST_TENSORS = 256
+"""Of a batch that is a long list of graphs or the like, so many tensors stand for all."""
+
+
+class Manner:
+    """How a task was called: compares itself with later tasks."""
+
+    def __init__(self, task: Task) -> None:
+        self._loss = _weakly(task.per_example_loss)
+        self._facts = _facts(task)
+
+    def fits(self, loss: Callable[..., Any], facts: tuple[Hashable, ...]) -> bool:
+        """Whether a task with this loss and these facts is called in this manner."""
+        return self._loss(loss) and self._facts == facts
+
+    @staticmethod
+    def facts_of(task: Task) -> tuple[Hashable, ...]:
+        """All but the loss, to be compared by `fits`."""
+        return _facts(task)
+
+
+def _weakly(loss: Callable[..., Any]) -> Callable[[Callable[..., Any]], bool]:
+    """Whether another loss is this very object; a bound method is made anew each time, so its parts are compared."""
+    function = getattr(loss, "__func__", loss)
+    parts = [function] if function is loss else [function, loss.__self__]  # type: ignore[attr-defined]
+    held = [_reference(part) for part in parts]
+
+    def same(other: Callable[..., Any]) -> bool:
+        theirs = getattr(other, "__func__", other)
+        both = [theirs] if theirs is other else [theirs, other.__self__]  # type: ignore[attr-defined]
+        return len(both) == len(held) and all(get() is part for get, part in zip(held, both, strict=True))
+
+    return same
+
+
+def _reference(part: Any) -> Callable[[], Any]:
+    try:
+        return weakref.ref(part)
+    except TypeError:  # some callables written in C: these are never gone
+        return lambda: part
+
+
+def _facts(task: Task) -> tuple[Hashable, ...]:
+    """Modules, modes, hooks and what is trained in one walk; `Module.modules()` takes five times as long."""
+    facts: list[Hashable] = [task.model is task.module, _hashable(task.layers)]
+    seen: set[int] = set()
+    todo: list[nn.Module] = [task.module]
+    kinds = {"cpu"}
+    while todo:
+        part = todo.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        facts += (id(part), part.training, len(part._forward_hooks) + len(part._forward_pre_hooks))
+        for p in part._parameters.values():
+            if p is not None:
+                facts += (p.requires_grad, p.dtype)
+                kinds.add(p.device.type)
+        todo.extend(inner for inner in part._modules.values() if inner is not None)
+    for kind in sorted(kinds):
+        on = torch.is_autocast_enabled(kind)
+        facts += (on, torch.get_autocast_dtype(kind) if on else None)
+    return tuple(facts)
+
+
+def _hashable(layers: Any) -> Hashable:
+    return tuple(layers) if isinstance(layers, list) else layers
+
+
+def kind_of_shapes(batch: Any) -> Hashable:
+    """Which sizes in a batch are equal to one another and which are multiples of the first; no numbers are read."""
+    sizes: dict[int, int] = {}
+    facts: list[Hashable] = []
+    first = 0
+    for count, leaf in enumerate(_leaves(batch, 0)):
+        if count == _MOST_TENSORS:
+            break
+        if isinstance(leaf, Tensor):
+            first = first or (leaf.shape[0] if leaf.ndim else 0)
+            facts.append(leaf.dtype)
+            facts += ((sizes.setdefault(size, len(sizes)), bool(first) and size % first == 0) for size in leaf.shape)
+        else:  # numbers of rows, as bags have them
+            facts.append(len(set(leaf)) > 1)
+    return tuple(facts)
+
+
+def _leaves(value: Any, depth: int) -> Iterator[Tensor | list[int]]:
+    """Tensors, and lists of whole numbers, in containers and objects."""
+    if isinstance(value, Tensor):
+        yield value
+    elif value is None or isinstance(value, str | bytes | int | float) or depth > 4:
+        return
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _leaves(part, depth + 1)
+    elif isinstance(value, tuple | list):
+        if value and all(type(part) is int for part in value):
+            yield list(value)
+        else:
+            for part in value:
+                yield from _leaves(part, depth + 1)
+    elif isinstance(fields := getattr(value, "__dict__", None), dict):
+        for part in list(fields.values()):
+            yield from _leaves(part, depth + 1)

@@ -1,0 +1,87 @@
+"""What has been vouched for: the engine of one manner of calling the model, for each kind of shapes, and what was seen.
+
+Checks are made at the weighed batches 1, 2, 4, 8, ... of a manner, and whenever something comes up that was not there when
+the engine was checked: a kind of shapes, an operation, or a parameter that no signal had reached. The first ones ask the
+engine along a direction of their own; later ones hold the step's own alignments against one ordinary pass.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from reweigh._types import Params
+from reweigh.alignment.check import Finding
+from reweigh.alignment.engine import Engine, Task
+
+_THOROUGH = 4
+"""Up to this batch checks are thorough."""
+
+
+@dataclass
+class Choice:
+    """The engine for one kind of shapes in one manner.
+
+    Attributes:
+        engine: the one in use; None before the first check that could tell.
+        told: of the candidates before it, a sentence each.
+        identity, sharing: what its last check found.
+        shares: whether its shared pass may serve training; None where that was not asked.
+        given_up: those found wrong or unable here.
+        silent: parameters of which nothing has been proven.
+        kinds: the operations that the check saw.
+        places: where examples lie.
+    """
+
+    engine: Engine | None = None
+    told: list[str] = field(default_factory=list)
+    identity: str = ""
+    sharing: str = ""
+    shares: bool | None = None
+    given_up: list[Engine] = field(default_factory=list)
+    silent: frozenset[str] = frozenset()
+    kinds: set[Hashable] = field(default_factory=set)
+    places: dict[Hashable, Any] = field(default_factory=dict)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why this engine, a sentence a candidate."""
+        return [*self.told, *(sentence for sentence in (self.identity, self.sharing) if sentence)]
+
+    def take(self, engine: Engine, finding: Finding) -> None:
+        """The engine has passed a check."""
+        self.engine, self.silent, self.identity = engine, finding.silent, finding.told
+        if finding.shares is not None:
+            self.shares, self.sharing = finding.shares, finding.shared_told
+
+    def give_up(self, engine: Engine, why: str) -> None:
+        """The engine is wrong or unable here."""
+        self.told.append(why)
+        self.given_up.append(engine)
+        self.engine, self.shares, self.identity, self.sharing = None, None, "", ""
+
+    def wakes(self, direction: Params) -> bool:
+        """Whether the clean direction now has a part along a parameter of which nothing was proven."""
+        return any(name in direction and bool(direction[name].any()) for name in self.silent)
+
+
+@dataclass
+class Vouched:
+    """One manner: how many batches were weighed in it, and the choice for each kind of shapes."""
+
+    weighed: int = 0
+    last_check: int = 0
+    choices: dict[Hashable, Choice] = field(default_factory=dict)
+
+    def due(self, choice: Choice, direction: Params, *, share: bool) -> str:
+        """ "thorough", "brief" or "": which check the coming batch needs."""
+        coming = self.weighed + 1
+        power = coming & (coming - 1) == 0
+        new = choice.engine is None or (share and choice.shares is None)
+        if new or (power and coming <= _THOROUGH) or choice.wakes(direction):
+            return "thorough"
+        return "brief" if power else ""
+
+    @staticmethod
+    def news(choice: Choice, task: Task) -> bool:
+        """Whether the pass came by operations that were not vouched for."""
+        return not task.kinds <= choice.kinds
