@@ -165,7 +165,7 @@ class Checked(Engine):
         candidates = self._candidates(choice)
         for engine in candidates:
             try:
-                finding = check(engine, task, direction, share=share, draw=vouched.weighed)
+                finding = check(engine, task, direction, share=share, draw=vouched.weighed, elsewhere=choice.new)
             except Undecided:
                 return choice.engine or self._safest(choice)  # for this batch; the choice is made at a later one
             except EngineRefused as refused:

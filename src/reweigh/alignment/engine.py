@@ -124,6 +124,10 @@ class Engine(abc.ABC):
             EngineRefused: naming the layer and an engine that works, where this one does not.
         """
 
+    def rougher(self) -> "Engine | None":
+        """An engine of the same kind with another error, where this one is not exact: a check compares the two."""
+        return None
+
     def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The alignments and, from the same passes where they show them, the losses; both (B,), without a graph."""
         alignments = self.alignments(task, direction)

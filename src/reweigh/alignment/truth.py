@@ -1,5 +1,6 @@
 """What is true of a batch: one ordinary pass, forward and backward, under random c; and the direction that a check takes."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -10,8 +11,8 @@ from reweigh.alignment.arithmetic import Coarsest
 from reweigh.alignment.engine import Task
 from reweigh.student import gradients, undisturbed
 
-_FAINT = 64
-"""In units of rounding beside the largest gradient: below that a gradient may be nothing but noise."""
+_FAINT, _FAINTEST = 1e3, 5e-2
+"""Beside the largest gradient, in units of rounding and at the most: below that a gradient may be nothing but noise."""
 
 
 class Undecided(Exception):
@@ -38,8 +39,8 @@ class Truth(NamedTuple):
 
     @property
     def faintest(self) -> float:
-        """Below this a gradient may be nothing but noise."""
-        return float(_FAINT * self.scale * min(torch.finfo(self.dtype).eps, 1e-3))
+        """Below this a gradient may be nothing but noise, as that of a bias before a normalisation is."""
+        return self.scale * min(_FAINT * float(torch.finfo(self.dtype).eps), _FAINTEST)
 
 
 def truth_of(task: Task, draw: int) -> Truth:
@@ -64,25 +65,28 @@ def truth_of(task: Task, draw: int) -> Truth:
     return Truth(c.double(), h, norms, seen.dtype)
 
 
-def balanced(truth: Truth) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """u, in which every parameter has the same share of ⟨h, u⟩ up to a common unit, and these shares (1, or less where a
-    gradient is so faint that it may be noise).
+def balanced(truth: Truth) -> dict[str, Tensor]:
+    """u, in which every parameter has the same share of ⟨h, u⟩: one unit. Those are left out whose gradients are zero, or so
+    faint that they may be noise.
     """
-    least = truth.faintest
-    u, shares = {}, {}
-    for name, g in truth.h.items():
-        if size := truth.norms[name]:
-            u[name] = (g / size).mul_(truth.unit / max(size, least))
-            shares[name] = size / max(size, least)
-    return u, shares
+    loud = {name: size for name, size in truth.norms.items() if size > truth.faintest}
+    return {name: (truth.h[name] / size).mul_(truth.unit / size) for name, size in loud.items()}
 
 
-def off_along(truth: Truth, tangents: Params, alignments: Tensor) -> float:
-    """How far Σ c_i a_i is from ⟨h, v⟩, relative to the larger of it and ‖a‖: noise of any size is off by about one."""
-    expected = along(truth.h, tangents)
-    found = float(truth.c @ alignments.double())
-    size = max(abs(expected), float(alignments.double().norm()))
-    return abs(found - expected) / size if size else 0.0
+def off_along(truths: list[Truth], tangents: Params, alignments: Tensor) -> float:
+    """How far Σ c_i a_i is from ⟨h, v⟩, relative; the root mean square over the draws.
+
+    Relative to the true side alone: an engine that returns large noise must not set its own scale.
+    """
+    expected = [along(truth.h, tangents) for truth in truths]
+    sizes = [sum(norm(truth.h[n]) * norm(v) for n, v in tangents.items() if n in truth.h) for truth in truths]
+    off = [float(truth.c @ alignments.double()) - e for truth, e in zip(truths, expected, strict=True)]
+    scale = max(_rms(expected), 1e-2 * _rms(sizes))
+    return _rms(off) / scale if scale else _rms(off)
+
+
+def _rms(values: list[float]) -> float:
+    return math.sqrt(sum(value**2 for value in values) / len(values))
 
 
 def along(h: Params, tangents: Params) -> float:

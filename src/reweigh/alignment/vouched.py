@@ -39,6 +39,7 @@ class Choice:
     shares: bool | None = None
     given_up: list[Engine] = field(default_factory=list)
     silent: frozenset[str] = frozenset()
+    _woken: frozenset[str] = frozenset()
     kinds: set[Hashable] = field(default_factory=set)
     places: dict[Hashable, Any] = field(default_factory=dict)
 
@@ -49,7 +50,7 @@ class Choice:
 
     def take(self, engine: Engine, finding: Finding) -> None:
         """The engine has passed a check."""
-        self.engine, self.silent, self.identity = engine, finding.silent, finding.told
+        self.engine, self.silent, self.identity = engine, finding.silent - self._woken, finding.told
         if finding.shares is not None:
             self.shares, self.sharing = finding.shares, finding.shared_told
 
@@ -59,9 +60,16 @@ class Choice:
         self.given_up.append(engine)
         self.engine, self.shares, self.identity, self.sharing = None, None, "", ""
 
+    @property
+    def new(self) -> bool:
+        """Whether nothing has been proven yet."""
+        return not self.identity
+
     def wakes(self, direction: Params) -> bool:
-        """Whether the clean direction now has a part along a parameter of which nothing was proven."""
-        return any(name in direction and bool(direction[name].any()) for name in self.silent)
+        """Whether the clean direction now has a part along a parameter of which nothing was proven; asked once for each."""
+        woken = frozenset(name for name in self.silent if name in direction and bool(direction[name].any()))
+        self._woken |= woken
+        return bool(woken)
 
 
 @dataclass

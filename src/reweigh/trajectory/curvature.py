@@ -80,7 +80,9 @@ class Curvature:
                     f"follow=True needs a model that can be differentiated twice ({refused}): use follow=False"
                 ) from refused
             self.exact = False
-            self.reason = f"Hessian-vector products by central differences, not exact, since a double backward pass fails: {refused}"
+            self.reason = (
+                f"Hessian-vector products by central differences, not exact: a double backward pass fails ({refused})"
+            )
             rng.set_states(generators)
             return _by_difference(task, v, weights)
 

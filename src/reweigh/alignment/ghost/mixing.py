@@ -15,8 +15,9 @@ from torch import Tensor
 from reweigh.alignment.ghost.origins import base_of
 
 _NAMES = (
-    "mean sum var std var_mean std_mean norm logsumexp softmax log_softmax softmin amax amin max min median mode cumsum cumprod "
-    "logcumsumexp sort topk kthvalue prod roll flip nanmean nansum normalize cosine_similarity index_select gumbel_softmax"
+    "mean sum var std var_mean std_mean norm logsumexp softmax log_softmax softmin amax amin max min median mode cumsum "
+    "cumprod logcumsumexp sort topk kthvalue prod roll flip nanmean nansum normalize "
+    "cosine_similarity index_select gumbel_softmax"
 )
 _PRODUCTS = "mm matmul __matmul__ cdist"
 
@@ -35,11 +36,13 @@ class Suspect(NamedTuple):
     """A call that mixes rows, if they are the examples.
 
     Attributes:
+        label: the layer before it.
         name: what was called.
         rows: how many rows there were.
         node: where its output is in the graph.
     """
 
+    label: str
     name: str
     rows: int
     node: Any
@@ -63,7 +66,9 @@ def note_arange(func: Callable[..., Any], out: Any) -> None:
         setattr(out, _ARANGE, True)
 
 
-def suspect(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Suspect | None:
+def suspect(
+    label: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
+) -> Suspect | None:
     """What is suspicious about a call among examples, if anything."""
     first = out[0] if isinstance(out, tuple) and out else out
     if not isinstance(first, Tensor) or not first.requires_grad or not args or not isinstance(args[0], Tensor):
@@ -72,7 +77,7 @@ def suspect(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     whole = first.ndim == 0 and source.ndim > 0 and source.numel() > 1
     if not (whole or (func in _ALONG and _along_rows(func, args, kwargs)) or (func in _BETWEEN and _outer(args))):
         return None
-    return Suspect(getattr(func, "__name__", "an operation"), base_of(source), first.grad_fn)
+    return Suspect(label, getattr(func, "__name__", "an operation"), base_of(source), first.grad_fn)
 
 
 def _along_rows(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

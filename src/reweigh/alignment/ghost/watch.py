@@ -104,7 +104,8 @@ class Watch(TorchFunctionMode):
             self._note_bases(func, args, out, tensors, origins, len(self.seams))
             if owner is None and torch.is_grad_enabled():
                 self._kinds.add(kind_of(func, args, kwargs))
-                if (found := suspect(func, args, kwargs, out)) is not None:
+                before = self.seams[-1].label if self.seams else "the model's own forward"
+                if (found := suspect(before, func, args, kwargs, out)) is not None:
                     self._suspects.append(found)
         else:
             note_arange(func, out)
@@ -116,10 +117,10 @@ class Watch(TorchFunctionMode):
         Raises:
             Unfit: naming the operation.
         """
-        nodes = {found.node: found.name for found in self._suspects if found.rows == len(losses) > 1}
+        suspects = {found.node: found for found in self._suspects if found.rows == len(losses) > 1}
         self._suspects = []
-        for node in in_graph(losses, set(nodes)) if nodes else ():
-            raise Unfit("the model's own forward or the loss", f"{nodes[node]}() mixes the examples of a batch")
+        for node in in_graph(losses, set(suspects)) if suspects else ():
+            raise Unfit(suspects[node].label, f"{suspects[node].name}() after it mixes the examples of a batch")
 
     def _note_bases(
         self,
