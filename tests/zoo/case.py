@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from torch.utils._pytree import tree_map
 
 B, M, CLASSES, WORDS = 6, 5, 3, 11
-Sample = Callable[[int], Any]
+Batch = Any
+Sample = Callable[[int], Batch]
 Loss = Callable[[nn.Module, Any], Tensor]
 
 
@@ -32,7 +33,8 @@ class Case:
     """One awkward model.
 
     `refused_by` maps an engine to what its refusal must say (a regular expression that matches the name of
-    the layer to blame); an engine that is not listed must be exact here.
+    the layer to blame); an engine that is not listed must be exact here. `by_place` says that examples are mixed by their
+    place in the batch, so that permuting it gives another truth.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Case:
     per_example_loss: Loss
     train_mode: bool = True
     mixes_examples: bool = False
+    by_place: bool = False
     random: bool = False
     refused_by: Mapping[str, str] = field(default_factory=dict)
     wrap: Callable[[nn.Module], nn.Module] | None = None
@@ -53,7 +56,7 @@ class Case:
         """The same scene for the same seed, so that a reference may be computed on a twin."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = self.make().to(dtype).train(self.train_mode)
+            model = self.make()._apply(lambda t: to_dtype(t, dtype)).train(self.train_mode)
             train, clean = (tree_map(lambda t: to_dtype(t, dtype), self.sample(n)) for n in (B, M))
             wrapped = model if self.wrap is None else self.wrap(model)
         return Scene(wrapped, self.per_example_loss, train, clean)
@@ -83,7 +86,10 @@ def named(*names: str) -> list[Case]:
 
 
 def to_dtype(leaf: Any, dtype: torch.dtype) -> Any:
-    return leaf.to(dtype) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+    """Complex numbers become those of that precision: `Module.to(dtype)` would drop their imaginary parts."""
+    if not isinstance(leaf, Tensor) or not (leaf.is_floating_point() or leaf.is_complex()):
+        return leaf
+    return leaf.to(dtype.to_complex() if leaf.is_complex() else dtype)
 
 
 def vectors(n: int) -> dict[str, Tensor]:
