@@ -42,6 +42,7 @@ class Case:
     sample: Sample
     per_example_loss: Loss
     train_mode: bool = True
+    other_sizes: Sample | None = None
     mixes_examples: bool = False
     by_place: bool = False
     random: bool = False
@@ -68,11 +69,25 @@ class Case:
 CASES: list[Case] = []
 
 
+_OTHER_SIZES: dict[Sample, Sample] = {}
+
+
+def other_sizes(of: Sample) -> Callable[[Sample], Sample]:
+    """The decorated function draws what `of` draws in other inner sizes, for all cases fed by it."""
+
+    def register(sample: Sample) -> Sample:
+        _OTHER_SIZES[of] = sample
+        return sample
+
+    return register
+
+
 def case(name: str, sample: Sample, loss: Loss | None = None, **facts: Any) -> Callable[[Any], Any]:
     """Registers the decorated class or function without arguments as the maker of a case's model."""
 
     def register(make: Any) -> Any:
         assert all(known.name != name for known in CASES), name
+        facts.setdefault("other_sizes", _OTHER_SIZES.get(sample))
         CASES.append(Case(name, make, sample, loss or classify, **facts))
         return make
 
@@ -104,6 +119,12 @@ def series(n: int) -> dict[str, Tensor]:
     return {"x": torch.randn(n, 5, 4), "y": torch.randint(CLASSES, (n,))}
 
 
+@other_sizes(series)
+def longer_series(n: int) -> dict[str, Tensor]:
+    """As many steps as a batch has examples."""
+    return {"x": torch.randn(n, B, 4), "y": torch.randint(CLASSES, (n,))}
+
+
 def sentences(n: int) -> dict[str, Tensor]:
     """Token 0 pads; every sentence has some and no sentence is all padding."""
     x = torch.randint(1, WORDS, (n, 5))
@@ -111,8 +132,21 @@ def sentences(n: int) -> dict[str, Tensor]:
     return {"x": x, "y": torch.randint(CLASSES, (n,))}
 
 
+@other_sizes(sentences)
+def longer_sentences(n: int) -> dict[str, Tensor]:
+    x = torch.randint(1, WORDS, (n, B))
+    x[:, 4:] = 0
+    return {"x": x, "y": torch.randint(CLASSES, (n,))}
+
+
 def language(n: int) -> dict[str, Tensor]:
     text = torch.randint(WORDS, (n, 6))
+    return {"x": text[:, :-1], "y": text[:, 1:]}
+
+
+@other_sizes(language)
+def longer_language(n: int) -> dict[str, Tensor]:
+    text = torch.randint(WORDS, (n, B + 1))
     return {"x": text[:, :-1], "y": text[:, 1:]}
 
 

@@ -149,10 +149,11 @@ case(
     "bags-of-instances",
     bags,
     sized,
+    other_sizes=even_bags,
     refused_by={"ghost": r"\binstance \(Linear\)"},
     notes="as many rows as instances, no multiple of B",
 )(Bags)
-case("bags-of-one-size", even_bags, sized, notes="3B rows, which look regular in this batch")(Bags)
+case("bags-of-one-size", even_bags, sized, other_sizes=bags, notes="3B rows, which look regular in this batch")(Bags)
 
 
 def documents(n: int) -> dict[str, Tensor]:
@@ -162,6 +163,12 @@ def documents(n: int) -> dict[str, Tensor]:
     return {"x": x, "sizes": 2 + torch.arange(n) % 3, "y": torch.randint(CLASSES, (n,))}
 
 
+def shorter_documents(n: int) -> dict[str, Tensor]:
+    """All of three sentences, of four words."""
+    batch = documents(n)
+    return {**batch, "x": batch["x"][:, :, -4:], "sizes": torch.full((n,), 3)}
+
+
 REARRANGED = r".*rearranged"
 
 
@@ -169,6 +176,7 @@ REARRANGED = r".*rearranged"
     "hierarchical-attention",
     documents,
     sized,
+    other_sizes=shorter_documents,
     refused_by={"ghost": r"\bembedding \(Embedding\)" + REARRANGED},
     notes="words to sentences to documents, each level ragged",
 )
@@ -189,10 +197,32 @@ class Documents(nn.Module):
         return self.head((scores.softmax(1)[:, :, None] * padded).sum(1))
 
 
+def even_documents(n: int) -> dict[str, Tensor]:
+    return {"x": torch.randint(WORDS, (n, 3, 4)), "y": torch.randint(CLASSES, (n,))}
+
+
+def square_documents(n: int) -> dict[str, Tensor]:
+    """As many words a sentence as documents in a training batch."""
+    return {"x": torch.randint(WORDS, (n, 3, B)), "y": torch.randint(CLASSES, (n,))}
+
+
+@case("documents-of-sentences", even_documents, other_sizes=square_documents, notes="B·S sentences, no padding")
+class EvenDocuments(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.words, self.sentences = nn.Embedding(WORDS, 6), nn.Linear(6, 6), nn.Linear(6, 6)
+        self.head = nn.Linear(6, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        words = torch.tanh(self.words(self.embedding(x.flatten(0, 1)))).mean(1)
+        return self.head(torch.tanh(self.sentences(words.view(*x.shape[:2], -1))).mean(1))
+
+
 @case(
     "graph-network",
     bags,
     sized,
+    other_sizes=even_bags,
     refused_by={"ghost": r"\bembed \(Linear\)" + REARRANGED},
     notes="graphs of 1 to 4 nodes as one graph, block-diagonal; index_add by graph",
 )

@@ -224,7 +224,9 @@ class Equilibrium(nn.Module):
         return self.head(state)
 
 
-@case("complex-spectrum", series, notes="complex parameters multiply the Fourier transform along time")
+@case(
+    "complex-spectrum", series, other_sizes=None, notes="complex parameters multiply the Fourier transform along time"
+)
 class Spectral(nn.Module):
     def __init__(self) -> None:
         super().__init__()
