@@ -34,9 +34,17 @@ def trained(model: nn.Module) -> Tensors:
 def random_direction(model: nn.Module, seed: int = 7) -> Tensors:
     """A direction with a part in every trained parameter, so that no parameter can be forgotten unseen."""
     source = torch.Generator().manual_seed(seed)
-    return {
-        name: torch.randn(p.shape, generator=source, dtype=torch.float64).to(p) for name, p in trained(model).items()
-    }
+    return {name: _drawn(p, source) for name, p in trained(model).items()}
+
+
+def _drawn(p: Tensor, source: torch.Generator) -> Tensor:
+    drawn = torch.randn(as_real(p).shape, generator=source, dtype=torch.float64)
+    return (torch.view_as_complex(drawn) if p.is_complex() else drawn).to(p)
+
+
+def as_real(tensor: Tensor) -> Tensor:
+    """A complex number is two real ones: PyTorch's gradient holds the slope along each."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def gradients(model: nn.Module, loss: Tensor, by_backward: bool = False) -> Tensors:
@@ -55,7 +63,7 @@ def gradients(model: nn.Module, loss: Tensor, by_backward: bool = False) -> Tens
 
 def dot(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> Tensor:
     """In float64 whatever the model's type: a name that one side lacks counts as zero."""
-    parts = [(left[name].double() * right[name].double()).sum() for name in left if name in right]
+    parts = [(as_real(left[n]).double() * as_real(right[n]).double()).sum() for n in left if n in right]
     return torch.stack(parts).sum()
 
 

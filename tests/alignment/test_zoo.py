@@ -11,7 +11,7 @@ from zoo import CASES
 
 
 def test_the_zoo_is_large_and_its_names_are_unique():
-    assert len(CASES) >= 30
+    assert len(CASES) >= 150
     assert len({case.name for case in CASES}) == len(CASES)
 
 
@@ -26,8 +26,9 @@ def test_alignments_are_those_of_a_loop_over_examples(case, engine, dtype):
     laws.agrees_with_the_loop(case, engine, dtype)
 
 
-@pytest.mark.parametrize(("case", "engine"), laws.pairs())
+@pytest.mark.parametrize(("case", "engine"), laws.pairs(engines=["auto"]))
 def test_adjoint_identity(case, engine):
+    """Once a case: engines that agree with the loop obey it as the loop does."""
     laws.adjoint_identity(case, engine)
 
 

@@ -12,9 +12,16 @@ from laws.bounds import (
     distinct_pairs,
     pairs,
     refusals,
+    sharing_pairs,
 )
 from laws.exact import adjoint_identity, agrees_with_the_loop, refuses_and_recommends
 from laws.found import as_found, assert_same, leaves_all_as_found, with_gradients
+from laws.modes import (
+    right_after_every_change,
+    right_for_every_loss,
+    right_in_mode,
+    right_under_autocast_and_after,
+)
 from laws.ranks import two_ranks_are_one
 from laws.resume import resumes
 from laws.weights import (
@@ -52,7 +59,12 @@ __all__ = [
     "refuses_and_recommends",
     "resumes",
     "reweigher",
+    "right_after_every_change",
+    "right_for_every_loss",
+    "right_in_mode",
+    "right_under_autocast_and_after",
     "scale_of_clean_loss_is_free",
+    "sharing_pairs",
     "two_ranks_are_one",
     "weights_of_one_are_plain_training",
     "with_gradients",

@@ -45,10 +45,19 @@ def pairs(cases: Iterable[Case] = CASES, engines: Iterable[str] = ENGINES) -> li
     return [pytest.param(c, e, id=f"{c}-{e}") for c in cases for e in engines if e not in c.refused_by]
 
 
-def distinct_pairs(cases: Iterable[Case]) -> list[Any]:
+def distinct_pairs(cases: Iterable[Case], engines: Iterable[str] = ENGINES) -> list[Any]:
     """As `pairs`, with "auto" only where it does not simply take the first: for laws about weights, to save time."""
-    kept = [[e for e in ENGINES if e != "auto" or "ghost" in c.refused_by] for c in cases]
-    return [pair for c, engines in zip(cases, kept, strict=True) for pair in pairs([c], engines)]
+    engines = tuple(engines)
+    kept = ((c, [e for e in engines if e != "auto" or "ghost" in c.refused_by]) for c in cases)
+    return [pair for c, those in kept for pair in pairs([c], those)]
+
+
+def sharing_pairs(cases: Iterable[Case], few: Iterable[Case]) -> list[Any]:
+    """For laws about training steps: the engines with a pass to share, and "auto"; the others do the same for all models,
+    so that the few are enough.
+    """
+    few = set(few)
+    return distinct_pairs(cases, ("ghost", "forward", "auto")) + pairs(sorted(few, key=str), ("finite", "double"))
 
 
 def refusals() -> list[Any]:

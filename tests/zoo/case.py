@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from torch.utils._pytree import tree_map
 
 B, M, CLASSES, WORDS = 6, 5, 3, 11
-Sample = Callable[[int], Any]
+Batch = Any
+Sample = Callable[[int], Batch]
 Loss = Callable[[nn.Module, Any], Tensor]
 
 
@@ -32,7 +33,8 @@ class Case:
     """One awkward model.
 
     `refused_by` maps an engine to what its refusal must say (a regular expression that matches the name of
-    the layer to blame); an engine that is not listed must be exact here.
+    the layer to blame); an engine that is not listed must be exact here. `by_place` says that examples are mixed by their
+    place in the batch, so that permuting it gives another truth.
     """
 
     name: str
@@ -40,7 +42,9 @@ class Case:
     sample: Sample
     per_example_loss: Loss
     train_mode: bool = True
+    other_sizes: Sample | None = None
     mixes_examples: bool = False
+    by_place: bool = False
     random: bool = False
     refused_by: Mapping[str, str] = field(default_factory=dict)
     wrap: Callable[[nn.Module], nn.Module] | None = None
@@ -53,7 +57,7 @@ class Case:
         """The same scene for the same seed, so that a reference may be computed on a twin."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = self.make().to(dtype).train(self.train_mode)
+            model = self.make()._apply(lambda t: to_dtype(t, dtype)).train(self.train_mode)
             train, clean = (tree_map(lambda t: to_dtype(t, dtype), self.sample(n)) for n in (B, M))
             wrapped = model if self.wrap is None else self.wrap(model)
         return Scene(wrapped, self.per_example_loss, train, clean)
@@ -65,11 +69,25 @@ class Case:
 CASES: list[Case] = []
 
 
+_OTHER_SIZES: dict[Sample, Sample] = {}
+
+
+def other_sizes(of: Sample) -> Callable[[Sample], Sample]:
+    """The decorated function draws what `of` draws in other inner sizes, for all cases fed by it."""
+
+    def register(sample: Sample) -> Sample:
+        _OTHER_SIZES[of] = sample
+        return sample
+
+    return register
+
+
 def case(name: str, sample: Sample, loss: Loss | None = None, **facts: Any) -> Callable[[Any], Any]:
     """Registers the decorated class or function without arguments as the maker of a case's model."""
 
     def register(make: Any) -> Any:
         assert all(known.name != name for known in CASES), name
+        facts.setdefault("other_sizes", _OTHER_SIZES.get(sample))
         CASES.append(Case(name, make, sample, loss or classify, **facts))
         return make
 
@@ -83,7 +101,10 @@ def named(*names: str) -> list[Case]:
 
 
 def to_dtype(leaf: Any, dtype: torch.dtype) -> Any:
-    return leaf.to(dtype) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+    """Complex numbers become those of that precision: `Module.to(dtype)` would drop their imaginary parts."""
+    if not isinstance(leaf, Tensor) or not (leaf.is_floating_point() or leaf.is_complex()):
+        return leaf
+    return leaf.to(dtype.to_complex() if leaf.is_complex() else dtype)
 
 
 def vectors(n: int) -> dict[str, Tensor]:
@@ -98,6 +119,12 @@ def series(n: int) -> dict[str, Tensor]:
     return {"x": torch.randn(n, 5, 4), "y": torch.randint(CLASSES, (n,))}
 
 
+@other_sizes(series)
+def longer_series(n: int) -> dict[str, Tensor]:
+    """As many steps as a batch has examples."""
+    return {"x": torch.randn(n, B, 4), "y": torch.randint(CLASSES, (n,))}
+
+
 def sentences(n: int) -> dict[str, Tensor]:
     """Token 0 pads; every sentence has some and no sentence is all padding."""
     x = torch.randint(1, WORDS, (n, 5))
@@ -105,8 +132,21 @@ def sentences(n: int) -> dict[str, Tensor]:
     return {"x": x, "y": torch.randint(CLASSES, (n,))}
 
 
+@other_sizes(sentences)
+def longer_sentences(n: int) -> dict[str, Tensor]:
+    x = torch.randint(1, WORDS, (n, B))
+    x[:, 4:] = 0
+    return {"x": x, "y": torch.randint(CLASSES, (n,))}
+
+
 def language(n: int) -> dict[str, Tensor]:
     text = torch.randint(WORDS, (n, 6))
+    return {"x": text[:, :-1], "y": text[:, 1:]}
+
+
+@other_sizes(language)
+def longer_language(n: int) -> dict[str, Tensor]:
+    text = torch.randint(WORDS, (n, B + 1))
     return {"x": text[:, :-1], "y": text[:, 1:]}
 
 

@@ -1,0 +1,31 @@
+"""Every mode, and every change of mode, sizes, layers, losses and arithmetic, over the whole zoo: right, or refused."""
+
+import pytest
+
+import laws
+from zoo import CASES
+
+SERVED = [case for case in CASES if "auto" not in case.refused_by]
+SETTLED = [case for case in SERVED if not case.random]
+
+
+@pytest.mark.parametrize("engine", laws.ENGINES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_right_in_the_other_mode(case, engine):
+    """In its usual mode every case is held against the loop in tests/alignment/test_zoo.py."""
+    laws.right_in_mode(case, engine, training=not case.train_mode)
+
+
+@pytest.mark.parametrize("case", SETTLED, ids=str)
+def test_right_after_every_change(case):
+    laws.right_after_every_change(case)
+
+
+@pytest.mark.parametrize("case", SETTLED, ids=str)
+def test_right_for_every_loss(case):
+    laws.right_for_every_loss(case)
+
+
+@pytest.mark.parametrize("case", SETTLED, ids=str)
+def test_right_under_autocast_and_after(case):
+    laws.right_under_autocast_and_after(case)
