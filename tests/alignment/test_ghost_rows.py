@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from reweigh.alignment.ghost.rows import Rows, candidates, fits
+from reweigh.alignment.ghost.rows import Rows, candidates, residual
 
 EVERY = [Rows(0), Rows(1), Rows(0, "time"), Rows(0, "examples")]
 
@@ -15,6 +15,8 @@ EVERY = [Rows(0), Rows(1), Rows(0, "time"), Rows(0, "examples")]
         ((7, 4, 3), 2, [Rows(1)]),
         ((4, 4, 3), 2, [Rows(0), Rows(1)]),
         ((8, 3), 1, [Rows(0, "time"), Rows(0, "examples")]),
+        ((8, 4, 3), 2, [Rows(1), Rows(0, "time"), Rows(0, "examples")]),
+        ((3, 8, 3), 2, [Rows(1, "time"), Rows(1, "examples")]),
         ((7, 4), 1, []),
         ((), 0, []),
     ],
@@ -42,5 +44,7 @@ def test_only_the_true_arrangement_fits(true):
     one = torch.randn((3, 3, 2) if true.inner is None else (6, 2))
     rivals = EVERY[:2] if true.inner is None else EVERY[2:]
     weighted = one * true.spread(c, one.shape)
-    assert [rows for rows in rivals if fits(rows, one, weighted, c)] == [true]
-    assert not any(fits(rows, one, weighted + 1e-2, c) for rows in rivals)
+    off = {rows: residual(rows, one, weighted, c) for rows in rivals}
+    assert [rows for rows in rivals if off[rows] < 1e-6] == [true]
+    assert min(off[rows] for rows in rivals if rows != true) > 0.05
+    assert min(residual(rows, one, weighted + 1e-2, c) for rows in rivals) > 1e-4

@@ -126,7 +126,7 @@ def test_a_users_own_error_comes_through(engine, kind):
 
 def test_reweighs_own_errors_come_through():
     model = by_hand()
-    with pytest.raises(BadInput, match="reduction='none'"), refusing("forward", task_of(model)):
+    with pytest.raises(BadInput, match="reduction='none'"), refusing("forward", task_of(model), lambda: None):
         raise BadInput("reduction='none'")
 
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from reweigh._types import Params
 from reweigh.alignment.arithmetic import allowed, full_precision, moved, rounded
 from reweigh.alignment.engine import Engine, Task
-from reweigh.alignment.refusal import is_searching, remedy
+from reweigh.alignment.refusal import is_out_of_memory, is_searching, remedy
 from reweigh.alignment.truth import Truth, Undecided, along, balanced, norm, off_along, product, truth_of
 from reweigh.errors import EngineRefused
 from reweigh.student import gradients, substituted, undisturbed
@@ -109,7 +109,7 @@ def hold(engine: Engine, task: Task, direction: Params, alignments: Tensor, *, d
 
 def _at(engine: Engine, task: Task, direction: Params, share: bool, draw: int) -> Finding:
     if not engine.exact:
-        return _along_direction(engine, task, direction, draw)
+        return _along_direction(engine, task, direction, share, draw)
     truth = truth_of(task, draw)
     u = balanced(truth)
     expected = float(len(u))
@@ -135,18 +135,26 @@ def _ask(
         return engine.alignments(task, u), None
     try:
         with undisturbed(task.module), torch.enable_grad():
-            both = engine.joint(task, u)
-            if both is not None:
-                losses, alignments = both
-                found = gradients(losses, list(task.chosen.values()), c.to(losses))
-                return alignments, {n: g for n, g in zip(task.chosen, found, strict=True) if g is not None}
-    except EngineRefused:
-        raise
-    except torch.OutOfMemoryError:
-        raise
+            if (both := engine.joint(task, u)) is None:
+                return engine.alignments(task, u), _APART
+            return both[1], _by_name(task, both[0], c)
+    except (EngineRefused, _NotAgain) as error:
+        kind = type(error.__cause__ or error).__name__
+        return engine.alignments(task, u), f"its own pass cannot serve training ({kind}): {_APART}"
+
+
+def _by_name(task: Task, losses: Tensor, c: Tensor) -> dict[str, Tensor]:
+    try:
+        found = gradients(losses, list(task.chosen.values()), c.to(losses))
     except RuntimeError as error:
-        return engine.alignments(task, u), f"its own pass cannot serve training ({type(error).__name__}): {_APART}"
-    return engine.alignments(task, u), _APART
+        if is_out_of_memory(error):
+            raise
+        raise _NotAgain from error  # a checkpointed block, say, that computes something else the second time
+    return {name: g for name, g in zip(task.chosen, found, strict=True) if g is not None}
+
+
+class _NotAgain(Exception):
+    """The shared pass has no backward pass."""
 
 
 def _compared(joint: "dict[str, Tensor] | str | None", truth: Truth) -> tuple[bool, str]:
@@ -168,7 +176,7 @@ def _far(one: Tensor | None, other: Tensor | None, least: float) -> float:
     return difference / max(norm(one), least) if difference else 0.0
 
 
-def _along_direction(engine: Engine, task: Task, direction: Params, draw: int) -> Finding:
+def _along_direction(engine: Engine, task: Task, direction: Params, share: bool, draw: int) -> Finding:
     """As `_at` for an engine that is not exact: along v, or h where v is zero, since its step must suit the direction; and
     by several draws, since what is allowed is less far from what is wrong.
     """
@@ -186,7 +194,9 @@ def _along_direction(engine: Engine, task: Task, direction: Params, draw: int) -
     if not off <= limit:
         _refuse(engine, task, truths, off, limit, tangents)
     told = _told(off, limit, truths[0].dtype)
-    return Finding(f"{engine!r}: the adjoint identity holds {told}", shares=False, shared_told=_APART)
+    return Finding(
+        f"{engine!r}: the adjoint identity holds {told}", shares=False if share else None, shared_told=_APART
+    )
 
 
 def _change(h: Params, u: Params, truth: Truth) -> float:

@@ -35,12 +35,12 @@ class Truth(NamedTuple):
     @property
     def unit(self) -> float:
         """Keeps both a balanced direction and the alignments along it within the range of their arithmetic."""
-        return max(self.scale, 1e-300) ** 0.5
+        return math.sqrt(max(self.scale, 1e-300))
 
     @property
     def faintest(self) -> float:
         """Below this a gradient may be nothing but noise, as that of a bias before a normalisation is."""
-        return self.scale * min(_FAINT * float(torch.finfo(self.dtype).eps), _FAINTEST)
+        return self.scale * min(_FAINT * torch.finfo(self.dtype).eps, _FAINTEST)
 
 
 def truth_of(task: Task, draw: int) -> Truth:
