@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from reweigh import alignments, clean_direction
 from reweigh.alignment import Checked, Double, Finite, Forward, Ghost, Task, choose, explain
-from reweigh.alignment.choose import choices_for, engine_for, first_that_works
+from reweigh.alignment.candidates import first_that_works
+from reweigh.alignment.choose import choices_for, engine_for
 from reweigh.errors import BadInput, EngineRefused
 
 

@@ -225,7 +225,11 @@ class Equilibrium(nn.Module):
 
 
 @case(
-    "complex-spectrum", series, other_sizes=None, notes="complex parameters multiply the Fourier transform along time"
+    "complex-spectrum",
+    series,
+    other_sizes=None,
+    refused_by={"ghost": "Spectral"},
+    notes="complex parameters multiply the Fourier transform along time",
 )
 class Spectral(nn.Module):
     def __init__(self) -> None:

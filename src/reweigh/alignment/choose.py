@@ -11,25 +11,15 @@ from torch import Tensor, nn
 
 from reweigh import rng
 from reweigh._types import Params
+from reweigh.alignment.candidates import CANDIDATES
 from reweigh.alignment.check import check, hold
-from reweigh.alignment.double import Double
 from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
-from reweigh.alignment.finite import COARSE_STEP, Finite
-from reweigh.alignment.forward import Forward
-from reweigh.alignment.ghost import Ghost
 from reweigh.alignment.manner import Manner, kind_of_shapes
 from reweigh.alignment.selection import Selection
 from reweigh.alignment.truth import Undecided
 from reweigh.alignment.vouched import Choice, Vouched
 from reweigh.errors import BadInput, EngineRefused
 
-CANDIDATES: dict[str, tuple[Engine, ...]] = {
-    "ghost": (Ghost(),),
-    "forward": (Forward(),),
-    "finite": (Finite(), Finite(COARSE_STEP)),
-    "double": (Double(),),
-}
-"""By the name a user gives, cheapest first; the finite engine has a coarser step for half precision."""
 _MOST_MANNERS = 16
 _SAFEST = ("double", "forward", "finite", "ghost")
 """While a batch proves nothing: the order of how little an engine takes for granted."""
@@ -249,20 +239,6 @@ class _Undo:
         with torch.no_grad():
             for buffer, value in self._buffers:
                 buffer.copy_(value)
-
-
-def first_that_works(task: Task, leaving_out: str) -> str | None:
-    """The name of the first other engine that computes this task and passes the check along a random direction."""
-    generator = torch.Generator().manual_seed(0)
-    direction = {name: torch.randn(p.shape, generator=generator).to(p) for name, p in task.chosen.items()}
-    for name, group in CANDIDATES.items():
-        for engine in group if name != leaving_out else ():
-            try:
-                check(engine, task, direction)
-            except Exception:
-                continue
-            return name
-    return None
 
 
 _remembered: weakref.WeakKeyDictionary[nn.Module, dict[str, Checked]] = weakref.WeakKeyDictionary()

@@ -7,6 +7,7 @@ h², the rounding error with 1/h). Under bfloat16 a step of about 0.1 is needed 
 in place, since that is what every kernel follows, and set back from a snapshot, bit for bit.
 """
 
+import math
 from typing import ClassVar
 
 import torch
@@ -71,11 +72,11 @@ class Finite(Engine):
 
 def step_length(tangents: Params, step: float | None = None) -> float:
     """h such that ‖h·v‖ is `step`, or what suits the parameters' arithmetic; zero where v is."""
-    squares = (v.double().square().sum() for v in tangents.values())
-    norm = float(torch.sqrt(sum(squares, torch.zeros((), dtype=torch.float64))))
+    sizes = (torch.linalg.vector_norm(v.abs() if v.is_complex() else v, dtype=torch.float64) for v in tangents.values())
+    norm = math.hypot(*map(float, sizes))
     if not norm > 0:
         return 0.0
-    return (step or max(_STEPS.get(v.dtype, COARSE_STEP) for v in tangents.values())) / norm
+    return (step or max(_STEPS.get(v.dtype.to_real(), COARSE_STEP) for v in tangents.values())) / norm
 
 
 def _losses_at(task: Task, places: list[Tensor], vs: list[Tensor], h: float) -> Tensor:

@@ -84,7 +84,7 @@ def is_searching() -> bool:
 
 def remedy(engine: str, task: "Task") -> str:
     """Which other engine works, found by trying."""
-    from reweigh.alignment.choose import first_that_works  # which imports the engines, and they this module
+    from reweigh.alignment.candidates import first_that_works  # which imports the engines, and they this module
 
     searching = _searching.set(True)
     try:

@@ -9,7 +9,7 @@ from torch.autograd.graph import GradientEdge
 
 from reweigh.alignment.ghost.rows import Rows, candidates, residual
 from reweigh.alignment.ghost.seam import Seam
-from reweigh.alignment.ghost.watch import Unfit
+from reweigh.alignment.ghost.unfit import Unfit
 
 Places = dict[tuple[int, int], Rows]
 """By the numbers of a seam and of its output."""

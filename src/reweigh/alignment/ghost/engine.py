@@ -19,7 +19,8 @@ from reweigh.alignment.ghost.arrange import Places, arrange
 from reweigh.alignment.ghost.layers import intercepted
 from reweigh.alignment.ghost.rows import Rows
 from reweigh.alignment.ghost.seam import Seam
-from reweigh.alignment.ghost.watch import Unfit, Watch
+from reweigh.alignment.ghost.unfit import Unfit
+from reweigh.alignment.ghost.watch import Watch
 from reweigh.alignment.refusal import is_searching, refusing, remedy
 from reweigh.errors import EngineRefused
 from reweigh.student import gradients, substituted, undisturbed
@@ -98,8 +99,8 @@ class Pass:
         """The one backward pass over activations, all losses weighted by one; the alignments (B,)."""
         if not self.losses.requires_grad:
             return self._total.to(self.losses.dtype)
-        self._watch.forbid_mixing(self.losses)
-        watch, places = self._watch, self._task.places
+        watch = self._watch
+        places = {} if watch.forbid_mixing(self.losses) else self._task.places
         self._rows = arrange(places, self._seams, watch.attached, self.losses, coarse=watch.coarse)
         self._working = True
         leaves = [p for p in self._values.values() if p.requires_grad]

@@ -39,12 +39,14 @@ class Suspect(NamedTuple):
         label: the layer before it.
         name: what was called.
         rows: how many rows there were.
+        plain: whether no other dimension is as long, so that these rows are the examples if they are as many.
         node: where its output is in the graph.
     """
 
     label: str
     name: str
     rows: int
+    plain: bool
     node: Any
 
 
@@ -77,7 +79,9 @@ def suspect(
     whole = first.ndim == 0 and source.ndim > 0 and source.numel() > 1
     if not (whole or (func in _ALONG and _along_rows(func, args, kwargs)) or (func in _BETWEEN and _outer(args))):
         return None
-    return Suspect(label, getattr(func, "__name__", "an operation"), base_of(source), first.grad_fn)
+    rows = base_of(source)
+    name = getattr(func, "__name__", "an operation")
+    return Suspect(label, name, rows, whole or source.shape.count(rows) <= 1, first.grad_fn)
 
 
 def _along_rows(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

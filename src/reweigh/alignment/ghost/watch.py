@@ -8,7 +8,6 @@ What is refused, by name: train-mode batch normalisation behind a seam; examples
 from the batch before a seam; parameters written into a tensor by an assignment.
 """
 
-import operator
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
@@ -23,28 +22,15 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from reweigh.alignment.ghost.attention import multi_head_attention
 from reweigh.alignment.ghost.cut import Call, by_forward_mode, by_rule, cut, operand
+from reweigh.alignment.ghost.in_place import out_of_place
 from reweigh.alignment.ghost.layers import OfLayer
 from reweigh.alignment.ghost.mixing import Suspect, in_graph, kind_of, note_arange, suspect
 from reweigh.alignment.ghost.origins import Origins, base_of, mark_rearranged, note_base, rearranged, tensors_in
 from reweigh.alignment.ghost.rules import RULES
 from reweigh.alignment.ghost.seam import Ledger, Seam, Stitch
+from reweigh.alignment.ghost.unfit import Unfit
 from reweigh.alignment.refusal import short
 from reweigh.alignment.unfused import WRITTEN_OUT
-
-_OPERATORS = {
-    "__iadd__": operator.add,
-    "__isub__": operator.sub,
-    "__imul__": operator.mul,
-    "__itruediv__": operator.truediv,
-}
-
-
-class Unfit(Exception):
-    """The engine cannot be exact here: the label of the layer, and why."""
-
-    def __init__(self, label: str, why: str) -> None:
-        super().__init__(f"{label}: {why}")
-        self.label, self.why = label, why
 
 
 class Watch(TorchFunctionMode):
@@ -111,16 +97,22 @@ class Watch(TorchFunctionMode):
             note_arange(func, out)
         return out
 
-    def forbid_mixing(self, losses: Tensor) -> None:
+    def forbid_mixing(self, losses: Tensor) -> bool:
         """Refuses what mixes the examples by what it is, now that it is known how many there are.
 
+        Whether there is something that may mix them: a sequence is as long as the batch, say, and its mean is taken. Then
+        where the examples lie has to be proven in this very pass.
+
         Raises:
-            Unfit: naming the operation.
+            Unfit: naming the layer and the operation.
         """
         suspects = {found.node: found for found in self._suspects if found.rows == len(losses) > 1}
         self._suspects = []
-        for node in in_graph(losses, set(suspects)) if suspects else ():
-            raise Unfit(suspects[node].label, f"{suspects[node].name}() after it mixes the examples of a batch")
+        guilty = [suspects[node] for node in in_graph(losses, set(suspects))] if suspects else []
+        for found in guilty:
+            if found.plain:
+                raise Unfit(found.label, f"{found.name}() after it mixes the examples of a batch")
+        return bool(guilty)
 
     def _note_bases(
         self,
@@ -183,7 +175,7 @@ class Watch(TorchFunctionMode):
                 return found
         self._forbid(func, args, kwargs, owner)
         label = self._origins.label(owner)
-        if (elsewhere := _out_of_place(func)) is not None:
+        if (elsewhere := out_of_place(func)) is not None:
             if self._origins.of(args[0]) is not None:
                 raise Unfit(label, f"{func.__name__} writes examples into a tensor of parameters")
             return args[0].copy_(self._at_seam(elsewhere, (args[0].clone(), *args[1:]), kwargs, owner))
@@ -240,6 +232,8 @@ class Watch(TorchFunctionMode):
         for t in tensors_in((args, kwargs)):
             if rearranged(t):
                 raise Unfit(label, "an index computed from the batch has rearranged the examples before it")
+            if t.is_complex() and t.requires_grad:
+                raise Unfit(label, "its numbers are complex")
             if self._origins.of(t) is None and unpack_dual(t).tangent is not None:
                 raise Unfit(label, "a parameter was used before it by a function that PyTorch hides")
         if func is F.embedding and RULES[func].bind(args, kwargs).get("scale_grad_by_freq"):
@@ -250,11 +244,3 @@ class Watch(TorchFunctionMode):
     def _forbid_mixing(self, args: tuple[Any, ...], kwargs: dict[str, Any], owner: str) -> None:
         if RULES[F.batch_norm].bind(args, kwargs).get("training"):
             raise Unfit(self._origins.label(owner), "in train mode it mixes the examples of a batch")
-
-
-def _out_of_place(func: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The operation that an in-place one performs."""
-    name = getattr(func, "__name__", "")
-    if name in _OPERATORS:
-        return _OPERATORS[name]
-    return getattr(Tensor, name[:-1], None) if name.endswith("_") and not name.endswith("__") else None
