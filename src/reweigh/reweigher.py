@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from reweigh import distributed
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
 from reweigh.alignment import Checked, Engine, Selection, Task, Weighted
+from reweigh.as_found import kept_if_failed, undisturbed
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
 from reweigh.errors import BadInput
@@ -27,7 +28,8 @@ from reweigh.learning import Learner, Learning, Looked, Student
 from reweigh.presets import preset_named
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
 from reweigh.step import Clean, GradientWatch, StepReport, report
-from reweigh.student import last_layers, undisturbed, unwrap
+from reweigh.student import last_layers, unwrap
+from reweigh.undo import remember, whole
 
 
 class Reweigher:
@@ -107,6 +109,7 @@ class Reweigher:
             )
         self._learner = self._learner_of(rule, learning or Learning()) if isinstance(rule, LearnedRule) else None
 
+    @whole
     def weigh(self, batch: Batch) -> Tensor:
         """The weights of a batch, (B,), detached; the model and all it holds are left as found.
 
@@ -116,6 +119,7 @@ class Reweigher:
             NonFinite: if a loss, the clean gradient, an alignment or a weight is not finite, with the ids of the batch.
             EngineRefused: if the engine asked for cannot be right for this model.
         """
+        self._begin()
         task = Task(self._model, self._loss, batch, self._layers)
         if (learner := self._learner_now()) is not None:
             return self._learned_weights(learner, learner.look(task, self._step, training=False))
@@ -128,6 +132,7 @@ class Reweigher:
                 losses = task.losses()
         return self._weights(batch, clean, alignments, losses)
 
+    @whole
     def backward(self, batch: Batch) -> Weighted:
         """One forward pass of training and the gradient of Σ w_i ℓ_i added to `.grad`; returns losses and weights, (B,).
 
@@ -137,7 +142,9 @@ class Reweigher:
         Raises:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
         """
+        self._begin()
         task = Task(self._model, self._loss, batch, self._layers)
+        kept_if_failed(self._model)
         if (learner := self._learner_now()) is not None:
             return self._backward_learned(task, learner)
         clean = self._clean()
@@ -149,6 +156,7 @@ class Reweigher:
         torch.autograd.backward(losses, weights)
         return Weighted(losses.detach(), weights)
 
+    @whole
     def after_step(self) -> None:
         """To be called after each `optimizer.step()`, before gradients are cleared: a rule that learns does so here.
 
@@ -160,6 +168,7 @@ class Reweigher:
         """
         if (learner := self._learner_now()) is None:
             return
+        self._begin()
         learned = learner.after_step()
         if learned is not None and self.report is not None:
             self.report = replace(
@@ -210,6 +219,11 @@ class Reweigher:
         self._step = state["step"]
         if self._learner is not None and state["learner"] is not None:
             self._learner.load_state_dict(state["learner"])
+
+    def _begin(self) -> None:
+        """A call that fails has not been: what is counted and kept is put back; the stream sees to itself."""
+        mine = self, self.rule, self._clean_gradient, self._engine, self._selection, self._watch
+        remember(*mine, *(self._learner.holds() if self._learner else ()))
 
     def _learner_of(self, rule: LearnedRule, learning: Learning) -> Learner:
         student = Student(

@@ -16,8 +16,9 @@ from torch.overrides import TorchFunctionMode
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine, Task
 from reweigh.alignment.refusal import is_searching, remedy
+from reweigh.as_found import undisturbed
 from reweigh.errors import EngineRefused
-from reweigh.student import gradients, undisturbed
+from reweigh.student import gradients
 
 _TOLERANCES = {  # by the coarsest arithmetic seen in the pass: (exact engines, finite difference)
     torch.float64: (1e-8, 1e-5),

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.forward_ad import dual_level, make_dual
 
+from reweigh.alignment.switches import noted
 from reweigh.alignment.unfused import Unfused
+from reweigh.as_found import hooked, undisturbed
 from reweigh.errors import EngineRefused, ReweighError
-from reweigh.student import gradients, passes_through, undisturbed
+from reweigh.student import gradients, passes_through
 
 if TYPE_CHECKING:
     from reweigh.alignment.engine import Task
@@ -60,11 +62,8 @@ def remedy(engine: str, task: "Task") -> str:
     """Which other engine works, found by trying."""
     from reweigh.alignment.choose import first_that_works  # which imports the engines, and they this module
 
-    searching = _searching.set(True)
-    try:
+    with noted(_searching, True):
         works = first_that_works(task, leaving_out=engine)
-    finally:
-        _searching.reset(searching)
     return f"engine={works!r} works for this model" if works else "no other engine works for this model either"
 
 
@@ -82,13 +81,9 @@ def _layer(task: "Task", probe: Callable[[nn.Module, tuple[Any, ...], dict[str, 
     def record(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any) -> None:
         calls.append((names[module], module, args, kwargs))
 
-    handles = [module.register_forward_hook(record, with_kwargs=True) for module in names]
-    try:
-        with undisturbed(task.module), torch.no_grad():
-            task.losses()
-    finally:
-        for handle in handles:
-            handle.remove()
+    hooks = hooked([(module, record) for module in names], with_kwargs=True)
+    with hooks, undisturbed(task.module), torch.no_grad():
+        task.losses()
     for name, module, args, kwargs in calls:  # a hook fires when a module is done: the innermost comes first
         try:
             with undisturbed(task.module):

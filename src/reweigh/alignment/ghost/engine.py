@@ -21,8 +21,9 @@ from reweigh.alignment.ghost.rows import Rows
 from reweigh.alignment.ghost.seam import Seam
 from reweigh.alignment.ghost.watch import Unfit, Watch
 from reweigh.alignment.refusal import is_searching, refusing, remedy
+from reweigh.as_found import substituted, undisturbed
 from reweigh.errors import EngineRefused
-from reweigh.student import gradients, substituted, undisturbed
+from reweigh.student import gradients
 
 
 class Ghost(Engine):
