@@ -65,7 +65,8 @@ class undisturbed(ForAWhile):
     """Whatever the block runs, the module and the random number generators are afterwards as they were.
 
     Within the block the buffers are copies, so writes to them land nowhere; attributes that a forward pass sets are set
-    back too (the binding, not what a mutable object holds). Autocast forgets its cast weights on the way in and out, or
+    back too (the binding, not what a mutable object holds), by `__dict__.update`: a module whose attributes are cleared
+    first is lost at an interrupt. Autocast forgets its cast weights on the way in and out, or
     it would go on using those of other parameters. Python's, NumPy's and PyTorch's global generators (CPU, and
     the devices that the module lives on) are restored. Compiled parts run uncompiled.
     """

@@ -17,7 +17,7 @@ from torch.autograd.forward_ad import dual_level, make_dual
 
 from reweigh.alignment.switches import noted
 from reweigh.alignment.unfused import Unfused
-from reweigh.as_found import hooked, undisturbed
+from reweigh.as_found import hooked, substituted, undisturbed
 from reweigh.errors import EngineRefused, ReweighError
 from reweigh.student import gradients, passes_through
 
@@ -124,7 +124,8 @@ def _probe_forward(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, A
             return value
 
         parameters = {name: dual(p) for name, p in module.named_parameters()}
-        torch.func.functional_call(module, parameters, tuple(map(dual, args)), {k: dual(v) for k, v in kwargs.items()})
+        with substituted(module, parameters):
+            module(*map(dual, args), **{k: dual(v) for k, v in kwargs.items()})
 
 
 def refuse_differentiable_once(gradients: Sequence[Tensor]) -> None:
@@ -156,7 +157,8 @@ def _probe_ghost(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
     """Only parameters carry tangents here; what hides them from PyTorch has to know what to do with these."""
     with dual_level(), torch.enable_grad():
         duals = {name: make_dual(p.detach(), torch.ones_like(p)) for name, p in module.named_parameters()}
-        torch.func.functional_call(module, duals, args, kwargs)
+        with substituted(module, duals):
+            module(*args, **kwargs)
 
 
 _PROBES = {"forward": _probe_forward, "double": _probe_double, "ghost": _probe_ghost}
