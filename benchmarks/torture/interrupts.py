@@ -9,7 +9,7 @@ may find the call done: then it must be wholly done, as in the other scene.
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -197,10 +197,10 @@ SCENES: dict[str, dict[str, Any]] = dict(_L2RW + _GHOST + _LEARNED + _OTHERS)
 """What is interrupted, by name."""
 
 
-def run(seed: int, count: int) -> dict[str, Any]:
-    """So many interrupts, spread over all scenes: {"tried", "kept", "lost"}; what was lost is named."""
+def run(seed: int, count: int, scenes: Sequence[str] = ()) -> dict[str, Any]:
+    """So many interrupts, spread over all scenes, or those named: {"tried", "kept", "lost"}; what was lost is named."""
     draw, total = random.Random(seed), {"tried": 0, "kept": 0, "lost": []}
-    names = list(SCENES)
+    names = list(scenes or SCENES)
     draw.shuffle(names)
     turn = 0
     while total["tried"] < count:

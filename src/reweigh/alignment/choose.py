@@ -90,6 +90,12 @@ class Checked(Engine):
             self.chosen, self._shares = same[0], state["shares"]
             self.reasons = [*state["reasons"], "taken over from a checkpoint"]
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Engines are told apart by identity: those of a copy are the candidates themselves."""
+        vars(self).update(state)
+        self.chosen = _candidate(self.chosen)
+        self._given_up = [_candidate(engine) or engine for engine in self._given_up]
+
     def _by(self, task: Task, direction: Params, use: Callable[[Engine], _Found]) -> _Found:
         """What `use` makes of the engine. A model can change (from eval to train mode, say), and what was exact can become
         a refusal at a later batch; then "auto" goes on to the next engine.
@@ -135,6 +141,12 @@ class Checked(Engine):
             self.chosen, self.reasons = engine, reasons
             return engine
         raise EngineRefused(f"no engine works for {type(task.module).__name__}: {'; '.join(reasons)}")
+
+
+def _candidate(engine: Engine | None) -> Engine | None:
+    """The candidate with the same name and settings, or the engine itself."""
+    named = CANDIDATES.get(engine.name, ()) if engine is not None else ()
+    return next((known for known in named if vars(known) == vars(engine)), engine)
 
 
 def first_that_works(task: Task, leaving_out: str) -> str | None:

@@ -45,6 +45,9 @@ class Unfit(Exception):
         super().__init__(f"{label}: {why}")
         self.label, self.why = label, why
 
+    def __reduce__(self) -> tuple[type["Unfit"], tuple[str, str]]:
+        return type(self), (self.label, self.why)
+
 
 class Watch(TorchFunctionMode):
     """The mode; `seams` is what it has found, `attached` where their outputs are in the model's graph.
