@@ -151,10 +151,7 @@ def test_a_stream_of_batches_is_copied_with_its_place(clean):
 @pytest.mark.parametrize(
     "error",
     [
-        errors.BadInput("one"),
-        errors.EngineRefused("two"),
-        errors.NonFinite("x"),
-        errors.MissingExtra("y"),
+        *(kind("one") for kind in (errors.BadInput, errors.EngineRefused, errors.NonFinite, errors.MissingExtra)),
         Unfit("a (B)", "why"),
     ],
 )
