@@ -9,6 +9,7 @@ are left as found: a DataLoader that shuffles by them does so under a seed of th
 """
 
 import abc
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch.utils.data import Dataset, default_collate
 from reweigh import rng
 from reweigh._types import Batch
 from reweigh.errors import BadInput
+from reweigh.undo import remember, unless_done
 
 USUAL_SIZE = 100
 
@@ -84,6 +86,7 @@ class IndexedStream(CleanStream):
 
     def next(self) -> Batch:
         """M examples, from the next epoch's permutation where this one ends."""
+        remember(self)
         pieces: list[Tensor] = []
         wanted = self._size
         while wanted:
@@ -126,8 +129,9 @@ class BatchStream(CleanStream):
 
     def next(self) -> Batch:
         """The next batch of the source, which starts over where it ends."""
+        unless_done(functools.partial(self._go_to, self._epoch, self._offset))
         if self._iterator is None:
-            self._start()
+            self._take_up()
         batch = self._pull()
         if batch is _END:
             if self._offset == 0:
@@ -137,6 +141,22 @@ class BatchStream(CleanStream):
             return self.next()
         self._offset += 1
         return batch
+
+    def _go_to(self, epoch: int, offset: int) -> None:
+        """The next batch is to be this one, whatever has become of the iterator."""
+        self._iterator, self._epoch, self._offset = None, epoch, offset
+
+    def _take_up(self) -> None:
+        """Start the pass, and leave out the batches that were taken."""
+        there, self._offset = self._offset, 0
+        self._start()
+        while self._offset < there:
+            if self._pull() is _END:
+                raise BadInput(
+                    f"clean= yields only {self._offset} batches but the checkpoint stands after "
+                    f"{there}: resume with the same clean set"
+                )
+            self._offset += 1
 
     def _start(self) -> None:
         sampler = getattr(self._source, "sampler", None)
@@ -161,15 +181,13 @@ class BatchStream(CleanStream):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Start that pass over and leave out the batches that were taken."""
-        self._epoch, self._seed, self._offset = state["epoch"], state["seed"], 0
-        self._start()
-        while self._offset < state["offset"]:
-            if self._pull() is _END:
-                raise BadInput(
-                    f"clean= yields only {self._offset} batches but the checkpoint stands after "
-                    f"{state['offset']}: resume with the same clean set"
-                )
-            self._offset += 1
+        self._seed = state["seed"]
+        self._go_to(state["epoch"], state["offset"])
+        self._take_up()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """An iterator cannot be copied: the copy starts its pass over and leaves out the batches that were taken."""
+        return {**vars(self), "_iterator": None}
 
 
 _END = object()
@@ -187,12 +205,22 @@ def _rows(source: Mapping[str, Any] | Sequence[Tensor]) -> Tensor:
 
 
 def _tensor_batches(source: Any) -> Callable[[Tensor], Batch]:
-    if isinstance(source, Mapping):
-        return lambda rows: {key: t[rows.to(t.device)] for key, t in source.items()}
-    return lambda rows: tuple(t[rows.to(t.device)] for t in source)
+    return functools.partial(_named_rows if isinstance(source, Mapping) else _rows_of_each, source)
+
+
+def _named_rows(source: Mapping[str, Tensor], rows: Tensor) -> Batch:
+    return {key: t[rows.to(t.device)] for key, t in source.items()}
+
+
+def _rows_of_each(source: Sequence[Tensor], rows: Tensor) -> Batch:
+    return tuple(t[rows.to(t.device)] for t in source)
 
 
 def _dataset_batches(source: Any) -> Callable[[Tensor], Batch]:
     if hasattr(source, "batch"):  # reweigh's own data sets hand out whole batches
-        return lambda rows: source.batch(rows)
-    return lambda rows: default_collate([source[i] for i in rows.tolist()])
+        return source.batch  # type: ignore[no-any-return]
+    return functools.partial(_collated, source)
+
+
+def _collated(source: Any, rows: Tensor) -> Batch:
+    return default_collate([source[i] for i in rows.tolist()])

@@ -14,19 +14,19 @@ from torch.optim import Optimizer
 
 from reweigh import optimizers
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh.as_found import other_masks, substituted, undisturbed
 from reweigh.errors import BadInput
 from reweigh.student import (
     chosen_parameters,
     forbid_inference_mode,
     gradients,
     losses_of,
-    other_masks,
-    substituted,
-    undisturbed,
     unwrap,
 )
+from reweigh.undo import whole
 
 
+@whole
 def clean_direction(
     model: nn.Module,
     per_example_loss: PerExampleLoss,

@@ -12,6 +12,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.nn.functional import all_reduce
 
+from reweigh.errors import BadInput
+
 
 def world_size() -> int:
     """How many ranks train together; 1 where `torch.distributed` is not initialised."""
@@ -21,6 +23,21 @@ def world_size() -> int:
 def rank() -> int:
     """This rank's number; 0 where `torch.distributed` is not initialised."""
     return dist.get_rank() if world_size() > 1 else 0
+
+
+def forbid_join(*joinable: object) -> None:
+    """Where ranks have unevenly many batches, `join()` answers the messages of DDP for ranks that are done, but not ours.
+
+    Raises:
+        BadInput: if one of these is under `join()`, on all ranks at once.
+    """
+    configs = [getattr(one, "_join_config", None) for one in joinable]
+    if world_size() > 1 and any(config is not None and config.enable for config in configs):
+        raise BadInput(
+            "the model is under join(), which answers DistributedDataParallel's messages for ranks that have no batch left, "
+            "but not those that weights need: give every rank as many batches (DistributedSampler does) and leave join() "
+            "out; after a join() for other training, wrap the model in DistributedDataParallel anew"
+        )
 
 
 def summed(tensor: Tensor) -> Tensor:

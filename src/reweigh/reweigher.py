@@ -8,9 +8,10 @@ for batch in train_loader:
 """
 
 import functools
+import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from torch.optim import Optimizer
 from reweigh import distributed
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
 from reweigh.alignment import Checked, Engine, Selection, Task, Weighted
+from reweigh.as_found import kept_if_failed, parts_of, undisturbed
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
 from reweigh.errors import BadInput
@@ -27,7 +29,28 @@ from reweigh.learning import Learner, Learning, Looked, Student
 from reweigh.presets import preset_named
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
 from reweigh.step import Clean, GradientWatch, StepReport, report
-from reweigh.student import last_layers, undisturbed, unwrap
+from reweigh.student import last_layers, unwrap
+from reweigh.undo import remember, whole
+
+_Out = TypeVar("_Out")
+
+
+def _weighing(call: Callable[["Reweigher", Batch], _Out]) -> Callable[["Reweigher", Batch], _Out]:
+    """A public call that weighs a batch: done or not begun, and by itself."""
+
+    @functools.wraps(call)
+    def by_itself(self: "Reweigher", batch: Batch) -> _Out:
+        self._begin()
+        before = self._versions()
+        done = call(self, batch)
+        if self._versions() != before:
+            raise BadInput(
+                "the parameters were changed while a batch was being weighed: where several threads share a model, let one "
+                "of them at a time weigh, pass backward and step"
+            )
+        return done
+
+    return whole(by_itself)
 
 
 class Reweigher:
@@ -96,6 +119,7 @@ class Reweigher:
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None
         self._step = 0
+        self._callers: set[int] = set()
         self._watch = GradientWatch()
         self.report: StepReport | None = None
         if learning is not None and not isinstance(rule, LearnedRule):
@@ -107,6 +131,7 @@ class Reweigher:
             )
         self._learner = self._learner_of(rule, learning or Learning()) if isinstance(rule, LearnedRule) else None
 
+    @_weighing
     def weigh(self, batch: Batch) -> Tensor:
         """The weights of a batch, (B,), detached; the model and all it holds are left as found.
 
@@ -128,6 +153,7 @@ class Reweigher:
                 losses = task.losses()
         return self._weights(batch, clean, alignments, losses)
 
+    @_weighing
     def backward(self, batch: Batch) -> Weighted:
         """One forward pass of training and the gradient of Σ w_i ℓ_i added to `.grad`; returns losses and weights, (B,).
 
@@ -138,6 +164,7 @@ class Reweigher:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
         """
         task = Task(self._model, self._loss, batch, self._layers)
+        kept_if_failed(self._model)
         if (learner := self._learner_now()) is not None:
             return self._backward_learned(task, learner)
         clean = self._clean()
@@ -149,6 +176,7 @@ class Reweigher:
         torch.autograd.backward(losses, weights)
         return Weighted(losses.detach(), weights)
 
+    @whole
     def after_step(self) -> None:
         """To be called after each `optimizer.step()`, before gradients are cleared: a rule that learns does so here.
 
@@ -160,6 +188,7 @@ class Reweigher:
         """
         if (learner := self._learner_now()) is None:
             return
+        self._begin()
         learned = learner.after_step()
         if learned is not None and self.report is not None:
             self.report = replace(
@@ -210,6 +239,19 @@ class Reweigher:
         self._step = state["step"]
         if self._learner is not None and state["learner"] is not None:
             self._learner.load_state_dict(state["learner"])
+
+    def _begin(self) -> None:
+        """A call that fails has not been: what is counted and kept is put back; the stream sees to itself."""
+        mine = self, self.rule, self._clean_gradient, self._engine, self._selection, self._watch
+        distributed.forbid_join(self._model, self._optimizer)
+        self._callers.add(threading.get_ident())
+        remember(*mine, *(self._learner.holds() if self._learner else ()))
+
+    def _versions(self) -> int | None:
+        """A number that any change of a parameter raises, where several threads weigh; else a change is the model's own."""
+        if len(self._callers) < 2:
+            return None
+        return sum(p._version for part in parts_of(self._model) for p in part._parameters.values() if p is not None)
 
     def _learner_of(self, rule: LearnedRule, learning: Learning) -> Learner:
         student = Student(

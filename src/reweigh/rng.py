@@ -1,30 +1,35 @@
 """The global random number generators, kept and set: PyTorch's (CPU and devices), NumPy's and Python's."""
 
-import contextlib
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
 
+from reweigh.undo import ForAWhile, lent
 
-@contextlib.contextmanager
-def kept(devices: Iterable[torch.device] = ()) -> Iterator[None]:
+
+class kept(ForAWhile):
     """Whatever the block draws, the generators are afterwards as they were."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    by_kind: dict[str, list[torch.device]] = {}
-    for device in devices:
-        if device.type not in ("cpu", "meta"):
-            by_kind.setdefault(device.type, []).append(device)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(devices=[]))
-        for kind, those in by_kind.items():
-            stack.enter_context(torch.random.fork_rng(those, device_type=kind))
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)
-            random.setstate(python_state)
+
+    def __init__(self, devices: Iterable[torch.device] = ()) -> None:
+        self._devices = devices
+
+    def change(self) -> None:
+        """Nothing but a note."""
+        lent(way_back(self._devices))
+
+
+def way_back(devices: Iterable[torch.device] = ()) -> Callable[[], None]:
+    """A function that puts all generators where they are now."""
+    numpy_state, python_state, torch_states = np.random.get_state(), random.getstate(), states(devices)
+
+    def put_back() -> None:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+        set_states(torch_states)
+
+    return put_back
 
 
 def seed(value: int, devices: Iterable[torch.device] = ()) -> None:

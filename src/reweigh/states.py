@@ -6,16 +6,16 @@ state is pooled to one vector an example. Hooks stand on the model within `watch
 Where no places are named they are found: the input of the last Linear layer, and the outputs of up to three main stages.
 """
 
-import contextlib
 import fnmatch
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from reweigh.as_found import hooked, uncompiled
 from reweigh.errors import BadInput
+from reweigh.undo import ForAWhile
 
 INPUT = ":input"
 _MOST_STAGES = 3
@@ -44,16 +44,30 @@ class Seen:
         return {"states": dict(self.states), "logits": self.logits}
 
 
-@contextlib.contextmanager
-def watching(
-    module: nn.Module, places: Sequence[str], *, follow: bool = False, compiled: bool = False
-) -> Iterator[Seen]:
+class watching(ForAWhile):
     """Within the block, what passes through the places is put into `Seen`; `follow` keeps the graph.
 
     Where a submodule is called several times the last call counts. What is `compiled` runs uncompiled, since compiled code
     does not call hooks.
     """
-    seen, handles = Seen(), []
+
+    def __init__(
+        self, module: nn.Module, places: Sequence[str], *, follow: bool = False, compiled: bool = False
+    ) -> None:
+        self._module, self._places, self._follow, self._compiled = module, places, follow, compiled
+
+    def change(self) -> Seen:
+        """The hooks are put on the modules, and taken off them after the block."""
+        seen = Seen()
+        if self._compiled:
+            uncompiled().change()
+        hooked(_hooks(seen, self._module, self._places, self._follow)).change()
+        return seen
+
+
+def _hooks(
+    seen: Seen, module: nn.Module, places: Sequence[str], follow: bool
+) -> list[tuple[nn.Module, Callable[[nn.Module, Any, Any], None]]]:
     keep: Callable[[Tensor], Tensor] = (lambda t: t) if follow else Tensor.detach
 
     def see_output(_: nn.Module, args: Any, output: Any) -> None:
@@ -69,18 +83,8 @@ def watching(
 
         return see
 
-    with contextlib.ExitStack() as stack:
-        if compiled:
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
-        try:
-            handles.append(module.register_forward_hook(see_output))
-            for place in places:
-                part = module.get_submodule(place.removesuffix(INPUT))
-                handles.append(part.register_forward_hook(hook_for(place)))
-            yield seen
-        finally:
-            for handle in handles:
-                handle.remove()
+    parts = [(module.get_submodule(place.removesuffix(INPUT)), hook_for(place)) for place in places]
+    return [(module, see_output), *parts]
 
 
 def pooled(state: Tensor) -> Tensor:

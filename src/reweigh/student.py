@@ -1,29 +1,23 @@
-"""The student: the user's module, called with other parameters and left as it was found.
-
-Engines ask the model odd questions (what would the losses be with dual-number parameters? with the parameters a
-little further along?) in the middle of somebody's training loop. Two context managers make that safe:
-
-- `substituted(module, params)` puts other tensors in the parameters' places, tied weights included, without touching
-  the parameters themselves;
-- `undisturbed(module)` gives the module copies of its buffers and forks the random number generators, so that
-  BatchNorm statistics, counters and dropout masks are afterwards what they were, even when the pass raises.
+"""The student: the user's module, what of it takes part, and the losses of its examples.
 
 The wrappers people train with (DistributedDataParallel, DataParallel, `torch.compile`) are taken off first: their
-inner module shares the parameters and is the one that dual numbers can pass through.
+inner module shares the parameters and is the one that dual numbers can pass through. `reweigh.as_found` is how engines call
+it with other parameters, and leave it as it was.
 """
 
-import contextlib
 import fnmatch
 import math
-import weakref
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from reweigh import rng
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh.as_found import any_compiled
+from reweigh.as_found import other_masks as other_masks
+from reweigh.as_found import substituted as substituted
+from reweigh.as_found import undisturbed as undisturbed
 from reweigh.errors import BadInput, EngineRefused
 
 _DATA_PARALLEL = (nn.parallel.DistributedDataParallel, nn.DataParallel)
@@ -52,11 +46,7 @@ def forbid_inference_mode() -> None:
 
 def is_compiled(module: nn.Module) -> bool:
     """Whether the module or a part of it runs under `torch.compile`."""
-    return _any_compiled(module.modules())
-
-
-def _any_compiled(parts: Iterable[nn.Module]) -> bool:
-    return any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) for m in parts)
+    return any_compiled(module.modules())
 
 
 def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str, nn.Parameter]:
@@ -117,88 +107,6 @@ def _matching(module: nn.Module, patterns: list[str]) -> list[str]:
 def _some_layers(module: nn.Module, trainable: Params) -> str:
     owners = dict.fromkeys(name.rpartition(".")[0] or "(the model itself)" for name in trainable)
     return ", ".join(repr(owner) for owner in list(owners)[-3:])
-
-
-@contextlib.contextmanager
-def substituted(module: nn.Module, params: Params) -> Iterator[None]:
-    """Within the block the module computes with `params` in the place of its parameters of those names.
-
-    A parameter used in several places (tied weights) is replaced in all of them. The `Parameter` objects themselves
-    are not touched, and are back in their places afterwards.
-    """
-    parts = list(module.modules())
-    by_identity = {id(p): params[name] for name, p in module.named_parameters() if name in params}
-    places = [
-        (owner, leaf, p)
-        for owner in parts
-        for leaf, p in owner._parameters.items()
-        if p is not None and id(p) in by_identity
-    ]
-    flat = [(m, m._flat_weights, m._flat_weight_refs) for m in parts if isinstance(m, nn.RNNBase)]
-    try:
-        for owner, leaf, p in places:
-            owner._parameters[leaf] = cast(nn.Parameter, by_identity[id(p)])
-        for rnn, weights, _ in flat:  # recurrent layers keep a second list of their weights
-            rnn._flat_weights = [w if w is None else cast(nn.Parameter, by_identity.get(id(w), w)) for w in weights]
-            rnn._flat_weight_refs = [w if w is None else weakref.ref(w) for w in rnn._flat_weights]
-        yield
-    finally:
-        for owner, leaf, p in places:
-            owner._parameters[leaf] = p
-        for rnn, weights, refs in flat:
-            rnn._flat_weights, rnn._flat_weight_refs = weights, refs
-
-
-@contextlib.contextmanager
-def undisturbed(module: nn.Module) -> Iterator[None]:
-    """Whatever the block runs, the module and the random number generators are afterwards as they were.
-
-    Within the block the buffers are copies, so writes to them land nowhere; attributes that a forward pass sets are set
-    back too (the binding, not what a mutable object holds). Autocast forgets its cast weights on the way in and out, or
-    it would go on using those of other parameters. Python's, NumPy's and PyTorch's global generators (CPU, and
-    the devices that the module lives on) are restored. Compiled parts run uncompiled.
-    """
-    parts = list(module.modules())  # walking through a deep model takes a while
-    attributes = [(part, part.__dict__.copy()) for part in parts]
-    # Embeddings with max_norm rescale their weight in place whenever they are called.
-    rescaled = [(part.weight, part.weight.detach().clone()) for part in _with_max_norm(parts)]
-    buffers = [(part._buffers, dict(part._buffers)) for part in parts if part._buffers]
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(rng.kept(_devices(module)))
-        if _any_compiled(parts):
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
-        torch.clear_autocast_cache()
-        try:
-            copies: dict[int, Tensor] = {}
-            for place, found in buffers:
-                for name, buffer in found.items():
-                    if buffer is not None:  # one copy for a buffer that several modules share
-                        place[name] = copies.setdefault(id(buffer), buffer.detach().clone())
-            yield
-        finally:
-            for place, found in buffers:
-                place.clear()
-                place.update(found)
-            for weight, value in rescaled:
-                weight.data.copy_(value)
-            for part, values in attributes:
-                part.__dict__.clear()
-                part.__dict__.update(values)
-            torch.clear_autocast_cache()
-
-
-def _with_max_norm(parts: Iterable[nn.Module]) -> list[nn.Embedding | nn.EmbeddingBag]:
-    kinds = (nn.Embedding, nn.EmbeddingBag)
-    return [part for part in parts if isinstance(part, kinds) and part.max_norm is not None]
-
-
-def other_masks(module: nn.Module) -> None:
-    """Within `undisturbed`: let dropout draw masks that are not the ones the next pass will draw."""
-    rng.seed(int(torch.randint(2**62, ())), _devices(module))
-
-
-def _devices(module: nn.Module) -> set[torch.device]:
-    return {p.device for p in module.parameters()}
 
 
 def losses_of(module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch) -> Tensor:

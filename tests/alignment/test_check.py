@@ -141,7 +141,7 @@ def test_a_layer_that_no_signal_reaches_is_asked_with_the_parameters_moved():
     v = direction_of(model)
     with pytest.raises(EngineRefused, match=r"at 0 \(Linear\)"):
         check(Off(1.1, "0."), task_of(model), v)
-    assert check(Off(1.1, "0."), task_of(model), v, elsewhere=False).silent == {"0.weight", "0.bias"}
+    assert check(Off(1.1, "0."), task_of(model), v, move=False).silent == {"0.weight", "0.bias"}
     assert check(Forward(), task_of(model), v).silent == frozenset()
 
 

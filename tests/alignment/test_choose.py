@@ -174,11 +174,18 @@ def test_a_choice_is_taken_over(model_and_batch, checks):
 
 
 def test_the_coarse_step_is_taken_over():
-    state = {"asked": "auto", "chosen": ["finite", 0.1], "reasons": ["because"], "shares": None}
+    state = {
+        "asked": "auto",
+        "chosen": ["finite", 0.1],
+        "told": ["because"],
+        "identity": "",
+        "sharing": "",
+        "shares": None,
+    }
     choice = Checked("auto")
     choice.load_state_dict(state)
     assert repr(choice.chosen) == "Finite(step=0.1)"
-    assert state["reasons"] == ["because"]
+    assert state["told"] == ["because"]
 
 
 def test_a_choice_made_for_another_request_or_none_is_not_taken_over():

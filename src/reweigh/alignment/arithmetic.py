@@ -1,12 +1,12 @@
 """What the arithmetic of a pass allows: the coarsest type seen, the usual tolerance, and what rounding alone changes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from reweigh.undo import ForAWhile, lent
 
 _TOLERANCES = {  # by the coarsest arithmetic seen in the pass: (exact engines, finite difference)
     torch.float64: (1e-8, 1e-5),
@@ -30,18 +30,23 @@ def _tf32() -> bool:
     return bool(torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
 
 
-@contextmanager
-def full_precision() -> Iterator[None]:
+class full_precision(ForAWhile):
     """Within the block CUDA does not round float32 to TF32, as convolutions do by default."""
-    if not _tf32():
-        yield
-        return
-    products, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    try:
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-        yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = products, convolutions
+
+    def change(self) -> None:
+        """Both flags go off, where one was on."""
+        if not _tf32():
+            return
+        places: list[Any] = [torch.backends.cuda.matmul, torch.backends.cudnn]
+        found = [place.allow_tf32 for place in places]
+
+        def put_back() -> None:
+            for place, value in zip(places, found, strict=True):
+                place.allow_tf32 = value
+
+        lent(put_back)
+        for place in places:
+            place.allow_tf32 = False
 
 
 def rounded(p: Tensor, dtype: torch.dtype, generator: torch.Generator) -> nn.Parameter:
@@ -52,7 +57,7 @@ def rounded(p: Tensor, dtype: torch.dtype, generator: torch.Generator) -> nn.Par
     )
 
 
-def moved(p: Tensor, generator: torch.Generator) -> nn.Parameter:
+def elsewhere(p: Tensor, generator: torch.Generator) -> nn.Parameter:
     """A parameter a tenth of its size away; where it is zero, as far as a fresh one would be."""
     size = float(p.detach().abs().double().square().mean().sqrt()) if p.numel() else 0.0
     fresh = (p.numel() / p.shape[0]) ** -0.5 if p.ndim > 1 and p.numel() else 0.3

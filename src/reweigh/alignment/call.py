@@ -6,8 +6,10 @@ from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.alignment.choose import choices_for, engine_for
 from reweigh.alignment.engine import Engine, Task
 from reweigh.student import unwrap
+from reweigh.undo import remember, whole
 
 
+@whole
 def alignments(
     model: nn.Module,
     per_example_loss: PerExampleLoss,
@@ -36,7 +38,9 @@ def alignments(
         EngineRefused: if the engine asked for cannot be right; the sentence names the layer and an engine that works.
     """
     task = Task(model, per_example_loss, batch, layers)
-    return engine_for(task, engine).alignments(task, direction)
+    found = engine_for(task, engine)
+    remember(found)
+    return found.alignments(task, direction)
 
 
 def explain(model: nn.Module) -> str:

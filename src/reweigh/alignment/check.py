@@ -24,12 +24,13 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import Params
-from reweigh.alignment.arithmetic import allowed, full_precision, moved, rounded
+from reweigh.alignment.arithmetic import allowed, elsewhere, full_precision, rounded
 from reweigh.alignment.engine import Engine, Task
 from reweigh.alignment.refusal import is_out_of_memory, is_searching, remedy
 from reweigh.alignment.truth import Truth, Undecided, along, balanced, norm, off_along, product, truth_of
+from reweigh.as_found import substituted, undisturbed
 from reweigh.errors import EngineRefused
-from reweigh.student import gradients, substituted, undisturbed
+from reweigh.student import gradients
 
 _SHARED_TOLERANCE = 2e-2  # two correct passes in bfloat16 differ by 1e-2; a broken graph is off by far more
 _NOISE = 8
@@ -60,7 +61,7 @@ class Finding(NamedTuple):
 
 
 def check(
-    engine: Engine, task: Task, direction: Params, *, share: bool = False, draw: int = 0, elsewhere: bool = True
+    engine: Engine, task: Task, direction: Params, *, share: bool = False, draw: int = 0, move: bool = True
 ) -> Finding:
     """The adjoint identity for random c, and with `share` whether the engine's shared pass gives the same gradients.
 
@@ -70,7 +71,7 @@ def check(
         direction: v; an engine that is not exact is asked along it, an exact one along a balanced direction.
         share: ask for the shared pass too.
         draw: which random c.
-        elsewhere: ask once more with the parameters moved, where something was not proven.
+        move: ask once more with the parameters moved, where something was not proven.
 
     Raises:
         EngineRefused: if the engine and the ordinary backward pass disagree; names the layer.
@@ -78,7 +79,7 @@ def check(
     """
     with full_precision():
         finding = _at(engine, task, direction, share, draw)
-        if elsewhere and engine.exact and (finding.silent or finding.faint or _has_zeros(task)):
+        if move and engine.exact and (finding.silent or finding.faint or _has_zeros(task)):
             with _moved(task) as other:
                 try:
                     there = _at(engine, other, direction, False, draw)
@@ -219,7 +220,7 @@ def _noise(task: Task, truth: Truth, draw: int, change: Callable[[dict[str, Tens
 def _moved(task: Task) -> Iterator[Task]:
     """The task with every trained parameter a little elsewhere."""
     generator = torch.Generator().manual_seed(0)
-    away = {name: moved(p, generator) for name, p in task.module.named_parameters() if p.requires_grad}
+    away = {name: elsewhere(p, generator) for name, p in task.module.named_parameters() if p.requires_grad}
     with _with(task, away) as other:
         yield other
 

@@ -109,13 +109,22 @@ class Checked(Engine):
         """What was chosen, so that a resumed run computes with the same engine."""
         now, engine = self._now, self.chosen
         chosen = None if engine is None else [engine.name, getattr(engine, "step", None)]
-        return {"asked": self.asked, "chosen": chosen, "reasons": list(now.reasons), "shares": now.shares}
+        told = {"told": list(now.told), "identity": now.identity, "sharing": now.sharing, "shares": now.shares}
+        return {"asked": self.asked, "chosen": chosen, **told}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up an earlier choice, if it was made for the same request; it is checked at the next batch."""
         self._manners, self._now = [], Choice()
         if state["asked"] == self.asked and state["chosen"] is not None:
             self._resumed, self._now = state, _as_saved(self.asked, state)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy takes up the choice, and checks it at its next batch: what was vouched for here is another object."""
+        return {"asked": self.asked, "state": self.state_dict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["asked"])  # type: ignore[misc]
+        self.load_state_dict(state["state"])
 
     def _by(
         self, task: Task, direction: Params, share: bool, use: Callable[[Engine, Callable[[Tensor], None]], _Found]
@@ -155,7 +164,7 @@ class Checked(Engine):
         candidates = self._candidates(choice)
         for engine in candidates:
             try:
-                finding = check(engine, task, direction, share=share, draw=vouched.weighed, elsewhere=choice.new)
+                finding = check(engine, task, direction, share=share, draw=vouched.weighed, move=choice.new)
             except Undecided:
                 return choice.engine or self._safest(choice)  # for this batch; the choice is made at a later one
             except EngineRefused as refused:
@@ -223,8 +232,8 @@ def _as_saved(asked: str, state: dict[str, Any]) -> Choice:
     every = [engine for group in CANDIDATES.values() for engine in group]
     known = [engine for engine in every if engine.name == name and getattr(engine, "step", None) == step]
     before = every[: every.index(known[0])] if known else []
-    told = [*state["reasons"], "taken over from a checkpoint"]
-    return Choice(engine=known[0] if known else None, told=told, shares=state["shares"], given_up=before)
+    found = {name: state[name] for name in ("identity", "sharing", "shares")}
+    return Choice(engine=known[0] if known else None, told=list(state["told"]), given_up=before, resumed=True, **found)
 
 
 class _Undo:

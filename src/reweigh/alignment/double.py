@@ -16,7 +16,7 @@ from reweigh.alignment.engine import Engine, Task
 from reweigh.alignment.refusal import refuse_differentiable_once, refusing
 from reweigh.alignment.twice import graph_only
 from reweigh.alignment.unfused import Unfused
-from reweigh.student import substituted, undisturbed
+from reweigh.as_found import substituted, undisturbed
 
 
 class Double(Engine):

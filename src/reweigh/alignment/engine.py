@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh.as_found import undisturbed
 from reweigh.errors import BadInput
-from reweigh.student import chosen_parameters, forbid_inference_mode, is_compiled, losses_of, undisturbed, unwrap
+from reweigh.student import chosen_parameters, forbid_inference_mode, is_compiled, losses_of, unwrap
 
 if TYPE_CHECKING:
     from reweigh.alignment.selection import Selection

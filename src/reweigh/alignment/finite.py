@@ -7,7 +7,9 @@ h², the rounding error with 1/h). Under bfloat16 a step of about 0.1 is needed 
 in place, since that is what every kernel follows, and set back from a snapshot, bit for bit.
 """
 
+import functools
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -15,8 +17,9 @@ from torch import Tensor
 
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine, Task
+from reweigh.as_found import undisturbed
 from reweigh.errors import BadInput
-from reweigh.student import undisturbed
+from reweigh.undo import ForAWhile, lent
 
 _STEPS = {torch.float64: 1e-5, torch.float32: 5e-4}
 COARSE_STEP = 0.1
@@ -57,17 +60,27 @@ class Finite(Engine):
         # `.data` shares the storage but not the version counter: a graph that the caller holds stays valid, rightly,
         # because the values are back before anyone looks.
         places, vs = [p.data for p in params], list(tangents.values())
-        snapshot = [p.clone() for p in places]
-        try:
+        with _set_back(places) as set_back:
             ahead = _losses_at(task, places, vs, h)
-            torch._foreach_copy_(places, snapshot)
+            set_back()
             behind = _losses_at(task, places, vs, -h)
-        finally:
-            torch._foreach_copy_(places, snapshot)
         return (ahead - behind) / (2 * h), (ahead + behind) / 2
 
     def __repr__(self) -> str:
         return f"Finite(step={self.step})"
+
+
+class _set_back(ForAWhile):
+    """After the block these tensors have the values from before; the function that it hands out sets them back earlier."""
+
+    def __init__(self, places: list[Tensor]) -> None:
+        self._places = places
+
+    def change(self) -> Callable[[], None]:
+        """Nothing but a snapshot."""
+        set_back = functools.partial(torch._foreach_copy_, self._places, [p.clone() for p in self._places])
+        lent(set_back)
+        return set_back
 
 
 def step_length(tangents: Params, step: float | None = None) -> float:

@@ -15,7 +15,7 @@ from reweigh._types import Params
 from reweigh.alignment.engine import Engine, Task
 from reweigh.alignment.refusal import refusing
 from reweigh.alignment.unfused import Unfused
-from reweigh.student import substituted, undisturbed
+from reweigh.as_found import substituted, undisturbed
 
 
 class Forward(Engine):

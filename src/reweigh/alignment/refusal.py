@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.forward_ad import dual_level, make_dual
 
+from reweigh.alignment.switches import noted
 from reweigh.alignment.unfused import Unfused
+from reweigh.as_found import hooked, substituted, undisturbed
 from reweigh.errors import EngineRefused, ReweighError
-from reweigh.student import gradients, passes_through, undisturbed
+from reweigh.student import gradients, passes_through
 
 if TYPE_CHECKING:
     from reweigh.alignment.engine import Task
@@ -86,11 +88,8 @@ def remedy(engine: str, task: "Task") -> str:
     """Which other engine works, found by trying."""
     from reweigh.alignment.candidates import first_that_works  # which imports the engines, and they this module
 
-    searching = _searching.set(True)
-    try:
+    with noted(_searching, True):
         works = first_that_works(task, leaving_out=engine)
-    finally:
-        _searching.reset(searching)
     return f"engine={works!r} works for this model" if works else "no other engine works for this model either"
 
 
@@ -108,13 +107,9 @@ def _layer(task: "Task", probe: Callable[[nn.Module, tuple[Any, ...], dict[str, 
     def record(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any) -> None:
         calls.append((names[module], module, args, kwargs))
 
-    handles = [module.register_forward_hook(record, with_kwargs=True) for module in names]
-    try:
-        with undisturbed(task.module), torch.no_grad():
-            task.losses()
-    finally:
-        for handle in handles:
-            handle.remove()
+    hooks = hooked([(module, record) for module in names], with_kwargs=True)
+    with hooks, undisturbed(task.module), torch.no_grad():
+        task.losses()
     for name, module, args, kwargs in calls:  # a hook fires when a module is done: the innermost comes first
         try:
             with undisturbed(task.module):
@@ -155,7 +150,8 @@ def _probe_forward(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, A
             return value
 
         parameters = {name: dual(p) for name, p in module.named_parameters()}
-        torch.func.functional_call(module, parameters, tuple(map(dual, args)), {k: dual(v) for k, v in kwargs.items()})
+        with substituted(module, parameters):
+            module(*map(dual, args), **{k: dual(v) for k, v in kwargs.items()})
 
 
 def refuse_differentiable_once(gradients: Sequence[Tensor]) -> None:
@@ -187,7 +183,8 @@ def _probe_ghost(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
     """Only parameters carry tangents here; what hides them from PyTorch has to know what to do with these."""
     with dual_level(), torch.enable_grad():
         duals = {name: make_dual(p.detach(), torch.ones_like(p)) for name, p in module.named_parameters()}
-        torch.func.functional_call(module, duals, args, kwargs)
+        with substituted(module, duals):
+            module(*args, **kwargs)
 
 
 _PROBES = {"forward": _probe_forward, "double": _probe_double, "ghost": _probe_ghost}

@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_map
 
 from reweigh._types import Batch
 from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
-from reweigh.student import undisturbed
+from reweigh.as_found import undisturbed
 
 _LARGEST = 0.8
 """With a larger share of examples that count, the whole batch is taken."""

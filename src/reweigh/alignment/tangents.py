@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.forward_ad import make_dual, unpack_dual
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from reweigh.alignment.switches import ANY_ATTENTION, switched
 from reweigh.alignment.twice.attention import scores_of, weights_of
 
 Size = int | Sequence[int] | str
@@ -159,7 +159,7 @@ def _attention(
         return function(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
     (q, dq), (k, dk), (v, dv) = _parts(query), _parts(key), _parts(value)
     attn_mask, dm = _parts(attn_mask)
-    with sdpa_kernel(_ALL_KERNELS):
+    with switched(ANY_ATTENTION):
         y = function(q, k, v, attn_mask, is_causal=is_causal, scale=scale)
     with torch.no_grad():
         factor = q.shape[-1] ** -0.5 if scale is None else scale
@@ -174,9 +174,6 @@ def _attention(
             terms.append(torch.addcmul(moved, weights, moved.sum(-1, keepdim=True), value=-1) @ v)
         tangent = sum(terms[1:], terms[0]) if terms else None
     return _dual(y, tangent)
-
-
-_ALL_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH]
 
 
 def _embedding(

@@ -9,7 +9,8 @@ from torch import Tensor
 from reweigh._types import Params
 from reweigh.alignment.arithmetic import Coarsest
 from reweigh.alignment.engine import Task
-from reweigh.student import gradients, undisturbed
+from reweigh.as_found import undisturbed
+from reweigh.student import gradients
 
 _FAINT, _FAINTEST = 1e3, 5e-2
 """Beside the largest gradient, in units of rounding and at the most: below that a gradient may be nothing but noise."""

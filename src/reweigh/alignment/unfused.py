@@ -5,32 +5,22 @@ of them computes the same number from operations that have both: attention by th
 oneDNN or cuDNN, weight normalisation and bags of embeddings written out. Nothing in the model is changed.
 """
 
-import contextlib
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.autograd.forward_ad as forward_ad
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
+from reweigh.alignment.switches import PLAIN_LAYERS, UNFUSED_ATTENTION, switched
 from reweigh.alignment.tangents import RULES, cut_off
 from reweigh.alignment.twice import TWICE
 
 
-@contextlib.contextmanager
-def _plain_kernels() -> Iterator[None]:
-    with warnings.catch_warnings(), torch.backends.cudnn.flags(enabled=False):
-        warnings.simplefilter("ignore")  # the flags' own context warns about settings that it does not change
-        with torch.backends.mkldnn.flags(enabled=False):
-            yield
-
-
 def _recurrent(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    with _plain_kernels():
+    with switched(PLAIN_LAYERS):
         return function(*args, **kwargs)
 
 
@@ -108,19 +98,16 @@ class Unfused(TorchFunctionMode):
     def __init__(self, *, forward_mode: bool = False) -> None:
         super().__init__()
         self._forward_mode = forward_mode
-        self._kernels = contextlib.ExitStack()
+        self._kernels = switched(UNFUSED_ATTENTION)
 
     def __enter__(self) -> "Unfused":
-        self._kernels.enter_context(sdpa_kernel(SDPBackend.MATH))
-        fastpath = torch.backends.mha.get_fastpath_enabled()
-        self._kernels.callback(torch.backends.mha.set_fastpath_enabled, fastpath)
-        torch.backends.mha.set_fastpath_enabled(False)
+        self._kernels.__enter__()
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)  # type: ignore[no-untyped-call]
-        self._kernels.close()
+        self._kernels.__exit__()
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -25,6 +25,7 @@ class Choice:
         engine: the one in use; None before the first check that could tell.
         told: of the candidates before it, a sentence each.
         identity, sharing: what its last check found.
+        resumed: taken over from a checkpoint, and not checked since.
         shares: whether its shared pass may serve training; None where that was not asked.
         given_up: those found wrong or unable here.
         silent: parameters of which nothing has been proven.
@@ -37,6 +38,7 @@ class Choice:
     identity: str = ""
     sharing: str = ""
     shares: bool | None = None
+    resumed: bool = False
     given_up: list[Engine] = field(default_factory=list)
     silent: frozenset[str] = frozenset()
     _woken: frozenset[str] = frozenset()
@@ -46,11 +48,13 @@ class Choice:
     @property
     def reasons(self) -> list[str]:
         """Why this engine, a sentence a candidate."""
-        return [*self.told, *(sentence for sentence in (self.identity, self.sharing) if sentence)]
+        last = "taken over from a checkpoint" if self.resumed else ""
+        return [*self.told, *(sentence for sentence in (self.identity, self.sharing, last) if sentence)]
 
     def take(self, engine: Engine, finding: Finding) -> None:
         """The engine has passed a check."""
         self.engine, self.silent, self.identity = engine, finding.silent - self._woken, finding.told
+        self.resumed = False
         if finding.shares is not None:
             self.shares, self.sharing = finding.shares, finding.shared_told
 
@@ -58,12 +62,12 @@ class Choice:
         """The engine is wrong or unable here."""
         self.told.append(why)
         self.given_up.append(engine)
-        self.engine, self.shares, self.identity, self.sharing = None, None, "", ""
+        self.engine, self.shares, self.identity, self.sharing, self.resumed = None, None, "", "", False
 
     @property
     def new(self) -> bool:
-        """Whether nothing has been proven yet."""
-        return not self.identity
+        """Whether nothing has been proven here yet."""
+        return self.resumed or not self.identity
 
     def wakes(self, direction: Params) -> bool:
         """Whether the clean direction now has a part along a parameter of which nothing was proven; asked once for each."""
@@ -84,7 +88,7 @@ class Vouched:
         """ "thorough", "brief" or "": which check the coming batch needs."""
         coming = self.weighed + 1
         power = coming & (coming - 1) == 0
-        new = choice.engine is None or (share and choice.shares is None)
+        new = choice.engine is None or choice.resumed or (share and choice.shares is None)
         if new or (power and coming <= _THOROUGH) or choice.wakes(direction):
             return "thorough"
         return "brief" if power else ""

@@ -73,6 +73,10 @@ class Learner:
         """Whether the rule learns before each step, from a virtual one."""
         return self.learning.look_ahead != "real" and not self.rule.frozen
 
+    def holds(self) -> tuple[object, ...]:
+        """All objects that a call changes."""
+        return self, self.curvature, self._teaching, self._window, self._window.opened
+
     def look(self, task: Task, step: int, *, training: bool) -> Looked:
         """A forward pass over the batch: the one that trains, or one that leaves the student as found."""
         return look(

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from reweigh._types import Look
 from reweigh.alignment import Task
+from reweigh.as_found import undisturbed
 from reweigh.rules import Evidence, LearnedRule
 from reweigh.states import checked, watching
-from reweigh.student import undisturbed
 from reweigh.trajectory import Setting
 
 

@@ -1,5 +1,6 @@
 """The rule's own side of learning: its parameters ω, a copy of them for what was weighed, and its optimizer."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch.optim import Optimizer
 from reweigh.errors import NonFinite
 from reweigh.learning.settings import Learning
 from reweigh.rules import LearnedRule
+from reweigh.undo import restore, unless_done
 
 
 class Teaching:
@@ -42,9 +44,11 @@ class Teaching:
                 f"the derivative of the clean loss by the {self._rule.name} rule's parameters is not finite: lower the "
                 "student's learning rate, or shorten the horizon"
             )
+        optimizer = self._optimizer()
+        unless_done(_way_back(optimizer))
         for name, p in self.parameters.items():
             p.grad = derivatives.get(name, torch.zeros_like(p)).to(p)
-        self._optimizer().step()
+        optimizer.step()
         for p in self.parameters.values():
             p.grad = None
         self._copy = None
@@ -63,3 +67,24 @@ class Teaching:
         if self._made is None:
             self._made = self._learning.make(list(self.parameters.values()))
         return self._made
+
+
+def _way_back(optimizer: Optimizer) -> Callable[[], None]:
+    """A function that puts an optimizer's parameters, their gradients and its state back."""
+    parameters = [(p, p.detach().clone(), p.grad) for group in optimizer.param_groups for p in group["params"]]
+    states = {
+        p: {key: (value, value.clone() if isinstance(value, Tensor) else value) for key, value in own.items()}
+        for p, own in optimizer.state.items()
+    }
+
+    def put_back() -> None:
+        for p, value, gradient in parameters:
+            p.data.copy_(value)
+            p.grad = gradient
+        restore(optimizer.state, {p: {key: kept for key, (kept, _) in own.items()} for p, own in states.items()})
+        for own in states.values():
+            for kept, value in own.values():
+                if isinstance(kept, Tensor):
+                    kept.copy_(value)
+
+    return put_back

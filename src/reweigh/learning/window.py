@@ -22,6 +22,11 @@ class Window:
         self._open: RecordedStep | None = None
         self._norm = 0.0
 
+    @property
+    def opened(self) -> RecordedStep | None:
+        """The step that is not taken yet."""
+        return self._open
+
     def add(self, part: Part) -> None:
         """Keep a weighed batch; before the first of a step, the parameters as they are."""
         if self._open is None:

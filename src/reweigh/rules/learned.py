@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh import rng
+from reweigh.as_found import substituted
 from reweigh.errors import BadInput, require
 from reweigh.rules.rule import Evidence, Rule, to_sum_one
 from reweigh.states import Seen
@@ -73,7 +74,8 @@ class LearnedRule(Rule):
     def weights(self, evidence: Evidence, parameters: dict[str, Tensor] | None = None) -> Tensor:
         """The weights, (B,), with a graph to the network's parameters, or to those given."""
         net, inputs = self.ready(evidence), self.inputs(evidence)
-        raw = torch.func.functional_call(net, parameters, inputs) if parameters is not None else net(*inputs)
+        with substituted(net, parameters or {}):
+            raw = net(*inputs)
         return (to_sum_one(raw) if self.normalise == "sum" else raw / evidence.size).to(evidence.like.dtype)
 
     def memory(self) -> Any:

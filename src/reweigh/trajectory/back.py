@@ -20,13 +20,15 @@ from torch.optim import Optimizer
 from reweigh import distributed
 from reweigh._types import LayerChoice, Params, PerExampleLoss
 from reweigh.alignment import Engine, Task
+from reweigh.as_found import moved
 from reweigh.optimizers import Adjoint, ReversibleSGD, step_back
 from reweigh.rules import LearnedRule
 from reweigh.states import checked, watching
 from reweigh.student import unwrap
 from reweigh.trajectory.curvature import Curvature, Follow
-from reweigh.trajectory.record import Numbers, Part, RecordedStep, at
+from reweigh.trajectory.record import Numbers, Part, RecordedStep
 from reweigh.trajectory.rewind import rewound
+from reweigh.undo import ForAWhile
 
 
 def back_through(
@@ -56,7 +58,7 @@ def back_through(
             by_gradient, adjoint = step_back(adjoint, step.held, params, step.gradient)
             along = {name: step.factor * g for name, g in by_gradient.items()}
             earliest, products = k == len(window) - 1, []
-            with at(unwrap(model), dict(params)):
+            with moved(unwrap(model), dict(params)):
                 for part in step.parts:
                     task = Task(model, per_example_loss, part.evidence.batch, layers)
                     with part.setting.again(task.module):
@@ -74,17 +76,14 @@ def back_through(
     return distributed.averaged(total), latest
 
 
-@contextlib.contextmanager
 def _places(
     window: Sequence[RecordedStep], model: nn.Module, loss: PerExampleLoss, optimizer: Optimizer | None
-) -> Iterator[Iterator[Params]]:
+) -> contextlib.AbstractContextManager[Iterator[Params]]:
     """The parameters before each step, the last step's first."""
     if all(step.params is not None for step in window):
-        yield (step.params for step in reversed(window) if step.params is not None)
-        return
+        return contextlib.nullcontext(step.params for step in reversed(window) if step.params is not None)
     assert isinstance(optimizer, ReversibleSGD)
-    with rewound(window, model, loss, optimizer) as places:
-        yield places
+    return rewound(window, model, loss, optimizer)
 
 
 def _by_omega(rule: LearnedRule, part: Part, a: Tensor) -> Numbers:
@@ -96,20 +95,25 @@ def _by_omega(rule: LearnedRule, part: Part, a: Tensor) -> Numbers:
     return {name: g for name, g in zip(leaves, found, strict=True) if g is not None}
 
 
-@contextlib.contextmanager
-def _follow(rule: LearnedRule, task: Task, part: Part) -> Iterator[Follow | None]:
+class _follow(ForAWhile):
     """Where the rule follows its inputs into the student: the weights, as a function of what the pass shows."""
-    places = rule.places(task.module) if rule.follow else None
-    if places is None:
-        yield None
-        return
-    with watching(task.module, places, follow=True) as seen:
+
+    def __init__(self, rule: LearnedRule, task: Task, part: Part) -> None:
+        self._rule, self._task, self._part = rule, task, part
+
+    def change(self) -> Follow | None:
+        """The places are watched."""
+        rule, module, part = self._rule, self._task.module, self._part
+        places = rule.places(module) if rule.follow else None
+        if places is None:
+            return None
+        seen = watching(module, places, follow=True).change()
 
         def weigh(losses: Tensor) -> Tensor:
             visible = checked(seen, places, len(losses))
             return rule.weights(replace(part.evidence, losses=losses, seen=visible), part.omega)
 
-        yield weigh
+        return weigh
 
 
 def _summed(products: list[dict[str, Tensor]]) -> dict[str, Tensor]:

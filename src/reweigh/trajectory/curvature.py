@@ -22,6 +22,7 @@ from reweigh.alignment.manner import Manner
 from reweigh.alignment.refusal import refuse_differentiable_once, refusing
 from reweigh.alignment.twice import graph_only
 from reweigh.alignment.unfused import Unfused
+from reweigh.as_found import moved
 from reweigh.errors import EngineRefused
 from reweigh.student import gradients
 
@@ -152,25 +153,19 @@ def _plus(one: Tensor | None, other: Tensor | None) -> Tensor | None:
 
 
 def _by_difference(task: Task, v: Params, weights: Tensor, longer: float = 1.0) -> tuple[Tensor, dict[str, Tensor]]:
-    """The parameters are moved in place and set back from their own storage."""
+    """The parameters are given other storage for a while."""
     tangents = task.tangents(v)
-    places = {name: p.data for name, p in task.chosen.items()}
     h, generators = longer * step_length(tangents), rng.states(task.devices)
     if h == 0:
         return torch.zeros_like(weights), {}
 
     def at(signed: float) -> tuple[Tensor, dict[str, Tensor]]:
-        for name, t in tangents.items():
-            task.chosen[name].data = places[name] + signed * t
+        there = {name: task.chosen[name].data + signed * t for name, t in tangents.items()}
         rng.set_states(generators)
-        with torch.enable_grad():
+        with moved(task.module, there), torch.enable_grad():
             losses = task.losses()
             grads = gradients(losses, list(task.chosen.values()), weights.to(losses))
         return losses.detach(), {n: g.detach() for n, g in zip(task.chosen, grads, strict=True) if g is not None}
 
-    try:
-        (ahead, up), (behind, down) = at(h), at(-h)
-    finally:
-        for name, p in task.chosen.items():
-            p.data = places[name]
+    (ahead, up), (behind, down) = at(h), at(-h)
     return (ahead - behind) / (2 * h), {name: (up[name] - down[name]) / (2 * h) for name in up}

@@ -5,8 +5,6 @@ optimizer held, and the gradient that it was given. Of each batch: the evidence 
 the rule had, and the setting of the pass: buffers, generators (dropout masks), train or eval, autocast.
 """
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from reweigh import rng
+from reweigh.as_found import undisturbed
+from reweigh.modes import Modes
 from reweigh.optimizers import Snapshot
 from reweigh.rules import Evidence
 from reweigh.states import Seen
-from reweigh.student import undisturbed
+from reweigh.undo import ForAWhile, lent
 
 Numbers = dict[str, Tensor]
 
@@ -43,24 +43,31 @@ class Setting:
             {kind: str(torch.get_autocast_dtype(kind)) for kind in kinds if torch.is_autocast_enabled(kind)},
         )
 
-    @contextlib.contextmanager
-    def again(self, module: nn.Module) -> Iterator[None]:
+    def again(self, module: nn.Module) -> ForAWhile:
         """Within the block the module passes as it did then; afterwards everything is as found."""
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(undisturbed(module))
-            for name, buffer in module.named_buffers():
-                if name in self.buffers:
-                    buffer.copy_(self.buffers[name])
-            for name, part in module.named_modules():
-                part.training = self.training.get(name, part.training)
-            rng.set_states(self.generators)
-            for kind, dtype in self.autocast.items():
-                stack.enter_context(torch.autocast(kind, getattr(torch, dtype.removeprefix("torch."))))
-            yield
+        return _Again(self, module)
 
     def state_dict(self) -> dict[str, Any]:
         """Plain containers of tensors and words."""
         return dict(vars(self))
+
+
+class _Again(ForAWhile):
+    def __init__(self, setting: Setting, module: nn.Module) -> None:
+        self._setting, self._module = setting, module
+
+    def change(self) -> None:
+        setting, module = self._setting, self._module
+        lent(Modes.now().put_back)
+        undisturbed(module).change()
+        for name, buffer in module.named_buffers():
+            if name in setting.buffers:
+                buffer.copy_(setting.buffers[name])
+        for name, part in module.named_modules():
+            part.training = setting.training.get(name, part.training)
+        rng.set_states(setting.generators)
+        for kind, dtype in setting.autocast.items():
+            torch.autocast(kind, getattr(torch, dtype.removeprefix("torch."))).__enter__()
 
 
 @dataclass(frozen=True)
@@ -119,17 +126,3 @@ class RecordedStep:
     gradient: Numbers | None = None
     factor: float = 1.0
     checksum: int = 0
-
-
-@contextlib.contextmanager
-def at(module: nn.Module, params: Numbers) -> Iterator[None]:
-    """Within the block the parameters hold these values; their own storage is back in place afterwards, untouched."""
-    own = {name: p.data for name, p in module.named_parameters() if name in params}
-    by_name = dict(module.named_parameters())
-    try:
-        for name in own:
-            by_name[name].data = params[name]
-        yield
-    finally:
-        for name, data in own.items():
-            by_name[name].data = data

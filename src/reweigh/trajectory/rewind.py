@@ -5,42 +5,54 @@ the parameters that the step started from, by the same operations and so to the 
 step left the checksum of its parameters.
 """
 
-import contextlib
 import copy
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from reweigh._types import Params, PerExampleLoss
 from reweigh.alignment import Task
+from reweigh.as_found import moved
 from reweigh.errors import EngineRefused
 from reweigh.optimizers import ReversibleSGD
 from reweigh.student import unwrap
 from reweigh.trajectory.record import RecordedStep
+from reweigh.undo import ForAWhile, lent
 
 
-@contextlib.contextmanager
-def rewound(
-    window: Sequence[RecordedStep], model: nn.Module, per_example_loss: PerExampleLoss, optimizer: ReversibleSGD
-) -> Iterator[Iterator[Params]]:
+class rewound(ForAWhile):
     """The parameters before each step, the last step's first, one set of them at a time.
 
     Afterwards parameters, gradients and the optimizer's state are as found.
     """
-    module = unwrap(model)
-    params = dict(module.named_parameters())
-    own = {name: (p.data, p.grad) for name, p in params.items()}
-    state = {p: copy.deepcopy(optimizer.state[p]) for p in params.values() if p in optimizer.state}
-    try:
-        for p in params.values():
-            p.data = p.data.clone()
-        yield _backwards(window, model, per_example_loss, optimizer, params)
-    finally:
-        for name, (data, grad) in own.items():
-            params[name].data, params[name].grad = data, grad
-        for p, found in state.items():
-            optimizer.state[p] = found
+
+    def __init__(
+        self,
+        window: Sequence[RecordedStep],
+        model: nn.Module,
+        per_example_loss: PerExampleLoss,
+        optimizer: ReversibleSGD,
+    ) -> None:
+        self._window, self._model, self._loss, self._optimizer = window, model, per_example_loss, optimizer
+
+    def change(self) -> Iterator[Params]:
+        """Copies of parameters and state take the places of the real ones, which are not touched."""
+        module, optimizer = unwrap(self._model), self._optimizer
+        params = dict(module.named_parameters())
+        gradients = [(p, p.grad) for p in params.values()]
+        state: dict[Tensor, Any] = {p: optimizer.state[p] for p in params.values() if p in optimizer.state}
+
+        def put_back() -> None:
+            for p, gradient in gradients:
+                p.grad = gradient
+            optimizer.state.update(state)
+
+        moved(module, {name: p.detach().clone() for name, p in params.items()}).change()
+        lent(put_back)
+        optimizer.state.update({p: copy.deepcopy(own) for p, own in state.items()})
+        return _backwards(self._window, self._model, self._loss, optimizer, params)
 
 
 def _backwards(

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.forward_ad import make_dual, unpack_dual
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from reweigh.alignment.ghost.origins import Origins
 from reweigh.alignment.ghost.products import Arguments, Rule
 from reweigh.alignment.ghost.seam import Operand, Seam
+from reweigh.alignment.switches import MATH_ATTENTION, switched
 from reweigh.alignment.twice.closed import saves_by_hooks
 from reweigh.alignment.unfused import WRITTEN_OUT
 
@@ -140,7 +140,7 @@ def by_forward_mode(call: Call) -> tuple[Seam, list[Tensor], Callable[[list[Tens
 
     args, kwargs = mapped(dual, (call.args, call.kwargs))
     written_out = WRITTEN_OUT.get(call.function)
-    with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have no forward mode
+    with switched(MATH_ATTENTION):  # the fused kernels of attention have no forward mode
         found = call.function(*args, **kwargs) if written_out is None else written_out(call.function, *args, **kwargs)
     flat, spec = tree_flatten(found)
     places = [k for k, y in enumerate(flat) if isinstance(y, Tensor) and y.requires_grad]

@@ -22,8 +22,9 @@ from reweigh.alignment.ghost.seam import Seam
 from reweigh.alignment.ghost.unfit import Unfit
 from reweigh.alignment.ghost.watch import Watch
 from reweigh.alignment.refusal import is_searching, refusing, remedy
+from reweigh.as_found import substituted, undisturbed
 from reweigh.errors import EngineRefused
-from reweigh.student import gradients, substituted, undisturbed
+from reweigh.student import gradients
 
 
 class Ghost(Engine):

@@ -10,16 +10,16 @@ PyTorch (a custom autograd Function, a kernel of its own) can be registered:
 Examples lie along the first dimension of the output.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from reweigh.alignment.ghost.products import Arrival, Own, Wanted
+from reweigh.as_found import attributes_of, parts_of, substituted
 from reweigh.errors import BadInput
-from reweigh.student import substituted
+from reweigh.undo import ForAWhile, lent
 
 ExampleGradients = Callable[[Any, tuple[Any, ...], Tensor], Mapping[str, Tensor]]
 """`(layer, inputs, delta) -> {parameter name: (B, *shape)}`."""
@@ -74,21 +74,19 @@ class OfLayer:
         return own
 
 
-@contextlib.contextmanager
-def intercepted(module: nn.Module, seam: Callable[..., Any]) -> Iterator[None]:
+class intercepted(ForAWhile):
     """Within the block, calls of registered layers go to `seam(own, layer, forward, args, kwargs)`."""
-    found = [(part, _LAYERS[type(part)]) for part in module.modules() if type(part) in _LAYERS]
-    before = [part.__dict__.get("forward") for part, _ in found]
 
-    def through(part: nn.Module, function: ExampleGradients, forward: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *args, **kwargs: seam(OfLayer(function), part, forward, args, kwargs)
+    def __init__(self, module: nn.Module, seam: Callable[..., Any]) -> None:
+        self._module, self._seam = module, seam
 
-    for part, function in found:
-        part.__dict__["forward"] = through(part, function, part.forward)
-    try:
-        yield
-    finally:
-        for (part, _), own in zip(found, before, strict=True):
-            part.__dict__.pop("forward")
-            if own is not None:
-                part.__dict__["forward"] = own
+    def change(self) -> None:
+        """A `forward` of the instance's own goes before that of its class."""
+        found = [part for part in parts_of(self._module) if type(part) in _LAYERS]
+        lent(attributes_of(found))
+        for part in found:
+            part.__dict__["forward"] = self._through(part, part.forward)
+
+    def _through(self, part: nn.Module, forward: Callable[..., Any]) -> Callable[..., Any]:
+        seam, own = self._seam, OfLayer(_LAYERS[type(part)])
+        return lambda *args, **kwargs: seam(own, part, forward, args, kwargs)

@@ -7,3 +7,6 @@ class Unfit(Exception):
     def __init__(self, label: str, why: str) -> None:
         super().__init__(f"{label}: {why}")
         self.label, self.why = label, why
+
+    def __reduce__(self) -> tuple[type["Unfit"], tuple[str, str]]:
+        return type(self), (self.label, self.why)

@@ -6,8 +6,7 @@ are ours; they cannot be differentiated a third time. Outside it, where a loss t
 `create_graph` (a gradient penalty), the gradient is PyTorch's and can be differentiated as often as anyone likes.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -15,6 +14,9 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 from torch.autograd.function import once_differentiable
+
+from reweigh.alignment.switches import noted
+from reweigh.undo import ForAWhile
 
 Maybe = Tensor | None
 _graph_only: ContextVar[bool] = ContextVar("graph_only", default=False)
@@ -36,14 +38,9 @@ class Rule(Protocol):
         """By the cotangents u of what `first` gave (None: zero), those of g and of the inputs; g's is wanted first."""
 
 
-@contextlib.contextmanager
-def graph_only() -> Iterator[None]:
+def graph_only() -> ForAWhile:
     """Within the block gradients taken with `create_graph` may hold any number: only their graph is right."""
-    token = _graph_only.set(True)
-    try:
-        yield
-    finally:
-        _graph_only.reset(token)
+    return noted(_graph_only, True)
 
 
 def value_unused() -> bool:
