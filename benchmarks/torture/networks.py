@@ -7,10 +7,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.torture.pieces import HOME, KINDS, WIDTH
+from benchmarks.torture.pieces import KINDS, WIDTH
 
 CLASSES = 3
 Batch = dict[str, Tensor]
+
+HOME = {
+    "stacked": "unstack views",
+    "pairs": "join views",
+    "columns": "from columns",
+    "series": "mean over time",
+    "timed": "batch first",
+    "folded": "unfold",
+    "timed-folded": "unfold, time first",
+}
+"""The way back to rows."""
 
 
 class Network(nn.Module):

@@ -240,14 +240,3 @@ KINDS: dict[str, Kind] = {
     "unfold, time first": Kind(laid(lambda h, n: h.view(-1, n, WIDTH)), "timed-folded", "timed"),
     "softsign": Kind(laid(lambda h, n: F.softsign(h)), "rows"),
 }  # fmt: skip
-
-HOME = {
-    "stacked": "unstack views",
-    "pairs": "join views",
-    "columns": "from columns",
-    "series": "mean over time",
-    "timed": "batch first",
-    "folded": "unfold",
-    "timed-folded": "unfold, time first",
-}
-"""The way back to rows."""

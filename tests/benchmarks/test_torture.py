@@ -8,8 +8,8 @@ import pytest
 import torch
 from benchmarks.torture import __main__ as torture
 from benchmarks.torture import models, parts, shrink
-from benchmarks.torture.networks import Recipe, Stage, recipe
-from benchmarks.torture.pieces import HOME, KINDS
+from benchmarks.torture.networks import HOME, Recipe, Stage, recipe
+from benchmarks.torture.pieces import KINDS
 
 from reweigh.alignment.ghost import Ghost
 
