@@ -11,7 +11,7 @@ from benchmarks.torture import models, parts, shrink
 from benchmarks.torture.networks import HOME, Recipe, Stage, recipe
 from benchmarks.torture.pieces import KINDS
 
-from reweigh.alignment.ghost import Ghost
+from reweigh import alignments
 
 SMALL = ["--parts", "tables", "--scale", "0.01"]
 
@@ -142,10 +142,13 @@ def test_random_models_are_right_or_refused(seed):
 
 
 def test_an_engine_that_is_off_is_seen_and_made_small(monkeypatch):
-    """A ghost that gives the examples' alignments in the wrong order, unchecked."""
-    honest = Ghost.alignments
-    monkeypatch.setattr(Ghost, "alignments", lambda self, task, v: honest(self, task, v).flip(0))
-    monkeypatch.setattr("reweigh.alignment.choose.check", lambda *_: "not checked")
+    """An engine that gives the examples' alignments in the wrong order."""
+
+    def reversed_by_ghost(*arguments, engine):
+        found = alignments(*arguments, engine=engine)
+        return found.flip(0) if engine == "ghost" else found
+
+    monkeypatch.setattr(models, "alignments", reversed_by_ghost)
     of = Recipe(
         1, ("linear on rows", "residual on rows"), False, False, False, torch.float64, (Stage(4, 3, True, True),) * 2
     )
