@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow lint docs format bench recipes clean
+.PHONY: demo test test-slow lint docs format bench torture recipes clean
 
 demo: $(VENV)/.installed-cli  ## the main job, on data that ships with scikit-learn
 	$(BIN)/reweigh demo
@@ -34,6 +34,9 @@ bench: $(VENV)/.installed-dev  ## the cost of a step, every engine and every pee
 	$(BIN)/python -m benchmarks.growth --output docs/results/growth.json
 	$(BIN)/python -m benchmarks.tables
 	$(BIN)/python -m benchmarks.plots
+
+torture: $(VENV)/.installed-dev  ## random models, interrupts, files: counts of what went wrong, into docs/results/torture.json
+	$(BIN)/python -m benchmarks.torture
 
 recipes: $(VENV)/.installed-cli  ## the tables of docs/results.md
 	$(BIN)/python recipes/mnist_imbalance.py

@@ -3,16 +3,20 @@
 import pytest
 
 import laws
-from zoo import CASES
+from zoo import CASES, named
 
 SERVED = [case for case in CASES if "auto" not in case.refused_by]
 SETTLED = [case for case in SERVED if not case.random]
+# What is remembered of a loss object is no matter of the model.
+FEW = named("mlp", "lenet", "encoder-layer-train", "two-views-stacked", "length-equals-batch", "linear-chain-crf")
 
 
-@pytest.mark.parametrize("engine", laws.ENGINES)
+@pytest.mark.parametrize("engine", ["ghost", "forward", "auto"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_right_in_the_other_mode(case, engine):
-    """In its usual mode every case is held against the loop in tests/alignment/test_zoo.py."""
+    """In its usual mode every case is held against the loop in tests/alignment/test_zoo.py, by all engines; "finite" and
+    "double" know of no mode.
+    """
     laws.right_in_mode(case, engine, training=not case.train_mode)
 
 
@@ -21,7 +25,7 @@ def test_right_after_every_change(case):
     laws.right_after_every_change(case)
 
 
-@pytest.mark.parametrize("case", SETTLED, ids=str)
+@pytest.mark.parametrize("case", FEW, ids=str)
 def test_right_for_every_loss(case):
     laws.right_for_every_loss(case)
 

@@ -1,6 +1,5 @@
 """In every mode, and after every change: what was right once is right later, or refused."""
 
-import copy
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,14 +11,12 @@ from torch import Tensor, nn
 import reference
 from laws.bounds import EXACT, error
 from laws.exact import rounding
+from laws.walk import DIFFERENCES, Walk, copied
 from laws.weights import part_of, reweigher
-from reweigh import Reweigher, alignments
+from reweigh import alignments
 from reweigh.errors import EngineRefused
 from zoo import Case
 from zoo.case import B, to_dtype
-
-DIFFERENCES = 2e-6
-"""Allowed in float64, where "auto" may take differences: they truncate by 1e-6 at most."""
 
 
 def right_in_mode(case: Case, engine: str, training: bool) -> None:
@@ -40,75 +37,6 @@ def right_in_mode(case: Case, engine: str, training: bool) -> None:
         allowed = DIFFERENCES + rounding(case, torch.float64) / float(truth.abs().max())
     off = error(found, truth)
     assert off <= allowed, f"off by {off:.1e} of the largest value, {allowed:.0e} allowed"
-
-
-class Walk:
-    """One model and one Reweigher by engine="auto" through many changes, each batch held against the loop.
-
-    The truth is computed on a copy, taken before the library sees the batch; `wrong` and `refused` say what went how.
-    """
-
-    def __init__(self, case: Case) -> None:
-        self.case, self.scene = case, case.build()
-        self.module = reference.bare(self.scene.model)
-        self.by_rule: Reweigher = reweigher(self.scene, "auto")
-        self.wrong: list[str] = []
-        self.refused: list[str] = []
-
-    def weigh(self, stage: str, batch: Any) -> None:
-        self._held(stage, batch, lambda: self.by_rule.weigh(batch), trains=False)
-
-    def backward(self, stage: str, batch: Any) -> None:
-        """The fused pass, its gradients too, and a step with them: layers that began at zero leave it."""
-        self._held(stage, batch, lambda: self.by_rule.backward(batch).weights, trains=True)
-        with torch.no_grad():
-            for p in self.module.parameters():
-                if p.grad is not None:
-                    p.sub_(p.grad.to_dense(), alpha=0.3)
-                    p.grad = None
-
-    def _held(self, stage: str, batch: Any, call: Callable[[], Tensor], trains: bool) -> None:
-        twin = copied(self.module)
-        try:
-            weights = call()
-        except EngineRefused as refused:
-            self.refused.append(f"{stage}: {refused}")
-            return
-        loss, report = self.scene.per_example_loss, self.by_rule.report
-        direction = reference.loop_clean_direction(copied(twin), loss, self.scene.clean)
-        learner = copied(twin)
-        truth = reference.loop_alignments(twin, loss, batch, direction)
-        self._compare(f"{stage}: alignments", report.alignments, truth)
-        if float(truth.abs().max()) > 1e-9:
-            self._compare(f"{stage}: weights", weights, reference.l2rw_weights(truth))
-        if trains:
-            losses = loss(learner, batch)
-            expected = reference.gradients(learner, (losses * weights).sum())
-            found = {n: p.grad.to_dense() for n, p in reference.trained(self.module).items() if p.grad is not None}
-            stray = [n for n in found if n not in expected]
-            gathered = torch.cat(
-                [reference.as_real(found.get(n, torch.zeros_like(g))).flatten() for n, g in expected.items()]
-            )
-            self._compare(
-                f"{stage}: gradients", gathered, torch.cat([reference.as_real(g).flatten() for g in expected.values()])
-            )
-            assert not stray, f"{stage}: frozen parameters have gradients: {stray}"
-
-    def _compare(self, what: str, found: Tensor, truth: Tensor) -> None:
-        """Along a clean gradient rounding is no matter; where the truth is zero, so must be what was found."""
-        largest = float(truth.abs().max())
-        off = float((found - truth).abs().max()) / (largest or 1.0)
-        if found.shape != truth.shape or not off <= DIFFERENCES:
-            engine = self.by_rule.explain().splitlines()[0]
-            self.wrong.append(f"{what} off by {off:.1e} ({engine})")
-
-
-def copied(module: nn.Module) -> nn.Module:
-    """A deep copy; activations that a module kept are copied without their graph, which cannot be."""
-    kept = [v for part in module.modules() for v in vars(part).values() if isinstance(v, Tensor) and not v.is_leaf]
-    twin = copy.deepcopy(module, {id(value): value.detach().clone() for value in kept})
-    twin.zero_grad(set_to_none=True)
-    return twin
 
 
 @contextmanager
@@ -146,11 +74,13 @@ def right_after_every_change(case: Case) -> None:
         walk.weigh("other inner sizes", other_batch(case, B, case.other_sizes))
         walk.backward("other inner sizes, backward", other_batch(case, B, case.other_sizes))
     walk.backward("five examples", scene.clean)
-    walk.weigh("three examples", part_of(scene.train, slice(0, 3)))
+    walk.weigh("four examples", part_of(scene.train, slice(0, 4)))
     module.train(not case.train_mode)
     walk.backward("in the other mode again", scene.train)
     module.train(case.train_mode)
-    for place in (0, -1):
+    for place in (
+        (0, -1) if case.wrap is None else ()
+    ):  # DistributedDataParallel wants to know what is trained beforehand
         layers = trained_layers(module)
         with frozen(layers[place] if len(layers) > 1 else None):
             walk.backward(f"layer {place} frozen", scene.train)
