@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed
@@ -23,18 +23,23 @@ from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
 from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
+from reweigh.first_look import first_look
 from reweigh.learning import Learner, Learning, Looked, Student
 from reweigh.presets import preset_named
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
+from reweigh.several import held, unwrap
 from reweigh.step import Clean, GradientWatch, StepReport, report
-from reweigh.student import last_layers, undisturbed, unwrap
+from reweigh.student import undisturbed
+from reweigh.trained import last_layers
+from reweigh.weightless import NO_ALIGNMENT, NO_DIRECTION, UNDECIDED, Weightless
 
 
 class Reweigher:
     """Gives every example of a batch a weight such that a step on the weighted batch lowers the clean loss.
 
     Args:
-        model: the student, as it is trained; wrappers (DDP, `torch.compile`) may stay on.
+        model: the student, as it is trained; wrappers (DDP, `torch.compile`) may stay on. Where a criterion or the like has
+            parameters too, a list or dict of modules, which the loss is then called with.
         per_example_loss: `(model, batch) -> (B,)`; it must call the model that it is given.
         rule: from what is seen of an example to its weight: `L2RW()`, `MetaWeightNet()`, or another of `reweigh.rules`.
         clean: the clean set: a Dataset, a DataLoader or list of batches, or a dict or tuple of tensors.
@@ -61,7 +66,7 @@ class Reweigher:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Any,
         per_example_loss: PerExampleLoss,
         *,
         rule: Rule,
@@ -84,19 +89,20 @@ class Reweigher:
     ) -> None:
         if not isinstance(rule, Rule):
             raise BadInput(f"rule= is {rule!r}, not a rule object: pass for instance L2RW()")
-        self._model, self._loss, self._clean_loss = model, per_example_loss, clean_loss or per_example_loss
+        self._model, self._loss, self._clean_loss = held(model), per_example_loss, clean_loss or per_example_loss
         self.rule, self._warm_up_rule, self._warm_up = rule, Uniform(), warm_up
         self._engine = Checked(engine) if isinstance(engine, str) else engine
         if (chosen := preset_named(preset)).last_layers and layers is None:
-            layers = last_layers(unwrap(model)) or None
+            layers = last_layers(unwrap(self._model)) or None
         self._layers, self._optimizer = layers, optimizer
         self._labels, self._ids = labels, ids
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
-        gradient = gradient_of(model, self._clean_loss, optimizer, layers, clean_weight_decay)
+        gradient = gradient_of(self._model, self._clean_loss, optimizer, layers, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None
         self._step = 0
-        self._watch = GradientWatch()
+        self._watch, self._weightless = GradientWatch(), Weightless()
+        self._looked = False
         self.report: StepReport | None = None
         if learning is not None and not isinstance(rule, LearnedRule):
             raise BadInput(f"learning= was given, but the {rule.name} rule has nothing to learn: leave it out")
@@ -116,7 +122,7 @@ class Reweigher:
             NonFinite: if a loss, the clean gradient, an alignment or a weight is not finite, with the ids of the batch.
             EngineRefused: if the engine asked for cannot be right for this model.
         """
-        task = Task(self._model, self._loss, batch, self._layers)
+        task = self._task(batch)
         if (learner := self._learner_now()) is not None:
             return self._learned_weights(learner, learner.look(task, self._step, training=False))
         clean = self._clean()
@@ -137,7 +143,7 @@ class Reweigher:
         Raises:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
         """
-        task = Task(self._model, self._loss, batch, self._layers)
+        task = self._task(batch)
         if (learner := self._learner_now()) is not None:
             return self._backward_learned(task, learner)
         clean = self._clean()
@@ -169,6 +175,7 @@ class Reweigher:
                 clean_loss=float(learned.clean.loss),
             )
             self._watch.see(self.report.direction_norm)
+            self._weightless.see("" if self.report.direction_norm else NO_DIRECTION)
 
     def explain(self) -> str:
         """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
@@ -188,6 +195,7 @@ class Reweigher:
             "engine": self._engine.state_dict() if isinstance(self._engine, Checked) else None,
             "step": self._step,
             "watch": self._watch.state_dict(),
+            "weightless": self._weightless.state_dict(),
             "learner": None if self._learner is None else self._learner.state_dict(),
         }
 
@@ -207,6 +215,7 @@ class Reweigher:
         if isinstance(self._engine, Checked) and state["engine"] is not None:
             self._engine.load_state_dict(state["engine"])
         self._watch.load_state_dict(state["watch"])
+        self._weightless.load_state_dict(state.get("weightless"))
         self._step = state["step"]
         if self._learner is not None and state["learner"] is not None:
             self._learner.load_state_dict(state["learner"])
@@ -261,4 +270,21 @@ class Reweigher:
         if clean is not None:
             self._clean_gradient.used()
             self._watch.see(self.report.direction_norm)
+            self._weightless.see(self._why_nothing(self.report))
         return weights
+
+    def _task(self, batch: Batch) -> Task:
+        """The batch under the model, after a first look at both where weights will follow from gradients."""
+        task = Task(self._model, self._loss, batch, self._layers)
+        if not self._looked and (isinstance(self.rule, LearnedRule) or "alignments" in self.rule.needs):
+            first_look(task.module, self._loss, batch, layers=self._layers, optimizer=self._optimizer)
+            self._looked = True
+        return task
+
+    def _why_nothing(self, step: StepReport) -> str:
+        """Why the batch that was just weighed told nothing; "" where it did."""
+        if step.direction_norm == 0:
+            return NO_DIRECTION
+        if step.zero_share == 1 and step.alignments is not None and not bool(step.alignments.any()):
+            return NO_ALIGNMENT
+        return UNDECIDED if isinstance(self._engine, Checked) and self._engine.chosen is None else ""

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.errors import BadInput
-from reweigh.student import chosen_parameters, forbid_inference_mode, is_compiled, losses_of, undisturbed, unwrap
+from reweigh.several import held, unwrap
+from reweigh.student import forbid_inference_mode, is_compiled, losses_of, undisturbed
+from reweigh.trained import chosen_parameters
 
 if TYPE_CHECKING:
     from reweigh.alignment.selection import Selection
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One batch under one model: all that an engine is told."""
+    """One batch under one model, be it given as one module or as several: all that an engine is told."""
 
     model: nn.Module
     per_example_loss: PerExampleLoss
@@ -32,6 +34,7 @@ class Task:
 
     def __post_init__(self) -> None:
         forbid_inference_mode()
+        object.__setattr__(self, "model", held(self.model))
 
     @functools.cached_property
     def module(self) -> nn.Module:
