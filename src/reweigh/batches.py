@@ -63,7 +63,7 @@ def replaced(value: Any, change: Callable[[Path, Any], Any], path: Path = ()) ->
     if (new := change(path, value)) is not value:
         return new
     fields = fields_of(value)
-    if fields is None or len(path) > _DEEPEST:
+    if fields is None or len(path) > DEEPEST:
         return value
     found = {key: replaced(item, change, (*path, key)) for key, item in fields.items()}
     return value if all(found[key] is item for key, item in fields.items()) else rebuilt(value, found)
@@ -71,7 +71,7 @@ def replaced(value: Any, change: Callable[[Path, Any], Any], path: Path = ()) ->
 
 def parts_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Every part of a batch that is no container, with the way to it."""
-    fields = fields_of(value) if len(path) <= _DEEPEST else None
+    fields = fields_of(value) if len(path) <= DEEPEST else None
     if fields is None:
         yield path, value
         return
@@ -84,4 +84,4 @@ def tensors_of(batch: Any) -> Iterator[Tensor]:
     return (part for _, part in parts_of(batch) if isinstance(part, Tensor))
 
 
-_DEEPEST = 12
+DEEPEST = 12

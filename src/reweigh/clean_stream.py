@@ -194,7 +194,7 @@ _END = object()
 def _row_count(fields: Mapping[Any, Any]) -> int:
     """How many examples the fields of a clean set have."""
     unfit = [key for key, field in fields.items() if not _has_rows(field)]
-    if unfit or not fields:
+    if unfit or not any(isinstance(field, Tensor | np.ndarray) for field in fields.values()):
         raise BadInput(
             "clean= is a dict or tuple, so each of its values must be a tensor with one row an example (or an array or list "
             f"of as many items){f', but {unfit[0]!r} is a {type(fields[unfit[0]]).__name__}' if unfit else ''}"

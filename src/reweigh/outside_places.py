@@ -106,9 +106,8 @@ def _of_callable(call: Any, name: str, seen: set[int]) -> Iterator[Place]:
     if isinstance(call, functools.partial):
         yield from _of_callable(call.func, name, seen)
         for key, value in (*enumerate(call.args), *call.keywords.items()):
-            yield from _value(
-                weakref.ref(call), functools.partial(_argument, key), value, f"{name}'s argument {key!r}", seen
-            )
+            read = functools.partial(_argument, key)
+            yield from _value(weakref.ref(call), read, value, f"{name}'s argument {key!r}", seen)
     elif isinstance(call, types.MethodType):
         yield Place(weakref.ref(call.__self__), _itself, f"{name}'s {type(call.__self__).__name__}")
         yield from _of_class(type(call.__self__), seen)
@@ -219,7 +218,7 @@ def _attribute(name: str, owner: Any) -> Any:
     return owner.__dict__[name]
 
 
-def _argument(key: int | str, owner: Any) -> Any:
+def _argument(key: Any, owner: Any) -> Any:
     return owner.args[key] if isinstance(key, int) else owner.keywords[key]
 
 

@@ -63,9 +63,7 @@ def held(model: Any) -> nn.Module:
     """
     if isinstance(model, nn.ModuleList | nn.ModuleDict) and len(model):
         return Several(model) if any(unwrap(part) is not part for part in model.children()) else model
-    if isinstance(model, nn.Module):
-        return model
-    return Several(model)
+    return model if isinstance(model, nn.Module) else Several(model)
 
 
 def unwrap(model: Any) -> nn.Module:
@@ -73,21 +71,21 @@ def unwrap(model: Any) -> nn.Module:
 
     Several modules are unwrapped one by one.
     """
-    model = held(model)
+    module = held(model)
     while True:
-        if isinstance(model, Several):
-            return model.bare
-        if isinstance(model, _DATA_PARALLEL):
-            model = held(model.module)
-        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
-            model = inner
+        if isinstance(module, Several):
+            return module.bare
+        if isinstance(module, _DATA_PARALLEL):
+            module = held(module.module)
+        elif isinstance(inner := getattr(module, "_orig_mod", None), nn.Module):
+            module = inner
         else:
-            return model
+            return module
 
 
 def as_given(module: nn.Module) -> Any:
     """What the loss is called with: the module, or the container of the kind that was given."""
-    return module.given if isinstance(module, Several) else module
+    return module.given if isinstance(module, Several) else module  # nn.Module types its attributes loosely
 
 
 def called(module: nn.Module) -> list[tuple[str, nn.Module]]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput
+from reweigh.several import called
 
 INPUT = ":input"
 _MOST_STAGES = 3
@@ -73,7 +74,7 @@ def watching(
         if compiled:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         try:
-            handles.append(module.register_forward_hook(see_output))
+            handles += [part.register_forward_hook(see_output) for _, part in called(module)]
             for place in places:
                 part = module.get_submodule(place.removesuffix(INPUT))
                 handles.append(part.register_forward_hook(hook_for(place)))
@@ -139,9 +140,12 @@ def usual_places(module: nn.Module) -> list[str]:
     Raises:
         BadInput: if the model has neither.
     """
-    linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
+    prefix, main = max(
+        called(module), key=lambda one: _size(one[1]) if _works(one[1]) else -1
+    )  # of several, the network
+    linear = [prefix + name for name, part in main.named_modules() if name and isinstance(part, nn.Linear)]
     head = linear[-1] if linear else None
-    stages = [name for name in _stages(module, "", head) if name != head]
+    stages = [name for name in _stages(main, prefix, head) if name != head]
     if len(stages) > _MOST_STAGES:
         stages = [stages[(i + 1) * len(stages) // _MOST_STAGES - 1] for i in range(_MOST_STAGES)]
     places = stages + ([head + INPUT] if head else [])
