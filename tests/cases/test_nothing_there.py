@@ -197,7 +197,7 @@ def test_the_way_out_for_complex_parameters_is_exact(engine):
     try:
         found = alignments(model, ce, batch, v, engine=engine)
     except Exception as refused:
-        assert "cannot go through" in str(refused)  # noqa: PT017
+        assert "engine" in str(refused)  # noqa: PT017
         return
     tolerance = 1e-6 if engine == "finite" else 1e-10
     torch.testing.assert_close(found, torch.stack(expected), rtol=tolerance, atol=tolerance)
@@ -234,7 +234,7 @@ def test_rules_learn_where_gradients_are_sparse(horizon):
     train = {"x": torch.randint(7, (6, 3)), "y": torch.randint(3, (6,))}
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     r = Reweigher(model, ce, rule=MetaWeightNet(), clean=train, optimizer=optimizer, learning=Learning(horizon=horizon))
-    for _ in range(3):
+    for _ in range(4):
         optimizer.zero_grad()
         r.backward(train)
         optimizer.step()
