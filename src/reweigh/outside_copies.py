@@ -6,7 +6,6 @@ length or version.
 """
 
 import collections
-import random
 import types
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from reweigh.outside_kinds import Array, Container, TensorCopy, generator_of
 from reweigh.outside_places import extra_attributes, is_library
 
 LARGE_TENSOR, LARGE_CONTAINER, MOST_OBJECTS, MOST_BYTES = 2**20, 4096, 20_000, 2**31
@@ -73,15 +73,15 @@ class Copies:
             self._module(value, name)
         elif isinstance(value, np.ndarray):
             if self._worth_copying(value, name, value.nbytes >= LARGE_TENSOR, lambda: 0):
-                self.saved.append((name, _Array(value)))
-        elif (generator := _generator(value)) is not None:
+                self.saved.append((name, Array(value)))
+        elif (generator := generator_of(value)) is not None:
             self.saved.append((name, generator))
         elif isinstance(value, list | dict | set | collections.deque | bytearray):
             self._container(value, name, bare)
         elif isinstance(value, tuple):
             self._inside(enumerate(value), name, bare)
         elif _is_turned_back(value):
-            self.saved.append((name, _Container(value.__dict__, False)))
+            self.saved.append((name, Container(value.__dict__, False)))
             self._inside(value.__dict__.items(), name, False)
 
     def restore(self) -> list[str]:
@@ -111,7 +111,7 @@ class Copies:
             return  # a result of a pass that is over
         size = t.numel() * t.element_size()
         if self._worth_copying(t, name, size >= LARGE_TENSOR, lambda: _mark(t), size):
-            self.saved.append((name, _Tensor(t, self._full)))
+            self.saved.append((name, TensorCopy(t, self._full)))
 
     def _worth_copying(self, value: Any, name: str, large: bool, mark: Callable[[], Any], size: int = 0) -> bool:
         self._bytes += size
@@ -124,7 +124,7 @@ class Copies:
     def _container(self, value: Any, name: str, bare: bool) -> None:
         if not self._worth_copying(value, name, len(value) > LARGE_CONTAINER, lambda: len(value)):
             return
-        self.saved.append((name, _Container(value, bare)))
+        self.saved.append((name, Container(value, bare)))
         if len(value) <= LARGE_CONTAINER:
             self._inside(value.items() if isinstance(value, dict) else enumerate(value), name, bare)
 
@@ -139,90 +139,12 @@ class Copies:
                 continue
             self._seen.add(id(part))
             place = f"{name}.{inner}" if inner else name
-            self.saved.append((place, _Container(part.__dict__, False)))
+            self.saved.append((place, Container(part.__dict__, False)))
             for held in (part._buffers, part._parameters):
                 if held:
-                    self.saved.append((place, _Container(held, False)))
+                    self.saved.append((place, Container(held, False)))
                     self._inside(held.items(), place, False)
             self._inside(((key, part.__dict__[key]) for key in extra_attributes(part)), place, False)
-
-
-class _Container:
-    """A list, dict, set, deque or the attributes of an object."""
-
-    def __init__(self, value: Any, bare: bool) -> None:
-        self._value, self._bare = value, bare
-        self._before = dict(value) if isinstance(value, dict) else list(value)
-
-    def __call__(self) -> bool:
-        value, before = self._value, self._before
-        now = value.items() if isinstance(value, dict) else value
-        was = before.items() if isinstance(before, dict) else before
-        if len(now) == len(was) and all(_same(one, other) for one, other in zip(now, was, strict=True)):
-            return False
-        if self._bare and not any(map(_matters, (*_values(value), *_values(before)))):
-            return False  # a count of calls, which is the user's own
-        if isinstance(value, list | bytearray):
-            value[:] = before
-        else:
-            _put(value, before)
-        return True
-
-
-class _Tensor:
-    """A tensor's numbers, and its storage: `.data` may have been bound anew."""
-
-    def __init__(self, t: Tensor, compare: bool) -> None:
-        self._t, self._compare = t, compare
-        with torch.no_grad():
-            self._data, self._copy = t.data, t.detach().clone()
-        self._version = None if t.is_inference() else _keeps_version(t)
-
-    def __call__(self) -> bool:
-        moved = self._compare and not _equal(self._t.data, self._copy)
-        if self._t.data_ptr() != self._data.data_ptr() or self._t.shape != self._data.shape:
-            self._t.data = self._data
-        with torch.no_grad():
-            self._data.copy_(self._copy)
-        if self._version is not None:  # a graph that the caller holds stays valid: the numbers are back
-            self._version.__exit__(None, None, None)
-        return moved
-
-
-_keeps_version: Any = torch.autograd._unsafe_preserve_version_counter  # type: ignore[attr-defined]
-
-
-class _Array:
-    def __init__(self, array: Any) -> None:
-        self._array, self._copy = array, array.copy()
-
-    def __call__(self) -> bool:
-        if np.array_equal(self._array, self._copy):
-            return False
-        self._array[...] = self._copy
-        return True
-
-
-class _Generator:
-    def __init__(self, read: Callable[[], Any], write: Callable[[Any], Any]) -> None:
-        self._write, self._state = write, read()
-
-    def __call__(self) -> bool:
-        self._write(self._state)
-        return False
-
-
-def _generator(value: Any) -> _Generator | None:
-    if isinstance(value, torch.Generator):
-        return _Generator(value.get_state, value.set_state)
-    if isinstance(value, np.random.Generator):
-        bits = value.bit_generator
-        return _Generator(lambda: bits.state, lambda state: setattr(bits, "state", state))
-    if isinstance(value, np.random.RandomState):
-        return _Generator(value.get_state, value.set_state)
-    if isinstance(value, random.Random):
-        return _Generator(value.getstate, value.setstate)
-    return None
 
 
 def _is_turned_back(value: Any) -> bool:
@@ -240,36 +162,3 @@ def _is_turned_back(value: Any) -> bool:
 
 def _mark(t: Tensor) -> tuple[int, int]:
     return (0 if t.is_inference() else t._version), t.data_ptr()
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other) == 2:
-        return one[0] is other[0] and one[1] is other[1]
-    return one is other or (type(one) is int and type(other) is int and one == other)
-
-
-def _equal(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and bool(torch.equal(one, other))
-
-
-def _put(value: Any, before: Any) -> None:
-    """Fill a dict, set or deque again; of a dict whose keys stayed nothing is taken away, so nothing is ever missing."""
-    if isinstance(value, dict):
-        if list(value)[: len(before)] == list(before):
-            for key in list(value)[len(before) :]:
-                del value[key]
-        else:
-            value.clear()
-        for key, item in before.items():  # not update(), which adds in a Counter
-            value[key] = item
-    else:
-        value.clear()
-        (value.extend if isinstance(value, collections.deque) else value.update)(before)
-
-
-def _values(container: Any) -> list[Any]:
-    return list(container.values() if isinstance(container, dict) else container)
-
-
-def _matters(value: Any) -> bool:
-    return not isinstance(value, int | str | bytes | type(None) | type | torch.Size | torch.dtype)

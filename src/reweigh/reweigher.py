@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from reweigh import distributed
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
 from reweigh.alignment import Checked, Engine, Selection, Task, Weighted
+from reweigh.arguments import check_rule, check_together
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
 from reweigh.errors import BadInput
@@ -31,7 +32,7 @@ from reweigh.several import held, unwrap
 from reweigh.step import Clean, GradientWatch, StepReport, report
 from reweigh.student import undisturbed
 from reweigh.trained import last_layers
-from reweigh.weightless import NO_ALIGNMENT, NO_DIRECTION, UNDECIDED, Weightless
+from reweigh.weightless import Weightless, why_nothing
 
 
 class Reweigher:
@@ -87,8 +88,7 @@ class Reweigher:
         warm_up: int = 0,
         seed: int = 0,
     ) -> None:
-        if not isinstance(rule, Rule):
-            raise BadInput(f"rule= is {rule!r}, not a rule object: pass for instance L2RW()")
+        check_rule(rule)
         self._model, self._loss, self._clean_loss = held(model), per_example_loss, clean_loss or per_example_loss
         self.rule, self._warm_up_rule, self._warm_up = rule, Uniform(), warm_up
         self._engine = Checked(engine) if isinstance(engine, str) else engine
@@ -104,13 +104,7 @@ class Reweigher:
         self._watch, self._weightless = GradientWatch(), Weightless()
         self._looked = False
         self.report: StepReport | None = None
-        if learning is not None and not isinstance(rule, LearnedRule):
-            raise BadInput(f"learning= was given, but the {rule.name} rule has nothing to learn: leave it out")
-        if isinstance(rule, LearnedRule) and (self._clean_gradient.keeps or skip_zeros):
-            raise BadInput(
-                f"the {rule.name} rule learns from the clean gradient where each step led: leave out clean_every=, "
-                "clean_average= and skip_zeros=, and let it learn more rarely by Learning(every=...)"
-            )
+        check_together(rule, learning, keeps=self._clean_gradient.keeps, skip_zeros=skip_zeros)
         self._learner = self._learner_of(rule, learning or Learning()) if isinstance(rule, LearnedRule) else None
 
     def weigh(self, batch: Batch) -> Tensor:
@@ -175,7 +169,7 @@ class Reweigher:
                 clean_loss=float(learned.clean.loss),
             )
             self._watch.see(self.report.direction_norm)
-            self._weightless.see("" if self.report.direction_norm else NO_DIRECTION)
+            self._weightless.see(why_nothing(self.report))
 
     def explain(self) -> str:
         """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
@@ -187,17 +181,8 @@ class Reweigher:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to give the same weights: rule, clean stream, engine choice, step."""
-        return {
-            "rule": self.rule.name,
-            "rule_state": self.rule.state_dict(),
-            "clean": self._stream.state_dict(),
-            "clean_gradient": self._clean_gradient.state_dict(),
-            "engine": self._engine.state_dict() if isinstance(self._engine, Checked) else None,
-            "step": self._step,
-            "watch": self._watch.state_dict(),
-            "weightless": self._weightless.state_dict(),
-            "learner": None if self._learner is None else self._learner.state_dict(),
-        }
+        kept = {name: None if part is None else part.state_dict() for name, part in self._parts().items()}
+        return {"rule": self.rule.name, "step": self._step, **kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off.
@@ -209,28 +194,28 @@ class Reweigher:
             raise BadInput(
                 f"the checkpoint was made with the rule {state['rule']!r}, not {self.rule.name!r}: resume with it"
             )
-        self.rule.load_state_dict(state["rule_state"])
-        self._stream.load_state_dict(state["clean"])
-        self._clean_gradient.load_state_dict(state.get("clean_gradient"))
-        if isinstance(self._engine, Checked) and state["engine"] is not None:
-            self._engine.load_state_dict(state["engine"])
-        self._watch.load_state_dict(state["watch"])
-        self._weightless.load_state_dict(state.get("weightless"))
+        for name, part in self._parts().items():
+            if part is not None and (state.get(name) is not None or name == "clean_gradient"):
+                part.load_state_dict(state.get(name))
         self._step = state["step"]
-        if self._learner is not None and state["learner"] is not None:
-            self._learner.load_state_dict(state["learner"])
+
+    def _parts(self) -> dict[str, Any]:
+        """What has a state of its own, in the order in which states are taken up."""
+        return {
+            "rule_state": self.rule,
+            "clean": self._stream,
+            "clean_gradient": self._clean_gradient,
+            "engine": self._engine if isinstance(self._engine, Checked) else None,
+            "watch": self._watch,
+            "weightless": self._weightless,
+            "learner": self._learner,
+        }
 
     def _learner_of(self, rule: LearnedRule, learning: Learning) -> Learner:
         student = Student(
-            self._model,
-            self._loss,
-            self._clean_loss,
-            self._optimizer,
-            self._engine,
-            self._layers,
-            self._stream.next,
-            self._labels,
-        )
+            self._model, self._loss, self._clean_loss, self._optimizer,
+            self._engine, self._layers, self._stream.next, self._labels,
+        )  # fmt: skip
         return Learner(rule, learning, student)
 
     def _learner_now(self) -> Learner | None:
@@ -270,7 +255,8 @@ class Reweigher:
         if clean is not None:
             self._clean_gradient.used()
             self._watch.see(self.report.direction_norm)
-            self._weightless.see(self._why_nothing(self.report))
+            undecided = isinstance(self._engine, Checked) and self._engine.chosen is None
+            self._weightless.see(why_nothing(self.report, undecided=undecided))
         return weights
 
     def _task(self, batch: Batch) -> Task:
@@ -280,11 +266,3 @@ class Reweigher:
             first_look(task.module, self._loss, batch, layers=self._layers, optimizer=self._optimizer)
             self._looked = True
         return task
-
-    def _why_nothing(self, step: StepReport) -> str:
-        """Why the batch that was just weighed told nothing; "" where it did."""
-        if step.direction_norm == 0:
-            return NO_DIRECTION
-        if step.zero_share == 1 and step.alignments is not None and not bool(step.alignments.any()):
-            return NO_ALIGNMENT
-        return UNDECIDED if isinstance(self._engine, Checked) and self._engine.chosen is None else ""

@@ -3,6 +3,8 @@
 import warnings
 from typing import Any
 
+from reweigh.step import StepReport
+
 PATIENCE = 3
 """So many weighed batches in a row without a direction, an alignment or a checked engine are said, once."""
 
@@ -44,3 +46,12 @@ UNDECIDED = (
     "the engine could not be checked, since the batches prove nothing (losses that are not finite, or no signal that "
     "reaches the layers); look at the losses, or start from a head that is not zero"
 )
+
+
+def why_nothing(step: StepReport, *, undecided: bool = False) -> str:
+    """Why a batch that was weighed told nothing; "" where it did. `undecided`: no engine has passed its check so far."""
+    if step.direction_norm == 0:
+        return NO_DIRECTION
+    if step.zero_share == 1 and step.alignments is not None and not bool(step.alignments.any()):
+        return NO_ALIGNMENT
+    return UNDECIDED if undecided else ""

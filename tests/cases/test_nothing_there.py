@@ -57,31 +57,31 @@ def test_a_loss_that_does_not_reach_the_model_is_refused(how, call, learns):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     rule = MetaWeightNet() if learns else L2RW()
     r = Reweigher(model, STOPPED[how], rule=rule, clean=data(5, 9), optimizer=optimizer)
-    with pytest.raises(BadInput, match="does not depend on the parameters|outside the model"):
+    with pytest.raises(BadInput, match=r"does not depend on the parameters|outside the model"):
         getattr(r, call)(data(8, 1))
 
 
 @pytest.mark.parametrize("how", STOPPED)
 def test_so_is_a_clean_loss_of_its_own(how):
     r = Reweigher(net(), ce, rule=L2RW(), clean=data(5, 9), clean_loss=STOPPED[how])
-    with pytest.raises(BadInput, match="the clean loss does not depend on the parameters|outside the model"):
+    with pytest.raises(BadInput, match=r"the clean loss does not depend on the parameters|outside the model"):
         r.weigh(data(8, 1))
 
 
 @pytest.mark.parametrize("how", STOPPED)
 def test_a_training_loss_that_reaches_nothing_though_the_clean_one_does(how):
     r = Reweigher(net(), STOPPED[how], rule=L2RW(), clean=data(5, 9), clean_loss=ce)
-    with pytest.raises(BadInput, match="the training loss does not depend on the parameters|outside the model"):
+    with pytest.raises(BadInput, match=r"the training loss does not depend on the parameters|outside the model"):
         r.weigh(data(8, 1))
 
 
 @pytest.mark.parametrize("how", STOPPED)
 def test_by_hand(how):
     model = net()
-    with pytest.raises(BadInput, match="the clean loss does not depend on the parameters|outside the model"):
+    with pytest.raises(BadInput, match=r"the clean loss does not depend on the parameters|outside the model"):
         clean_direction(model, STOPPED[how], data(5, 9))
     v = clean_direction(model, ce, data(5, 9))
-    with pytest.raises(BadInput, match="the training loss does not depend on the parameters|outside the model"):
+    with pytest.raises(BadInput, match=r"the training loss does not depend on the parameters|outside the model"):
         alignments(model, STOPPED[how], data(8, 1), v)
 
 
@@ -135,7 +135,9 @@ def test_three_flat_batches_are_said_once_and_one_is_not(learns):
 
 def test_a_batch_with_a_direction_starts_the_count_anew():
     flat = {"now": True}
-    r = Reweigher(net(), ce, rule=L2RW(), clean=data(5, 9), clean_loss=lambda m, b: (hinge if flat["now"] else ce)(m, b))
+    r = Reweigher(
+        net(), ce, rule=L2RW(), clean=data(5, 9), clean_loss=lambda m, b: (hinge if flat["now"] else ce)(m, b)
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for k in range(9):
@@ -146,10 +148,13 @@ def test_a_batch_with_a_direction_starts_the_count_anew():
 
 def test_alignments_of_zero_along_a_direction_are_said():
     model = nn.ModuleDict({"a": net(), "b": net()})
-    r = Reweigher(model, lambda m, b: ce(m["a"], b), rule=L2RW(), clean=data(5, 9), clean_loss=lambda m, b: ce(m["b"], b))
+    r = Reweigher(
+        model, lambda m, b: ce(m["a"], b), rule=L2RW(), clean=data(5, 9), clean_loss=lambda m, b: ce(m["b"], b)
+    )
+    for k in range(2):
+        r.weigh(data(8, k))
     with pytest.warns(UserWarning, match="all alignments were exactly zero"):
-        for k in range(3):
-            r.weigh(data(8, k))
+        r.weigh(data(8, 3))
 
 
 def test_the_count_is_resumed():
@@ -175,7 +180,7 @@ def test_complex_parameters_are_refused_by_name(where):
         def forward(self, x):
             return (self.net(x) * self.turn).abs()
 
-    with pytest.raises(BadInput, match="'turn' is complex.*view_as_complex"):
+    with pytest.raises(BadInput, match=r"'turn' is complex.*view_as_complex"):
         Reweigher(Complex(), ce, rule=L2RW(), clean=data(5, 9)).weigh(data(8, 1))
 
 

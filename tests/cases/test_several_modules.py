@@ -99,7 +99,7 @@ def test_by_hand_and_by_name(kind):
 
 def test_each_may_be_wrapped():
     net, criterion = modules()
-    a, weights, grads = by_hand(net, criterion)
+    _, weights, grads = by_hand(net, criterion)
     seen = []
 
     def loss(models, batch):
@@ -116,7 +116,9 @@ def test_each_may_be_wrapped():
 def test_a_criterion_left_outside_is_refused_by_name():
     net, criterion = modules()
     r = Reweigher(net, lambda m, b: criterion(m(b["x"]), b["y"]), rule=L2RW(), clean=[CLEAN])
-    with pytest.raises(BadInput, match=r"the loss reaches 1 parameter outside the model \(criterion\.centres \(3, 4\)\)"):
+    with pytest.raises(
+        BadInput, match=r"the loss reaches 1 parameter outside the model \(criterion\.centres \(3, 4\)\)"
+    ):
         r.backward(TRAIN)
 
 
