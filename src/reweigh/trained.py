@@ -43,7 +43,9 @@ def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str
 
 
 def _unfit(p: nn.Parameter) -> str:
-    """Why a parameter cannot take part; empty where it can."""
+    """Why a parameter cannot take part; empty where it can. Asked of each at each batch, so the usual answer is quick."""
+    if type(p) is nn.Parameter and not p.__dict__ and not p.dtype.is_complex:
+        return ""
     if isinstance(p, nn.parameter.UninitializedParameter):
         return "has no shape yet: run one forward pass before asking for alignments"
     if p.is_complex():
