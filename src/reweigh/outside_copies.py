@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reweigh.outside_kinds import Array, Container, TensorCopy, generator_of
+from reweigh.outside_kinds import Array, Container, Slots, TensorCopy, generator_of
 from reweigh.outside_places import extra_attributes, is_library
 
 LARGE_TENSOR, LARGE_CONTAINER, MOST_OBJECTS, MOST_BYTES = 2**20, 4096, 20_000, 2**31
@@ -83,6 +83,11 @@ class Copies:
         elif _is_turned_back(value):
             self.saved.append((name, Container(value.__dict__, False)))
             self._inside(value.__dict__.items(), name, False)
+
+        elif slots := _slots(value):
+            kept = Slots(value, slots)
+            self.saved.append((name, kept))
+            self._inside(kept.before.items(), name, False)
 
     def restore(self) -> list[str]:
         """Put everything back, the latest first; the names of what had moved unseen and cannot be put back.
@@ -158,6 +163,17 @@ def _is_turned_back(value: Any) -> bool:
         if is_library(name) and name.partition(".")[0] in ("torch", "numpy", "logging", *_LIVING):
             return False
     return not any((type(held).__module__ or "").partition(".")[0] in _LIVING for held in value.__dict__.values())
+
+
+def _slots(value: Any) -> list[str]:
+    """The filled slots of an object of the user's own classes."""
+    names = [name for base in type(value).__mro__ if not is_library(base.__module__) for name in _named_slots(base)]
+    return [name for name in names if name.isidentifier() and hasattr(value, name)]
+
+
+def _named_slots(base: type) -> list[str]:
+    slots = vars(base).get("__slots__", ())
+    return [slots] if isinstance(slots, str) else [name for name in slots if not name.startswith("__")]
 
 
 def _mark(t: Tensor) -> tuple[int, int]:

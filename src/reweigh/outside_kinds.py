@@ -60,6 +60,20 @@ class TensorCopy:
 _keeps_version: Any = torch.autograd._unsafe_preserve_version_counter  # type: ignore[attr-defined]
 
 
+class Slots:
+    """The attributes of an object that keeps them in slots."""
+
+    def __init__(self, value: Any, names: list[str]) -> None:
+        self._value, self.before = value, {name: getattr(value, name) for name in names}
+
+    def __call__(self) -> bool:
+        """Put them back."""
+        moved = [name for name, was in self.before.items() if getattr(self._value, name, None) is not was]
+        for name in moved:
+            object.__setattr__(self._value, name, self.before[name])
+        return bool(moved)
+
+
 class Array:
     """An array of NumPy's."""
 

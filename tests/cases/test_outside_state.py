@@ -226,6 +226,26 @@ def test_by_hand(scene):
     assert state() == state_of_twin()
 
 
+class Slotted:
+    __slots__ = ("history", "mean")
+
+    def __init__(self):
+        self.mean, self.history = 0.0, []
+
+
+def test_an_object_with_slots_is_left_as_found():
+    beside = Slotted()
+
+    def loss(m, b):
+        losses = ce(m(b["x"]), b)
+        beside.mean += float(losses.detach().mean())
+        beside.history.append(beside.mean)
+        return losses
+
+    Reweigher(Net(), loss, rule=L2RW(), clean=[data(5, 9)]).weigh(data(8, 0))
+    assert (beside.mean, beside.history) == (0.0, [])
+
+
 class Stop(Exception):
     pass
 
