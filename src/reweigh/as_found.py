@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from reweigh import rng
 from reweigh._types import Params
+from reweigh.outside_state import keep_outside
 from reweigh.undo import ForAWhile, lent, restore, unless_done
 
 
@@ -65,10 +66,10 @@ class undisturbed(ForAWhile):
     """Whatever the block runs, the module and the random number generators are afterwards as they were.
 
     Within the block the buffers are copies, so writes to them land nowhere; attributes that a forward pass sets are set
-    back too (the binding, not what a mutable object holds), by `__dict__.update`: a module whose attributes are cleared
-    first is lost at an interrupt. Autocast forgets its cast weights on the way in and out, or
-    it would go on using those of other parameters. Python's, NumPy's and PyTorch's global generators (CPU, and
-    the devices that the module lives on) are restored. Compiled parts run uncompiled.
+    back too, by `__dict__.update`: a module whose attributes are cleared first is lost at an interrupt. Autocast forgets its
+    cast weights on the way in and out, or it would go on using those of other parameters. What lies outside the modules
+    (`outside_state`) is kept. Python's, NumPy's and PyTorch's global generators (CPU, and the devices that the module lives
+    on) are restored. Compiled parts run uncompiled.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -79,6 +80,7 @@ class undisturbed(ForAWhile):
         parts = parts_of(self._module)
         lent(torch.clear_autocast_cache)
         lent(rng.way_back(_devices_of(parts)))
+        keep_outside(self._module, parts)
         lent(attributes_of(parts))
         lent(_values_of(_rescaled(parts)))
         if any_compiled(parts):

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed
@@ -32,7 +32,7 @@ Gradient = Callable[[Batch], tuple[dict[str, Tensor], Tensor]]
 
 
 def gradient_of(
-    model: nn.Module,
+    model: Any,
     clean_loss: PerExampleLoss,
     optimizer: Optimizer | None,
     layers: LayerChoice,

@@ -1,6 +1,6 @@
 """The clean set as an endless stream of batches that a resumed run picks up where it stopped.
 
-Two kinds of source. *Indexed*: a `torch.utils.data.Dataset`, or a dict or tuple of tensors; the stream shuffles and
+Two kinds of source. *Indexed*: a `torch.utils.data.Dataset`, or a dict, tuple or object of tensors; the stream shuffles and
 batches it itself, every batch is full, and a batch that reaches the end of one permutation goes on in the next. *Batches*:
 any other iterable (a DataLoader, a list); it is gone through again and again.
 
@@ -9,16 +9,19 @@ are left as found: a DataLoader that shuffles by them does so under a seed of th
 """
 
 import abc
+import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from reweigh import rng
 from reweigh._types import Batch
+from reweigh.batches import fields_of, rebuilt
 from reweigh.errors import BadInput
 from reweigh.undo import remember, unless_done
 
@@ -29,7 +32,8 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
     """A stream over whatever holds the clean set.
 
     Args:
-        source: a Dataset, a dict or tuple of tensors with one row an example, or an iterable of batches.
+        source: a Dataset; a dict, tuple, NamedTuple, dataclass or object of tensors with one row an example; or an iterable
+            of batches.
         batch_size: M, for an indexed source; default 100, or the whole clean set where that is smaller.
         seed: of the order. `rank` is mixed in, so that ranks see different batches.
 
@@ -39,10 +43,11 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
     seed, size = rng.mixed(seed, rank), USUAL_SIZE if batch_size is None else batch_size
     if isinstance(source, CleanStream):
         return source
-    if isinstance(source, Mapping) or (isinstance(source, tuple) and all(isinstance(t, Tensor) for t in source)):
-        return IndexedStream(len(_rows(source)), _tensor_batches(source), size, seed)
     if isinstance(source, Dataset) and hasattr(source, "__len__"):
         return IndexedStream(len(source), _dataset_batches(source), size, seed)
+    if _is_of_fields(source):
+        fields = fields_of(source) or {}
+        return IndexedStream(_row_count(fields), _field_batches(source, fields), size, seed)
     if isinstance(source, Iterator) or not isinstance(source, Iterable):
         raise BadInput(
             f"clean= is a {type(source).__name__}, which cannot be gone through more than once: pass a Dataset, "
@@ -53,6 +58,17 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
             "clean_batch_size= was given, but clean= yields whole batches: set the size there, or pass a Dataset"
         )
     return BatchStream(source, seed)
+
+
+def _is_of_fields(source: Any) -> bool:
+    """Whether it is the clean set itself, field by field: a mapping, a tuple of tensors, a dataclass or the like."""
+    if isinstance(source, tuple):
+        return hasattr(source, "_fields") or all(isinstance(t, Tensor) for t in source)
+    if isinstance(source, Mapping) or (dataclasses.is_dataclass(source) and not isinstance(source, type)):
+        return True
+    if isinstance(source, Iterable | Tensor) or hasattr(source, "__getitem__"):
+        return False
+    return any(isinstance(field, Tensor) for field in (fields_of(source) or {}).values())
 
 
 class CleanStream(abc.ABC):
@@ -193,27 +209,45 @@ class BatchStream(CleanStream):
 _END = object()
 
 
-def _rows(source: Mapping[str, Any] | Sequence[Tensor]) -> Tensor:
-    tensors = list(source.values()) if isinstance(source, Mapping) else list(source)
-    if not tensors or not all(isinstance(t, Tensor) and t.ndim for t in tensors):
-        raise BadInput("clean= is a dict or tuple, so each of its values must be a tensor with one row an example")
-    if len({len(t) for t in tensors}) > 1:
+def _row_count(fields: Mapping[Any, Any]) -> int:
+    """How many examples the fields of a clean set have."""
+    unfit = [key for key, field in fields.items() if not _has_rows(field)]
+    if unfit or not any(isinstance(field, Tensor | np.ndarray) for field in fields.values()):
         raise BadInput(
-            f"the tensors of clean= have {sorted({len(t) for t in tensors})} rows: all need one row an example"
+            "clean= is a dict or tuple, so each of its values must be a tensor with one row an example (or an array or list "
+            f"of as many items){f', but {unfit[0]!r} is a {type(fields[unfit[0]]).__name__}' if unfit else ''}"
         )
-    return tensors[0]
+    counts = sorted({len(field) for field in fields.values()})
+    if len(counts) > 1:
+        raise BadInput(f"the tensors of clean= have {counts} rows: all need one row an example")
+    return counts[0]
 
 
-def _tensor_batches(source: Any) -> Callable[[Tensor], Batch]:
-    return functools.partial(_named_rows if isinstance(source, Mapping) else _rows_of_each, source)
+def _has_rows(field: Any) -> bool:
+    return (isinstance(field, Tensor | np.ndarray) and field.ndim > 0) or isinstance(field, list | tuple)
 
 
-def _named_rows(source: Mapping[str, Tensor], rows: Tensor) -> Batch:
-    return {key: t[rows.to(t.device)] for key, t in source.items()}
+def _taken(field: Any, rows: Tensor) -> Any:
+    if isinstance(field, Tensor):
+        return field[rows.to(field.device)]
+    if isinstance(field, np.ndarray):
+        return field[rows.numpy()]
+    return type(field)(field[i] for i in rows.tolist())
 
 
-def _rows_of_each(source: Sequence[Tensor], rows: Tensor) -> Batch:
-    return tuple(t[rows.to(t.device)] for t in source)
+def _field_batches(source: Any, fields: Mapping[Any, Any]) -> Callable[[Tensor], Batch]:
+    return functools.partial(_rows_of_each, source, fields)
+
+
+def _rows_of_each(source: Any, fields: Mapping[Any, Any], rows: Tensor) -> Batch:
+    taken = {key: _taken(field, rows) for key, field in fields.items()}
+    try:
+        return rebuilt(source, taken)
+    except Exception as refused:
+        raise BadInput(
+            f"clean= is a {type(source).__name__}, of which no batches can be made ({refused}): pass a Dataset, a "
+            "DataLoader, a list of batches, or a dict of tensors"
+        ) from refused
 
 
 def _dataset_batches(source: Any) -> Callable[[Tensor], Batch]:
@@ -223,4 +257,11 @@ def _dataset_batches(source: Any) -> Callable[[Tensor], Batch]:
 
 
 def _collated(source: Any, rows: Tensor) -> Batch:
-    return default_collate([source[i] for i in rows.tolist()])
+    items = [source[i] for i in rows.tolist()]
+    try:
+        return default_collate(items)
+    except (TypeError, RuntimeError) as refused:
+        raise BadInput(
+            f"the examples of clean= ({type(items[0]).__name__}) cannot be put together by PyTorch's default_collate: "
+            "pass a DataLoader with the collate_fn of your training loader"
+        ) from refused

@@ -8,27 +8,32 @@ own step instead of plain SGD's: the clean gradient is taken where the step woul
     ∂L_clean/∂ε_i = −⟨∇ℓ_i(θ), v⟩        (times the learning rate without `optimizer=`)
 """
 
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from reweigh import optimizers
+from reweigh import distributed, optimizers
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.as_found import other_masks, substituted, undisturbed
 from reweigh.errors import BadInput
-from reweigh.student import (
-    chosen_parameters,
-    forbid_inference_mode,
-    gradients,
-    losses_of,
-    unwrap,
-)
+from reweigh.first_look import empty, leaves_of, refuse_others_reached, refuse_others_trained, unreached
+from reweigh.outside_state import all_copied, plan_of
+from reweigh.several import unwrap
+from reweigh.student import forbid_inference_mode, gradients, losses_of
+from reweigh.trained import chosen_parameters
 from reweigh.undo import whole
+
+ZERO = "the clean direction is exactly zero here (the clean loss is flat: fitted, saturated or clipped at zero)"
 
 
 @whole
 def clean_direction(
-    model: nn.Module,
+    model: Any,
     per_example_loss: PerExampleLoss,
     clean_batch: Batch,
     *,
@@ -44,7 +49,7 @@ def clean_direction(
     here, so that a clean and a training batch of the same size do not share theirs.
 
     Args:
-        model: the student; wrappers (DDP, `torch.compile`) are taken off.
+        model: the student, or a list or dict of modules; wrappers (DDP, `torch.compile`) are taken off.
         per_example_loss: `(model, batch) -> (M,)`.
         clean_batch: M clean examples, in the form that `per_example_loss` takes.
         optimizer: carry the gradient exactly through the step of SGD (momentum, Nesterov, weight decay), Adam or AdamW;
@@ -55,10 +60,11 @@ def clean_direction(
         weight_decay: λ adds λθ to the gradient, as the released code of Ren et al. does (not in the paper).
 
     Raises:
-        BadInput: if the losses are not one an example, nothing is chosen by `layers`, or the optimizer trains none of it.
+        BadInput: if the losses are not one an example or reach none of the parameters that take part, if `layers` chooses
+            nothing, the optimizer trains none of it, or the loss or the optimizer has parameters outside the model.
         EngineRefused: under reentrant activation checkpointing, which cannot give gradients of chosen parameters.
     """
-    return direction_and_loss(
+    v, _ = direction_and_loss(
         model,
         per_example_loss,
         clean_batch,
@@ -67,11 +73,14 @@ def clean_direction(
         at=at,
         gradient=gradient,
         weight_decay=weight_decay,
-    )[0]
+    )
+    if empty(v):
+        warnings.warn(f"{ZERO}: all alignments along it are zero", stacklevel=2)
+    return v
 
 
 def direction_and_loss(
-    model: nn.Module,
+    model: Any,
     per_example_loss: PerExampleLoss,
     clean_batch: Batch,
     *,
@@ -93,25 +102,44 @@ def direction_and_loss(
             )
         if at is None:
             point = optimizers.look_ahead(optimizer, dict(module.named_parameters()), gradient)
-    v, loss = _gradient(module, per_example_loss, clean_batch, chosen, point)
+    with _first_pass(module, per_example_loss, optimizer) as first:
+        v, loss = _gradient(module, per_example_loss, clean_batch, chosen, point, first)
     if weight_decay:
         v = {name: g + weight_decay * point.get(name, chosen[name]).detach() for name, g in v.items()}
     return (v if optimizer is None else optimizers.carried(v, optimizer, chosen, gradient)), loss
 
 
+@contextlib.contextmanager
+def _first_pass(module: nn.Module, loss: PerExampleLoss, optimizer: Optimizer | None) -> Iterator[bool]:
+    """Whether this is the first clean pass of the module with this loss: then what moves and what is reached is noted."""
+    plan = plan_of(module)
+    key = plan.meet(loss)
+    if key in plan.passed:
+        yield False
+        return
+    refuse_others_trained(module, optimizer)
+    with all_copied(module):
+        yield True
+    plan.passed.add(key)
+
+
 def _gradient(
-    module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch, chosen: Params, point: Params
+    module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch, chosen: Params, point: Params, first: bool
 ) -> tuple[dict[str, Tensor], Tensor]:
     """∇ of the mean loss with respect to the chosen parameters alone, at `point`; layers below them record no graph."""
     values = {name: point.get(name, p).detach() for name, p in module.named_parameters()}
-    leaves = [values[name].requires_grad_() for name in chosen]
+    leaves, own = [values[name].requires_grad_() for name in chosen], dict(module.named_parameters())
     with undisturbed(module), substituted(module, values), torch.enable_grad():
         other_masks(module)
         loss = losses_of(module, per_example_loss, batch).mean()
         if not loss.requires_grad:
-            raise BadInput(
-                "the clean loss does not depend on the parameters: check that per_example_loss calls the model "
-                "it is given, and not under torch.no_grad"
-            )
+            raise BadInput(unreached("clean"))
+        if first:  # within the block the substituted values are the parameters; what a loss makes for itself is none
+            reached, _ = leaves_of(loss, batch)
+            refuse_others_reached((p for p in reached if isinstance(p, nn.Parameter)), module, own)
         grads = gradients(loss, leaves)
+    if all(g is None for g in grads):
+        raise BadInput(unreached("clean"))
+    if distributed.world_size() > 1:  # ranks send as many numbers, whatever each of them used
+        grads = tuple(torch.zeros_like(p) if g is None else g for p, g in zip(chosen.values(), grads, strict=True))
     return {name: g for name, g in zip(chosen, grads, strict=True) if g is not None}, loss.detach()

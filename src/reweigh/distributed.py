@@ -56,12 +56,16 @@ def summed_with_gradient(tensor: Tensor) -> Tensor:
 
 
 def averaged(direction: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The mean over ranks of a direction, in one message. All ranks must have the same names."""
+    """The mean over ranks of a direction, in one message for each dtype. All ranks must have the same names."""
     if world_size() == 1 or not direction:
         return direction
-    flat = torch.cat([v.reshape(-1) for v in direction.values()])
-    parts = torch.split(summed(flat) / world_size(), [v.numel() for v in direction.values()])
-    return {name: part.view_as(v) for (name, v), part in zip(direction.items(), parts, strict=True)}
+    found: dict[str, Tensor] = {}
+    for kind in dict.fromkeys((v.dtype, v.device) for v in direction.values()):  # one message for each kind of number
+        some = {name: v for name, v in direction.items() if (v.dtype, v.device) == kind}
+        flat = torch.cat([v.reshape(-1) for v in some.values()])
+        parts = torch.split(summed(flat) / world_size(), [v.numel() for v in some.values()])
+        found.update({name: part.view_as(v) for (name, v), part in zip(some.items(), parts, strict=True)})
+    return {name: found[name] for name in direction}
 
 
 def gathered(item: Any) -> list[Any] | None:

@@ -14,23 +14,27 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
 from reweigh.alignment import Checked, Engine, Selection, Task, Weighted
+from reweigh.arguments import check_rule, check_together
 from reweigh.as_found import kept_if_failed, parts_of, undisturbed
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
 from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
+from reweigh.first_look import first_look
 from reweigh.learning import Learner, Learning, Looked, Student
 from reweigh.presets import preset_named
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
+from reweigh.several import held, unwrap
 from reweigh.step import Clean, GradientWatch, StepReport, report
-from reweigh.student import last_layers, unwrap
+from reweigh.trained import last_layers
 from reweigh.undo import remember, whole
+from reweigh.weightless import Weightless, why_nothing
 
 _Out = TypeVar("_Out")
 
@@ -57,7 +61,8 @@ class Reweigher:
     """Gives every example of a batch a weight such that a step on the weighted batch lowers the clean loss.
 
     Args:
-        model: the student, as it is trained; wrappers (DDP, `torch.compile`) may stay on.
+        model: the student, as it is trained; wrappers (DDP, `torch.compile`) may stay on. Where a criterion or the like has
+            parameters too, a list or dict of modules, which the loss is then called with.
         per_example_loss: `(model, batch) -> (B,)`; it must call the model that it is given.
         rule: from what is seen of an example to its weight: `L2RW()`, `MetaWeightNet()`, or another of `reweigh.rules`.
         clean: the clean set: a Dataset, a DataLoader or list of batches, or a dict or tuple of tensors.
@@ -84,7 +89,7 @@ class Reweigher:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Any,
         per_example_loss: PerExampleLoss,
         *,
         rule: Rule,
@@ -105,30 +110,24 @@ class Reweigher:
         warm_up: int = 0,
         seed: int = 0,
     ) -> None:
-        if not isinstance(rule, Rule):
-            raise BadInput(f"rule= is {rule!r}, not a rule object: pass for instance L2RW()")
-        self._model, self._loss, self._clean_loss = model, per_example_loss, clean_loss or per_example_loss
+        check_rule(rule)
+        self._model, self._loss, self._clean_loss = held(model), per_example_loss, clean_loss or per_example_loss
         self.rule, self._warm_up_rule, self._warm_up = rule, Uniform(), warm_up
         self._engine = Checked(engine) if isinstance(engine, str) else engine
         if (chosen := preset_named(preset)).last_layers and layers is None:
-            layers = last_layers(unwrap(model)) or None
+            layers = last_layers(unwrap(self._model)) or None
         self._layers, self._optimizer = layers, optimizer
         self._labels, self._ids = labels, ids
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
-        gradient = gradient_of(model, self._clean_loss, optimizer, layers, clean_weight_decay)
+        gradient = gradient_of(self._model, self._clean_loss, optimizer, layers, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None
         self._step = 0
         self._callers: set[int] = set()
-        self._watch = GradientWatch()
+        self._watch, self._weightless = GradientWatch(), Weightless()
+        self._looked = False
         self.report: StepReport | None = None
-        if learning is not None and not isinstance(rule, LearnedRule):
-            raise BadInput(f"learning= was given, but the {rule.name} rule has nothing to learn: leave it out")
-        if isinstance(rule, LearnedRule) and (self._clean_gradient.keeps or skip_zeros):
-            raise BadInput(
-                f"the {rule.name} rule learns from the clean gradient where each step led: leave out clean_every=, "
-                "clean_average= and skip_zeros=, and let it learn more rarely by Learning(every=...)"
-            )
+        check_together(rule, learning, keeps=self._clean_gradient.keeps, skip_zeros=skip_zeros)
         self._learner = self._learner_of(rule, learning or Learning()) if isinstance(rule, LearnedRule) else None
 
     @_weighing
@@ -141,7 +140,7 @@ class Reweigher:
             NonFinite: if a loss, the clean gradient, an alignment or a weight is not finite, with the ids of the batch.
             EngineRefused: if the engine asked for cannot be right for this model.
         """
-        task = Task(self._model, self._loss, batch, self._layers)
+        task = self._task(batch)
         if (learner := self._learner_now()) is not None:
             return self._learned_weights(learner, learner.look(task, self._step, training=False))
         clean = self._clean()
@@ -163,8 +162,8 @@ class Reweigher:
         Raises:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
         """
-        task = Task(self._model, self._loss, batch, self._layers)
-        kept_if_failed(self._model)
+        task = self._task(batch)
+        kept_if_failed(task.module)
         if (learner := self._learner_now()) is not None:
             return self._backward_learned(task, learner)
         clean = self._clean()
@@ -198,6 +197,7 @@ class Reweigher:
                 clean_loss=float(learned.clean.loss),
             )
             self._watch.see(self.report.direction_norm)
+            self._weightless.see(why_nothing(self.report))
 
     def explain(self) -> str:
         """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
@@ -209,16 +209,8 @@ class Reweigher:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to give the same weights: rule, clean stream, engine choice, step."""
-        return {
-            "rule": self.rule.name,
-            "rule_state": self.rule.state_dict(),
-            "clean": self._stream.state_dict(),
-            "clean_gradient": self._clean_gradient.state_dict(),
-            "engine": self._engine.state_dict() if isinstance(self._engine, Checked) else None,
-            "step": self._step,
-            "watch": self._watch.state_dict(),
-            "learner": None if self._learner is None else self._learner.state_dict(),
-        }
+        kept = {name: None if part is None else part.state_dict() for name, part in self._parts().items()}
+        return {"rule": self.rule.name, "step": self._step, **kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off.
@@ -230,15 +222,22 @@ class Reweigher:
             raise BadInput(
                 f"the checkpoint was made with the rule {state['rule']!r}, not {self.rule.name!r}: resume with it"
             )
-        self.rule.load_state_dict(state["rule_state"])
-        self._stream.load_state_dict(state["clean"])
-        self._clean_gradient.load_state_dict(state.get("clean_gradient"))
-        if isinstance(self._engine, Checked) and state["engine"] is not None:
-            self._engine.load_state_dict(state["engine"])
-        self._watch.load_state_dict(state["watch"])
+        for name, part in self._parts().items():
+            if part is not None and (state.get(name) is not None or name == "clean_gradient"):
+                part.load_state_dict(state.get(name))
         self._step = state["step"]
-        if self._learner is not None and state["learner"] is not None:
-            self._learner.load_state_dict(state["learner"])
+
+    def _parts(self) -> dict[str, Any]:
+        """What has a state of its own, in the order in which states are taken up."""
+        return {
+            "rule_state": self.rule,
+            "clean": self._stream,
+            "clean_gradient": self._clean_gradient,
+            "engine": self._engine if isinstance(self._engine, Checked) else None,
+            "watch": self._watch,
+            "weightless": self._weightless,
+            "learner": self._learner,
+        }
 
     def _begin(self) -> None:
         """A call that fails has not been: what is counted and kept is put back; the stream sees to itself."""
@@ -255,15 +254,9 @@ class Reweigher:
 
     def _learner_of(self, rule: LearnedRule, learning: Learning) -> Learner:
         student = Student(
-            self._model,
-            self._loss,
-            self._clean_loss,
-            self._optimizer,
-            self._engine,
-            self._layers,
-            self._stream.next,
-            self._labels,
-        )
+            self._model, self._loss, self._clean_loss, self._optimizer,
+            self._engine, self._layers, self._stream.next, self._labels,
+        )  # fmt: skip
         return Learner(rule, learning, student)
 
     def _learner_now(self) -> Learner | None:
@@ -303,4 +296,14 @@ class Reweigher:
         if clean is not None:
             self._clean_gradient.used()
             self._watch.see(self.report.direction_norm)
+            undecided = isinstance(self._engine, Checked) and self._engine.chosen is None
+            self._weightless.see(why_nothing(self.report, undecided=undecided))
         return weights
+
+    def _task(self, batch: Batch) -> Task:
+        """The batch under the model, after a first look at both where weights will follow from gradients."""
+        task = Task(self._model, self._loss, batch, self._layers)
+        if not self._looked and (isinstance(self.rule, LearnedRule) or "alignments" in self.rule.needs):
+            first_look(task.module, self._loss, batch, layers=self._layers, optimizer=self._optimizer)
+            self._looked = True
+        return task

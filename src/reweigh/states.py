@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from reweigh.as_found import hooked, uncompiled
 from reweigh.errors import BadInput
+from reweigh.several import called
 from reweigh.undo import ForAWhile
 
 INPUT = ":input"
@@ -84,7 +85,7 @@ def _hooks(
         return see
 
     parts = [(module.get_submodule(place.removesuffix(INPUT)), hook_for(place)) for place in places]
-    return [(module, see_output), *parts]
+    return [*((part, see_output) for _, part in called(module)), *parts]
 
 
 def pooled(state: Tensor) -> Tensor:
@@ -143,9 +144,12 @@ def usual_places(module: nn.Module) -> list[str]:
     Raises:
         BadInput: if the model has neither.
     """
-    linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
+    prefix, main = max(
+        called(module), key=lambda one: _size(one[1]) if _works(one[1]) else -1
+    )  # of several, the network
+    linear = [prefix + name for name, part in main.named_modules() if name and isinstance(part, nn.Linear)]
     head = linear[-1] if linear else None
-    stages = [name for name in _stages(module, "", head) if name != head]
+    stages = [name for name in _stages(main, prefix, head) if name != head]
     if len(stages) > _MOST_STAGES:
         stages = [stages[(i + 1) * len(stages) // _MOST_STAGES - 1] for i in range(_MOST_STAGES)]
     places = stages + ([head + INPUT] if head else [])

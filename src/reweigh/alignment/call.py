@@ -1,17 +1,22 @@
 """`alignments(...)`: the one primitive, as a function."""
 
-from torch import Tensor, nn
+import warnings
+from typing import Any
+
+from torch import Tensor
 
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.alignment.choose import choices_for, engine_for
 from reweigh.alignment.engine import Engine, Task
-from reweigh.student import unwrap
+from reweigh.errors import BadInput
+from reweigh.first_look import empty, first_look
+from reweigh.several import unwrap
 from reweigh.undo import remember, whole
 
 
 @whole
 def alignments(
-    model: nn.Module,
+    model: Any,
     per_example_loss: PerExampleLoss,
     batch: Batch,
     direction: Params,
@@ -25,7 +30,7 @@ def alignments(
     next forward pass would draw.
 
     Args:
-        model: the student; wrappers (DDP, `torch.compile`) are taken off.
+        model: the student, or a list or dict of modules; wrappers (DDP, `torch.compile`) are taken off.
         per_example_loss: `(model, batch) -> (B,)`.
         batch: B training examples, in the form that `per_example_loss` takes.
         direction: v by parameter name, from `clean_direction`; a missing name counts as zero.
@@ -34,15 +39,24 @@ def alignments(
         layers: only the parameters inside these submodules (glob patterns or a predicate).
 
     Raises:
-        BadInput: if the losses are not one an example, or the direction does not fit the model.
+        BadInput: if the losses are not one an example or reach no parameter, or the direction is empty or does not fit.
         EngineRefused: if the engine asked for cannot be right; the sentence names the layer and an engine that works.
     """
     task = Task(model, per_example_loss, batch, layers)
+    tangents = task.tangents(direction)
+    if not tangents:
+        raise BadInput(
+            f"the direction has {'an entry for none of the parameters that take part' if direction else 'no entry at all'}: "
+            "make it with clean_direction() for this model, loss and layers"
+        )
+    if empty(tangents):
+        warnings.warn("the direction is exactly zero, and so are all alignments along it", stacklevel=2)
+    first_look(task.module, per_example_loss, batch, layers=layers)
     found = engine_for(task, engine)
     remember(found)
     return found.alignments(task, direction)
 
 
-def explain(model: nn.Module) -> str:
+def explain(model: Any) -> str:
     """Which engines `alignments(model, ...)` has taken for this model, and why."""
     return "\n".join(choice.explain() for choice in choices_for(unwrap(model))) or "no alignments of this model so far"

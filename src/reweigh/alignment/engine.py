@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.as_found import undisturbed
 from reweigh.errors import BadInput
-from reweigh.student import chosen_parameters, forbid_inference_mode, is_compiled, losses_of, unwrap
+from reweigh.several import held, unwrap
+from reweigh.student import forbid_inference_mode, is_compiled, losses_of
+from reweigh.trained import chosen_parameters
 
 if TYPE_CHECKING:
     from reweigh.alignment.selection import Selection
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One batch under one model: all that an engine is told."""
+    """One batch under one model, be it given as one module or as several: all that an engine is told."""
 
     model: nn.Module
     per_example_loss: PerExampleLoss
@@ -37,6 +39,7 @@ class Task:
 
     def __post_init__(self) -> None:
         forbid_inference_mode()
+        object.__setattr__(self, "model", held(self.model))
 
     @functools.cached_property
     def module(self) -> nn.Module:

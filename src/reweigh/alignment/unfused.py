@@ -68,7 +68,7 @@ def _embedding_bag(
         count = len(starts)
         bags = torch.searchsorted(starts.contiguous(), torch.arange(len(flat), device=flat.device), right=True) - 1
     kept = torch.ones_like(flat, dtype=torch.bool) if padding_idx is None else flat != padding_idx % len(weight)
-    rows = weight[flat] * kept.unsqueeze(1)
+    rows = F.embedding(flat, weight, sparse=sparse) * kept.unsqueeze(1)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
     summed = rows.new_zeros(count, weight.shape[1]).index_add(0, bags, rows)

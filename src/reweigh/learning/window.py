@@ -52,7 +52,8 @@ class Window:
         step, self._open = self._open, None
         if step is None:
             return False
-        gradient = {name: p.grad.detach() for name, p in self._module.named_parameters() if p.grad is not None}
+        found = {name: p.grad.detach() for name, p in self._module.named_parameters() if p.grad is not None}
+        gradient = {name: g.to_dense() if g.is_sparse else g for name, g in found.items()}
         norm = self._gradient_norm()
         if not gradient or norm == 0.0 < self._norm:
             raise BadInput(
@@ -91,7 +92,8 @@ class Window:
             self.steps.append(RecordedStep(held=held.restored(saved["held"]), parts=parts, **rest))
 
     def _gradient_norm(self) -> float:
-        grads = [p.grad for p in self._module.parameters() if p.grad is not None]
+        found = [p.grad for p in self._module.parameters() if p.grad is not None]
+        grads = [g.coalesce().values() if g.is_sparse else g for g in found]
         return float(torch.stack(torch._foreach_norm(grads)).norm()) if grads else 0.0
 
 

@@ -194,6 +194,8 @@ class Seam:
 
 def _products(delta: Tensor, tangent: Tensor, rows: Rows, n: int, *, spare: bool = False) -> Tensor:
     """⟨δ_i, t_i⟩ for each example, (n,); with `spare`, t may be overwritten."""
+    if delta.is_complex():  # Re(conj(δ)·t)
+        delta, tangent = torch.view_as_real(delta.resolve_conj()), torch.view_as_real(tangent.to(delta).resolve_conj())
     kind = torch.promote_types(delta.dtype, torch.float32)
     delta, tangent = delta.to(kind), tangent.to(kind)
     both = tangent.mul_(delta) if spare else tangent * delta

@@ -1,0 +1,91 @@
+"""Which parameters take part: the trainable ones, or those inside chosen layers; and which cannot."""
+
+import fnmatch
+import math
+import sys
+
+from torch import nn
+
+from reweigh._types import LayerChoice, Params
+from reweigh.errors import BadInput
+
+
+def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str, nn.Parameter]:
+    """The trainable parameters that take part, by name; with `layers`, only those inside the chosen submodules.
+
+    A glob pattern chooses a submodule by its name, and with it everything inside: `"layer3"`, `"blocks.?"`, `"*.head"`.
+
+    Raises:
+        BadInput: if nothing is chosen, nothing in the model is trainable, or a trainable parameter is of a kind that
+            cannot take part: without a shape, complex, or spread over ranks.
+    """
+    trainable = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    if not trainable:
+        raise BadInput(
+            "the model has no trainable parameter: set requires_grad=True on those that the optimizer trains"
+        )
+    if unfit := next(((name, why) for name, p in trainable.items() if (why := _unfit(p))), None):
+        raise BadInput(f"parameter {unfit[0]!r} {unfit[1]}")
+    if layers is None:
+        return trainable
+    if callable(layers):
+        roots = [name for name, part in module.named_modules() if layers(name, part)]
+    else:
+        roots = _matching(module, [layers] if isinstance(layers, str) else list(layers))
+    inside = {id(p) for root in roots for p in module.get_submodule(root).parameters()}
+    chosen = {name: p for name, p in trainable.items() if id(p) in inside}
+    if not chosen:
+        raise BadInput(
+            f"layers={layers!r} chooses no trainable parameter: name a submodule that has some, "
+            f"such as {_some_layers(module, trainable)}"
+        )
+    return chosen
+
+
+def _unfit(p: nn.Parameter) -> str:
+    """Why a parameter cannot take part; empty where it can. Asked of each at each batch, so the usual answer is quick."""
+    if type(p) is nn.Parameter and not p.__dict__ and not p.dtype.is_complex:
+        return ""
+    if isinstance(p, nn.parameter.UninitializedParameter):
+        return "has no shape yet: run one forward pass before asking for alignments"
+    if p.is_complex():
+        return (
+            "is complex, which no engine is proven for: hold it as a real parameter with a last dimension of 2 and call "
+            "torch.view_as_complex on it in forward"
+        )
+    tensors = sys.modules.get("torch.distributed.tensor")  # not imported: then there is none
+    if (tensors is not None and isinstance(p, tensors.DTensor)) or hasattr(p, "ds_id") or hasattr(p, "_is_flat_param"):
+        return (
+            "is spread over ranks (a DTensor of fully_shard or tensor parallelism, FSDP or ZeRO-3), which is not supported "
+            "yet: train with DistributedDataParallel, whose ranks each hold the whole model"
+        )
+    return ""
+
+
+def last_layers(module: nn.Module, share: float = 0.25) -> list[str]:
+    """The names of the last layers with trainable parameters of their own: this share of them, and at least two.
+
+    In the order in which the modules were made, which is the order of the forward pass in most code.
+    """
+    own = [
+        name for name, part in module.named_modules() if any(p.requires_grad for p in part.parameters(recurse=False))
+    ]
+    count = max(2, math.ceil(share * len(own)))
+    return [name for name in own[-count:] if name]
+
+
+def _matching(module: nn.Module, patterns: list[str]) -> list[str]:
+    names = [name for name, _ in module.named_modules() if name]
+    found = {pattern: [name for name in names if fnmatch.fnmatchcase(name, pattern)] for pattern in patterns}
+    for pattern, hits in found.items():
+        if not hits:
+            raise BadInput(
+                f"layers pattern {pattern!r} matches no submodule of {type(module).__name__}: "
+                f"its submodules are {', '.join(map(repr, names[:8]))}{', …' if len(names) > 8 else ''}"
+            )
+    return [name for hits in found.values() for name in hits]
+
+
+def _some_layers(module: nn.Module, trainable: Params) -> str:
+    owners = dict.fromkeys(name.rpartition(".")[0] or "(the model itself)" for name in trainable)
+    return ", ".join(repr(owner) for owner in list(owners)[-3:])
