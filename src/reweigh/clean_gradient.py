@@ -75,6 +75,8 @@ class CleanGradient:
         self._stream, self._gradient, self._every, self._average = stream, gradient, every, average
         self._kept: _Kept | None = None
         self._next: _Kept | None = None
+        self.batch: Batch = None
+        """The clean batch of a direction that has not been used yet."""
 
     @property
     def keeps(self) -> bool:
@@ -94,9 +96,20 @@ class CleanGradient:
     def used(self) -> None:
         """The batch has been weighed by the direction of `next`, and all was finite."""
         self._kept, self._next = self._next if self.keeps else None, None
+        self.batch = None
+
+    def keep(self) -> Callable[[], None]:
+        """What puts back how things are now; the stream has moved on, so that a bad clean batch is passed by."""
+        kept = self._kept
+
+        def restore() -> None:
+            self._kept, self._next, self.batch = kept, None, None
+
+        return restore
 
     def _renewed(self, kept: _Kept | None) -> _Kept:
-        v, loss = self._gradient(self._stream.next())
+        self.batch = self._stream.next()
+        v, loss = self._gradient(self.batch)
         v, beta = distributed.averaged(v), self._average
         if not beta:
             return _Kept(v, loss, 1, self._every)

@@ -19,22 +19,36 @@ def labels_in(batch: Batch) -> Tensor:
         BadInput: if there is nothing of the kind.
     """
     if isinstance(batch, Mapping):
-        return as_tensor(_first(batch, LABEL_NAMES, "labels"))
+        return _tensor(_first(batch, LABEL_NAMES, "labels"))
     if isinstance(batch, tuple | list) and len(batch) > 1:
-        return as_tensor(batch[1])
+        return _tensor(batch[1])
     raise BadInput(
         f"no labels found in a batch of type {type(batch).__name__}: pass labels=, a function from a batch to "
         "a (B,) tensor"
     )
 
 
-def ids_in(batch: Batch) -> Tensor | None:
-    """The examples' ids, (B,): `batch["id"]` and the like; None where there are none."""
+def ids_in(batch: Batch) -> Any:
+    """The examples' ids: `batch["id"]` and the like, (B,), or where they are words or tuples a list; None without any."""
     if isinstance(batch, Mapping):
         for name in ID_NAMES:
             if name in batch:
-                return as_tensor(batch[name])
+                found = batch[name]
+                try:
+                    return as_tensor(found)
+                except (TypeError, ValueError, RuntimeError):
+                    return found
     return None
+
+
+def _tensor(labels: Any) -> Tensor:
+    try:
+        return as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise BadInput(
+            f"the labels in the batch are a {type(labels).__name__} that makes no tensor: number the classes 0, 1, …, or "
+            "pass labels=, a function from a batch to a (B,) tensor"
+        ) from error
 
 
 def _first(batch: Mapping[str, Any], names: tuple[str, ...], what: str) -> Any:

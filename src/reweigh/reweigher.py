@@ -9,7 +9,6 @@ for batch in train_loader:
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,12 +20,14 @@ from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
 from reweigh.alignment import Checked, Engine, Selection, Task, Weighted
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
+from reweigh.culprits import clean_examples
 from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
-from reweigh.learning import Learner, Learning, Looked, Student
+from reweigh.learning import Learner, Learning, Student
 from reweigh.presets import preset_named
+from reweigh.progress import Progress, whole
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
-from reweigh.step import Clean, GradientWatch, StepReport, report
+from reweigh.step import Clean, StepReport, examine
 from reweigh.student import last_layers, undisturbed, unwrap
 
 
@@ -71,7 +72,7 @@ class Reweigher:
         optimizer: Optimizer | None = None,
         learning: Learning | None = None,
         labels: Look = labels_in,
-        ids: Callable[[Batch], Tensor | None] = ids_in,
+        ids: Callable[[Batch], Any] = ids_in,
         clean_loss: PerExampleLoss | None = None,
         preset: str = "exact",
         clean_batch_size: int | None = None,
@@ -95,9 +96,7 @@ class Reweigher:
         gradient = gradient_of(model, self._clean_loss, optimizer, layers, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None
-        self._step = 0
-        self._watch = GradientWatch()
-        self.report: StepReport | None = None
+        self._progress = Progress()
         if learning is not None and not isinstance(rule, LearnedRule):
             raise BadInput(f"learning= was given, but the {rule.name} rule has nothing to learn: leave it out")
         if isinstance(rule, LearnedRule) and (self._clean_gradient.keeps or skip_zeros):
@@ -107,26 +106,33 @@ class Reweigher:
             )
         self._learner = self._learner_of(rule, learning or Learning()) if isinstance(rule, LearnedRule) else None
 
+    @property
+    def report(self) -> StepReport | None:
+        """What the last batch that counted was like."""
+        return self._progress.report
+
     def weigh(self, batch: Batch) -> Tensor:
         """The weights of a batch, (B,), detached; the model and all it holds are left as found.
 
         Use them as `losses.backward(weights)`, with losses of your own forward pass, which draws the same dropout masks.
 
         Raises:
-            NonFinite: if a loss, the clean gradient, an alignment or a weight is not finite, with the ids of the batch.
+            NonFinite: if a loss, the clean gradient, an alignment or a weight is not finite, with the ids of the examples.
+                After this and any other error rule, counters and report are as before; the clean set has moved on.
             EngineRefused: if the engine asked for cannot be right for this model.
         """
         task = Task(self._model, self._loss, batch, self._layers)
-        if (learner := self._learner_now()) is not None:
-            return self._learned_weights(learner, learner.look(task, self._step, training=False))
-        clean = self._clean()
-        alignments = losses = None
-        if clean is not None:
-            alignments = self._engine.alignments(task, clean.direction)
-        if alignments is None or "losses" in self._rule_now().needs:
-            with undisturbed(task.module), torch.no_grad():
-                losses = task.losses()
-        return self._weights(batch, clean, alignments, losses)
+        with whole(*self._kept()):
+            if (learner := self._learner_now()) is not None:
+                return learner.weigh(task, self._progress)
+            clean = self._clean()
+            alignments = losses = None
+            if clean is not None:
+                alignments = self._engine.alignments(task, clean.direction)
+            if alignments is None or "losses" in self._rule_now().needs:
+                with undisturbed(task.module), torch.no_grad():
+                    losses = task.losses()
+            return self._weights(batch, clean, alignments, losses)
 
     def backward(self, batch: Batch) -> Weighted:
         """One forward pass of training and the gradient of Σ w_i ℓ_i added to `.grad`; returns losses and weights, (B,).
@@ -138,37 +144,30 @@ class Reweigher:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
         """
         task = Task(self._model, self._loss, batch, self._layers)
-        if (learner := self._learner_now()) is not None:
-            return self._backward_learned(task, learner)
-        clean = self._clean()
-        if clean is not None:
-            weigh = functools.partial(self._weights, batch, clean)
-            return self._engine.backward(task, clean.direction, weigh, selection=self._selection)
-        losses = task.training_losses()
-        weights = self._weights(batch, None, None, losses.detach())
-        torch.autograd.backward(losses, weights)
-        return Weighted(losses.detach(), weights)
+        with whole(*self._kept()):
+            if (learner := self._learner_now()) is not None:
+                return learner.backward(task, self._progress)
+            clean = self._clean()
+            if clean is not None:
+                weigh = functools.partial(self._weights, batch, clean)
+                return self._engine.backward(task, clean.direction, weigh, selection=self._selection)
+            losses = task.training_losses()
+            weights = self._weights(batch, None, None, losses.detach())
+            torch.autograd.backward(losses, weights)
+            return Weighted(losses.detach(), weights)
 
     def after_step(self) -> None:
         """To be called after each `optimizer.step()`, before gradients are cleared: a rule that learns does so here.
 
-        Other rules have nothing to do. Fills in what `report` could not know before.
+        Other rules have nothing to do. Fills in what `report` could not know before. Where the optimizer took no step (a
+        gradient scaler skips one where gradients overflow) nothing is learned from the batch.
 
         Raises:
-            NonFinite: if the clean loss, its gradient, or what the rule learns from it is not finite.
+            NonFinite: if the clean loss, its gradient, or what the rule learns from it is not finite; nothing is learned.
             BadInput: if the gradients are gone already.
         """
-        if (learner := self._learner_now()) is None:
-            return
-        learned = learner.after_step()
-        if learned is not None and self.report is not None:
-            self.report = replace(
-                self.report,
-                alignments=learned.alignments,
-                direction_norm=float(learned.clean.norm),
-                clean_loss=float(learned.clean.loss),
-            )
-            self._watch.see(self.report.direction_norm)
+        if (learner := self._learner_now()) is not None and (learned := learner.after_step()) is not None:
+            self._progress.learned(learned.alignments, learned.clean)
 
     def explain(self) -> str:
         """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
@@ -186,8 +185,8 @@ class Reweigher:
             "clean": self._stream.state_dict(),
             "clean_gradient": self._clean_gradient.state_dict(),
             "engine": self._engine.state_dict() if isinstance(self._engine, Checked) else None,
-            "step": self._step,
-            "watch": self._watch.state_dict(),
+            "step": self._progress.step,
+            "watch": self._progress.watch.state_dict(),
             "learner": None if self._learner is None else self._learner.state_dict(),
         }
 
@@ -206,8 +205,8 @@ class Reweigher:
         self._clean_gradient.load_state_dict(state.get("clean_gradient"))
         if isinstance(self._engine, Checked) and state["engine"] is not None:
             self._engine.load_state_dict(state["engine"])
-        self._watch.load_state_dict(state["watch"])
-        self._step = state["step"]
+        self._progress.watch.load_state_dict(state["watch"])
+        self._progress.step = state["step"]
         if self._learner is not None and state["learner"] is not None:
             self._learner.load_state_dict(state["learner"])
 
@@ -221,6 +220,7 @@ class Reweigher:
             self._layers,
             self._stream.next,
             self._labels,
+            self._ids,
         )
         return Learner(rule, learning, student)
 
@@ -228,37 +228,30 @@ class Reweigher:
         """The learner, once the warm-up is over."""
         return self._learner if self._rule_now() is self.rule else None
 
-    def _backward_learned(self, task: Task, learner: Learner) -> Weighted:
-        looked = learner.look(task, self._step, training=True)
-        weights = self._learned_weights(learner, looked)
-        torch.autograd.backward(looked.losses, weights)
-        learner.graded()
-        return Weighted(looked.losses.detach(), weights)
-
-    def _learned_weights(self, learner: Learner, looked: Looked) -> Tensor:
-        weights, learned = learner.weigh(looked)
-        clean, alignments = learned or (None, None)
-        ids = self._ids(looked.task.batch)
-        self.report = report(self._step + 1, weights, alignments, looked.evidence.losses, clean, ids)
-        self._step += 1
-        learner.record(looked, weights)
-        return weights
-
     def _rule_now(self) -> Rule:
-        return self.rule if self._step >= self._warm_up else self._warm_up_rule
+        return self.rule if self._progress.step >= self._warm_up else self._warm_up_rule
+
+    def _kept(self) -> list[Callable[[], None]]:
+        """What puts everything back, should the step fail: the rule and what it learned, counters, the kept direction."""
+        learning = self._learner_now()
+        return [(learning or self._rule_now()).keep(), self._progress.keep(), self._clean_gradient.keep()]
 
     def _clean(self) -> Clean | None:
         """The direction for this batch and its clean loss, if the rule of the moment needs alignments."""
         return self._clean_gradient.next() if "alignments" in self._rule_now().needs else None
 
+    def _named_clean(self) -> str:
+        return clean_examples(self._model, self._clean_loss, self._clean_gradient.batch, self._ids)
+
     def _weights(self, batch: Batch, clean: Clean | None, alignments: Tensor | None, losses: Tensor | None) -> Tensor:
-        """The rule's weights, checked and reported; ends the step."""
+        """The rule's weights, checked and reported; ends the step. The rule sees nothing that is not finite."""
         like = alignments if alignments is not None else losses
         assert like is not None
+        done, ids = self._progress, self._ids(batch)
+        examine(done.step + 1, losses, alignments, clean, ids, self._named_clean)
         weights = self._rule_now().weigh(Evidence(len(like), like, batch, alignments, losses, self._labels)).detach()
-        self.report = report(self._step + 1, weights, alignments, losses, clean, self._ids(batch))
-        self._step += 1
-        if clean is not None:
+        done.count(weights, alignments, losses, clean, ids)
+        if clean is not None and done.report is not None:
             self._clean_gradient.used()
-            self._watch.see(self.report.direction_norm)
+            done.watch.see(done.report.direction_norm)
         return weights

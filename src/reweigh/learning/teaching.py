@@ -1,5 +1,7 @@
 """The rule's own side of learning: its parameters ω, a copy of them for what was weighed, and its optimizer."""
 
+import copy
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -35,19 +37,45 @@ class Teaching:
         """A step of the optimizer down the derivatives of the clean loss by ω; a missing name means zero.
 
         Raises:
-            NonFinite: if one of them is not finite.
+            NonFinite: if one of them, or what the optimizer makes of ω, is not finite; what `keep` gave puts ω back then.
         """
-        if not all(bool(torch.isfinite(g).all()) for g in derivatives.values()):
+        if not _finite(derivatives.values()):
             raise NonFinite(
                 f"the derivative of the clean loss by the {self._rule.name} rule's parameters is not finite: lower the "
                 "student's learning rate, or shorten the horizon"
             )
-        for name, p in self.parameters.items():
-            p.grad = derivatives.get(name, torch.zeros_like(p)).to(p)
-        self._optimizer().step()
-        for p in self.parameters.values():
-            p.grad = None
-        self._copy = None
+        parameters, self._copy = self.parameters, None
+        try:
+            for name, p in parameters.items():
+                p.grad = derivatives.get(name, torch.zeros_like(p)).to(p)
+            self._optimizer().step()
+        finally:
+            for p in parameters.values():
+                p.grad = None
+        if not _finite(parameters.values()):
+            raise NonFinite(
+                f"the {self._rule.name} rule's own step leads to numbers that are not finite: lower Learning(lr=...)"
+            )
+
+    def keep(self) -> Callable[[], None]:
+        """What puts ω and its optimizer back to how they are now."""
+        made, copied = self._made, self._copy
+        values = {} if self._rule.net is None else {p: p.detach().clone() for p in self.parameters.values()}
+        states = {} if made is None else {p: _copied(state) for p, state in made.state.items()}
+        groups = [] if made is None else [_copied(group) for group in made.param_groups]
+
+        def restore() -> None:
+            self._made, self._copy = made, copied
+            with torch.no_grad():
+                for p, value in values.items():
+                    p.copy_(value)
+            if made is not None:
+                made.state.clear()
+                made.state.update(states)
+                for group, before in zip(made.param_groups, groups, strict=True):
+                    group.update(before)
+
+        return restore
 
     def state_dict(self) -> dict[str, Any] | None:
         """The optimizer's state, None before its first step; ω itself is saved with the rule."""
@@ -63,3 +91,13 @@ class Teaching:
         if self._made is None:
             self._made = self._learning.make(list(self.parameters.values()))
         return self._made
+
+
+def _finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether all are, and their squares too, which Adam keeps: in one transfer."""
+    found = list(tensors)
+    return not found or bool(torch.isfinite(torch.stack(torch._foreach_norm(found))).all())
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    return {key: value.clone() if isinstance(value, Tensor) else copy.copy(value) for key, value in state.items()}

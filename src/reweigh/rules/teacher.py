@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reweigh.rules.clean_means import RELATIONS, Means, attention, relations, similarities
+from reweigh.rules.clean_means import RELATIONS, Means, attention, in_reach, relations, similarities
+from reweigh.rules.learned import home, linear
 from reweigh.rules.surface import NAMES
 
 _SHARPNESS = 5.0
@@ -34,16 +35,16 @@ class Teacher(nn.Module):
     ) -> None:
         super().__init__()
         self.widths = widths
-        self.labels = nn.Embedding(classes, width)
+        self.labels = nn.Embedding(classes, width, dtype=torch.float32, device=home())
         size = width + (len(NAMES) if surface else 0)
         if internal:
-            self.projections = nn.ModuleList(nn.Linear(w, width) for w in widths)
+            self.projections = nn.ModuleList(linear(w, width) for w in widths)
             size += width * len(widths)
         if interaction:
-            self.sharpness = nn.Parameter(torch.full((len(widths),), _SHARPNESS))
+            self.sharpness = nn.Parameter(torch.full((len(widths),), _SHARPNESS, dtype=torch.float32, device=home()))
             size += (RELATIONS + width) * len(widths)
         self.internal, self.interaction = internal, interaction
-        self.hidden, self.output = nn.Linear(size, hidden), nn.Linear(hidden, 1)
+        self.hidden, self.output = linear(size, hidden), linear(hidden, 1)
 
     def forward(
         self, surface: Tensor | None, labels: Tensor, states: list[Tensor], means: list[Means] | None
@@ -52,7 +53,7 @@ class Teacher(nn.Module):
         told = [self.labels(labels)] + ([] if surface is None else [surface])
         for i, state in enumerate(states):
             if self.internal:
-                told.append(torch.tanh(self.projections[i](F.layer_norm(state, state.shape[1:]))))
+                told.append(torch.tanh(self.projections[i](F.layer_norm(in_reach(state), state.shape[1:]))))
             if self.interaction and means is not None:
                 cosines = similarities(state, means[i])
                 shares = attention(cosines, means[i], self.sharpness[i])

@@ -107,7 +107,7 @@ def _follow(rule: LearnedRule, task: Task, part: Part) -> Iterator[Follow | None
 
         def weigh(losses: Tensor) -> Tensor:
             visible = checked(seen, places, len(losses))
-            return rule.weights(replace(part.evidence, losses=losses, seen=visible), part.omega)
+            return rule.weights(replace(part.evidence, losses=losses, seen=visible), part.omega).to(losses.dtype)
 
         yield weigh
 
