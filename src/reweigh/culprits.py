@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from reweigh import distributed
 from reweigh._types import Batch, Params, PerExampleLoss
@@ -44,7 +45,7 @@ def culprits(model: nn.Module, loss: PerExampleLoss, batch: Batch, at: Params | 
     """The rows whose loss, or else whose gradient, is not finite, and how many examples there are.
 
     The model is left as found. With several ranks only losses are looked at, since ranks may have different numbers of
-    examples and layers may wait for each other in a backward pass.
+    examples, and layers may wait for each other.
     """
     module, point = unwrap(model), at or {}
     trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
@@ -54,11 +55,21 @@ def culprits(model: nn.Module, loss: PerExampleLoss, batch: Batch, at: Params | 
         rows, size = not_finite(losses), len(losses)
         if rows or distributed.world_size() > 1 or size > _MOST_GRADIENTS or not losses.requires_grad:
             return rows, size
-        for row in range(size):
-            found = torch.autograd.grad(losses[row], list(leaves.values()), retain_graph=True, allow_unused=True)
-            if not all(bool(torch.isfinite(g).all()) for g in found if g is not None):
-                rows.append(row)
-        return rows, size
+    return [row for row in range(size) if _bad_alone(module, loss, batch, row, size, {**point, **leaves}, leaves)], size
+
+
+def _bad_alone(
+    module: nn.Module, loss: PerExampleLoss, batch: Batch, row: int, size: int, point: Params, leaves: Params
+) -> bool:
+    """Whether the gradient of this example by itself is not finite; in a batch, zero times infinity spoils the others' too."""
+
+    def only(leaf: Any) -> Any:
+        return leaf[row : row + 1] if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == size else leaf
+
+    with undisturbed(module), substituted(module, point), torch.enable_grad():
+        alone = losses_of(module, loss, tree_map(only, batch))
+        found = torch.autograd.grad(alone.sum(), list(leaves.values()), allow_unused=True)
+    return len(alone) == 1 and not all(bool(torch.isfinite(g).all()) for g in found if g is not None)
 
 
 def clean_examples(
@@ -76,8 +87,11 @@ def gradient_not_finite(
     model: nn.Module, loss: PerExampleLoss, batch: Batch, ids: Callable[[Batch], Any], step: int
 ) -> str:
     """The sentence for a training batch whose losses are finite, and their gradient is not."""
-    rows, size = culprits(model, loss, batch)
-    those = f" ({named(rows, ids(batch), size)})" if rows else ""
+    try:
+        rows, size = culprits(model, loss, batch)
+        those = f" ({named(rows, ids(batch), size)})" if rows else ""
+    except Exception:  # an example may not go through the model alone
+        those = ""
     return (
         f"the gradient of the training batch is not finite at step {step}{those}: look at these examples, or lower the "
         "learning rate"

@@ -1,6 +1,6 @@
 """What has been counted in a run, and how a step that fails leaves nothing behind.
 
-Whatever a step changes beside the student (counters, a rule, its optimizer, recorded steps, a kept direction) hands out a
+Whatever a step changes beside the parameters (running statistics, generators, counters, a rule, its optimizer, recorded steps, a kept direction) hands out a
 function that puts it back, before the step. A step that raises, for a number that is not finite or for an error of the
 user's own, calls them all: the next good batch finds everything as if the bad one had never come.
 """
@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from reweigh import rng
 from reweigh.step import Clean, GradientWatch, StepReport, report
 
 
@@ -24,6 +26,24 @@ def whole(*restores: Callable[[], None]) -> Iterator[None]:
         for restore in restores:
             restore()
         raise
+
+
+def passing(module: nn.Module) -> Callable[[], None]:
+    """What puts back all that a training pass moves beside gradients: buffers (running statistics) and torch's generators."""
+    places = [(part._buffers, dict(part._buffers)) for part in module.modules() if part._buffers]
+    values = [(b, b.detach().clone()) for _, found in places for b in found.values() if b is not None]
+    generators = rng.states({p.device for p in module.parameters()})
+
+    def restore() -> None:
+        for place, found in places:
+            place.clear()
+            place.update(found)
+        for buffer, value in values:
+            if not torch.equal(buffer, value):
+                buffer.copy_(value)
+        rng.set_states(generators)
+
+    return restore
 
 
 class Progress:

@@ -25,7 +25,7 @@ from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
 from reweigh.learning import Learner, Learning, Student
 from reweigh.presets import preset_named
-from reweigh.progress import Progress, whole
+from reweigh.progress import Progress, passing, whole
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
 from reweigh.step import Clean, StepReport, examine
 from reweigh.student import last_layers, undisturbed, unwrap
@@ -128,7 +128,7 @@ class Reweigher:
             clean = self._clean()
             alignments = losses = None
             if clean is not None:
-                alignments = self._engine.alignments(task, clean.direction)
+                alignments = self._engine.alignments(task, clean.towards)
             if alignments is None or "losses" in self._rule_now().needs:
                 with undisturbed(task.module), torch.no_grad():
                     losses = task.losses()
@@ -144,13 +144,13 @@ class Reweigher:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
         """
         task = Task(self._model, self._loss, batch, self._layers)
-        with whole(*self._kept()):
+        with whole(*self._kept(), passing(task.module)):
             if (learner := self._learner_now()) is not None:
                 return learner.backward(task, self._progress)
             clean = self._clean()
             if clean is not None:
                 weigh = functools.partial(self._weights, batch, clean)
-                return self._engine.backward(task, clean.direction, weigh, selection=self._selection)
+                return self._engine.backward(task, clean.towards, weigh, selection=self._selection)
             losses = task.training_losses()
             weights = self._weights(batch, None, None, losses.detach())
             torch.autograd.backward(losses, weights)
@@ -248,10 +248,13 @@ class Reweigher:
         like = alignments if alignments is not None else losses
         assert like is not None
         done, ids = self._progress, self._ids(batch)
+        if clean is not None and alignments is not None:
+            alignments = clean.undone(alignments)
         examine(done.step + 1, losses, alignments, clean, ids, self._named_clean)
-        weights = self._rule_now().weigh(Evidence(len(like), like, batch, alignments, losses, self._labels)).detach()
+        evidence = Evidence(len(like), like, batch, alignments, losses, self._labels)
+        weights = self._rule_now().weigh(evidence).detach().to(like.dtype)
         done.count(weights, alignments, losses, clean, ids)
         if clean is not None and done.report is not None:
-            self._clean_gradient.used()
+            self._clean_gradient.used(done.report.direction_norm)
             done.watch.see(done.report.direction_norm)
         return weights

@@ -47,6 +47,8 @@ class Clean:
 
     direction: dict[str, Tensor]
     loss: Tensor
+    expected: float = math.nan
+    """‖v‖ of an earlier step, where known: an accelerator need not be waited for to know the order of this one's."""
 
     @cached_property
     def norm(self) -> Tensor:
@@ -59,6 +61,22 @@ class Clean:
         norm = float(self.norm)
         return norm if _SMALL < norm < math.inf else float(self._norm(torch.float64))
 
+    @cached_property
+    def exponent(self) -> int:
+        """k, such that the products of 2⁻ᵏv stay within float32 where those of v might not; 0 in all ordinary cases."""
+        size = self.size if self.loss.device.type == "cpu" or math.isnan(self.expected) else self.expected
+        k = math.frexp(size)[1] if 0 < size < math.inf else 0
+        return k if abs(k) > _ORDINARY else 0
+
+    @cached_property
+    def towards(self) -> dict[str, Tensor]:
+        """2⁻ᵏv: what alignments are taken along. By a power of two, so that nothing is rounded."""
+        return {name: _times_two_to(v, -self.exponent) for name, v in self.direction.items()}
+
+    def undone(self, alignments: Tensor) -> Tensor:
+        """Along v, what was found along 2⁻ᵏv; in double precision, where single may not hold it."""
+        return alignments.double() * 2.0**self.exponent if self.exponent else alignments
+
     def _norm(self, dtype: torch.dtype | None) -> Tensor:
         if not self.direction:
             return torch.zeros_like(self.loss)
@@ -67,6 +85,12 @@ class Clean:
 
 
 _SMALL = 1e-15  # a norm whose square is far from leaving float32
+_ORDINARY = 40
+
+
+def _times_two_to(v: Tensor, k: int) -> Tensor:
+    """v·2ᵏ in two steps, since 2ᵏ alone may be beyond the type of v."""
+    return v * 2.0 ** (k // 2) * 2.0 ** (k - k // 2) if k else v
 
 
 def examine(

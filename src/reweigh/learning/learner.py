@@ -142,19 +142,19 @@ class Learner:
         held = Snapshot.of(self._optimizer, params, copied=False)
         held = held.plain() if self.learning.look_ahead == "virtual-sgd" else held
         try:
-            v, loss = self._clean_pass(optimizers.step_ahead(held, params, g))
+            clean = self._clean_pass(optimizers.step_ahead(held, params, g))
         except NonFinite:
             if not all(bool(torch.isfinite(d).all()) for d in g.values()):
                 at, where = self._at, (self._module, self._at.per_example_loss, evidence.batch)
                 raise NonFinite(gradient_not_finite(*where, at.ids, evidence.step + 1)) from None
             raise
-        along, _ = optimizers.step_back(Adjoint(v), held, params, g, params_too=False)
+        along, _ = optimizers.step_back(Adjoint(clean.towards), held, params, g, params_too=False)
         a = self._at.engine.alignments(task, along)
         examine(evidence.step + 1, None, a, None, self._at.ids(evidence.batch))
         by_omega = torch.autograd.grad(weights, list(omega.values()), a.to(weights), allow_unused=True)
-        found_too = {name: d for name, d in zip(omega, by_omega, strict=True) if d is not None}
+        found_too = {name: clean.undone(d) for name, d in zip(omega, by_omega, strict=True) if d is not None}
         self._teaching.step(distributed.averaged(found_too))
-        return Learned(Clean(v, loss), -a)
+        return Learned(clean, -clean.undone(a))
 
     def after_step(self) -> Learned | None:
         """The student has made its step: every so often, learn from the last K.
@@ -163,7 +163,7 @@ class Learner:
         """
         if self.rule.frozen:
             with whole(self.keep(learns=False)):
-                return Learned(Clean(*self._clean_pass(None)))
+                return Learned(self._clean_pass(None))
         if not self._window.close():
             return None
         if (self._steps + 1) % (self.learning.every or self.learning.horizon):
@@ -173,10 +173,10 @@ class Learner:
             return self._learn_from_the_window()
 
     def _learn_from_the_window(self) -> Learned:
-        v, loss = self._clean_pass(None)
+        clean = self._clean_pass(None)
         by_omega, latest = back_through(
             self._window.steps,
-            v,
+            clean.towards,
             model=self._at.model,
             per_example_loss=self._at.per_example_loss,
             rule=self.rule,
@@ -187,9 +187,9 @@ class Learner:
         )
         for part, a in zip(self._window.steps[-1].parts, latest, strict=True):
             examine(part.evidence.step + 1, None, a, None, self._at.ids(part.evidence.batch))
-        self._teaching.step(by_omega)
+        self._teaching.step({name: clean.undone(g) for name, g in by_omega.items()})
         self._steps += 1
-        return Learned(Clean(v, loss), -latest[-1])
+        return Learned(clean, -clean.undone(latest[-1]))
 
     def explain(self) -> str:
         """How Hessian-vector products are computed, where the horizon asks for them."""
@@ -214,7 +214,7 @@ class Learner:
         self._steps, self._clean_loss = state["steps"], state["clean_loss"]
         self.curvature.load_state_dict(state["curvature"])
 
-    def _clean_pass(self, at: dict[str, Tensor] | None) -> tuple[dict[str, Tensor], Tensor]:
+    def _clean_pass(self, at: dict[str, Tensor] | None) -> Clean:
         """The clean gradient at these parameters, averaged over ranks; the rule may look on."""
         batch, places = self._at.next_clean(), self.rule.places(self._module)
         with watching(self._module, places or ()) as seen:
@@ -232,4 +232,4 @@ class Learner:
             self.rule.see_clean(seen, labels)
         last, known = float(loss), not math.isnan(self._clean_loss)
         self._clean_loss = _DECAY * self._clean_loss + (1 - _DECAY) * last if known else last
-        return v, loss
+        return clean

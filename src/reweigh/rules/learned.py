@@ -19,6 +19,7 @@ from reweigh.rules.rule import Evidence, Rule, to_sum_one
 from reweigh.rules.rule_file import network_of, read_rule, write_rule
 from reweigh.states import Seen
 
+_LOWEST = 80.0  # e⁻⁸⁰ is well within float32, and its gradient too
 NORMALISATIONS = ("sum", "mean")
 
 
@@ -176,6 +177,11 @@ class LearnedRule(Rule):
 def linear(width: int, out: int) -> nn.Linear:
     """A layer in single precision, whatever torch's default type is; drawn on the CPU, so that a seed says all."""
     return nn.Linear(width, out, dtype=torch.float32, device=home())
+
+
+def between_0_and_1(scores: Tensor) -> Tensor:
+    """The sigmoid, which never comes down to nothing: a batch that all scores low is weighed evenly, not left out."""
+    return scores.clamp(min=-_LOWEST).sigmoid()
 
 
 def home() -> str:

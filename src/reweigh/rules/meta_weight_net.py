@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from reweigh.rules.learned import LearnedRule, a_width, linear
+from reweigh.rules.learned import LearnedRule, a_width, between_0_and_1, linear
 from reweigh.rules.rule import Evidence
 
 _FAR = 1e30
@@ -66,4 +66,4 @@ class _Curves(nn.Module):
         """Losses (B,), families (B,) int64 or None for the only one; weights (B,) between 0 and 1."""
         scores: Tensor = self.body(losses[:, None])
         chosen = scores[:, 0] if family is None else scores.gather(1, family[:, None])[:, 0]
-        return chosen.sigmoid()
+        return between_0_and_1(chosen)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reweigh.rules.clean_means import RELATIONS, Means, attention, in_reach, relations, similarities
-from reweigh.rules.learned import home, linear
+from reweigh.rules.learned import between_0_and_1, home, linear
 from reweigh.rules.surface import NAMES
 
 _SHARPNESS = 5.0
@@ -59,4 +59,4 @@ class Teacher(nn.Module):
                 shares = attention(cosines, means[i], self.sharpness[i])
                 told += [relations(cosines, shares, labels), shares @ self.labels.weight]
         score: Tensor = self.output(torch.tanh(self.hidden(torch.cat(told, 1))))
-        return score[:, 0].sigmoid()
+        return between_0_and_1(score[:, 0])
