@@ -79,7 +79,9 @@ def mass_per_class(weights: Tensor, labels: Tensor, classes: int) -> Tensor:
             f"but {classes} classes allow only 0 to {classes - 1}"
         )
     weights = weights.detach()
-    mass = torch.zeros(classes, dtype=torch.float64, device=weights.device)  # half precision would stop counting at 2,048
+    mass = torch.zeros(
+        classes, dtype=torch.float64, device=weights.device
+    )  # half precision would stop counting at 2,048
     return mass.index_add_(0, labels.to(weights.device, torch.long), weights.double()).to(weights.dtype)
 
 

@@ -164,7 +164,9 @@ def test_a_bad_clean_batch_is_named_and_passed_by():
         optimizer.step()
         before = copy.deepcopy((rule.state_dict(), reweigher.state_dict()["learner"]["teaching"]))
         if k == BAD_AT:
-            with pytest.raises(NonFinite, match=r"clean loss or its gradient is not finite .*clean examples with ids \[10"):
+            with pytest.raises(
+                NonFinite, match=r"clean loss or its gradient is not finite .*clean examples with ids \[10"
+            ):
                 reweigher.after_step()
             assert str((rule.state_dict(), reweigher.state_dict()["learner"]["teaching"])) == str(before)
             assert math.isfinite(reweigher.state_dict()["learner"]["clean_loss"])
@@ -216,7 +218,13 @@ def test_an_example_whose_gradient_alone_is_nan(look_ahead):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     rule, learning = MetaWeightNet(), Learning(look_ahead=look_ahead)
     by_rule = Reweigher(
-        model, losses_with_a_root, clean_loss=losses, rule=rule, clean=[batch_of(9)], optimizer=optimizer, learning=learning
+        model,
+        losses_with_a_root,
+        clean_loss=losses,
+        rule=rule,
+        clean=[batch_of(9)],
+        optimizer=optimizer,
+        learning=learning,
     )
     by_rule.backward({**batch_of(1), "bad": torch.zeros(12, dtype=torch.bool)})
     before = copy.deepcopy(by_rule.state_dict())

@@ -130,7 +130,9 @@ def test_as_if_it_had_not_been(how, learning, accident):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("rule", [MetaWeightNet, lambda: DeepInteraction(3, surface=False)], ids=["meta-weight-net", "teacher"])
+@pytest.mark.parametrize(
+    "rule", [MetaWeightNet, lambda: DeepInteraction(3, surface=False)], ids=["meta-weight-net", "teacher"]
+)
 def test_a_skipped_step_with_every_optimizer(optimizer, rule):
     one, other = Loop("horizon", optimizer, rule), Loop("horizon", optimizer, rule)
     for k in range(7):

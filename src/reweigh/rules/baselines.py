@@ -38,7 +38,8 @@ class RandomRectified(Rule):
         ranks, most = distributed.world_size(), evidence.size
         if ranks > 1:
             most = int(distributed.largest(torch.tensor(float(most), device=evidence.like.device)))
-        z = torch.randn(ranks * most, generator=self._generator).view(ranks, most)[distributed.rank(), : evidence.size]
+        drawn = torch.randn(ranks * most, generator=self._generator, dtype=torch.float32, device="cpu")
+        z = drawn.view(ranks, most)[distributed.rank(), : evidence.size]
         return to_sum_one(z.clamp(min=0).to(evidence.like))
 
     def state_dict(self) -> dict[str, Any]:
