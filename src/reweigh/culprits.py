@@ -61,7 +61,7 @@ def culprits(model: nn.Module, loss: PerExampleLoss, batch: Batch, at: Params | 
 def _bad_alone(
     module: nn.Module, loss: PerExampleLoss, batch: Batch, row: int, size: int, point: Params, leaves: Params
 ) -> bool:
-    """Whether the gradient of this example by itself is not finite; in a batch, zero times infinity spoils the others' too."""
+    """Whether this example's gradient by itself is not finite; in a batch, zero times infinity spoils the others' too."""
 
     def only(leaf: Any) -> Any:
         return leaf[row : row + 1] if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == size else leaf

@@ -1,8 +1,9 @@
 """What has been counted in a run, and how a step that fails leaves nothing behind.
 
-Whatever a step changes beside the parameters (running statistics, generators, counters, a rule, its optimizer, recorded steps, a kept direction) hands out a
-function that puts it back, before the step. A step that raises, for a number that is not finite or for an error of the
-user's own, calls them all: the next good batch finds everything as if the bad one had never come.
+Whatever a step changes beside the parameters (running statistics, generators, counters, a rule, its optimizer, recorded
+steps, a kept direction) hands out a function that puts it back, before the step. A step that raises, for a number that is
+not finite or for an error of the user's own, calls them all: the next good batch finds everything as if the bad one had
+never come. Only the clean stream has moved on, so that a bad clean batch is passed by.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ def whole(*restores: Callable[[], None]) -> Iterator[None]:
 
 
 def passing(module: nn.Module) -> Callable[[], None]:
-    """What puts back all that a training pass moves beside gradients: buffers (running statistics) and torch's generators."""
+    """What puts back all that a training pass moves beside gradients: buffers (running statistics), torch's generators."""
     places = [(part._buffers, dict(part._buffers)) for part in module.modules() if part._buffers]
     values = [(b, b.detach().clone()) for _, found in places for b in found.values() if b is not None]
     generators = rng.states({p.device for p in module.parameters()})

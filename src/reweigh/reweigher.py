@@ -26,7 +26,7 @@ from reweigh.fields import ids_in, labels_in
 from reweigh.learning import Learner, Learning, Student
 from reweigh.presets import preset_named
 from reweigh.progress import Progress, passing, whole
-from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
+from reweigh.rules import Evidence, LearnedRule, Rule, Uniform, as_it_was
 from reweigh.step import Clean, StepReport, examine
 from reweigh.student import last_layers, undisturbed, unwrap
 
@@ -118,7 +118,7 @@ class Reweigher:
 
         Raises:
             NonFinite: if a loss, the clean gradient, an alignment or a weight is not finite, with the ids of the examples.
-                After this and any other error rule, counters and report are as before; the clean set has moved on.
+                After any error rule, counters and report are as before; the clean set has moved on.
             EngineRefused: if the engine asked for cannot be right for this model.
         """
         task = Task(self._model, self._loss, batch, self._layers)
@@ -211,18 +211,8 @@ class Reweigher:
             self._learner.load_state_dict(state["learner"])
 
     def _learner_of(self, rule: LearnedRule, learning: Learning) -> Learner:
-        student = Student(
-            self._model,
-            self._loss,
-            self._clean_loss,
-            self._optimizer,
-            self._engine,
-            self._layers,
-            self._stream.next,
-            self._labels,
-            self._ids,
-        )
-        return Learner(rule, learning, student)
+        at = self._model, self._loss, self._clean_loss, self._optimizer, self._engine, self._layers
+        return Learner(rule, learning, Student(*at, self._stream.next, self._labels, self._ids))
 
     def _learner_now(self) -> Learner | None:
         """The learner, once the warm-up is over."""
@@ -232,16 +222,16 @@ class Reweigher:
         return self.rule if self._progress.step >= self._warm_up else self._warm_up_rule
 
     def _kept(self) -> list[Callable[[], None]]:
-        """What puts everything back, should the step fail: the rule and what it learned, counters, the kept direction."""
-        learning = self._learner_now()
-        return [(learning or self._rule_now()).keep(), self._progress.keep(), self._clean_gradient.keep()]
+        """What puts all back should the step fail: rule, counters, the kept direction, what was found out of engines."""
+        parts = (self._learner_now() or self._rule_now(), self._progress, self._clean_gradient)
+        return [
+            *(part.keep() for part in parts),
+            *(as_it_was(e) for e in (self._engine, self._selection) if e is not None),
+        ]
 
     def _clean(self) -> Clean | None:
         """The direction for this batch and its clean loss, if the rule of the moment needs alignments."""
         return self._clean_gradient.next() if "alignments" in self._rule_now().needs else None
-
-    def _named_clean(self) -> str:
-        return clean_examples(self._model, self._clean_loss, self._clean_gradient.batch, self._ids)
 
     def _weights(self, batch: Batch, clean: Clean | None, alignments: Tensor | None, losses: Tensor | None) -> Tensor:
         """The rule's weights, checked and reported; ends the step. The rule sees nothing that is not finite."""
@@ -250,7 +240,10 @@ class Reweigher:
         done, ids = self._progress, self._ids(batch)
         if clean is not None and alignments is not None:
             alignments = clean.undone(alignments)
-        examine(done.step + 1, losses, alignments, clean, ids, self._named_clean)
+        bad_clean = functools.partial(
+            clean_examples, self._model, self._clean_loss, self._clean_gradient.batch, self._ids
+        )
+        examine(done.step + 1, losses, alignments, clean, ids, bad_clean)
         evidence = Evidence(len(like), like, batch, alignments, losses, self._labels)
         weights = self._rule_now().weigh(evidence).detach().to(like.dtype)
         done.count(weights, alignments, losses, clean, ids)

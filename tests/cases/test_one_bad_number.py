@@ -364,3 +364,19 @@ def test_where_one_rank_has_a_bad_number_all_raise(tmp_path):
         torch.testing.assert_close(weights, their_weights, rtol=0, atol=0)
         assert step == their_step
         assert all(bool(torch.isfinite(t).all()) for t in weights.values() if t.is_floating_point())
+
+
+@pytest.mark.parametrize("options", [{}, {"skip_zeros": True, "engine": "forward"}])
+def test_what_is_found_out_of_engines_is_not_found_out_from_a_bad_batch(options):
+    """The first batch is NaN: it must not decide which engine is used, whether it shares passes, nor skips examples."""
+    told = []
+    for first in (True, False):
+        by_rule = Reweigher(student().eval(), losses, rule=L2RW(), clean=[batch_of(9)], **options)
+        bad = batch_of(3)
+        nan_input(bad)
+        if first:
+            with pytest.raises(NonFinite):
+                by_rule.backward(bad)
+        by_rule.backward(batch_of(1))
+        told.append(by_rule.explain())
+    assert told[0] == told[1]

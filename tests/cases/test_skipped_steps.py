@@ -1,4 +1,4 @@
-"""A batch that was weighed and led to no step of the optimizer is not learned from, and all else goes on as if it had not been."""
+"""A batch that was weighed and led to no step of the optimizer is not learned from; all goes on as if it had not been."""
 
 import copy
 

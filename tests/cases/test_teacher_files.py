@@ -1,5 +1,6 @@
 """A trained rule's file: whole ones load in any process and under any default type, all others get one sentence."""
 
+import itertools
 import json
 import random
 import struct
@@ -33,7 +34,7 @@ class Student(nn.Module):
     def __init__(self):
         super().__init__()
         widths = [4, *range(16, 4, -1), 3]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
 
     def forward(self, x):
         for layer in self.layers:
@@ -313,7 +314,7 @@ def test_another_rules_file(name, other, saved):
 def test_three_hundred_mutated_files(tmp_path):
     """Bytes changed, cut, doubled, exchanged: a sentence, or a rule whose numbers are all finite; nothing else, ever."""
     random.seed(1)
-    draw, loaded = random.Random(14), 0
+    draw, loaded, said = random.Random(14), 0, []
     path = tmp_path / "teacher.safetensors"
     for k in range(300):
         name = list(MAKERS)[k % len(MAKERS)]
@@ -324,11 +325,12 @@ def test_three_hundred_mutated_files(tmp_path):
         try:
             found = load(name, path)
         except BadInput as error:
-            assert "\n" not in str(error)
+            said.append(str(error))
             continue
         loaded += 1
         assert all(bool(torch.isfinite(p).all()) for p in found.net.parameters())
     assert loaded < 150
+    assert not any("\n" in sentence for sentence in said)
 
 
 def mutated(content, draw):
@@ -361,7 +363,7 @@ BAD_STATES = {
     "a list": lambda s: [s],
     "no net": lambda s: {k: v for k, v in s.items() if k != "net"},
     "a net that is a word": lambda s: {**s, "net": "x"},
-    "a net of numbers": lambda s: {**s, "net": {k: 1.0 for k in s["net"]}},
+    "a net of numbers": lambda s: {**s, "net": dict.fromkeys(s["net"], 1.0)},
     "a lost tensor": lambda s: {**s, "net": dict(list(s["net"].items())[1:])},
     "NaN": lambda s: {**s, "net": {k: v * float("nan") for k, v in s["net"].items()}},
     "another shape": lambda s: {**s, "net": {k: v[..., None] for k, v in s["net"].items()}},
@@ -410,4 +412,4 @@ def test_a_trained_teacher_weighs_after_loading(tmp_path):
     loaded = DeepInteraction.load(tmp_path / "teacher.safetensors")
     other = Reweigher(model, losses, rule=loaded, clean=[data], optimizer=optimizer)
     assert bool((other.weigh(data) > 0).all())
-    assert loaded.net.widths == rule.net.widths == list(range(16, 4, -1)) + [3]
+    assert loaded.net.widths == rule.net.widths == [*range(16, 4, -1), 3]

@@ -206,7 +206,9 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where `state_dict` left off, after the rule has."""
+        """Take up where `state_dict` left off, after the rule has; its network goes where the student is."""
+        if self.rule.net is not None:
+            self.rule.net.to(next(self._module.parameters()).device)
         self._teaching.load_state_dict(state["teaching"])
         self._window.load_state_dict(
             state["window"], self.rule, Evidence(0, torch.empty(0), None, look_up=self._at.labels)

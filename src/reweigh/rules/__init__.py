@@ -14,6 +14,7 @@ from reweigh.rules.learned import LearnedRule as LearnedRule
 from reweigh.rules.meta_weight_net import MetaWeightNet as MetaWeightNet
 from reweigh.rules.rule import Evidence as Evidence
 from reweigh.rules.rule import Rule as Rule
+from reweigh.rules.rule import as_it_was as as_it_was
 from reweigh.rules.rule import to_sum_one as to_sum_one
 from reweigh.rules.rule_file import read_rule as read_rule
 
@@ -32,6 +33,7 @@ __all__ = [
     "RandomRectified",
     "Rule",
     "Uniform",
+    "as_it_was",
     "read_rule",
     "to_sum_one",
 ]

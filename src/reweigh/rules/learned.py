@@ -5,7 +5,6 @@ clean loss by each weight and takes it from there: `weights.backward(derivatives
 """
 
 import abc
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from reweigh import distributed, rng
 from reweigh.errors import BadInput
-from reweigh.rules.rule import Evidence, Rule, to_sum_one
+from reweigh.rules.rule import Evidence, Rule, as_it_was, to_sum_one
 from reweigh.rules.rule_file import network_of, read_rule, write_rule
 from reweigh.states import Seen
 
@@ -94,13 +93,7 @@ class LearnedRule(Rule):
 
     def keep(self) -> Callable[[], None]:
         """What puts back all but the numbers in the network, which a step of the rule's optimizer changes."""
-        held = {key: copy.copy(value) if isinstance(value, dict | list) else value for key, value in vars(self).items()}
-
-        def restore() -> None:
-            vars(self).clear()
-            vars(self).update(held)
-
-        return restore
+        return as_it_was(self)
 
     def memory(self) -> Any:
         """What the rule remembers of the clean set, for the evidence of a batch; made of tensors, never changed later."""

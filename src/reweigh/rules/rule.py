@@ -108,6 +108,17 @@ class Rule(abc.ABC):
         return f"{type(self).__name__}()"
 
 
+def as_it_was(thing: object) -> Callable[[], None]:
+    """What puts an object's attributes back to what they are now, lists and dicts among them with what they hold."""
+    held = {key: copy.copy(value) if isinstance(value, dict | list) else value for key, value in vars(thing).items()}
+
+    def restore() -> None:
+        vars(thing).clear()
+        vars(thing).update(held)
+
+    return restore
+
+
 def whole_labels(found: Any, size: int, device: torch.device) -> Tensor:
     """Labels as a user's function or batch gives them, as (size,) int64 on the device.
 
