@@ -31,9 +31,10 @@ def whole(*restores: Callable[[], None]) -> Iterator[None]:
 
 def passing(module: nn.Module) -> Callable[[], None]:
     """What puts back all that a training pass moves beside gradients: buffers (running statistics), torch's generators."""
-    places = [(part._buffers, dict(part._buffers)) for part in module.modules() if part._buffers]
+    parts = list(module.modules())  # one walk, since a deep model takes a while
+    places = [(part._buffers, dict(part._buffers)) for part in parts if part._buffers]
     values = [(b, b.detach().clone()) for _, found in places for b in found.values() if b is not None]
-    generators = rng.states({p.device for p in module.parameters()})
+    generators = rng.states({p.device for part in parts for p in part._parameters.values() if p is not None})
 
     def restore() -> None:
         for place, found in places:

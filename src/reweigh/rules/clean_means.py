@@ -11,7 +11,6 @@ from reweigh import distributed
 RELATIONS = 5
 """How many numbers `relations` gives."""
 _KEPT = 0.9
-_LARGE = 1e12
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,8 @@ def similarities(states: Tensor, means: Means) -> Tensor:
 
 
 def in_reach(rows: Tensor) -> Tensor:
-    """Rows whose squares would leave float32 are brought to a size of one, since only their direction counts."""
-    size = rows.detach().abs().amax(1, keepdim=True)
-    far = (size > _LARGE) | ((size > 0) & (size < 1 / _LARGE))
-    return rows / torch.where(far, size, 1.0)
+    """Rows brought to a size of one, so that no square leaves float32: for what goes by their direction only."""
+    return rows / rows.detach().abs().amax(1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny)
 
 
 def attention(cosines: Tensor, means: Means, sharpness: Tensor) -> Tensor:

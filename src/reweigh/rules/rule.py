@@ -58,9 +58,9 @@ class Evidence:
             BadInput: naming one that is not, and what the number of classes is known from.
         """
         labels = self.labels
-        outside = labels[(labels < 0) | (labels >= classes)]
-        if len(outside):
-            raise BadInput(f"a label is {int(outside[0])} but {known_from}")
+        lowest, highest = int(labels.min()), int(labels.max())
+        if lowest < 0 or highest >= classes:
+            raise BadInput(f"a label is {lowest if lowest < 0 else highest} but {known_from}")
         return labels
 
     def known(self, what: str) -> Tensor:

@@ -4,11 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reweigh.rules.clean_means import RELATIONS, Means, attention, in_reach, relations, similarities
+from reweigh.rules.clean_means import RELATIONS, Means, attention, relations, similarities
 from reweigh.rules.learned import between_0_and_1, home, linear
 from reweigh.rules.surface import NAMES
 
 _SHARPNESS = 5.0
+_FAR = 1e15  # beyond it squares add up to more than float32 holds
 
 
 class Teacher(nn.Module):
@@ -53,7 +54,7 @@ class Teacher(nn.Module):
         told = [self.labels(labels)] + ([] if surface is None else [surface])
         for i, state in enumerate(states):
             if self.internal:
-                told.append(torch.tanh(self.projections[i](F.layer_norm(in_reach(state), state.shape[1:]))))
+                told.append(torch.tanh(self.projections[i](F.layer_norm(state.clamp(-_FAR, _FAR), state.shape[1:]))))
             if self.interaction and means is not None:
                 cosines = similarities(state, means[i])
                 shares = attention(cosines, means[i], self.sharpness[i])
