@@ -13,6 +13,7 @@ the batch that it weighed was found to be finite, so that a bad batch leaves not
 """
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -75,6 +76,9 @@ class CleanGradient:
         self._stream, self._gradient, self._every, self._average = stream, gradient, every, average
         self._kept: _Kept | None = None
         self._next: _Kept | None = None
+        self._size = math.nan
+        self.batch: Batch = None
+        """The clean batch of a direction that has not been used yet."""
 
     @property
     def keeps(self) -> bool:
@@ -89,14 +93,17 @@ class CleanGradient:
         self._next = replace(kept, left=kept.left - 1)
         correction = 1 - self._average**kept.count
         unbiased = kept.mean if correction == 1 else {name: m / correction for name, m in kept.mean.items()}
-        return Clean(unbiased, kept.loss)
+        return Clean(unbiased, kept.loss, self._size)
 
-    def used(self) -> None:
-        """The batch has been weighed by the direction of `next`, and all was finite."""
+    def used(self, size: float = math.nan) -> None:
+        """The batch has been weighed by the direction of `next`, of this norm, and all was finite."""
+        self._size = size
         self._kept, self._next = self._next if self.keeps else None, None
+        self.batch = None
 
     def _renewed(self, kept: _Kept | None) -> _Kept:
-        v, loss = self._gradient(self._stream.next())
+        self.batch = self._stream.next()
+        v, loss = self._gradient(self.batch)
         v, beta = distributed.averaged(v), self._average
         if not beta:
             return _Kept(v, loss, 1, self._every)

@@ -11,6 +11,7 @@ are left as found: a DataLoader that shuffles by them does so under a seed of th
 import abc
 import dataclasses
 import functools
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -22,8 +23,8 @@ from torch.utils.data import Dataset, default_collate
 from reweigh import rng
 from reweigh._types import Batch
 from reweigh.batches import fields_of, rebuilt
-from reweigh.errors import BadInput
-from reweigh.undo import remember, unless_done
+from reweigh.errors import BadInput, NonFinite
+from reweigh.undo import unless_done
 
 USUAL_SIZE = 100
 
@@ -87,6 +88,16 @@ class CleanStream(abc.ABC):
         """Go to where another stream over the same source stood."""
 
 
+def _unless_passed_by(put_back: Callable[[], None]) -> None:
+    """If the call under way fails, the batch has not been taken; but one that is not finite would only come again."""
+
+    def back() -> None:
+        if not isinstance(sys.exception(), NonFinite):
+            put_back()
+
+    unless_done(back)
+
+
 class IndexedStream(CleanStream):
     """Shuffles the rows of a source anew each epoch and fills every batch."""
 
@@ -102,7 +113,7 @@ class IndexedStream(CleanStream):
 
     def next(self) -> Batch:
         """M examples, from the next epoch's permutation where this one ends."""
-        remember(self)
+        _unless_passed_by(functools.partial(self._go_to, self._epoch, self._offset))
         pieces: list[Tensor] = []
         wanted = self._size
         while wanted:
@@ -113,6 +124,9 @@ class IndexedStream(CleanStream):
             if self._offset == self._length:
                 self._epoch, self._offset = self._epoch + 1, 0
         return self._take(torch.cat(pieces))
+
+    def _go_to(self, epoch: int, offset: int) -> None:
+        self._epoch, self._offset = epoch, offset
 
     def _permutation(self) -> Tensor:
         if self._order is None or self._order[0] != self._epoch:
@@ -145,7 +159,7 @@ class BatchStream(CleanStream):
 
     def next(self) -> Batch:
         """The next batch of the source, which starts over where it ends."""
-        unless_done(functools.partial(self._go_to, self._epoch, self._offset))
+        _unless_passed_by(functools.partial(self._go_to, self._epoch, self._offset))
         if self._iterator is None:
             self._take_up()
         batch = self._pull()

@@ -1,10 +1,12 @@
-"""The few things that ranks must agree on: the clean direction, and the total of the weights.
+"""The few things that ranks must agree on: the clean direction, the total of the weights, and whether a step can be taken.
 
 `torch.autograd.grad` is not averaged by DistributedDataParallel, and each rank sees its own part of the batch. Where
 `torch.distributed` is initialised, these functions make several ranks equal one rank with all of their batches; where it
 is not, they return what they were given.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -12,7 +14,9 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.nn.functional import all_reduce
 
-from reweigh.errors import BadInput
+from reweigh.errors import BadInput, NonFinite
+
+_KINDS = (NonFinite, BadInput)
 
 
 def world_size() -> int:
@@ -53,6 +57,44 @@ def summed_with_gradient(tensor: Tensor) -> Tensor:
     if world_size() > 1 and tensor.requires_grad:
         return all_reduce(tensor)  # type: ignore[no-any-return]
     return summed(tensor)
+
+
+def largest(tensor: Tensor) -> Tensor:
+    """The largest over ranks, of a tensor of shape (), without a gradient; NaN where one is."""
+    tensor = tensor.detach()
+    if world_size() > 1:
+        both = torch.stack([tensor.nan_to_num(torch.inf), tensor.isnan().to(tensor)])
+        dist.all_reduce(both, dist.ReduceOp.MAX)
+        tensor = torch.where(both[1] > 0, torch.nan, both[0])
+    return tensor
+
+
+def agree(error: NonFinite | BadInput | None, device: torch.device) -> None:
+    """Raise this rank's error; where only another rank has one, raise one of its kind. All ranks must call.
+
+    A rank that raised alone would leave the others waiting for it in the next sum over ranks.
+    """
+    if world_size() > 1:
+        own = next((i for i, kind in enumerate(_KINDS, 1) if isinstance(error, kind)), 0)
+        worst = torch.tensor(own, device=device)
+        dist.all_reduce(worst, dist.ReduceOp.MAX)
+        if error is None and int(worst):
+            raise _KINDS[int(worst) - 1](
+                "another rank met a number or a label that cannot be used, and names it: no rank takes this step"
+            )
+    if error is not None:
+        raise error
+
+
+@contextlib.contextmanager
+def together(device: torch.device) -> Iterator[None]:
+    """What the block finds wrong with this rank's batch is raised on all ranks; nothing in it may wait for others."""
+    error = None
+    try:
+        yield
+    except _KINDS as found:
+        error = found
+    agree(error, device)
 
 
 def averaged(direction: dict[str, Tensor]) -> dict[str, Tensor]:

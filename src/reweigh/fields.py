@@ -33,15 +33,15 @@ def labels_in(batch: Batch) -> Tensor:
     return _tensor(found, "labels")
 
 
-def ids_in(batch: Batch) -> Tensor | None:
-    """The examples' ids, (B,): `batch["id"]`, `batch.id` and the like; None where there are none, or no numbers."""
+def ids_in(batch: Batch) -> Any:
+    """The examples' ids: `batch["id"]`, `batch.id` and the like, (B,), or a list of words or tuples; None without any."""
     found = _named(batch, ID_NAMES)
     if found is None and isinstance(batch, tuple | list) and _are_examples(batch):
         found = _of_each(batch, ID_NAMES)
     try:
         return None if found is None else as_tensor(found)
     except (TypeError, ValueError, RuntimeError):
-        return None  # words for people, or nothing of the kind
+        return found  # words for people
 
 
 def _has_names(batch: Batch) -> bool:

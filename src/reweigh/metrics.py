@@ -71,15 +71,18 @@ def mass_per_class(weights: Tensor, labels: Tensor, classes: int) -> Tensor:
         BadInput: if the shapes differ or a label is outside 0..C-1.
     """
     _same_length(weights, labels, "weights", "labels")
+    if labels.is_floating_point() and not bool((labels == labels.floor()).all()):
+        raise BadInput("mass_per_class: the labels are no whole numbers: number the classes from 0")
     if len(labels) and (int(labels.min()) < 0 or int(labels.max()) >= classes):
         raise BadInput(
             f"mass_per_class: labels run from {int(labels.min())} to {int(labels.max())}, "
             f"but {classes} classes allow only 0 to {classes - 1}"
         )
     weights = weights.detach()
-    return torch.zeros(classes, dtype=weights.dtype, device=weights.device).index_add_(
-        0, labels.to(weights.device, torch.long), weights
-    )
+    mass = torch.zeros(
+        classes, dtype=torch.float64, device=weights.device
+    )  # half precision would stop counting at 2,048
+    return mass.index_add_(0, labels.to(weights.device, torch.long), weights.double()).to(weights.dtype)
 
 
 def _mid_ranks(scores: Tensor) -> Tensor:

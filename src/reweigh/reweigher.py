@@ -10,7 +10,6 @@ for batch in train_loader:
 import functools
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
@@ -24,17 +23,18 @@ from reweigh.arguments import check_rule, check_together
 from reweigh.as_found import kept_if_failed, parts_of, undisturbed
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
+from reweigh.culprits import clean_examples
 from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
 from reweigh.first_look import first_look
-from reweigh.learning import Learner, Learning, Looked, Student
+from reweigh.learning import Learner, Learning, Student
 from reweigh.presets import preset_named
+from reweigh.progress import Progress
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
 from reweigh.several import held, unwrap
-from reweigh.step import Clean, GradientWatch, StepReport, report
+from reweigh.step import Clean, StepReport, examine
 from reweigh.trained import last_layers
 from reweigh.undo import remember, whole
-from reweigh.weightless import Weightless, why_nothing
 
 _Out = TypeVar("_Out")
 
@@ -99,7 +99,7 @@ class Reweigher:
         optimizer: Optimizer | None = None,
         learning: Learning | None = None,
         labels: Look = labels_in,
-        ids: Callable[[Batch], Tensor | None] = ids_in,
+        ids: Callable[[Batch], Any] = ids_in,
         clean_loss: PerExampleLoss | None = None,
         preset: str = "exact",
         clean_batch_size: int | None = None,
@@ -122,13 +122,16 @@ class Reweigher:
         gradient = gradient_of(self._model, self._clean_loss, optimizer, layers, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None
-        self._step = 0
+        self._progress = Progress()
         self._callers: set[int] = set()
-        self._watch, self._weightless = GradientWatch(), Weightless()
         self._looked = False
-        self.report: StepReport | None = None
         check_together(rule, learning, keeps=self._clean_gradient.keeps, skip_zeros=skip_zeros)
         self._learner = self._learner_of(rule, learning or Learning()) if isinstance(rule, LearnedRule) else None
+
+    @property
+    def report(self) -> StepReport | None:
+        """What the last batch that counted was like."""
+        return self._progress.report
 
     @_weighing
     def weigh(self, batch: Batch) -> Tensor:
@@ -137,16 +140,17 @@ class Reweigher:
         Use them as `losses.backward(weights)`, with losses of your own forward pass, which draws the same dropout masks.
 
         Raises:
-            NonFinite: if a loss, the clean gradient, an alignment or a weight is not finite, with the ids of the batch.
+            NonFinite: if a loss, the clean gradient, an alignment or a weight is not finite, with the ids of the examples.
+                After any error rule, counters and report are as before; the clean set has moved on.
             EngineRefused: if the engine asked for cannot be right for this model.
         """
         task = self._task(batch)
         if (learner := self._learner_now()) is not None:
-            return self._learned_weights(learner, learner.look(task, self._step, training=False))
+            return learner.weigh(task, self._progress)
         clean = self._clean()
         alignments = losses = None
         if clean is not None:
-            alignments = self._engine.alignments(task, clean.direction)
+            alignments = self._engine.alignments(task, clean.towards)
         if alignments is None or "losses" in self._rule_now().needs:
             with undisturbed(task.module), torch.no_grad():
                 losses = task.losses()
@@ -165,11 +169,11 @@ class Reweigher:
         task = self._task(batch)
         kept_if_failed(task.module)
         if (learner := self._learner_now()) is not None:
-            return self._backward_learned(task, learner)
+            return learner.backward(task, self._progress)
         clean = self._clean()
         if clean is not None:
             weigh = functools.partial(self._weights, batch, clean)
-            return self._engine.backward(task, clean.direction, weigh, selection=self._selection)
+            return self._engine.backward(task, clean.towards, weigh, selection=self._selection)
         losses = task.training_losses()
         weights = self._weights(batch, None, None, losses.detach())
         torch.autograd.backward(losses, weights)
@@ -179,25 +183,29 @@ class Reweigher:
     def after_step(self) -> None:
         """To be called after each `optimizer.step()`, before gradients are cleared: a rule that learns does so here.
 
-        Other rules have nothing to do. Fills in what `report` could not know before.
+        Other rules have nothing to do. Fills in what `report` could not know before. Where the optimizer took no step (a
+        gradient scaler skips one where gradients overflow) nothing is learned from the batch.
 
         Raises:
-            NonFinite: if the clean loss, its gradient, or what the rule learns from it is not finite.
+            NonFinite: if the clean loss, its gradient, or what the rule learns from it is not finite; nothing is learned.
             BadInput: if the gradients are gone already.
         """
-        if (learner := self._learner_now()) is None:
-            return
+        if self._step_taken():
+            self._learn()
+
+    @whole
+    def _step_taken(self) -> bool:
+        """Note the step; whether the rule is to learn from it now. That holds, whatever becomes of the learning."""
         self._begin()
-        learned = learner.after_step()
-        if learned is not None and self.report is not None:
-            self.report = replace(
-                self.report,
-                alignments=learned.alignments,
-                direction_norm=float(learned.clean.norm),
-                clean_loss=float(learned.clean.loss),
-            )
-            self._watch.see(self.report.direction_norm)
-            self._weightless.see(why_nothing(self.report))
+        learner = self._learner_now()
+        return learner is not None and learner.step_taken()
+
+    @whole
+    def _learn(self) -> None:
+        self._begin()
+        assert self._learner is not None
+        learned = self._learner.learn()
+        self._progress.learned(learned.alignments, learned.clean)
 
     def explain(self) -> str:
         """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
@@ -210,7 +218,7 @@ class Reweigher:
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to give the same weights: rule, clean stream, engine choice, step."""
         kept = {name: None if part is None else part.state_dict() for name, part in self._parts().items()}
-        return {"rule": self.rule.name, "step": self._step, **kept}
+        return {"rule": self.rule.name, "step": self._progress.step, **kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off.
@@ -225,7 +233,7 @@ class Reweigher:
         for name, part in self._parts().items():
             if part is not None and (state.get(name) is not None or name == "clean_gradient"):
                 part.load_state_dict(state.get(name))
-        self._step = state["step"]
+        self._progress.step = state["step"]
 
     def _parts(self) -> dict[str, Any]:
         """What has a state of its own, in the order in which states are taken up."""
@@ -234,16 +242,16 @@ class Reweigher:
             "clean": self._stream,
             "clean_gradient": self._clean_gradient,
             "engine": self._engine if isinstance(self._engine, Checked) else None,
-            "watch": self._watch,
-            "weightless": self._weightless,
+            "watch": self._progress.watch,
+            "weightless": self._progress.weightless,
             "learner": self._learner,
         }
 
     def _begin(self) -> None:
         """A call that fails has not been: what is counted and kept is put back; the stream sees to itself."""
-        mine = self, self.rule, self._clean_gradient, self._engine, self._selection, self._watch
         distributed.forbid_join(self._model, self._optimizer)
         self._callers.add(threading.get_ident())
+        mine = self, self.rule, self._clean_gradient, self._engine, self._selection, *self._progress.holds()
         remember(*mine, *(self._learner.holds() if self._learner else ()))
 
     def _versions(self) -> int | None:
@@ -253,51 +261,37 @@ class Reweigher:
         return sum(p._version for part in parts_of(self._model) for p in part._parameters.values() if p is not None)
 
     def _learner_of(self, rule: LearnedRule, learning: Learning) -> Learner:
-        student = Student(
-            self._model, self._loss, self._clean_loss, self._optimizer,
-            self._engine, self._layers, self._stream.next, self._labels,
-        )  # fmt: skip
-        return Learner(rule, learning, student)
+        at = self._model, self._loss, self._clean_loss, self._optimizer, self._engine, self._layers
+        return Learner(rule, learning, Student(*at, self._stream.next, self._labels, self._ids))
 
     def _learner_now(self) -> Learner | None:
         """The learner, once the warm-up is over."""
         return self._learner if self._rule_now() is self.rule else None
 
-    def _backward_learned(self, task: Task, learner: Learner) -> Weighted:
-        looked = learner.look(task, self._step, training=True)
-        weights = self._learned_weights(learner, looked)
-        torch.autograd.backward(looked.losses, weights)
-        learner.graded()
-        return Weighted(looked.losses.detach(), weights)
-
-    def _learned_weights(self, learner: Learner, looked: Looked) -> Tensor:
-        weights, learned = learner.weigh(looked)
-        clean, alignments = learned or (None, None)
-        ids = self._ids(looked.task.batch)
-        self.report = report(self._step + 1, weights, alignments, looked.evidence.losses, clean, ids)
-        self._step += 1
-        learner.record(looked, weights)
-        return weights
-
     def _rule_now(self) -> Rule:
-        return self.rule if self._step >= self._warm_up else self._warm_up_rule
+        return self.rule if self._progress.step >= self._warm_up else self._warm_up_rule
 
     def _clean(self) -> Clean | None:
         """The direction for this batch and its clean loss, if the rule of the moment needs alignments."""
         return self._clean_gradient.next() if "alignments" in self._rule_now().needs else None
 
     def _weights(self, batch: Batch, clean: Clean | None, alignments: Tensor | None, losses: Tensor | None) -> Tensor:
-        """The rule's weights, checked and reported; ends the step."""
+        """The rule's weights, checked and reported; ends the step. The rule sees nothing that is not finite."""
         like = alignments if alignments is not None else losses
         assert like is not None
-        weights = self._rule_now().weigh(Evidence(len(like), like, batch, alignments, losses, self._labels)).detach()
-        self.report = report(self._step + 1, weights, alignments, losses, clean, self._ids(batch))
-        self._step += 1
-        if clean is not None:
-            self._clean_gradient.used()
-            self._watch.see(self.report.direction_norm)
-            undecided = isinstance(self._engine, Checked) and self._engine.chosen is None
-            self._weightless.see(why_nothing(self.report, undecided=undecided))
+        done, ids = self._progress, self._ids(batch)
+        if clean is not None and alignments is not None:
+            alignments = clean.undone(alignments)
+        bad_clean = functools.partial(
+            clean_examples, self._model, self._clean_loss, self._clean_gradient.batch, self._ids
+        )
+        examine(done.step + 1, losses, alignments, clean, ids, bad_clean)
+        evidence = Evidence(len(like), like, batch, alignments, losses, self._labels)
+        weights = self._rule_now().weigh(evidence).detach().to(like.dtype)
+        done.count(weights, alignments, losses, clean, ids)
+        if clean is not None and done.report is not None:
+            self._clean_gradient.used(done.report.direction_norm)
+            done.see(undecided=isinstance(self._engine, Checked) and self._engine.chosen is None)
         return weights
 
     def _task(self, batch: Batch) -> Task:

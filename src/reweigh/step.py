@@ -2,12 +2,16 @@
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from reweigh.culprits import named, not_finite
+from reweigh.distributed import agree
 from reweigh.errors import NonFinite
 from reweigh.metrics import effective_sample_size
 
@@ -43,14 +47,68 @@ class Clean:
 
     direction: dict[str, Tensor]
     loss: Tensor
+    expected: float = math.nan
+    """‖v‖ of an earlier step, where known: an accelerator need not be waited for to know the order of this one's."""
+
+    @cached_property
+    def norm(self) -> Tensor:
+        """‖v‖, shape (); infinite or zero where float32 does not reach."""
+        return self._norm(None)
 
     @property
-    def norm(self) -> Tensor:
-        """‖v‖, shape ()."""
+    def size(self) -> float:
+        """‖v‖ as a number, also where its square is beyond float32."""
+        norm = float(self.norm)
+        return norm if _SMALL < norm < math.inf else float(self._norm(torch.float64))
+
+    @cached_property
+    def exponent(self) -> int:
+        """k, such that the products of 2⁻ᵏv stay within float32 where those of v might not; 0 in all ordinary cases."""
+        size = self.size if self.loss.device.type == "cpu" or math.isnan(self.expected) else self.expected
+        k = math.frexp(size)[1] if 0 < size < math.inf else 0
+        return k if abs(k) > _ORDINARY else 0
+
+    @cached_property
+    def towards(self) -> dict[str, Tensor]:
+        """2⁻ᵏv: what alignments are taken along. By a power of two, so that nothing is rounded."""
+        return {name: _times_two_to(v, -self.exponent) for name, v in self.direction.items()}
+
+    def undone(self, alignments: Tensor) -> Tensor:
+        """Along v, what was found along 2⁻ᵏv; in double precision, where single may not hold it."""
+        return alignments.double() * 2.0**self.exponent if self.exponent else alignments
+
+    def _norm(self, dtype: torch.dtype | None) -> Tensor:
         if not self.direction:
             return torch.zeros_like(self.loss)
-        norms = torch.stack(torch._foreach_norm(list(self.direction.values())))
-        return norms.float().square().sum().sqrt()
+        norms = torch.stack(torch._foreach_norm(list(self.direction.values()), 2, dtype))
+        return (norms if dtype else norms.float()).square().sum().sqrt()
+
+
+_SMALL = 1e-15  # a norm whose square is far from leaving float32
+_ORDINARY = 40
+
+
+def _times_two_to(v: Tensor, k: int) -> Tensor:
+    """v·2ᵏ in two steps, since 2ᵏ alone may be beyond the type of v."""
+    return v * 2.0 ** (k // 2) * 2.0 ** (k - k // 2) if k else v
+
+
+def examine(
+    step: int,
+    losses: Tensor | None,
+    alignments: Tensor | None,
+    clean: Clean | None,
+    ids: Any,
+    clean_named: Callable[[], str] | None = None,
+) -> None:
+    """Make sure that all a rule is to see of a step is finite, before it sees it; on all ranks, or on none.
+
+    Raises:
+        NonFinite: with the ids of the examples (or their positions in the batch) and what to do.
+    """
+    each = {"loss": losses, "alignment": alignments}
+    device = next((t.device for t in each.values() if t is not None), torch.device("cpu"))
+    agree(_problem(step, each, clean, ids, _transferred(each, clean, device), clean_named), device)
 
 
 def report(
@@ -59,42 +117,76 @@ def report(
     alignments: Tensor | None,
     losses: Tensor | None,
     clean: Clean | None,
-    ids: Tensor | None,
+    ids: Any,
 ) -> StepReport:
-    """The numbers of a step, after making sure that all of them are finite.
+    """The numbers of a step, after making sure that all of them are finite, on all ranks or on none.
 
     Raises:
         NonFinite: with the ids of the examples (or their positions in the batch) and what to do.
     """
     each = {"loss": losses, "alignment": alignments, "weight": weights}
+    numbers = _transferred(each, clean, weights.device, (weights == 0).double().mean())
+    agree(_problem(step, each, clean, ids, numbers), weights.device)
+    norm = math.nan if clean is None else clean.size
+    return StepReport(step, alignments, norm, numbers[1], effective_sample_size(weights), numbers[2])
+
+
+def _transferred(
+    each: dict[str, Tensor | None], clean: Clean | None, device: torch.device, *more: Tensor
+) -> list[float]:
+    """‖v‖, the clean loss, `more`, and the sum of each: in one transfer, so that an accelerator is waited for once."""
     nan = torch.full((), math.nan)
     norm, loss = (nan, nan) if clean is None else (clean.norm, clean.loss)
-    zeros = (weights == 0).double().mean()
     sums = [t.double().sum() for t in each.values() if t is not None]
-    # One transfer for all numbers, so that an accelerator is waited for once.
-    numbers = torch.stack([t.double().to(weights.device) for t in (norm, loss, zeros, *sums)]).tolist()
-    if clean is not None and not (math.isfinite(numbers[0]) and math.isfinite(numbers[1])):
-        raise NonFinite(
-            f"the clean loss or its gradient is not finite at step {step} (loss {numbers[1]:.3g}, ‖v‖ {numbers[0]:.3g}): "
-            "look at the clean examples, or lower the learning rate"
-        )
+    return torch.stack([t.double().to(device) for t in (norm, loss, *more, *sums)]).tolist()
+
+
+def _problem(
+    step: int,
+    each: dict[str, Tensor | None],
+    clean: Clean | None,
+    ids: Any,
+    numbers: list[float],
+    clean_named: Callable[[], str] | None = None,
+) -> NonFinite | None:
+    if clean is not None and not (
+        math.isfinite(numbers[1]) and (math.isfinite(numbers[0]) or math.isfinite(clean.size))
+    ):
+        return NonFinite(clean_not_finite(f"at step {step}", numbers[1], clean.size, clean_named))
     if not all(map(math.isfinite, numbers[2:])):
-        raise NonFinite(_what_is_not_finite(step, each, ids))
-    return StepReport(step, alignments, numbers[0], numbers[1], effective_sample_size(weights), numbers[2])
+        return NonFinite(_what_is_not_finite(step, each, ids))
+    return None
 
 
-def _what_is_not_finite(step: int, each: dict[str, Tensor | None], ids: Tensor | None) -> str:
+def examine_clean(clean: Clean, states: Sequence[Tensor], clean_named: Callable[[], str]) -> None:
+    """Make sure, on all ranks or on none, that a clean side that a rule learns from is finite; `states` are their largest.
+
+    Raises:
+        NonFinite: with the ids of the clean examples (or their positions in the batch) and what to do.
+    """
+    numbers = torch.stack([t.double().to(clean.loss.device) for t in (clean.norm, clean.loss, *states)]).tolist()
+    error = None
+    if not (all(map(math.isfinite, numbers[1:])) and (math.isfinite(numbers[0]) or math.isfinite(clean.size))):
+        what = "for the rule to learn from"
+        error = NonFinite(clean_not_finite(what, numbers[1], clean.size, clean_named))
+    agree(error, clean.loss.device)
+
+
+def clean_not_finite(when: str, loss: float, norm: float, clean_named: Callable[[], str] | None) -> str:
+    """The sentence for a clean batch; `clean_named` says which of its examples, where that is known."""
+    examples = clean_named() if clean_named else ""
+    return (
+        f"the clean loss or its gradient is not finite {when} (loss {loss:.3g}, ‖v‖ {norm:.3g}{examples}): "
+        "look at the clean examples, or lower the learning rate"
+    )
+
+
+def _what_is_not_finite(step: int, each: dict[str, Tensor | None], ids: Any) -> str:
     for what, values in each.items():
-        if values is not None and not bool(torch.isfinite(values).all()):
-            rows = (~torch.isfinite(values)).nonzero().flatten().cpu()
-            named = (
-                f"positions {rows.tolist()[:10]} of the batch"
-                if ids is None
-                else f"ids {ids.cpu()[rows].tolist()[:10]}"
-            )
+        if values is not None and (rows := not_finite(values)):
             return (
-                f"the {what} of {len(rows)} of {len(values)} examples is not finite at step {step} ({named}): "
-                "look at these examples, or lower the learning rate"
+                f"the {what} of {len(rows)} of {len(values)} examples of the training batch is not finite at step {step} "
+                f"({named(rows, ids, len(values))}): look at these examples, or lower the learning rate"
             )
     return f"the sum of the losses overflows at step {step}: lower the learning rate"
 

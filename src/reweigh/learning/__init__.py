@@ -2,9 +2,8 @@
 
 from reweigh.learning.learner import Learner as Learner
 from reweigh.learning.learner import Student as Student
-from reweigh.learning.look import Looked as Looked
 from reweigh.learning.settings import LOOK_AHEADS as LOOK_AHEADS
 from reweigh.learning.settings import MEMORIES as MEMORIES
 from reweigh.learning.settings import Learning as Learning
 
-__all__ = ["LOOK_AHEADS", "MEMORIES", "Learner", "Learning", "Looked", "Student"]
+__all__ = ["LOOK_AHEADS", "MEMORIES", "Learner", "Learning", "Student"]

@@ -11,17 +11,19 @@ from torch.optim import Optimizer
 
 from reweigh import distributed, optimizers
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
-from reweigh.alignment import Engine, Task
+from reweigh.alignment import Engine, Task, Weighted
+from reweigh.culprits import clean_examples, gradient_not_finite
 from reweigh.direction import direction_and_loss
-from reweigh.errors import BadInput
+from reweigh.errors import BadInput, NonFinite
 from reweigh.learning.look import Looked, look
 from reweigh.learning.settings import Learning
 from reweigh.learning.teaching import Teaching
 from reweigh.learning.window import Window
 from reweigh.optimizers import Adjoint, ReversibleSGD, Snapshot
+from reweigh.progress import Progress
 from reweigh.rules import Evidence, LearnedRule
 from reweigh.states import watching
-from reweigh.step import Clean
+from reweigh.step import Clean, examine, examine_clean
 from reweigh.student import gradients, unwrap
 from reweigh.trajectory import Curvature, Part, back_through
 
@@ -40,6 +42,7 @@ class Student:
     layers: LayerChoice
     next_clean: Callable[[], Batch]
     labels: Look
+    ids: Callable[[Batch], Any]
 
 
 class Learned(NamedTuple):
@@ -77,8 +80,23 @@ class Learner:
         """All objects that a call changes."""
         return self, self.curvature, self._teaching, self._window, self._window.opened
 
-    def look(self, task: Task, step: int, *, training: bool) -> Looked:
-        """A forward pass over the batch: the one that trains, or one that leaves the student as found."""
+    def weigh(self, task: Task, progress: Progress) -> Tensor:
+        """The weights, (B,), from a pass that leaves the student as found; where the rule learns virtually, after it has.
+
+        Raises:
+            NonFinite: naming the examples whose losses are not finite, before anything is learned.
+        """
+        return self._weigh(self._look(task, progress.step, training=False), progress)
+
+    def backward(self, task: Task, progress: Progress) -> Weighted:
+        """As `weigh`, from the pass that trains, and the gradient of Σ w_i ℓ_i is added to `.grad`."""
+        looked = self._look(task, progress.step, training=True)
+        weights = self._weigh(looked, progress)
+        torch.autograd.backward(looked.losses, weights)
+        self._window.graded()
+        return Weighted(looked.losses.detach(), weights)
+
+    def _look(self, task: Task, step: int, *, training: bool) -> Looked:
         return look(
             task,
             self.rule,
@@ -89,53 +107,62 @@ class Learner:
             labels=self._at.labels,
         )
 
-    def weigh(self, looked: Looked) -> tuple[Tensor, "Learned | None"]:
-        """The weights, (B,); where the rule learns virtually, after it has."""
-        learned = None
+    def _weigh(self, looked: Looked, progress: Progress) -> Tensor:
+        evidence, ids = looked.evidence, self._at.ids(looked.task.batch)
+        examine(evidence.step + 1, evidence.losses, None, None, ids)
+        clean = alignments = None
         if self.virtual:
             with looked.setting.again(self._module):
-                learned = self._learn_virtually(looked.evidence, looked.losses, looked.task)
-        return self.rule.weigh(looked.evidence), learned
-
-    def record(self, looked: Looked, weights: Tensor) -> None:
-        """Keep the weighed batch until the step is taken, where the rule is to learn from it."""
-        if not self.virtual and not self.rule.frozen:
-            self._window.add(Part(looked.evidence, self._teaching.copy(), weights, looked.setting))
-
-    def graded(self) -> None:
-        """The batch's gradient has been added to `.grad`."""
-        self._window.graded()
+                clean, alignments = self._learn_virtually(evidence, looked.losses, looked.task)
+        weights = self.rule.weigh(evidence)
+        progress.count(weights, alignments, evidence.losses, clean, ids)
+        if not self.virtual and not self.rule.frozen:  # the rule is to learn from this batch when the step is taken
+            self._window.add(Part(evidence, self._teaching.copy(), weights, looked.setting))
+        return weights
 
     def _learn_virtually(self, evidence: Evidence, losses: Tensor, task: Task) -> Learned:
         """One step of the rule from a virtual step of the student (Shu et al. 2019, equations 3 to 5)."""
         params = dict(task.module.named_parameters())
         weights = self.rule.weights(evidence)
         omega = self._teaching.parameters
-        found = gradients(losses, list(task.chosen.values()), weights.detach(), keep_graph=True)
+        along_losses = weights.detach().to(losses.dtype)
+        found = gradients(losses, list(task.chosen.values()), along_losses, keep_graph=True)
         g = distributed.averaged({name: d for name, d in zip(task.chosen, found, strict=True) if d is not None})
         held = Snapshot.of(self._optimizer, params, copied=False)
         held = held.plain() if self.learning.look_ahead == "virtual-sgd" else held
-        v, loss = self._clean_pass(optimizers.step_ahead(held, params, g))
-        along, _ = optimizers.step_back(Adjoint(v), held, params, g, params_too=False)
+        try:
+            clean = self._clean_pass(optimizers.step_ahead(held, params, g))
+        except NonFinite:
+            if not all(bool(torch.isfinite(d).all()) for d in g.values()):
+                at, where = self._at, (self._module, self._at.per_example_loss, evidence.batch)
+                raise NonFinite(gradient_not_finite(*where, at.ids, evidence.step + 1)) from None
+            raise
+        along, _ = optimizers.step_back(Adjoint(clean.towards), held, params, g, params_too=False)
         a = self._at.engine.alignments(task, along)
+        examine(evidence.step + 1, None, a, None, self._at.ids(evidence.batch))
         by_omega = torch.autograd.grad(weights, list(omega.values()), a.to(weights), allow_unused=True)
-        found_too = {name: d for name, d in zip(omega, by_omega, strict=True) if d is not None}
+        found_too = {name: clean.undone(d) for name, d in zip(omega, by_omega, strict=True) if d is not None}
         self._teaching.step(distributed.averaged(found_too))
-        return Learned(Clean(v, loss), -a)
+        return Learned(clean, -clean.undone(a))
 
-    def after_step(self) -> Learned | None:
-        """The student has made its step: every so often, learn from the last K."""
+    def step_taken(self) -> bool:
+        """The student has made its step, which is recorded; whether it is time to learn from the last K."""
         if self.rule.frozen:
-            return Learned(Clean(*self._clean_pass(None)))
+            return True
         if not self._window.close():
-            return None
-        self._steps += 1
-        if self._steps % (self.learning.every or self.learning.horizon):
-            return None
-        v, loss = self._clean_pass(None)
+            return False
+        due = (self._steps + 1) % (self.learning.every or self.learning.horizon) == 0
+        self._steps += not due
+        return due
+
+    def learn(self) -> Learned:
+        """Learn from the last K steps; where it fails, it is due again at the next one."""
+        if self.rule.frozen:
+            return Learned(self._clean_pass(None))
+        clean = self._clean_pass(None)
         by_omega, latest = back_through(
             self._window.steps,
-            v,
+            clean.towards,
             model=self._at.model,
             per_example_loss=self._at.per_example_loss,
             rule=self.rule,
@@ -144,8 +171,11 @@ class Learner:
             layers=self._at.layers,
             optimizer=self._optimizer,
         )
-        self._teaching.step(by_omega)
-        return Learned(Clean(v, loss), -latest[-1])
+        for part, a in zip(self._window.steps[-1].parts, latest, strict=True):
+            examine(part.evidence.step + 1, None, a, None, self._at.ids(part.evidence.batch))
+        self._teaching.step({name: clean.undone(g) for name, g in by_omega.items()})
+        self._steps += 1
+        return Learned(clean, -clean.undone(latest[-1]))
 
     def explain(self) -> str:
         """How Hessian-vector products are computed, where the horizon asks for them."""
@@ -162,7 +192,9 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where `state_dict` left off, after the rule has."""
+        """Take up where `state_dict` left off, after the rule has; its network goes where the student is."""
+        if self.rule.net is not None:
+            self.rule.net.to(next(self._module.parameters()).device)
         self._teaching.load_state_dict(state["teaching"])
         self._window.load_state_dict(
             state["window"], self.rule, Evidence(0, torch.empty(0), None, look_up=self._at.labels)
@@ -170,14 +202,22 @@ class Learner:
         self._steps, self._clean_loss = state["steps"], state["clean_loss"]
         self.curvature.load_state_dict(state["curvature"])
 
-    def _clean_pass(self, at: dict[str, Tensor] | None) -> tuple[dict[str, Tensor], Tensor]:
+    def _clean_pass(self, at: dict[str, Tensor] | None) -> Clean:
         """The clean gradient at these parameters, averaged over ranks; the rule may look on."""
         batch, places = self._at.next_clean(), self.rule.places(self._module)
         with watching(self._module, places or ()) as seen:
             v, loss = direction_and_loss(self._at.model, self._at.clean_loss, batch, layers=self._at.layers, at=at)
+        labels = None
+        with distributed.together(loss.device):
+            if places is not None:
+                labels = self._at.labels(batch)
+                self.rule.check_clean(seen, labels)
+        v, loss = distributed.averaged(v), distributed.summed(loss) / distributed.world_size()
+        clean = Clean(v, loss)
+        states = [s.abs().amax() for s in seen.states.values()]
+        examine_clean(clean, states, lambda: clean_examples(self._module, self._at.clean_loss, batch, self._at.ids, at))
         if places is not None:
-            self.rule.see_clean(seen, self._at.labels(batch))
-        loss = distributed.summed(loss) / distributed.world_size()
+            self.rule.see_clean(seen, labels)
         last, known = float(loss), not math.isnan(self._clean_loss)
         self._clean_loss = _DECAY * self._clean_loss + (1 - _DECAY) * last if known else last
-        return distributed.averaged(v), loss
+        return clean

@@ -1,6 +1,6 @@
 """The rule's own side of learning: its parameters ω, a copy of them for what was weighed, and its optimizer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -37,21 +37,24 @@ class Teaching:
         """A step of the optimizer down the derivatives of the clean loss by ω; a missing name means zero.
 
         Raises:
-            NonFinite: if one of them is not finite.
+            NonFinite: if one of them, or what the optimizer makes of ω, is not finite; what `keep` gave puts ω back then.
         """
-        if not all(bool(torch.isfinite(g).all()) for g in derivatives.values()):
+        if not _finite(derivatives.values()):
             raise NonFinite(
                 f"the derivative of the clean loss by the {self._rule.name} rule's parameters is not finite: lower the "
                 "student's learning rate, or shorten the horizon"
             )
-        optimizer = self._optimizer()
+        optimizer, self._copy = self._optimizer(), None
         unless_done(_way_back(optimizer))
         for name, p in self.parameters.items():
             p.grad = derivatives.get(name, torch.zeros_like(p)).to(p)
         optimizer.step()
         for p in self.parameters.values():
             p.grad = None
-        self._copy = None
+        if not _finite(self.parameters.values()):
+            raise NonFinite(
+                f"the {self._rule.name} rule's own step leads to numbers that are not finite: lower Learning(lr=...)"
+            )
 
     def state_dict(self) -> dict[str, Any] | None:
         """The optimizer's state, None before its first step; ω itself is saved with the rule."""
@@ -72,6 +75,9 @@ class Teaching:
 def _way_back(optimizer: Optimizer) -> Callable[[], None]:
     """A function that puts an optimizer's parameters, their gradients and its state back."""
     parameters = [(p, p.detach().clone(), p.grad) for group in optimizer.param_groups for p in group["params"]]
+    groups = [
+        (group, {key: value for key, value in group.items() if key != "params"}) for group in optimizer.param_groups
+    ]
     states = {
         p: {key: (value, value.clone() if isinstance(value, Tensor) else value) for key, value in own.items()}
         for p, own in optimizer.state.items()
@@ -81,6 +87,8 @@ def _way_back(optimizer: Optimizer) -> Callable[[], None]:
         for p, value, gradient in parameters:
             p.data.copy_(value)
             p.grad = gradient
+        for group, settings in groups:
+            group.update(settings)
         restore(optimizer.state, {p: {key: kept for key, (kept, _) in own.items()} for p, own in states.items()})
         for own in states.values():
             for kept, value in own.values():
@@ -88,3 +96,9 @@ def _way_back(optimizer: Optimizer) -> Callable[[], None]:
                     kept.copy_(value)
 
     return put_back
+
+
+def _finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether all are, and their squares too, which Adam keeps: in one transfer."""
+    found = list(tensors)
+    return not found or bool(torch.isfinite(torch.stack(torch._foreach_norm(found))).all())

@@ -1,25 +1,28 @@
 """The student's last K steps as they are recorded: opened by a weighed batch, closed when the optimizer has stepped."""
 
+import math
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from reweigh._types import Params
 from reweigh.errors import BadInput
 from reweigh.learning.settings import Learning
+from reweigh.learning.trace import Trace, norm_of_gradients, stepped
 from reweigh.optimizers import Snapshot
 from reweigh.rules import Evidence, LearnedRule
 from reweigh.trajectory import Part, RecordedStep, checksum
 
 
 class Window:
-    """Recorded steps, the earliest first."""
+    """Recorded steps, the earliest first; each begins where the one before it led."""
 
     def __init__(self, module: nn.Module, optimizer: Optimizer, learning: Learning) -> None:
         self._module, self._optimizer, self._learning = module, optimizer, learning
         self.steps: list[RecordedStep] = []
         self._open: RecordedStep | None = None
+        self._traces: list[Trace] = []
         self._norm = 0.0
 
     @property
@@ -28,37 +31,57 @@ class Window:
         return self._open
 
     def add(self, part: Part) -> None:
-        """Keep a weighed batch; before the first of a step, the parameters as they are."""
+        """Keep a weighed batch; before the first of a step, the parameters as they are.
+
+        Batches that were weighed before and came to nothing are dropped: no gradient followed, or it was cleared again.
+        """
+        params = dict(self._module.named_parameters())
+        now = Trace.of(params)
+        if self._open is not None:
+            if stepped(self._open, params, self._traces[0]):
+                self.steps, self._open = [], None  # a step that was never announced: the way back is lost
+            else:
+                self._drop_void(self._open, now, params)
+                if not self._open.parts or norm_of_gradients(params) == 0.0:
+                    self._open = None
         if self._open is None:
-            self._norm, params = 0.0, dict(self._module.named_parameters())
+            self._traces = []
             # Before its first step ReversibleSGD has not yet rounded the parameters to what it can come back to.
             kept = self._learning.memory == "snapshots" or not self._optimizer.state
             values = {name: p.detach().clone() for name, p in params.items()} if kept else None
             held = Snapshot.of(self._optimizer, params)
             self._open = RecordedStep(values, held, checksum=0 if kept else checksum(params))
+        self._norm = 0.0
         self._open.parts.append(part)
+        self._traces.append(now)
 
     def graded(self) -> None:
         """The batch's gradient has been added to `.grad`: remember its size, to see whether it is clipped."""
         if self._open is not None:
-            self._norm = self._gradient_norm()
+            self._norm = norm_of_gradients(dict(self._module.named_parameters()))
 
     def close(self) -> bool:
-        """The optimizer has stepped, and `.grad` still holds what it was given; False where nothing was weighed.
+        """`.grad` still holds what the optimizer was given; False where nothing was weighed, or no step was taken.
 
         Raises:
             BadInput: if the gradients are gone already.
         """
         step, self._open = self._open, None
-        if step is None:
+        params = dict(self._module.named_parameters())
+        if step is None or not stepped(step, params, self._traces[0]):
             return False
-        found = {name: p.grad.detach() for name, p in self._module.named_parameters() if p.grad is not None}
+        self._drop_void(step, Trace.of(params), params)
+        found = {name: p.grad.detach() for name, p in params.items() if p.grad is not None}
         gradient = {name: g.to_dense() if g.is_sparse else g for name, g in found.items()}
-        norm = self._gradient_norm()
+        norm = norm_of_gradients(params)
         if not gradient or norm == 0.0 < self._norm:
+            self.steps = []
             raise BadInput(
                 "the gradients were cleared before after_step(): call optimizer.zero_grad() at the next batch"
             )
+        if not step.parts or not math.isfinite(norm):
+            self.steps = []
+            return False
         if step.held.update.gradient_needed:
             step.gradient = {name: g.clone() for name, g in gradient.items()}
         factor = norm / self._norm if self._norm else 1.0
@@ -81,7 +104,7 @@ class Window:
 
     def load_state_dict(self, state: dict[str, Any], rule: LearnedRule, like: Evidence) -> None:
         """Take up where `state_dict` left off; `like` brings what finds labels in a batch."""
-        self._open, self.steps = None, []
+        self._open, self.steps, self._traces = None, [], []
         held = Snapshot.of(self._optimizer, dict(self._module.named_parameters()))
         for saved in state["steps"]:
             parts = [
@@ -91,10 +114,12 @@ class Window:
             rest = {name: saved[name] for name in ("params", "gradient", "factor", "checksum")}
             self.steps.append(RecordedStep(held=held.restored(saved["held"]), parts=parts, **rest))
 
-    def _gradient_norm(self) -> float:
-        found = [p.grad for p in self._module.parameters() if p.grad is not None]
-        grads = [g.coalesce().values() if g.is_sparse else g for g in found]
-        return float(torch.stack(torch._foreach_norm(grads)).norm()) if grads else 0.0
+    def _drop_void(self, step: RecordedStep, now: Trace, params: Params) -> None:
+        """Drop the parts whose gradient is not in `.grad`: never added, or cleared again after the next part came."""
+        if self._traces[-1].same_gradients(now, params):
+            step.parts, self._traces = step.parts[:-1], self._traces[:-1]
+        first = max((k for k, trace in enumerate(self._traces) if k and trace.made_anew(params)), default=0)
+        step.parts, self._traces = step.parts[first:], self._traces[first:]
 
 
 def _place(omegas: list[dict[str, Tensor]], omega: dict[str, Tensor]) -> int:

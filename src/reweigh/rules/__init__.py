@@ -11,11 +11,11 @@ from reweigh.rules.deep_interaction import DeepInteraction as DeepInteraction
 from reweigh.rules.l2rw import L2RW as L2RW
 from reweigh.rules.learned import NORMALISATIONS as NORMALISATIONS
 from reweigh.rules.learned import LearnedRule as LearnedRule
-from reweigh.rules.learned import read_rule as read_rule
 from reweigh.rules.meta_weight_net import MetaWeightNet as MetaWeightNet
 from reweigh.rules.rule import Evidence as Evidence
 from reweigh.rules.rule import Rule as Rule
 from reweigh.rules.rule import to_sum_one as to_sum_one
+from reweigh.rules.rule_file import read_rule as read_rule
 
 __all__ = [
     "L2RW",

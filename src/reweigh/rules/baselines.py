@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from reweigh import distributed
 from reweigh._types import Look
-from reweigh.errors import BadInput
-from reweigh.rules.rule import Evidence, Rule, to_sum_one
+from reweigh.errors import BadInput, NonFinite
+from reweigh.rules.rule import Evidence, Rule, to_sum_one, whole_labels
 
 
 class Uniform(Rule):
@@ -33,8 +34,12 @@ class RandomRectified(Rule):
         self._generator = torch.Generator().manual_seed(seed)
 
     def weigh(self, evidence: Evidence) -> Tensor:
-        """Drawn anew for each batch, from the rule's own generator."""
-        z = torch.randn(evidence.size, generator=self._generator)
+        """Drawn anew for each batch, from the rule's own generator: as one rank would for all ranks' examples in a row."""
+        ranks, most = distributed.world_size(), evidence.size
+        if ranks > 1:
+            most = int(distributed.largest(torch.tensor(float(most), device=evidence.like.device)))
+        drawn = torch.randn(ranks * most, generator=self._generator, dtype=torch.float32, device="cpu")
+        z = drawn.view(ranks, most)[distributed.rank(), : evidence.size]
         return to_sum_one(z.clamp(min=0).to(evidence.like))
 
     def state_dict(self) -> dict[str, Any]:
@@ -59,17 +64,19 @@ class ClassProportion(Rule):
 
     def __init__(self, counts: Sequence[int] | Tensor) -> None:
         self._counts = torch.as_tensor(counts, dtype=torch.float64)
-        if self._counts.ndim != 1 or bool((self._counts < 0).any()) or not bool(self._counts.any()):
+        countable = bool((torch.isfinite(self._counts) & (self._counts >= 0)).all())
+        if self._counts.ndim != 1 or not countable or not bool(self._counts.any()):
             raise BadInput("class counts must be a list of the number of training examples of each class, not all zero")
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """By the given label's class."""
-        labels = evidence.labels
-        if int(labels.min()) < 0 or int(labels.max()) >= len(self._counts):
-            raise BadInput(
-                f"the batch has labels from {int(labels.min())} to {int(labels.max())} but class counts were "
-                f"given for 0 to {len(self._counts) - 1}"
-            )
+        with distributed.together(evidence.like.device):
+            labels = evidence.labels
+            if int(labels.min()) < 0 or int(labels.max()) >= len(self._counts):
+                raise BadInput(
+                    f"the batch has labels from {int(labels.min())} to {int(labels.max())} but class counts were "
+                    f"given for 0 to {len(self._counts) - 1}"
+                )
         classes = int((self._counts > 0).sum())
         of_class = self._counts.sum() / (classes * self._counts.clamp(min=1) * evidence.size)
         return of_class.to(evidence.like)[labels]
@@ -86,7 +93,10 @@ class ClassResampling(Rule):
 
     def sampling_weights(self, labels: Tensor) -> Tensor:
         """The inverse of the size of each example's class, (N,), for `torch.utils.data.WeightedRandomSampler`."""
-        return 1 / torch.bincount(labels).clamp(min=1).double()[labels]
+        labels = whole_labels(labels, len(labels), labels.device)
+        _, place, sizes = labels.unique(return_inverse=True, return_counts=True)
+        weights: Tensor = (1 / sizes.double())[place]
+        return weights
 
 
 class HardMining(Rule):
@@ -104,7 +114,10 @@ class HardMining(Rule):
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """One for the kept examples and zero for the others, then summing to one. Default majority: the batch's own."""
-        labels, losses = evidence.labels, evidence.known("losses")
+        with distributed.together(evidence.like.device):
+            labels, losses = evidence.labels, evidence.known("losses")
+            if bool(losses.isnan().any()):
+                raise NonFinite("a loss is NaN, so that it has no place among the hardest: look at these examples")
         majority = int(labels.mode().values) if self.majority is None else self.majority
         of_majority = labels == majority
         kept = (~of_majority).to(losses.dtype)
@@ -124,10 +137,16 @@ class Oracle(Rule):
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """Zero where `corrupted(batch)`, a boolean tensor (B,), is true."""
-        corrupted = self._corrupted(evidence.batch).to(evidence.like.device)
-        if corrupted.shape != (evidence.size,):
-            raise BadInput(
-                f"the oracle was told of {tuple(corrupted.shape)} examples in a batch of {evidence.size}: its "
-                "function must return one boolean an example"
-            )
+        with distributed.together(evidence.like.device):
+            corrupted = torch.as_tensor(self._corrupted(evidence.batch), device=evidence.like.device)
+            if corrupted.shape != (evidence.size,):
+                raise BadInput(
+                    f"the oracle was told of {tuple(corrupted.shape)} examples in a batch of {evidence.size}: its "
+                    "function must return one boolean an example"
+                )
+            if not bool(((corrupted == 0) | (corrupted == 1)).all()):
+                raise BadInput(
+                    "the oracle was told numbers other than 0 and 1: its function must return one boolean an example, "
+                    "true where the label is wrong"
+                )
         return to_sum_one((~corrupted.bool()).to(evidence.like.dtype))

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput
-from reweigh.rules.learned import LearnedRule
-from reweigh.rules.meta_weight_net import _Curves
+from reweigh.rules.learned import LearnedRule, a_width
+from reweigh.rules.meta_weight_net import _Curves, within_reach
 from reweigh.rules.rule import Evidence
 
 
@@ -44,12 +44,10 @@ class ClassAwareWeightNet(LearnedRule):
         seed: int = 0,
     ) -> None:
         super().__init__(normalise, seed)
-        self.sizes = [int(n) for n in torch.as_tensor(sizes).tolist()]
-        if not self.sizes or min(self.sizes) < 0:
-            raise BadInput(f"the class sizes are {self.sizes}: give one count a class")
-        if families != "each" and not (isinstance(families, int) and families >= 1):
+        self.sizes = _counts(sizes)
+        if families != "each" and not (isinstance(families, int) and not isinstance(families, bool) and families >= 1):
             raise BadInput(f"families={families!r}: give a number of at least 1, or 'each'")
-        self.families, self.hidden = families, hidden
+        self.families, self.hidden = families, a_width("hidden", hidden)
         self.family = families_by_size(self.sizes, families)
 
     def build(self, evidence: Evidence) -> nn.Module:
@@ -62,12 +60,10 @@ class ClassAwareWeightNet(LearnedRule):
 
     def inputs(self, evidence: Evidence) -> tuple[Any, ...]:
         """The losses, detached, and the families of the given labels."""
-        labels = evidence.labels
-        if int(labels.max()) >= len(self.sizes):
-            raise BadInput(
-                f"a label is {int(labels.max())} but sizes= names {len(self.sizes)} classes: give one count a class"
-            )
-        return evidence.known("losses").detach().float(), self.family.to(labels.device)[labels]
+        labels = evidence.labels_below(
+            len(self.sizes), f"sizes= names {len(self.sizes)} classes: give one count a class, and labels from 0"
+        )
+        return within_reach(evidence.known("losses").detach()), self.family.to(labels.device)[labels]
 
     def config(self) -> dict[str, Any]:
         """All arguments."""
@@ -75,6 +71,17 @@ class ClassAwareWeightNet(LearnedRule):
             "sizes": self.sizes, "families": self.families, "hidden": self.hidden,
             "normalise": self.normalise, "seed": self.seed,
         }  # fmt: skip
+
+
+def _counts(sizes: Sequence[int] | Tensor) -> list[int]:
+    try:
+        counts = torch.as_tensor(sizes, dtype=torch.float64)
+        good = counts.ndim == 1 and len(counts) > 0 and bool(((counts >= 0) & (counts < 2**53)).all())
+        if good and torch.equal(counts, counts.floor()):
+            return [int(n) for n in counts.tolist()]
+    except (TypeError, ValueError, RuntimeError):
+        pass
+    raise BadInput(f"the class sizes are {sizes!r:.200}: give one count a class")
 
 
 def families_by_size(sizes: Sequence[int], families: int | str) -> Tensor:

@@ -23,12 +23,17 @@ class Means:
     def with_batch(self, states: Tensor, labels: Tensor) -> "Means":
         """These means, moved a tenth of the way to those of new states (M, width); a class's first ones count whole."""
         counts = torch.zeros_like(self.rows[:, 0]).index_add_(0, labels, torch.ones_like(states[:, 0]))
-        sums = torch.zeros_like(self.rows).index_add_(0, labels, states)
-        counts, sums = distributed.summed(counts), distributed.summed(sums)
+        counts = distributed.summed(counts)
+        # Divided before they are added up: a mean is no larger than what it is of.
+        shares = states / counts.clamp(min=1)[labels, None]
+        fresh = distributed.summed(torch.zeros_like(self.rows).index_add_(0, labels, shares))
         there = counts > 0
-        fresh = sums / counts.clamp(min=1)[:, None]
         moved = torch.where(self.seen[:, None], _KEPT * self.rows + (1 - _KEPT) * fresh, fresh)
         return Means(torch.where(there[:, None], moved, self.rows), self.seen | there)
+
+    def to(self, dtype: torch.dtype) -> "Means":
+        """The same in another precision."""
+        return self if self.rows.dtype == dtype else Means(self.rows.to(dtype), self.seen)
 
     @classmethod
     def none(cls, classes: int, like: Tensor) -> "Means":
@@ -38,9 +43,14 @@ class Means:
 
 def similarities(states: Tensor, means: Means) -> Tensor:
     """Cosines of states (B, width) with the class means, both seen from the centre of the means: (B, C); zero if unseen."""
-    centre = means.rows.sum(0) / means.seen.sum().clamp(min=1)
-    towards = F.normalize(torch.where(means.seen[:, None], means.rows - centre, 0.0), dim=1)
-    return F.normalize(states - centre, dim=1) @ towards.T
+    centre = (means.rows / means.seen.sum().clamp(min=1)).sum(0)
+    towards = F.normalize(in_reach(torch.where(means.seen[:, None], means.rows - centre, 0.0)), dim=1)
+    return F.normalize(in_reach(states - centre), dim=1) @ towards.T
+
+
+def in_reach(rows: Tensor) -> Tensor:
+    """Rows brought to a size of one, so that no square leaves float32: for what goes by their direction only."""
+    return rows / rows.detach().abs().amax(1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny)
 
 
 def attention(cosines: Tensor, means: Means, sharpness: Tensor) -> Tensor:

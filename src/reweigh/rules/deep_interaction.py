@@ -17,15 +17,16 @@ only", "internal only" and "both" are one code:
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput
 from reweigh.rules.clean_means import Means
-from reweigh.rules.learned import LearnedRule
-from reweigh.rules.rule import Evidence
+from reweigh.rules.learned import LearnedRule, a_width
+from reweigh.rules.rule import Evidence, whole_labels
 from reweigh.rules.surface import surface
 from reweigh.rules.teacher import Teacher
-from reweigh.states import Seen, named_places, usual_places
+from reweigh.states import Seen, checked, named_places, usual_places
 
 
 class DeepInteraction(LearnedRule):
@@ -69,11 +70,22 @@ class DeepInteraction(LearnedRule):
         super().__init__(normalise, seed)
         if not (surface or internal or interaction):
             raise BadInput("the teacher is told nothing: leave on one of surface, internal and interaction")
-        if classes < 1:
-            raise BadInput(f"classes is {classes}: give the number of classes")
+        for what, flag in {
+            "surface": surface,
+            "internal": internal,
+            "interaction": interaction,
+            "follow": follow,
+        }.items():
+            if not isinstance(flag, bool):
+                raise BadInput(f"{what}={flag!r}: give True or False")
+        if states is not None and (isinstance(states, str) or not all(isinstance(place, str) for place in states)):
+            raise BadInput(f"states={states!r:.100}: give a list of names, such as ['layer3', 'head:input']")
+        if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1:
+            raise BadInput(f"classes is {classes!r}: give the number of classes")
         self.classes, self.states = classes, None if states is None else list(states)
         self.surface, self.internal, self.interaction, self.follow = surface, internal, interaction, follow
-        self.width, self.hidden, self.total_steps = width, hidden, total_steps
+        self.width, self.hidden = a_width("width", width), a_width("hidden", hidden)
+        self.total_steps = None if total_steps is None else a_width("total_steps", total_steps)
         self._places: list[str] | None = None
         self._means: dict[str, Means] = {}
 
@@ -95,22 +107,21 @@ class DeepInteraction(LearnedRule):
     def from_parameters(self, parameters: dict[str, Tensor]) -> nn.Module:
         """The widths are those of the projections; without projections only their number matters."""
         if self.internal:
-            projections = [p for name, p in parameters.items() if name.startswith("projections.") and p.ndim == 2]
-            return self._teacher([p.shape[1] for p in projections])
+            names = [f"projections.{i}.weight" for i in range(len(parameters))]
+            return self._teacher([parameters[name].shape[1] for name in names if name in parameters])
         return self._teacher([1] * len(parameters["sharpness"]) if self.interaction else [])
 
     def inputs(self, evidence: Evidence) -> tuple[Any, ...]:
         """Surface features (B, 7) or None, labels (B,), states, and the clean class means or None, one for each state."""
+        labels = evidence.labels_below(self.classes, f"the teacher was made for {self.classes} classes, from 0")
         on_top = surface(evidence, self.total_steps) if self.surface else None
         if on_top is not None and not self.follow:
             on_top = on_top.detach()
-        labels = evidence.labels
-        if int(labels.max()) >= self.classes or int(labels.min()) < 0:
-            raise BadInput(f"a label is {int(labels.max())} but the teacher was made for {self.classes} classes")
         states = self._states(evidence)
         self._check_widths(states)
         memory: dict[str, Means] = evidence.memory or {}
-        means = [memory.get(p) or Means.none(self.classes, s) for p, s in zip(self._places or (), states, strict=True)]
+        known = zip(self._places or (), states, strict=True)
+        means = [(memory.get(place) or Means.none(self.classes, s)).to(self.dtype) for place, s in known]
         return on_top, labels, states, means if self.interaction else None
 
     def memory(self) -> dict[str, Means]:
@@ -118,8 +129,27 @@ class DeepInteraction(LearnedRule):
         return dict(self._means)
 
     def memory_from(self, tensors: Any) -> dict[str, Means]:
-        """The class means again."""
-        return {place: Means(**found) for place, found in (tensors or {}).items()}
+        """The class means again.
+
+        Raises:
+            BadInput: if the tensors are not such means.
+        """
+        try:
+            means = {place: Means(**found) for place, found in (tensors or {}).items()}
+            good = all(m.rows.ndim == 2 and bool(torch.isfinite(m.rows).all()) for m in means.values())
+            good = good and all(
+                len(m.rows) == self.classes and m.seen.shape == m.rows.shape[:1] for m in means.values()
+            )
+            good = good and all(m.seen.dtype == torch.bool for m in means.values())
+        except (AttributeError, TypeError) as broken:
+            raise BadInput(
+                "the teacher's class means are no tensors by place: give what its state_dict() returned"
+            ) from broken
+        if not good:
+            raise BadInput(
+                f"the teacher's class means are not {self.classes} finite rows each: they are another teacher's"
+            )
+        return means
 
     def see_clean(self, seen: Seen | None, labels: Tensor | None) -> None:
         """Move the class means towards those of these clean examples."""
@@ -129,16 +159,42 @@ class DeepInteraction(LearnedRule):
                 means = self._means.get(place) or Means.none(self.classes, states)
                 self._means[place] = means.with_batch(states, labels.to(states.device))
 
+    def check_clean(self, seen: Seen | None, labels: Tensor | None) -> None:
+        """Every place was passed, one row an example, and all labels are classes.
+
+        Raises:
+            BadInput: naming what is not so.
+        """
+        if not self.interaction or seen is None or labels is None:
+            return
+        labels = whole_labels(labels, labels.numel() if labels.ndim == 1 else -1, labels.device)
+        checked(seen, self._places or (), len(labels))
+        outside = labels[(labels < 0) | (labels >= self.classes)]
+        if len(outside):
+            raise BadInput(
+                f"a clean label is {int(outside[0])} but the teacher was made for {self.classes} classes, from 0"
+            )
+
     def state_dict(self) -> dict[str, Any]:
         """The network, the places, and the clean class means."""
         means = {place: {"rows": m.rows, "seen": m.seen} for place, m in self._means.items()}
         return {**super().state_dict(), "places": self._places, "means": means}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where `state_dict` left off."""
+        """Take up where `state_dict` left off.
+
+        Raises:
+            BadInput: as for every `LearnedRule`; or if the class means are none.
+        """
+        if not isinstance(state, dict) or not {"places", "means"} <= state.keys():
+            raise BadInput(f"this is no state of a {self.name} rule: give what its state_dict() returned")
+        places, means = state["places"], self.memory_from(state["means"])
+        if places is not None and not (isinstance(places, list) and all(isinstance(place, str) for place in places)):
+            raise BadInput(
+                f"the {self.name} rule's state names no internal states: give what its state_dict() returned"
+            )
         super().load_state_dict(state)
-        self._places = state["places"]
-        self._means = self.memory_from(state["means"])
+        self._places, self._means = places, means
 
     def config(self) -> dict[str, Any]:
         """All arguments."""
@@ -151,7 +207,7 @@ class DeepInteraction(LearnedRule):
 
     def _states(self, evidence: Evidence) -> list[Tensor]:
         seen = evidence.seen or Seen()
-        return [seen.states[place].float() for place in self._places or ()]
+        return [seen.states[place].to(self.dtype) for place in self._places or ()]
 
     def _check_widths(self, states: list[Tensor]) -> None:
         if self.net is None:

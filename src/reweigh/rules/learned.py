@@ -5,26 +5,28 @@ clean loss by each weight and takes it from there: `weights.backward(derivatives
 """
 
 import abc
-import io
-import json
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from reweigh import rng
+from reweigh import distributed, rng
 from reweigh.as_found import substituted
-from reweigh.errors import BadInput, require
+from reweigh.errors import BadInput
 from reweigh.rules.rule import Evidence, Rule, to_sum_one
+from reweigh.rules.rule_file import network_of, read_rule, write_rule
 from reweigh.states import Seen
-from reweigh.storage import write_bytes
 
+_LOWEST = 80.0  # e⁻⁸⁰ is well within float32, and its gradient too
 NORMALISATIONS = ("sum", "mean")
 
 
 class LearnedRule(Rule):
     """A weight between 0 and 1 from a network, then normalised over the batch.
+
+    The network computes in single precision, whatever the student or torch's default type; where its parameters are
+    given another one (`rule.net.double()`), in that.
 
     Args:
         normalise: "sum": the weights of a batch sum to one, as L2RW's do, so that the size of the student's steps stays;
@@ -42,6 +44,8 @@ class LearnedRule(Rule):
     def __init__(self, normalise: str = "sum", seed: int = 0) -> None:
         if normalise not in NORMALISATIONS:
             raise BadInput(f"normalise={normalise!r} is not known: choose one of {', '.join(NORMALISATIONS)}")
+        if not isinstance(seed, int):
+            raise BadInput(f"seed={seed!r}: give a whole number")
         self.normalise, self.seed = normalise, seed
         self.net: nn.Module | None = None
         self.frozen = False
@@ -58,25 +62,35 @@ class LearnedRule(Rule):
     def config(self) -> dict[str, Any]:
         """The arguments that make this rule again, as JSON holds them."""
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """In what the network computes."""
+        return torch.float32 if self.net is None else next(self.net.parameters()).dtype
+
     def ready(self, evidence: Evidence) -> nn.Module:
-        """The network, made at the first batch from the rule's seed."""
+        """The network, made at the first batch from the rule's seed, where the batch's weights are to be."""
         if self.net is None:
             with rng.kept():
                 rng.seed(self.seed)
-                self.net = self.build(evidence).to(evidence.like.device)
+                self.net = self.build(evidence)
+        if next(self.net.parameters()).device != evidence.like.device:
+            self.net.to(evidence.like.device)
         return self.net
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """The weights, (B,), without a graph."""
         with torch.no_grad():
-            return self.weights(evidence)
+            return self.weights(evidence).to(evidence.like.dtype)
 
     def weights(self, evidence: Evidence, parameters: dict[str, Tensor] | None = None) -> Tensor:
-        """The weights, (B,), with a graph to the network's parameters, or to those given."""
-        net, inputs = self.ready(evidence), self.inputs(evidence)
-        with substituted(net, parameters or {}):
-            raw = net(*inputs)
-        return (to_sum_one(raw) if self.normalise == "sum" else raw / evidence.size).to(evidence.like.dtype)
+        """The weights, (B,), with a graph to the network's parameters, or to those given; at least in single precision."""
+        with distributed.together(evidence.like.device):
+            net, inputs = self.ready(evidence), self.inputs(evidence)
+            inputs = tuple(_in(t, self.dtype) for t in inputs)
+            with substituted(net, parameters or {}):
+                raw = net(*inputs)
+        weights = to_sum_one(raw) if self.normalise == "sum" else raw / evidence.size
+        return weights.to(torch.promote_types(evidence.like.dtype, torch.float32))
 
     def memory(self) -> Any:
         """What the rule remembers of the clean set, for the evidence of a batch; made of tensors, never changed later."""
@@ -89,6 +103,9 @@ class LearnedRule(Rule):
     def see_clean(self, seen: Seen | None, labels: Tensor | None) -> None:
         """Take note of a pass over M clean examples: their states, and their labels (M,)."""
 
+    def check_clean(self, seen: Seen | None, labels: Tensor | None) -> None:
+        """Raise `BadInput` where `see_clean` could not take note of this pass; before that, and on this rank alone."""
+
     def state_dict(self) -> dict[str, Any]:
         """The network's parameters, and what it takes to make it again."""
         return {"config": self.config(), "net": None if self.net is None else self.net.state_dict()}
@@ -99,12 +116,12 @@ class LearnedRule(Rule):
         Raises:
             BadInput: if the state is that of a rule with other settings.
         """
+        if not isinstance(state, dict) or not {"config", "net"} <= state.keys():
+            raise BadInput(f"this is no state of a {self.name} rule: give what its state_dict() returned")
         if state["config"] != self.config():
             raise BadInput(f"the {self.name} rule's state was made with {state['config']}, not with {self.config()}")
         if state["net"] is not None:
-            with rng.kept():  # a network is drawn, and then overwritten
-                self.net = self.from_parameters(state["net"])
-            self.net.load_state_dict(state["net"])
+            self.net = network_of(self.from_parameters, state["net"], f"the {self.name} rule's state")
 
     @abc.abstractmethod
     def from_parameters(self, parameters: dict[str, Tensor]) -> nn.Module:
@@ -118,9 +135,7 @@ class LearnedRule(Rule):
         """
         if self.net is None:
             raise BadInput(f"the {self.name} rule has learned nothing yet: save it after some training")
-        parameters = {name: p.detach().cpu().contiguous() for name, p in self.net.state_dict().items()}
-        header = {"reweigh_rule": json.dumps({"name": self.name, "config": self.config()})}
-        write_bytes(Path(path), require("safetensors.torch", "cli").save(parameters, header))
+        write_rule(path, self.name, self.config(), self.net.state_dict())
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -132,10 +147,16 @@ class LearnedRule(Rule):
         name, config, parameters = read_rule(path)
         if name != cls.name:
             raise BadInput(f"{path} holds a {name} rule, not {cls.name}")
-        rule = cls(**config)
-        rule.net = rule.from_parameters(parameters)
-        rule.net.load_state_dict(parameters)
-        rule.net.requires_grad_(False)
+        try:
+            rule = cls(**config)
+            same = rule.config() == config
+        except Exception as broken:
+            raise BadInput(f"{path} holds settings that make no {cls.name} rule: {broken!s:.200}") from broken
+        if not same:
+            raise BadInput(
+                f"{path} holds settings that make no {cls.name} rule: it was changed, or saved by another version"
+            )
+        rule.net = network_of(rule.from_parameters, parameters, str(path)).requires_grad_(False)
         rule.frozen = True
         return rule
 
@@ -143,20 +164,34 @@ class LearnedRule(Rule):
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
 
 
-def read_rule(path: Path | str) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
-    """Name, settings and parameters of a saved rule.
+def linear(width: int, out: int) -> nn.Linear:
+    """A layer in single precision, whatever torch's default type is; drawn on the CPU, so that a seed says all."""
+    return nn.Linear(width, out, dtype=torch.float32, device=home())
+
+
+def between_0_and_1(scores: Tensor) -> Tensor:
+    """The sigmoid, which never comes down to nothing: a batch that all scores low is weighed evenly, not left out."""
+    return scores.clamp(min=-_LOWEST).sigmoid()
+
+
+def home() -> str:
+    """Where a rule's network is made: on the CPU, or without memory where only its shapes are asked for."""
+    return "meta" if torch.get_default_device().type == "meta" else "cpu"
+
+
+def a_width(name: str, value: Any) -> int:
+    """A whole number of at least 1.
 
     Raises:
-        BadInput: if the file is not a rule that `LearnedRule.save` wrote.
+        BadInput: naming the setting.
     """
-    safetensors = require("safetensors.torch", "cli")
-    try:
-        content = Path(path).read_bytes()
-        size = int.from_bytes(content[:8], "little")
-        header = json.loads(io.BytesIO(content[8 : 8 + size]).read())
-        told = json.loads(header["__metadata__"]["reweigh_rule"])
-        return str(told["name"]), dict(told["config"]), safetensors.load(content)
-    except OSError as refused:
-        raise BadInput(f"{path} cannot be read: {refused.strerror or refused}") from refused
-    except Exception as broken:
-        raise BadInput(f"{path} is not a rule saved by reweigh, or is damaged: name a teacher.safetensors") from broken
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise BadInput(f"{name}={value!r}: give a whole number of at least 1")
+    return value
+
+
+def _in(value: Any, dtype: torch.dtype) -> Any:
+    """Floating-point tensors as the network computes, also inside lists; all else as it is."""
+    if isinstance(value, Tensor):
+        return value.to(dtype) if value.is_floating_point() else value
+    return [_in(item, dtype) for item in value] if isinstance(value, list) else value

@@ -9,10 +9,13 @@ look-ahead and the new Θ counts from the next batch on, is `Learning(look_ahead
 
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
-from reweigh.rules.learned import LearnedRule
+from reweigh.rules.learned import LearnedRule, a_width, between_0_and_1, linear
 from reweigh.rules.rule import Evidence
+
+_FAR = 1e30
 
 
 class MetaWeightNet(LearnedRule):
@@ -28,7 +31,7 @@ class MetaWeightNet(LearnedRule):
 
     def __init__(self, hidden: int = 100, *, normalise: str = "sum", seed: int = 0) -> None:
         super().__init__(normalise, seed)
-        self.hidden = hidden
+        self.hidden = a_width("hidden", hidden)
 
     def build(self, evidence: Evidence) -> nn.Module:
         """1 to `hidden` to 1."""
@@ -40,11 +43,16 @@ class MetaWeightNet(LearnedRule):
 
     def inputs(self, evidence: Evidence) -> tuple[Any, ...]:
         """The losses, detached."""
-        return (evidence.known("losses").detach().float(), None)
+        return within_reach(evidence.known("losses").detach()), None
 
     def config(self) -> dict[str, Any]:
         """All arguments."""
         return {"hidden": self.hidden, "normalise": self.normalise, "seed": self.seed}
+
+
+def within_reach(losses: Tensor) -> Tensor:
+    """Losses that no sum in the network can drive beyond what float32 holds; where a curve is that far out, it is flat."""
+    return losses.to(torch.promote_types(losses.dtype, torch.float32)).clamp(-_FAR, _FAR)
 
 
 class _Curves(nn.Module):
@@ -52,10 +60,10 @@ class _Curves(nn.Module):
 
     def __init__(self, hidden: int, families: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(1, hidden), nn.ReLU(), nn.Linear(hidden, families))
+        self.body = nn.Sequential(linear(1, hidden), nn.ReLU(), linear(hidden, families))
 
     def forward(self, losses: Tensor, family: Tensor | None) -> Tensor:
         """Losses (B,), families (B,) int64 or None for the only one; weights (B,) between 0 and 1."""
         scores: Tensor = self.body(losses[:, None])
         chosen = scores[:, 0] if family is None else scores.gather(1, family[:, None])[:, 0]
-        return chosen.sigmoid()
+        return between_0_and_1(chosen)

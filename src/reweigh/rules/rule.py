@@ -47,12 +47,18 @@ class Evidence:
         """The given labels, (B,), int64, where the weights are."""
         if self.look_up is None:
             raise BadInput("this rule needs the given labels: pass labels=, a function from a batch to a (B,) tensor")
-        labels = self.look_up(self.batch).to(self.like.device)
-        if labels.shape != (self.size,):
-            raise BadInput(
-                f"the labels have shape {tuple(labels.shape)} but there are {self.size} losses: one label "
-                "an example is needed, pass labels= if they lie elsewhere in the batch"
-            )
+        return whole_labels(self.look_up(self.batch), self.size, self.like.device)
+
+    def labels_below(self, classes: int, known_from: str) -> Tensor:
+        """The given labels, all from 0 to C − 1.
+
+        Raises:
+            BadInput: naming one that is not, and what the number of classes is known from.
+        """
+        labels = self.labels
+        lowest, highest = int(labels.min()), int(labels.max())
+        if lowest < 0 or highest >= classes:
+            raise BadInput(f"a label is {lowest if lowest < 0 else highest} but {known_from}")
         return labels
 
     def known(self, what: str) -> Tensor:
@@ -95,10 +101,43 @@ class Rule(abc.ABC):
         return f"{type(self).__name__}()"
 
 
+def whole_labels(found: Any, size: int, device: torch.device) -> Tensor:
+    """Labels as a user's function or batch gives them, as (size,) int64 on the device.
+
+    Raises:
+        BadInput: if they are of another shape, or no whole numbers.
+    """
+    try:
+        labels = torch.as_tensor(found).to(device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise BadInput(
+            f"the labels are a {type(found).__name__} that makes no tensor: number the classes 0, 1, …"
+        ) from error
+    if labels.shape != (size,):
+        raise BadInput(
+            f"the labels have shape {tuple(labels.shape)} but there are {size} losses: one label "
+            "an example is needed, pass labels= if they lie elsewhere in the batch"
+        )
+    if labels.is_complex() or (labels.is_floating_point() and not bool((labels == labels.floor()).all())):
+        raise BadInput(
+            "the labels are no whole numbers: pass labels=, a function from a batch to classes 0, 1, …, (B,)"
+        )
+    if labels.is_floating_point() and not bool((labels.abs() < 2**53).all()):
+        raise BadInput("a label is infinite: pass labels=, a function from a batch to classes 0, 1, …, (B,)")
+    return labels.long()
+
+
 def to_sum_one(weights: Tensor) -> Tensor:
     """w̃ / (Σ w̃ + δ(Σ w̃)): the weights of a batch sum to one, or stay zero where all are (Ren et al. 2018, equation 9).
 
-    With several ranks the sum is over all of them, times their number, since their gradients are averaged afterwards.
+    Their scale drops out before they are added up, by a power of two, so exactly: no sum overflows, however large they are,
+    and none is lost, however small. Half precision is added up in single. With several ranks the sum is over all of them,
+    times their number, since their gradients are averaged afterwards.
     """
-    total = distributed.summed_with_gradient(weights.sum())
-    return weights * distributed.world_size() / torch.where(total == 0, torch.ones_like(total), total)
+    wide = weights.float() if weights.dtype in (torch.float16, torch.bfloat16) else weights
+    largest = distributed.largest(wide.amax() if wide.numel() else wide.new_zeros(()))
+    unit = largest / (2 * torch.frexp(largest).mantissa)  # the largest power of two up to it
+    scaled = wide / torch.where(largest > 0, unit, torch.ones_like(unit))
+    total = distributed.summed_with_gradient(scaled.sum())
+    share = scaled * distributed.world_size() / torch.where(total == 0, torch.ones_like(total), total)
+    return share.to(weights.dtype)

@@ -26,10 +26,10 @@ def surface(evidence: Evidence, total_steps: int | None = None) -> Tensor:
     log C) come from the logits, and are zero where the student has none. Progress runs from 0 to 1 over `total_steps`, or,
     where these are not known, to 1/2 in 1,000 steps and on towards 1.
     """
-    losses = evidence.known("losses").float()
+    losses = evidence.known("losses")
     level = 0.0 if math.isnan(evidence.clean_loss) else math.log1p(max(evidence.clean_loss, 0.0))
     done = evidence.step / total_steps if total_steps else evidence.step / (evidence.step + _HALF_WAY)
-    loss = losses.clamp(min=0).log1p()
+    loss = losses.clamp(min=0).to(torch.promote_types(losses.dtype, torch.float32)).log1p().float()
     constant = torch.ones_like(loss)
     return torch.stack(
         [loss, loss - level, *_of_logits(evidence, loss), min(done, 1.0) * constant, level * constant], 1
@@ -39,11 +39,14 @@ def surface(evidence: Evidence, total_steps: int | None = None) -> Tensor:
 def _of_logits(evidence: Evidence, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Margin, entropy and the probability of the given label, each (B,)."""
     logits = None if evidence.seen is None else evidence.seen.logits
-    if logits is None or logits.shape[1] < 2 or int(evidence.labels.max()) >= logits.shape[1]:
-        zero = torch.zeros_like(like)
+    zero = torch.zeros_like(like)
+    if logits is None or logits.shape[1] < 2:
+        return zero, zero, zero
+    labels = evidence.labels
+    if not 0 <= int(labels.min()) <= int(labels.max()) < logits.shape[1]:
         return zero, zero, zero
     log_p = logits.float().log_softmax(1)
-    p, labels = log_p.exp(), evidence.labels[:, None]
+    p, labels = log_p.exp(), labels[:, None]
     given = p.gather(1, labels)[:, 0]
     other = p.scatter(1, labels, -1.0).amax(1)
-    return given - other, -(p * log_p).sum(1) / math.log(logits.shape[1]), given
+    return given - other, torch.special.entr(p).sum(1) / math.log(logits.shape[1]), given

@@ -5,9 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reweigh.rules.clean_means import RELATIONS, Means, attention, relations, similarities
+from reweigh.rules.learned import between_0_and_1, home, linear
 from reweigh.rules.surface import NAMES
 
 _SHARPNESS = 5.0
+_FAR = 1e15  # beyond it squares add up to more than float32 holds
 
 
 class Teacher(nn.Module):
@@ -34,16 +36,16 @@ class Teacher(nn.Module):
     ) -> None:
         super().__init__()
         self.widths = widths
-        self.labels = nn.Embedding(classes, width)
+        self.labels = nn.Embedding(classes, width, dtype=torch.float32, device=home())
         size = width + (len(NAMES) if surface else 0)
         if internal:
-            self.projections = nn.ModuleList(nn.Linear(w, width) for w in widths)
+            self.projections = nn.ModuleList(linear(w, width) for w in widths)
             size += width * len(widths)
         if interaction:
-            self.sharpness = nn.Parameter(torch.full((len(widths),), _SHARPNESS))
+            self.sharpness = nn.Parameter(torch.full((len(widths),), _SHARPNESS, dtype=torch.float32, device=home()))
             size += (RELATIONS + width) * len(widths)
         self.internal, self.interaction = internal, interaction
-        self.hidden, self.output = nn.Linear(size, hidden), nn.Linear(hidden, 1)
+        self.hidden, self.output = linear(size, hidden), linear(hidden, 1)
 
     def forward(
         self, surface: Tensor | None, labels: Tensor, states: list[Tensor], means: list[Means] | None
@@ -52,10 +54,10 @@ class Teacher(nn.Module):
         told = [self.labels(labels)] + ([] if surface is None else [surface])
         for i, state in enumerate(states):
             if self.internal:
-                told.append(torch.tanh(self.projections[i](F.layer_norm(state, state.shape[1:]))))
+                told.append(torch.tanh(self.projections[i](F.layer_norm(state.clamp(-_FAR, _FAR), state.shape[1:]))))
             if self.interaction and means is not None:
                 cosines = similarities(state, means[i])
                 shares = attention(cosines, means[i], self.sharpness[i])
                 told += [relations(cosines, shares, labels), shares @ self.labels.weight]
         score: Tensor = self.output(torch.tanh(self.hidden(torch.cat(told, 1))))
-        return score[:, 0].sigmoid()
+        return between_0_and_1(score[:, 0])

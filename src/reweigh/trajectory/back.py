@@ -111,7 +111,7 @@ class _follow(ForAWhile):
 
         def weigh(losses: Tensor) -> Tensor:
             visible = checked(seen, places, len(losses))
-            return rule.weights(replace(part.evidence, losses=losses, seen=visible), part.omega)
+            return rule.weights(replace(part.evidence, losses=losses, seen=visible), part.omega).to(losses.dtype)
 
         return weigh
 

@@ -1,0 +1,103 @@
+"""Which examples a number that is not finite comes from: looked for once there is one, on the way to the error.
+
+A mean, a gradient or a step tells that something was NaN or infinite, not whose it was. So the batch is looked at again,
+example by example: first its losses, then, where those are finite, each example's own gradient.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from reweigh import distributed
+from reweigh._types import Batch, Params, PerExampleLoss
+from reweigh.student import losses_of, substituted, undisturbed, unwrap
+
+_MOST = 10
+_MOST_GRADIENTS = 2000
+
+
+def named(rows: Sequence[int], ids: Any, size: int) -> str:
+    """ "ids [21, 23]", or the positions where a batch of `size` has no ids; at most ten.
+
+    Ids may be a tensor, an array, or a list of numbers, words or tuples; also the list of columns that torch's collation
+    makes of tuples.
+    """
+    shown = list(rows)[:_MOST]
+    if ids is not None and hasattr(ids, "tolist"):
+        ids = ids.tolist()
+    if isinstance(ids, list | tuple):
+        if len(ids) == size:
+            return f"ids {[_plain(ids[row]) for row in shown]}"
+        if ids and all(hasattr(column, "__len__") and len(column) == size for column in ids):
+            return f"ids {[tuple(_plain(column[row]) for column in ids) for row in shown]}"
+    return f"positions {shown} of the batch"
+
+
+def not_finite(values: Tensor) -> list[int]:
+    """The rows of (B,) that are NaN or infinite."""
+    return [int(row) for row in (~torch.isfinite(values.detach())).nonzero().flatten().tolist()]
+
+
+def culprits(model: nn.Module, loss: PerExampleLoss, batch: Batch, at: Params | None = None) -> tuple[list[int], int]:
+    """The rows whose loss, or else whose gradient, is not finite, and how many examples there are.
+
+    The model is left as found. With several ranks only losses are looked at, since ranks may have different numbers of
+    examples, and layers may wait for each other.
+    """
+    module, point = unwrap(model), at or {}
+    trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    leaves = {name: point.get(name, p).detach().requires_grad_() for name, p in trained.items()}
+    with undisturbed(module), substituted(module, {**point, **leaves}), torch.enable_grad():
+        losses = losses_of(module, loss, batch)
+        rows, size = not_finite(losses), len(losses)
+        if rows or distributed.world_size() > 1 or size > _MOST_GRADIENTS or not losses.requires_grad:
+            return rows, size
+    return [row for row in range(size) if _bad_alone(module, loss, batch, row, size, {**point, **leaves}, leaves)], size
+
+
+def _bad_alone(
+    module: nn.Module, loss: PerExampleLoss, batch: Batch, row: int, size: int, point: Params, leaves: Params
+) -> bool:
+    """Whether this example's gradient by itself is not finite; in a batch, zero times infinity spoils the others' too."""
+
+    def only(leaf: Any) -> Any:
+        return leaf[row : row + 1] if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == size else leaf
+
+    with undisturbed(module), substituted(module, point), torch.enable_grad():
+        alone = losses_of(module, loss, tree_map(only, batch))
+        found = torch.autograd.grad(alone.sum(), list(leaves.values()), allow_unused=True)
+    return len(alone) == 1 and not all(bool(torch.isfinite(g).all()) for g in found if g is not None)
+
+
+def clean_examples(
+    model: nn.Module, loss: PerExampleLoss, batch: Batch, ids: Callable[[Batch], Any], at: Params | None = None
+) -> str:
+    """ "clean examples with ids [7]" for a clean batch with something not finite; empty where that cannot be told."""
+    try:
+        rows, size = culprits(model, loss, batch, at)
+        return f"; clean examples with {named(rows, ids(batch), size)}" if rows else ""
+    except Exception:  # on the way to another error, which says more
+        return ""
+
+
+def gradient_not_finite(
+    model: nn.Module, loss: PerExampleLoss, batch: Batch, ids: Callable[[Batch], Any], step: int
+) -> str:
+    """The sentence for a training batch whose losses are finite, and their gradient is not."""
+    try:
+        rows, size = culprits(model, loss, batch)
+        those = f" ({named(rows, ids(batch), size)})" if rows else ""
+    except Exception:  # an example may not go through the model alone
+        those = ""
+    return (
+        f"the gradient of the training batch is not finite at step {step}{those}: look at these examples, or lower the "
+        "learning rate"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A number instead of a tensor or array of one."""
+    return value.item() if hasattr(value, "item") and getattr(value, "numel", lambda: 1)() == 1 else value
