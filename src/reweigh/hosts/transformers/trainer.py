@@ -45,6 +45,8 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
         BadInput: for an argument that cannot be honoured with weights, by its name.
     """
 
+    data_collator: Any
+
     def __init__(
         self,
         *args: Any,
