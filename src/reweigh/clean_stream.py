@@ -56,9 +56,17 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
 class CleanStream(abc.ABC):
     """Batches without end; `state_dict` holds the position."""
 
-    @abc.abstractmethod
+    prepare: Callable[[Batch], Batch] | None = None
+    """What every batch goes through before it is handed out; a host brings it to its device and precision."""
+
     def next(self) -> Batch:
         """The next clean batch."""
+        batch = self._take()
+        return batch if self.prepare is None else self.prepare(batch)
+
+    @abc.abstractmethod
+    def _take(self) -> Batch:
+        """The next batch as the source has it."""
 
     @abc.abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -77,12 +85,12 @@ class IndexedStream(CleanStream):
             raise BadInput("the clean set is empty: it needs at least one checked example, better ten a class")
         if batch_size < 1:
             raise BadInput(f"the clean batch size is {batch_size}: it must be at least 1")
-        self._length, self._take, self._seed = length, take, seed
+        self._length, self._rows, self._seed = length, take, seed
         self._size = min(batch_size, length)
         self._epoch = self._offset = 0
         self._order: tuple[int, Tensor] | None = None
 
-    def next(self) -> Batch:
+    def _take(self) -> Batch:
         """M examples, from the next epoch's permutation where this one ends."""
         pieces: list[Tensor] = []
         wanted = self._size
@@ -93,7 +101,7 @@ class IndexedStream(CleanStream):
             self._offset += len(piece)
             if self._offset == self._length:
                 self._epoch, self._offset = self._epoch + 1, 0
-        return self._take(torch.cat(pieces))
+        return self._rows(torch.cat(pieces))
 
     def _permutation(self) -> Tensor:
         if self._order is None or self._order[0] != self._epoch:
@@ -124,7 +132,7 @@ class BatchStream(CleanStream):
         self._epoch = self._offset = 0
         self._iterator: Iterator[Batch] | None = None
 
-    def next(self) -> Batch:
+    def _take(self) -> Batch:
         """The next batch of the source, which starts over where it ends."""
         if self._iterator is None:
             self._start()
@@ -134,7 +142,7 @@ class BatchStream(CleanStream):
                 raise BadInput("the clean set is empty: clean= yields no batch")
             self._epoch, self._offset = self._epoch + 1, 0
             self._start()
-            return self.next()
+            return self._take()
         self._offset += 1
         return batch
 

@@ -149,6 +149,18 @@ class Reweigher:
         torch.autograd.backward(losses, weights)
         return Weighted(losses.detach(), weights)
 
+    def after_backward(self) -> None:
+        """To be called after a backward pass of one's own (`weigh`), where gradients are clipped before the step.
+
+        A rule that learns sees by it how far they are. `backward` does so by itself, and other rules have no use for it.
+        """
+        if (learner := self._learner_now()) is not None:
+            learner.graded()
+
+    def prepare_clean(self, prepare: Callable[[Batch], Batch]) -> None:
+        """Let every clean batch go through `prepare` first, such as to the device and precision of a host."""
+        self._stream.prepare = prepare
+
     def after_step(self) -> None:
         """To be called after each `optimizer.step()`, before gradients are cleared: a rule that learns does so here.
 

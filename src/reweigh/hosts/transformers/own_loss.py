@@ -78,9 +78,9 @@ class OwnLoss:
                 "data_collator=DataCollatorForSeq2Seq(tokenizer, model=model), which makes decoder_input_ids"
             )
         with undisturbed(model), torch.no_grad():
-            own = self._trainer.loss_of_the_trainer(model, batch, None).mean()
-        with undisturbed(model), torch.no_grad():
             ours = self(model, batch).mean()
+        with undisturbed(model), torch.no_grad():
+            own = self._trainer.loss_of_the_trainer(model, batch, None).mean()
         if not _close(ours, own, model):
             raise BadInput(
                 f"the examples' losses average to {float(ours):.6g}, but {type(model).__name__} itself computes "

@@ -100,6 +100,12 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
             loss = loss / self.current_gradient_accumulation_steps
         return loss
 
+    def training_step(self, *args: Any, **named: Any) -> Tensor:
+        """As the Trainer's; a rule that learns sees the gradient before it is clipped."""
+        loss: Tensor = super().training_step(*args, **named)
+        self.reweigher.after_backward()
+        return loss
+
     def loss_of_the_trainer(self, model: nn.Module, inputs: dict[str, Any], items: Tensor | int | None) -> Tensor:
         """What a plain Trainer would descend at these inputs, or `(B,)` by a `compute_loss_func` of such losses."""
         inputs = dict(without_ids(unwrap(self.model), inputs))  # a copy: the Trainer takes the labels out
