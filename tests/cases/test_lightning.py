@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-lightning = pytest.importorskip("lightning")
+pytest.importorskip("lightning")
+import lightning
 from torch.utils.data import DataLoader
 
 from examples import data

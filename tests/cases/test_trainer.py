@@ -8,7 +8,8 @@ import torch.nn.functional as F
 
 pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
-datasets = pytest.importorskip("datasets")
+pytest.importorskip("datasets")
+import datasets
 import transformers
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments, default_data_collator
@@ -221,8 +222,8 @@ def _with_loss_function(model):
 
 
 class _WithMore(transformers.BertForSequenceClassification):
-    def forward(self, *args, **named):
-        outputs = super().forward(*args, **named)
+    def forward(self, input_ids=None, labels=None, **named):
+        outputs = super().forward(input_ids, labels=labels, **named)
         if outputs.loss is not None:
             outputs.loss = outputs.loss + 0.1  # as a router's loss, or a penalty, would be
         return outputs
@@ -275,11 +276,11 @@ class _Tokenizer:
     """Pads ragged rows, as a tokenizer's collator does."""
 
     def __call__(self, examples):
-        longest = max(len(e["input_ids"]) for e in examples)
-        pad = [longest - len(e["input_ids"]) for e in examples]
+        words = [list(e["input_ids"]) for e in examples]
+        longest = max(map(len, words))
         return transformers.BatchEncoding({
-            "input_ids": torch.tensor([list(e["input_ids"]) + [0] * p for e, p in zip(examples, pad, strict=True)]),
-            "attention_mask": torch.tensor([[1] * len(e["input_ids"]) + [0] * p for e, p in zip(examples, pad, strict=True)]),
+            "input_ids": torch.tensor([w + [0] * (longest - len(w)) for w in words]),
+            "attention_mask": torch.tensor([[1] * len(w) + [0] * (longest - len(w)) for w in words]),
             "labels": torch.tensor([e["label"] for e in examples]),
         })  # fmt: skip
 
