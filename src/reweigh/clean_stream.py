@@ -9,11 +9,13 @@ are left as found: a DataLoader that shuffles by them does so under a seed of th
 """
 
 import abc
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 from torch.utils.data import Dataset, default_collate
 
 from reweigh import rng
@@ -34,9 +36,15 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
     Raises:
         BadInput: if the source is empty or is none of these.
     """
-    seed, size = rng.mixed(seed, rank), USUAL_SIZE if batch_size is None else batch_size
     if isinstance(source, CleanStream):
         return source
+    if hasattr(source, "gradient_state") and hasattr(source, "base_dataloader"):
+        # Prepared by Accelerate: going through it would tell Accelerate that it is the training set that ends here, and with
+        # it a step's accumulated batches. So the loader inside is gone through.
+        inside = clean_stream(source.base_dataloader, batch_size=batch_size, seed=seed, rank=rank)
+        inside.prepare = functools.partial(_on_device, device=source.device)
+        return inside
+    seed, size = rng.mixed(seed, rank), USUAL_SIZE if batch_size is None else batch_size
     if isinstance(source, Mapping) or (isinstance(source, tuple) and all(isinstance(t, Tensor) for t in source)):
         return IndexedStream(len(_rows(source)), _tensor_batches(source), size, seed)
     if isinstance(source, Dataset) and hasattr(source, "__len__"):
@@ -181,6 +189,10 @@ class BatchStream(CleanStream):
 
 
 _END = object()
+
+
+def _on_device(batch: Batch, device: torch.device | None) -> Batch:
+    return tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, batch) if device else batch
 
 
 def _rows(source: Mapping[str, Any] | Sequence[Tensor]) -> Tensor:

@@ -24,6 +24,7 @@ from reweigh.clean_stream import clean_stream
 from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
 from reweigh.learning import Learner, Learning, Looked, Student
+from reweigh.optimizers.wrapped import has_stepped, unwrapped
 from reweigh.presets import preset_named
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
 from reweigh.step import Clean, GradientWatch, StepReport, report
@@ -89,6 +90,7 @@ class Reweigher:
         self._engine = Checked(engine) if isinstance(engine, str) else engine
         if (chosen := preset_named(preset)).last_layers and layers is None:
             layers = last_layers(unwrap(model)) or None
+        self._given_optimizer, optimizer = optimizer, unwrapped(optimizer)
         self._layers, self._optimizer = layers, optimizer
         self._labels, self._ids = labels, ids
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
@@ -170,7 +172,7 @@ class Reweigher:
             NonFinite: if the clean loss, its gradient, or what the rule learns from it is not finite.
             BadInput: if the gradients are gone already.
         """
-        if (learner := self._learner_now()) is None:
+        if (learner := self._learner_now()) is None or not has_stepped(self._given_optimizer):
             return
         learned = learner.after_step()
         if learned is not None and self.report is not None:
