@@ -141,7 +141,7 @@ def test_weights_of_one_are_the_plain_trainer(tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_rule_weighs_by_the_loss_that_is_trained(tmp_path, kind):
     make, rows = _of(kind)
-    trainer = _weighed(tmp_path, make, rows, rule=L2RW(), max_steps=2)
+    trainer = _weighed(tmp_path, make, rows, rule=L2RW(), max_steps=1)
     model, batch = trainer.model.eval(), default_data_collator(rows[:4])
     alone = torch.stack([_own(model, {name: v[i : i + 1] for name, v in batch.items()}) for i in range(4)])
     losses = trainer._losses(model, batch).detach()
@@ -399,3 +399,23 @@ def test_bf16_with_sequences_as_long_as_the_batch_keeps_the_ghost_engine(tmp_pat
     settings = {"bf16": True, "per_device_train_batch_size": 5, "dataloader_drop_last": True}  # T = B = 5
     trainer = _weighed(tmp_path, make, rows, rule=L2RW(), **settings)
     assert "uses Ghost" in trainer.reweigher.explain()
+
+
+class _Own(torch.nn.Module):
+    """A module of one's own, whose forward pass needs the labels."""
+
+    def __init__(self, loss):
+        super().__init__()
+        self.layer, self.loss = torch.nn.Linear(5, 3), loss
+
+    def forward(self, input_ids, labels):
+        logits = self.layer(input_ids / 30)
+        return {"loss": self.loss(logits, labels), "logits": logits}
+
+
+def test_a_module_of_ones_own_is_taken_where_its_loss_is_a_usual_one(tmp_path):
+    rows = _of("single label")[1]
+    weighed, plain = (train(tmp_path, lambda: _Own(F.cross_entropy), rows) for train in (_weighed, _train))
+    _assert_same(weighed, plain)
+    with pytest.raises(BadInput, match="descends something else than transformers' usual losses"):
+        _weighed(tmp_path, lambda: _Own(F.multi_margin_loss), rows)

@@ -38,7 +38,8 @@ def causal_lm_loss(model: nn.Module, batch: Mapping[str, Any]) -> Tensor:
 def outputs_of(model: nn.Module, batch: Mapping[str, Any]) -> Any:
     """What the model makes of a batch without its targets, so that it computes no loss of its own."""
     student = unwrap(model)
-    inputs = {name: value for name, value in without_ids(student, batch).items() if name not in _TARGETS}
+    dropped = [name for name in _TARGETS if not _is_required(name, _parameters(type(student).forward))]
+    inputs = {name: value for name, value in without_ids(student, batch).items() if name not in dropped}
     if reads_labels(student) and inputs.get("decoder_input_ids") is None and "labels" in batch:
         if hasattr(student, "prepare_decoder_input_ids_from_labels"):
             made: Any = student.prepare_decoder_input_ids_from_labels
@@ -50,13 +51,18 @@ def outputs_of(model: nn.Module, batch: Mapping[str, Any]) -> Any:
 
 def without_ids(student: nn.Module, batch: Mapping[str, Any]) -> Mapping[str, Any]:
     """The batch without the examples' ids, where the model does not ask for them; itself where there are none."""
-    strange = _ids_not_read(type(student).forward).intersection(batch)
+    read = _parameters(type(student).forward)
+    strange = [name for name in ID_NAMES if name in batch and name not in read]
     return {name: value for name, value in batch.items() if name not in strange} if strange else batch
 
 
 @functools.lru_cache(maxsize=64)
-def _ids_not_read(forward: Callable[..., Any]) -> frozenset[str]:
-    return frozenset(ID_NAMES).difference(inspect.signature(forward).parameters)
+def _parameters(forward: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(forward).parameters
+
+
+def _is_required(name: str, parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return name in parameters and parameters[name].default is inspect.Parameter.empty
 
 
 def reads_labels(student: nn.Module) -> bool:
