@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 from torch.utils.data import Dataset, default_collate
 
 from reweigh import rng
@@ -41,9 +42,14 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
     Raises:
         BadInput: if the source is empty or is none of these.
     """
-    seed, size = rng.mixed(seed, rank), USUAL_SIZE if batch_size is None else batch_size
     if isinstance(source, CleanStream):
         return source
+    if hasattr(source, "gradient_state") and hasattr(source, "base_dataloader"):
+        # Prepared by Accelerate: going through it would tell Accelerate that it is the training set that ends here, and with
+        # it a step's accumulated batches. So the loader inside is gone through.
+        inside = clean_stream(source.base_dataloader, batch_size=batch_size, seed=seed, rank=rank)
+        inside.prepare = functools.partial(_on_device, device=source.device)
+        return inside
     if isinstance(source, Dataset) and hasattr(source, "__len__"):
         return IndexedStream(len(source), _dataset_batches(source), size, seed)
     if _is_of_fields(source):
@@ -75,9 +81,17 @@ def _is_of_fields(source: Any) -> bool:
 class CleanStream(abc.ABC):
     """Batches without end; `state_dict` holds the position."""
 
-    @abc.abstractmethod
+    prepare: Callable[[Batch], Batch] | None = None
+    """What every batch goes through before it is handed out; a host brings it to its device and precision."""
+
     def next(self) -> Batch:
         """The next clean batch."""
+        batch = self._take()
+        return batch if self.prepare is None else self.prepare(batch)
+
+    @abc.abstractmethod
+    def _take(self) -> Batch:
+        """The next batch as the source has it."""
 
     @abc.abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -106,12 +120,12 @@ class IndexedStream(CleanStream):
             raise BadInput("the clean set is empty: it needs at least one checked example, better ten a class")
         if batch_size < 1:
             raise BadInput(f"the clean batch size is {batch_size}: it must be at least 1")
-        self._length, self._take, self._seed = length, take, seed
+        self._length, self._rows, self._seed = length, take, seed
         self._size = min(batch_size, length)
         self._epoch = self._offset = 0
         self._order: tuple[int, Tensor] | None = None
 
-    def next(self) -> Batch:
+    def _take(self) -> Batch:
         """M examples, from the next epoch's permutation where this one ends."""
         _unless_passed_by(functools.partial(self._go_to, self._epoch, self._offset))
         pieces: list[Tensor] = []
@@ -123,7 +137,7 @@ class IndexedStream(CleanStream):
             self._offset += len(piece)
             if self._offset == self._length:
                 self._epoch, self._offset = self._epoch + 1, 0
-        return self._take(torch.cat(pieces))
+        return self._rows(torch.cat(pieces))
 
     def _go_to(self, epoch: int, offset: int) -> None:
         self._epoch, self._offset = epoch, offset
@@ -157,7 +171,7 @@ class BatchStream(CleanStream):
         self._epoch = self._offset = 0
         self._iterator: Iterator[Batch] | None = None
 
-    def next(self) -> Batch:
+    def _take(self) -> Batch:
         """The next batch of the source, which starts over where it ends."""
         _unless_passed_by(functools.partial(self._go_to, self._epoch, self._offset))
         if self._iterator is None:
@@ -168,7 +182,7 @@ class BatchStream(CleanStream):
                 raise BadInput("the clean set is empty: clean= yields no batch")
             self._epoch, self._offset = self._epoch + 1, 0
             self._start()
-            return self.next()
+            return self._take()
         self._offset += 1
         return batch
 
@@ -221,6 +235,10 @@ class BatchStream(CleanStream):
 
 
 _END = object()
+
+
+def _on_device(batch: Batch, device: torch.device | None) -> Batch:
+    return tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, batch) if device else batch
 
 
 def _row_count(fields: Mapping[Any, Any]) -> int:

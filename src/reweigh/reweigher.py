@@ -28,6 +28,7 @@ from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
 from reweigh.first_look import first_look
 from reweigh.learning import Learner, Learning, Student
+from reweigh.optimizers.wrapped import has_stepped, unwrapped
 from reweigh.presets import preset_named
 from reweigh.progress import Progress
 from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
@@ -116,6 +117,7 @@ class Reweigher:
         self._engine = Checked(engine) if isinstance(engine, str) else engine
         if (chosen := preset_named(preset)).last_layers and layers is None:
             layers = last_layers(unwrap(self._model)) or None
+        self._given_optimizer, optimizer = optimizer, unwrapped(optimizer)
         self._layers, self._optimizer = layers, optimizer
         self._labels, self._ids = labels, ids
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
@@ -179,7 +181,18 @@ class Reweigher:
         torch.autograd.backward(losses, weights)
         return Weighted(losses.detach(), weights)
 
-    @whole
+    def after_backward(self) -> None:
+        """To be called after a backward pass of one's own (`weigh`), where gradients are clipped before the step.
+
+        A rule that learns sees by it how far they are. `backward` does so by itself, and other rules have no use for it.
+        """
+        if (learner := self._learner_now()) is not None:
+            learner.graded()
+
+    def prepare_clean(self, prepare: Callable[[Batch], Batch]) -> None:
+        """Let every clean batch go through `prepare` first, such as to the device and precision of a host."""
+        self._stream.prepare = prepare
+
     def after_step(self) -> None:
         """To be called after each `optimizer.step()`, before gradients are cleared: a rule that learns does so here.
 
@@ -197,7 +210,7 @@ class Reweigher:
     def _step_taken(self) -> bool:
         """Note the step; whether the rule is to learn from it now. That holds, whatever becomes of the learning."""
         self._begin()
-        learner = self._learner_now()
+        learner = self._learner_now() if has_stepped(self._given_optimizer) else None
         return learner is not None and learner.step_taken()
 
     @whole

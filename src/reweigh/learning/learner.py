@@ -93,8 +93,12 @@ class Learner:
         looked = self._look(task, progress.step, training=True)
         weights = self._weigh(looked, progress)
         torch.autograd.backward(looked.losses, weights)
-        self._window.graded()
+        self.graded()
         return Weighted(looked.losses.detach(), weights)
+
+    def graded(self) -> None:
+        """The batch's gradient has been added to `.grad`."""
+        self._window.graded()
 
     def _look(self, task: Task, step: int, *, training: bool) -> Looked:
         return look(

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from reweigh import rng
 from reweigh.errors import BadInput
+from reweigh.hosts.sklearn.callers import see_that_clean_rows_are_transformed
 from reweigh.hosts.sklearn.clean_rows import Ints, stand_in
 from reweigh.hosts.sklearn.rows import Rows, Scaling, inputs
 from reweigh.hosts.sklearn.settings import build_module, build_optimizer, build_rule, usable_device
@@ -187,3 +188,5 @@ def one_clean_source(clean: Any, X_clean: Any, y_clean: Any) -> None:
         raise BadInput(f"{missing} is missing: X_clean= and y_clean= go together")
     if clean is not None and X_clean is not None:
         raise BadInput("the clean set is given twice: by clean= and by X_clean= and y_clean=; leave one out")
+    if X_clean is not None:
+        see_that_clean_rows_are_transformed()

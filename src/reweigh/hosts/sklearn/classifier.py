@@ -18,7 +18,9 @@ from reweigh.hosts.sklearn.clean_rows import named_rows
 class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc]
     """A neural classifier whose training rows are weighted such that each step lowers the loss on a clean set.
 
-    `fit(X, y, clean=...)`: a boolean mask over the rows of X (N,), or row numbers (M,); or `fit(X, y, X_clean=, y_clean=)`.
+    `fit(X, y, clean=...)`: a boolean mask over the rows of X (N,), row numbers (M,), or labels of the pandas index of X
+    or y (M,); or `fit(X, y, X_clean=, y_clean=)`. Cross-validation splits a mask along with the rows, and labels are found
+    in each fold; row numbers cannot be followed, so there they are refused.
     Without a clean set a random share of the rows, `clean_fraction` of each class, is held back to stand in for it.
     It is as noisy as the rest, so the weights then only damp what contradicts the majority.
 
@@ -59,15 +61,18 @@ class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc
     def fit(self, X: Any, y: Any, *, clean: Any = None, X_clean: Any = None, y_clean: Any = None) -> Self:
         """Train on X (N, features), dense or sparse, and labels y (N,) of any kind."""
         one_clean_source(clean, X_clean, y_clean)
+        given_X, given_y = X, y
         X, y = validate_data(self, X, y, ensure_min_samples=2, **ACCEPTED)
         check_classification_targets(y)
         self.classes_, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         if len(self.classes_) < 2:
             raise BadInput(f"y holds one class only, {_some(self.classes_)}: a classifier needs at least two")
-        named = None if clean is None else named_rows(clean, len(codes))
+        named = None if clean is None else named_rows(clean, len(codes), X=given_X, y=given_y)
         given = None if X_clean is None else self._given(X_clean, y_clean)
         if named is not None or given is not None:
             self._check_classes(codes[named] if given is None else given[1].numpy())
+        if named is not None and not self.train_on_clean:
+            self._check_left(np.delete(codes, named))
         labels = torch.from_numpy(codes.astype(np.int64))
         counts = labels.bincount(minlength=len(self.classes_))
         self._fit(X, labels, named, given, outputs=len(counts), counts=counts, loss=self.loss or _cross_entropy)
@@ -99,6 +104,14 @@ class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc
                 f"y_clean holds the class {unknown[0]!r}, which y has not: the classes of y are {_some(self.classes_)}"
             )
         return X_clean, torch.from_numpy(np.searchsorted(self.classes_, y_clean).astype(np.int64))
+
+    def _check_left(self, codes: np.ndarray[Any, Any]) -> None:
+        missing = np.delete(self.classes_, np.unique(codes))
+        if len(codes) and len(missing):
+            raise BadInput(
+                f"every row of class {_some(missing)} is in the clean set, so none is left to train on: leave some out of "
+                "clean=, or set train_on_clean=True"
+            )
 
     def _check_classes(self, clean: np.ndarray[Any, Any]) -> None:
         missing = np.delete(self.classes_, np.unique(clean))

@@ -30,10 +30,11 @@ class ReweighRegressor(RegressorMixin, ReweighEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any, *, clean: Any = None, X_clean: Any = None, y_clean: Any = None) -> Self:
         """Train on X (N, features), dense or sparse, and targets y (N,) or (N, targets)."""
         one_clean_source(clean, X_clean, y_clean)
+        given_X, given_y = X, y
         X, y = validate_data(self, X, y, ensure_min_samples=2, multi_output=True, y_numeric=True, **ACCEPTED)
         self._one_target, targets = y.ndim == 1, _columns(y)
         self._targets = _Targets.of(targets) if self.standardize else None
-        named = None if clean is None else named_rows(clean, len(targets))
+        named = None if clean is None else named_rows(clean, len(targets), X=given_X, y=given_y)
         given = None if X_clean is None else self._given(X_clean, y_clean, targets.shape[1])
         loss = self.loss or _squared_error
         self._fit(X, self._tensor(targets), named, given, outputs=targets.shape[1], counts=None, loss=loss)
