@@ -11,6 +11,7 @@ from reweigh.audit import audit_run
 from reweigh.cli.guard import run
 from reweigh.errors import BadInput
 from reweigh.metrics import auroc
+from sealing import seal
 
 
 def test_the_ranking_finds_the_wrong_labels(audited):
@@ -99,6 +100,7 @@ def other_labels(folder, tmp_path):
     mark = run_mark(json.loads((folder / "config.json").read_text())["settings"])
     for epoch in range(1, 1 + len(list((folder / "ledger").iterdir()))):
         write_part(folder / "ledger", epoch, read_part(folder / "ledger", epoch)[0], mark)
+    seal(folder)
 
 
 def cut(name):

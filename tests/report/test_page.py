@@ -13,6 +13,7 @@ from reweigh.cli.guard import run
 from reweigh.errors import BadInput, MissingExtra, ReweighError
 from reweigh.report import write_report
 from reweigh.report.page import render
+from sealing import seal
 
 from .html import Page
 
@@ -149,6 +150,7 @@ def test_refusals_leave_nothing(l2rw, plain, tmp_path):
     for name in ("summary.json", "metrics.jsonl"):
         (other / name).write_bytes((plain / name).read_bytes())
     (other / "config.json").write_text((plain / "config.json").read_text().replace('"digits"', '"mnist"'))
+    seal(other)
     target = tmp_path / "page.html"
     with pytest.raises(BadInput, match="trained on mnist"):
         write_report(l2rw, target, against=[other])

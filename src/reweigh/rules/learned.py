@@ -114,11 +114,20 @@ class LearnedRule(Rule):
         Raises:
             BadInput: if it has not seen a batch yet.
         """
+        write_bytes(Path(path), self.as_bytes())
+
+    def as_bytes(self) -> bytes:
+        """The content of such a file.
+
+        Raises:
+            BadInput: if it has not seen a batch yet.
+        """
         if self.net is None:
             raise BadInput(f"the {self.name} rule has learned nothing yet: save it after some training")
         parameters = {name: p.detach().cpu().contiguous() for name, p in self.net.state_dict().items()}
         header = {"reweigh_rule": json.dumps({"name": self.name, "config": self.config()})}
-        write_bytes(Path(path), require("safetensors.torch", "cli").save(parameters, header))
+        content: bytes = require("safetensors.torch", "cli").save(parameters, header)
+        return content
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
