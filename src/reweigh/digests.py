@@ -28,6 +28,27 @@ def sha256(content: bytes | memoryview) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def check_beside(path: Path, content: bytes) -> None:
+    """A file that lies in a run's folder, and is used by itself, is what that run wrote; elsewhere nothing is known of it.
+
+    Raises:
+        BadInput: if it is not.
+    """
+    beside = path.parent / NAME
+    if not beside.is_file():
+        return
+    written = {line[1].decode() for line in map(_LINE.fullmatch, _lines(path.parent, path.name)) if line}
+    if written and sha256(content) not in written:
+        raise BadInput(
+            f"{path} is damaged or was edited: it is not what the run beside it wrote ({NAME}), put a good copy back"
+        )
+
+
+def _lines(folder: Path, name: str) -> list[bytes]:
+    ending = b"  " + name.encode("utf-8", "surrogateescape")
+    return [line for line in read_plain(folder / NAME, _LARGEST).split(b"\n") if line.endswith(ending)]
+
+
 class Digests:
     """The digests of the files in `folder` (and below) that belong to the run `run`.
 

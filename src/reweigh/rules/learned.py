@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from reweigh import rng
-from reweigh.errors import BadInput, require
+from reweigh.digests import check_beside
+from reweigh.errors import BadInput, ReweighError, require
 from reweigh.rules.rule import Evidence, Rule, to_sum_one
 from reweigh.states import Seen
-from reweigh.storage import write_bytes
+from reweigh.storage import read_plain, write_bytes
 
 NORMALISATIONS = ("sum", "mean")
 
@@ -157,13 +158,16 @@ def read_rule(path: Path | str) -> tuple[str, dict[str, Any], dict[str, Tensor]]
         BadInput: if the file is not a rule that `LearnedRule.save` wrote.
     """
     safetensors = require("safetensors.torch", "cli")
+    if not Path(path).exists():
+        raise BadInput(f"{path} cannot be read: No such file or directory")
     try:
-        content = Path(path).read_bytes()
+        content = read_plain(Path(path))
+        check_beside(Path(path), content)
         size = int.from_bytes(content[:8], "little")
         header = json.loads(io.BytesIO(content[8 : 8 + size]).read())
         told = json.loads(header["__metadata__"]["reweigh_rule"])
         return str(told["name"]), dict(told["config"]), safetensors.load(content)
-    except OSError as refused:
-        raise BadInput(f"{path} cannot be read: {refused.strerror or refused}") from refused
+    except ReweighError:
+        raise
     except Exception as broken:
         raise BadInput(f"{path} is not a rule saved by reweigh, or is damaged: name a teacher.safetensors") from broken

@@ -1,8 +1,8 @@
 """A run's folder: files that appear whole or not at all, and one process at a time.
 
 Every file is written as `storage.py` does it, and its digest is kept (`digests.py`). Lines of metrics are kept in memory
-and the whole small file is replaced each time, so that no line is ever cut. A lock held by the running process keeps a second
-one out, and vanishes with the process even when that is killed.
+and the whole small file is replaced each time, so that no line is ever cut. A lock held by the running process keeps a
+second one out, and vanishes with the process even when that is killed.
 """
 
 import hashlib
