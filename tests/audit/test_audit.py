@@ -6,12 +6,12 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from benchmarks.torture.sealing import seal
 
 from reweigh.audit import audit_run
 from reweigh.cli.guard import run
 from reweigh.errors import BadInput
 from reweigh.metrics import auroc
-from sealing import seal
 
 
 def test_the_ranking_finds_the_wrong_labels(audited):

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from benchmarks.torture.sealing import seal
 
 import reweigh
 from reweigh.cli.guard import run
 from reweigh.errors import BadInput, MissingExtra, ReweighError
 from reweigh.report import write_report
 from reweigh.report.page import render
-from sealing import seal
 
 from .html import Page
 

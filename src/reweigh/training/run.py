@@ -140,8 +140,12 @@ def _check_rest(folder: RunFolder, stored: Stored) -> None:
     summary = read_summary(folder / files.SUMMARY, stored.digests)
     files.read_lines(folder / files.METRICS, summary["epochs"], stored.digests)
     if stored.config.ledger:
-        for _ in Ledger.read(folder / files.LEDGER, stored.digests):
-            pass
+        history = Ledger.read(folder / files.LEDGER, stored.digests)
+        if sum(1 for _ in history) != summary["epochs"]:
+            raise BadInput(
+                f"the ledger in {history.path} has {history.epochs} epochs but the run has {summary['epochs']}: put the right "
+                "one back, or train again with --overwrite"
+            )
     checkpoint = folder / files.CHECKPOINT
     if os.path.lexists(checkpoint):
         stored.digests.check(checkpoint, stored.digests.read(checkpoint))

@@ -56,7 +56,7 @@ def write_config(
 ) -> tuple[str, Digests]:
     """Write `config.json`, the first file of a run; returns the ledger's mark, and the digests of the files to come."""
     content = {"settings": config.as_json(), "versions": versions, **({"data": data} if data else {})}
-    run = _digest(content)
+    run = digest_of(content)
     write_bytes(folder / files.CONFIG, files.json_bytes({**content, _DIGEST: run}))
     return files.run_mark(content["settings"]), Digests(folder, run)
 
@@ -80,7 +80,7 @@ def read_config(path: Path | str) -> Stored:
     run = stored.pop(_DIGEST, None)
     if run is None and (folder / DIGESTS).exists():
         raise BadInput(f"{where} has lost its digest: put a good copy back, or train again with --overwrite")
-    if run is not None and run != _digest(stored):
+    if run is not None and run != digest_of(stored):
         raise BadInput(
             f"{where} is damaged or was edited since the run began: put the old one back, or train anew with the settings "
             "that you want"
@@ -92,7 +92,7 @@ def read_config(path: Path | str) -> Stored:
 _CONTENT = {"settings": dict, "versions": dict, "data?": dict, "digest?": str}
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def digest_of(content: Mapping[str, Any]) -> str:
     """Of what a JSON object says, however it is laid out."""
     return sha256(json.dumps(files.without_nan(content), sort_keys=True).encode())
 

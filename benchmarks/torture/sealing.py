@@ -1,17 +1,18 @@
 """Digests made again after a folder was changed by hand, as somebody would who means to deceive: they are no signature."""
 
 import json
+from pathlib import Path
 
 from reweigh.digests import NAME, Digests
 from reweigh.training import run_folder as files
-from reweigh.training.stored import _digest
+from reweigh.training.stored import digest_of
 
 
-def seal(folder):
+def seal(folder: Path) -> None:
     """Whatever stands in the run's folder, intact or not, gets the digest that it would have if the run had written it."""
     stored = json.loads((folder / files.CONFIG).read_text())
     stored.pop("digest", None)
-    run = _digest(stored)
+    run = digest_of(stored)
     (folder / files.CONFIG).write_text(json.dumps({**stored, "digest": run}))
     (folder / NAME).unlink(missing_ok=True)
     digests = Digests(folder, run)
