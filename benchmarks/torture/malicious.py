@@ -118,7 +118,7 @@ def _run(folder: Path, classes: tuple[str, ...], draw: random.Random) -> Path:
         "--id-column",
         "name",
     ]
-    code, _, err = _said(*said, "--steps", 6, "--output", folder / "run")
+    code, _, err = _said(*said, "--id-column", "name", "--steps", 6, "--output", folder / "run")
     assert code == 0, err
     return folder
 

@@ -1,8 +1,8 @@
 """Run folders damaged in every way that we could think of: a sentence, or exactly what the undamaged run says.
 
-One small run is made, and copies of it are damaged: bits flipped, files cut, swapped with another run's, deleted, replaced by
-folders, pipes and links, JSON crafted. Each copy is audited, reported, asked for predictions and resumed. Some crafted copies
-get digests that fit, as a stranger could make them.
+One small run is made, and copies of it are damaged: bits flipped, files cut, swapped with another run's, deleted, replaced
+by folders, pipes and links, JSON crafted. Each copy is audited, reported, asked for predictions and resumed. Some crafted
+copies get digests that fit, as a stranger could make them.
 """
 
 import contextlib

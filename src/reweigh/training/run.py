@@ -143,8 +143,8 @@ def _check_rest(folder: RunFolder, stored: Stored) -> None:
         history = Ledger.read(folder / files.LEDGER, stored.digests)
         if sum(1 for _ in history) != summary["epochs"]:
             raise BadInput(
-                f"the ledger in {history.path} has {history.epochs} epochs but the run has {summary['epochs']}: put the right "
-                "one back, or train again with --overwrite"
+                f"the ledger in {history.path} has {history.epochs} epochs but the run has {summary['epochs']}: put the "
+                "right one back, or train again with --overwrite"
             )
     checkpoint = folder / files.CHECKPOINT
     if os.path.lexists(checkpoint):
