@@ -29,7 +29,7 @@ def test_what_is_json_is_read():
     ],
 )
 def test_what_is_not_is_one_sentence(content, said):
-    with pytest.raises(BadInput, match="x.json cannot be read as JSON") as refused:
+    with pytest.raises(BadInput, match=r"x\.json cannot be read as JSON") as refused:
         parse_json(content, "x.json")
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)

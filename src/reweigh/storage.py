@@ -58,11 +58,10 @@ def read_plain(path: Path, largest: int | None = None, within: Path | None = Non
     try:
         if within is not None and not _lies_below(path, within):
             raise BadInput(f"{path} is a link that leads out of {within}: put the file itself there")
-        with open(os.open(path, os.O_RDONLY | _NO_WAIT), "rb") as file:
+        with open(path, "rb", opener=_opened) as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
-                what = "a folder" if stat.S_ISDIR(found.st_mode) else "no plain file"
-                raise BadInput(f"{path} cannot be read: it is {what} where a file is expected, put a good copy back")
+                raise BadInput(f"{path} cannot be read: it is no plain file, put a good copy back")
             if found.st_size > (_memory() if largest is None else largest):
                 raise BadInput(
                     f"{path} cannot be read: it has {found.st_size:,} bytes, too many for a file of its kind"
@@ -70,11 +69,17 @@ def read_plain(path: Path, largest: int | None = None, within: Path | None = Non
             return file.read()
     except ReweighError:
         raise
+    except IsADirectoryError as folder:
+        raise BadInput(f"{path} cannot be read: it is a folder where a file is expected, name the file") from folder
     except FileNotFoundError as missing:
         raise BadInput(f"{path} does not exist: put it back, or name the right folder") from missing
     except (OSError, ValueError) as refused:
         reason = (getattr(refused, "strerror", None) or str(refused)).lower()
         raise BadInput(f"{path} cannot be read: {reason}, check the file and its permissions") from refused
+
+
+def _opened(path: str, flags: int) -> int:
+    return os.open(path, flags | _NO_WAIT)
 
 
 def _lies_below(path: Path, folder: Path) -> bool:
