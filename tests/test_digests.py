@@ -32,12 +32,6 @@ def test_an_older_content_is_one_that_the_run_had_and_lines_are_not_said_twice(t
     digests.write(tmp_path / "one", b"1")
     assert len((tmp_path / NAME).read_text().splitlines()) == 3
     assert digests.holds(tmp_path / "one", b"2")
-    assert digests.was_there("one")
-
-
-def test_the_last_line_may_be_of_a_file_that_never_got_its_name(tmp_path):
-    assert not written(tmp_path, one="1").was_there("one")
-    assert written(tmp_path, one="1", two="2").was_there("one")
 
 
 def test_half_a_line_of_a_killed_process_is_written_over(tmp_path):

@@ -29,6 +29,7 @@ from reweigh.data.cifar_binary import CIFAR10_LAYOUT, extract
 from reweigh.data.cifar_n import human_labels
 from reweigh.data.idx import read_idx
 from reweigh.errors import ReweighError
+from reweigh.printable import printable
 from reweigh.rules import DeepInteraction
 from reweigh.training.checkpoint import _digest, load_checkpoint, save_checkpoint
 
@@ -143,7 +144,7 @@ def _names(folder: Path, canary: Path, draw: random.Random) -> str:
     if any("\x1b" in text for text in (printed, page)) or "<script" in page or "<a href='file" in page:
         return f"{classes}: obeyed"
     for name in classes:
-        shown = name if name.isprintable() else "\\x1b"
+        shown = name if name.isprintable() else printable(name)[:6]
         if "".join(shown.split()) not in "".join(printed.replace("│", "").split()) and len(name) < 12:
             return f"{name!r} is not to be seen as it is"
     if any(cell.startswith(("=", "@")) for cell in cells):

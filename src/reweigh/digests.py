@@ -72,15 +72,6 @@ class Digests:
         """Whether the file was ever written, or was about to be."""
         return any(name == known for known, _ in self._lines)
 
-    @property
-    def empty(self) -> bool:
-        """Whether no file has a digest."""
-        return not self._lines
-
-    def was_there(self, name: str) -> bool:
-        """Whether the file was written for certain: the last line may be one whose file never got its name."""
-        return any(name == known for known, _ in self._lines[:-1])
-
     def holds(self, path: Path, content: bytes | memoryview) -> bool:
         """Whether the run wrote this content into that file."""
         return self.run is None or (self._name(path), sha256(content)) in self._lines

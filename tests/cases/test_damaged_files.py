@@ -14,7 +14,8 @@ from reweigh.cli.guard import run
 from reweigh.errors import BadInput
 from reweigh.predict import predict_new
 from reweigh.rules import MetaWeightNet
-from reweigh.training.run import resume
+from reweigh.training.config import TrainConfig
+from reweigh.training.run import resume, start
 
 RESULTS = ("model.safetensors", "teacher.safetensors", "encoding.json", "weights.parquet", "metrics.jsonl")
 
@@ -116,7 +117,8 @@ def test_results_that_are_damaged_are_made_again_from_the_checkpoint(name, how, 
     watcher = Listener()
     resume(folder, {}, watcher)
     assert {file: (folder / file).read_bytes() for file in RESULTS} == whole
-    assert (name == "summary.json" and how == "lost") or any(name in sentence for sentence in watcher.said)
+    unfinished = name == "summary.json" and how == "lost"
+    assert unfinished or any(f"{name} is damaged or missing: it is made again" in said for said in watcher.said)
     watcher = Listener()
     resume(folder, {}, watcher)
     assert watcher.said[-1].endswith("nothing is left to do")
@@ -132,6 +134,26 @@ def test_without_checkpoint_a_damaged_model_is_not_trained_anew_without_a_word(f
     flip(folder / "model.safetensors", 0.5)
     (folder / "checkpoint.pt").unlink()
     assert "checkpoint.pt is missing" in refused("train", "--resume", "--output", folder)
+
+
+def test_killed_twice_before_the_first_checkpoint_got_its_name(tmp_path):
+    """The lines of digests then speak of a checkpoint that never was."""
+    config = TrainConfig(dataset="digits", model="mlp", epochs=2, batch_size=400)
+    start(config, tmp_path / "run", Listener())
+    whole = (tmp_path / "run/model.safetensors").read_bytes()
+    for name in (
+        "checkpoint.pt",
+        "metrics.jsonl",
+        "model.safetensors",
+        "weights.parquet",
+        "summary.json",
+        "distrusted.png",
+    ):
+        (tmp_path / "run" / name).unlink()
+    watcher = Listener()
+    resume(tmp_path / "run", {}, watcher)
+    assert "starts from the beginning" in watcher.said[0]
+    assert (tmp_path / "run/model.safetensors").read_bytes() == whole
 
 
 def test_a_ledger_without_its_last_epoch_is_not_finished_without_a_word(folder, refused):

@@ -115,9 +115,16 @@ def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> di
         check_named_again(config.model, given.get("model"), f"the run in {folder.path}")
         _use_threads(config)
         check_unchanged(config, stored.data)
-        _check_checkpoint_there(folder, stored.digests)
+        there = os.path.lexists(folder / files.CHECKPOINT)
+        if damaged and not there:
+            raise BadInput(
+                f"{folder / files.CHECKPOINT} is missing, from which {damaged[0]} could be made again: put one of them back, "
+                "or train again with --overwrite"
+            )
+        if not there:
+            watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
         job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note)
-        if os.path.lexists(folder / files.CHECKPOINT):
+        if there:
             content = stored.digests.read(folder / files.CHECKPOINT)
             job.load_state_dict(parse_checkpoint(content, folder / files.CHECKPOINT))
             stored.digests.check(folder / files.CHECKPOINT, content)
@@ -126,13 +133,12 @@ def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> di
 
 
 def _damaged_results(folder: RunFolder, stored: Stored) -> list[str] | None:
-    """The results that are not as the run wrote them; None where it is not finished."""
-    digests = stored.digests
-    if not digests.was_there(files.SUMMARY) and not (folder / files.SUMMARY).exists():
+    """The results that are not as the run wrote them; None where it is not finished, which is where it has no summary."""
+    if not os.path.lexists(folder / files.SUMMARY):
         return None
-    if digests.run is None:
+    if stored.digests.run is None:
         return []
-    return [name for name in files.RESULTS if name in digests and not digests.intact(folder / name)]
+    return [name for name in files.RESULTS if name in stored.digests and not stored.digests.intact(folder / name)]
 
 
 def _check_rest(folder: RunFolder, stored: Stored) -> None:
@@ -147,16 +153,8 @@ def _check_rest(folder: RunFolder, stored: Stored) -> None:
                 "right one back, or train again with --overwrite"
             )
     checkpoint = folder / files.CHECKPOINT
-    if os.path.lexists(checkpoint):
+    if os.path.lexists(checkpoint):  # who wants the disk's room back may take it away
         stored.digests.check(checkpoint, stored.digests.read(checkpoint))
-
-
-def _check_checkpoint_there(folder: RunFolder, digests: Digests) -> None:
-    if digests.was_there(files.CHECKPOINT) and not os.path.lexists(folder / files.CHECKPOINT):
-        raise BadInput(
-            f"{folder / files.CHECKPOINT} is missing, which the run would go on from: put it back, or start again with "
-            "--overwrite"
-        )
 
 
 def versions() -> dict[str, str]:
