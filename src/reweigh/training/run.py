@@ -118,8 +118,8 @@ def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> di
         there = os.path.lexists(folder / files.CHECKPOINT)
         if damaged and not there:
             raise BadInput(
-                f"{folder / files.CHECKPOINT} is missing, from which {damaged[0]} could be made again: put one of them back, "
-                "or train again with --overwrite"
+                f"{folder / files.CHECKPOINT} is missing, from which {damaged[0]} could be made again: put one of them "
+                "back, or train again with --overwrite"
             )
         if not there:
             watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
