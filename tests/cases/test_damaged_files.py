@@ -231,6 +231,32 @@ def test_a_file_of_holes_is_not_begun_with(folder, new, tmp_path, refused):
     assert "too many for a file of its kind" in refused(*commands(folder, new, tmp_path)["predict"])
 
 
+@pytest.mark.parametrize("key", ["batch_size", "lr", "weight_decay", "warm_up", "model"])
+@pytest.mark.parametrize("what", ["resume", "predict"])
+def test_a_setting_that_is_lost(what, key, folder, new, refused, tmp_path):
+    stored = json.loads((folder / "config.json").read_text())
+    stored["settings"][key] = None
+    (folder / "config.json").write_text(json.dumps(stored))
+    seal(folder)
+    words = (
+        ["train", "--resume", "--output", folder] if what == "resume" else commands(folder, new, tmp_path)["predict"]
+    )
+    assert f"leaves {key} open" in refused(*words)
+
+
+@pytest.mark.parametrize("value", [2**31, 10**18])
+def test_more_threads_than_torch_can_count(value, tmp_path, refused):
+    assert "at most" in refused("train", "--dataset", "digits", "--threads", value, "--output", tmp_path / "run")
+
+
+def test_a_path_with_a_zero_byte_in_the_settings(folder, new, refused, tmp_path):
+    stored = json.loads((folder / "config.json").read_text())
+    stored["settings"]["train"] = "a\0b.csv"
+    (folder / "config.json").write_text(json.dumps(stored))
+    seal(folder)
+    assert "zero byte" in refused(*commands(folder, new, tmp_path)["audit"])
+
+
 def test_an_encoding_that_asks_for_a_huge_model(folder, new, tmp_path, refused):
     stored = json.loads((folder / "encoding.json").read_text())
     (folder / "encoding.json").write_text(json.dumps(stored | {"input_shape": [10**12]}))

@@ -26,7 +26,7 @@ from reweigh.training.config import TrainConfig, known
 from reweigh.training.named_again import check_named_again, resume_command
 from reweigh.training.own_files import check_unchanged, located
 from reweigh.training.prepare import RunData, prepare
-from reweigh.training.stored import WITHOUT_DIGESTS, read_config
+from reweigh.training.stored import WITHOUT_DIGESTS, check_closed, read_config
 from reweigh.training.student import check_fits, student_for
 from reweigh.training.summary import USUAL, read_summary
 
@@ -93,6 +93,7 @@ def open_run(path: Path | str, data_root: Path | str | None = None, model: str |
         raise BadInput(
             f"the run in {folder} is not finished: go on with `{resume_command(folder, config.model)}`, then try again"
         )
+    check_closed(config, folder / files.CONFIG)
     if stored.digests.run is None:
         warnings.warn(f"the run in {folder} {WITHOUT_DIGESTS}", stacklevel=2)
     summary = read_summary(folder / files.SUMMARY, stored.digests)

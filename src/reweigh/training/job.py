@@ -175,7 +175,7 @@ def build_rule(config: TrainConfig, data: RunData) -> Rule:
 
 def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
     """SGD with momentum, or Adam and AdamW, whose first beta the momentum is."""
-    lr, decay, beta = known(config.lr), known(config.weight_decay), config.momentum
+    lr, decay, beta = known(config.lr), known(config.weight_decay), float(config.momentum)
     if config.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
     if config.optimizer == "reversible-sgd":

@@ -32,7 +32,7 @@ from reweigh.training.own_files import check_unchanged, fingerprints
 from reweigh.training.prepare import RunData, prepare, with_clean_kept
 from reweigh.training.results import write_results
 from reweigh.training.run_folder import RunFolder, line_bytes
-from reweigh.training.stored import WITHOUT_DIGESTS, Stored, differences, read_config, write_config
+from reweigh.training.stored import WITHOUT_DIGESTS, Stored, check_closed, differences, read_config, write_config
 from reweigh.training.summary import read_summary
 from reweigh.training.usual import with_usual
 
@@ -103,6 +103,7 @@ def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> di
     with folder.locked():
         stored = read_config(folder.path)
         config = _same_settings(stored, given, watcher)
+        check_closed(config, folder / files.CONFIG)
         damaged = _damaged_results(folder, stored)
         if damaged is not None and not damaged:
             _check_rest(folder, stored)

@@ -117,6 +117,25 @@ def config_from(settings: Mapping[str, Any], where: str) -> TrainConfig:
         raise BadInput(f"{where}: {wrong}") from wrong
 
 
+def check_closed(config: TrainConfig, where: object) -> None:
+    """No setting is left open: a run writes down what it really did.
+
+    Raises:
+        BadInput: naming one that is.
+    """
+    open_ = [name for name in _CLOSED if getattr(config, name) is None]
+    if config.epochs is None and config.steps is None:
+        open_.append("epochs")
+    if open_:
+        raise BadInput(f"{where} leaves {open_[0]} open, which a run has settled: put a good copy back, or train again")
+
+
+_CLOSED = (
+    "model", "rule", "optimizer", "schedule", "augment", "batch_size", "clean_batch_size", "lr", "weight_decay", "warm_up",
+    "threads", "keep_clean_in_train",
+)  # fmt: skip
+
+
 def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
     """The names of the settings in which two runs differ, leaving out those that do not change the outcome."""
     return [
