@@ -120,7 +120,7 @@ DAMAGES = {
     "no encoding": (lambda folder: (folder / "encoding.json").unlink(), "encoding.json does not exist"),
     "half an encoding": (cut("encoding.json"), "encoding.json cannot be read as JSON"),
     "an empty encoding": (lambda folder: (folder / "encoding.json").write_text("{}"), "is not an encoding"),
-    "another encoding": (of_another_kind, "of another model"),
+    "another encoding": (of_another_kind, "encoding.json is damaged or was edited"),
     "half a model": (cut("model.safetensors"), "is damaged or of another model"),
 }
 

@@ -50,6 +50,7 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
         inside = clean_stream(source.base_dataloader, batch_size=batch_size, seed=seed, rank=rank)
         inside.prepare = functools.partial(_on_device, device=source.device)
         return inside
+    seed, size = rng.mixed(seed, rank), USUAL_SIZE if batch_size is None else batch_size
     if isinstance(source, Dataset) and hasattr(source, "__len__"):
         return IndexedStream(len(source), _dataset_batches(source), size, seed)
     if _is_of_fields(source):

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from benchmarks.torture.sealing import seal
 
 from reweigh.audit import audit_run
 from reweigh.cli.guard import run
@@ -99,6 +100,7 @@ def other_labels(folder, tmp_path):
     mark = run_mark(json.loads((folder / "config.json").read_text())["settings"])
     for epoch in range(1, 1 + len(list((folder / "ledger").iterdir()))):
         write_part(folder / "ledger", epoch, read_part(folder / "ledger", epoch)[0], mark)
+    seal(folder)
 
 
 def cut(name):

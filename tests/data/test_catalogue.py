@@ -19,7 +19,10 @@ def test_digits_need_no_root_and_no_network(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("name", "folder", "table", "third_class"),
-    [("mnist", "MNIST/raw", "_MNIST_MD5", "2"), ("fashion-mnist", "FashionMNIST/raw", "_FASHION_MD5", "Pullover")],
+    [
+        ("mnist", "MNIST/raw", "_MNIST_SHA256", "2"),
+        ("fashion-mnist", "FashionMNIST/raw", "_FASHION_SHA256", "Pullover"),
+    ],
 )
 def test_idx_sets_download_into_torchvisions_folders_and_then_load_offline(
     name, folder, table, third_class, tmp_path, publisher, monkeypatch, files_under
@@ -30,9 +33,9 @@ def test_idx_sets_download_into_torchvisions_folders_and_then_load_offline(
         contents[f"{part}-images-idx3-ubyte.gz"] = pixels
         contents[f"{part}-labels-idx1-ubyte.gz"] = gzip.compress(struct.pack(">2I", 2049, 2) + bytes([2, 9]))
     publisher.files = {f"mirror/{path}": content for path, content in contents.items()}
-    md5 = {path: hashlib.md5(content).hexdigest() for path, content in contents.items()}
-    assert set(md5) == set(getattr(catalogue, table))
-    monkeypatch.setattr(catalogue, table, md5)
+    sha256 = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+    assert set(sha256) == set(getattr(catalogue, table))
+    monkeypatch.setattr(catalogue, table, sha256)
     told: set[str] = set()
     splits = load(name, tmp_path, base_url=publisher.url + "mirror", progress=lambda file, done, total: told.add(file))
     assert splits.train.y.tolist() == [2, 9]

@@ -87,7 +87,7 @@ def test_the_archive_comes_from_the_publisher_and_only_the_records_are_taken(tmp
         | {f"{TEN.folder}/readme.html": b"hello", "../evil": b"out", "/tmp/evil-reweigh": b"out"}
     )
     publisher.files["cifar-10-binary.tar.gz"] = content
-    layout = replace(TEN, md5=hashlib.md5(content).hexdigest())
+    layout = replace(TEN, sha256=hashlib.sha256(content).hexdigest())
     train, test = load_cifar(Source(tmp_path / "root", publisher.url), layout)
     assert (len(train), len(test)) == (15, 2)
     assert files_under(tmp_path) == sorted(

@@ -71,8 +71,8 @@ def test_missing_files_come_from_the_publisher(tmp_path, publisher, put, files_u
     files = packed(small_set())
     publisher.files = {f"mnist/{name}": content for name, content in files.items()}
     put({"train-labels-idx1-ubyte.gz": files["train-labels-idx1-ubyte.gz"]})
-    md5 = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
-    splits = load_idx(Source(tmp_path, publisher.url + "mnist/"), FOLDER, md5, CLASSES)
+    sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    splits = load_idx(Source(tmp_path, publisher.url + "mnist/"), FOLDER, sha256, CLASSES)
     assert (len(splits.train), len(splits.test)) == (7, 3)
     assert len(publisher.log) == 3
     assert files_under(tmp_path) == sorted(f"{FOLDER}/{name}" for name in files)
@@ -80,10 +80,10 @@ def test_missing_files_come_from_the_publisher(tmp_path, publisher, put, files_u
 
 def test_a_failed_download_leaves_what_came_before_and_no_half_file(tmp_path, publisher, files_under, refused):
     files = packed(small_set())
-    md5 = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
+    sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     publisher.files = files | {"train-labels-idx1-ubyte.gz": b"error page"}
     with refused("train-labels-idx1-ubyte.gz", "checksum", error=DownloadFailed):
-        load_idx(Source(tmp_path, publisher.url), FOLDER, md5, CLASSES)
+        load_idx(Source(tmp_path, publisher.url), FOLDER, sha256, CLASSES)
     assert files_under(tmp_path) == [f"{FOLDER}/train-images-idx3-ubyte.gz"]
 
 

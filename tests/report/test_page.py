@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from benchmarks.torture.sealing import seal
 
 import reweigh
 from reweigh.cli.guard import run
@@ -149,6 +150,7 @@ def test_refusals_leave_nothing(l2rw, plain, tmp_path):
     for name in ("summary.json", "metrics.jsonl"):
         (other / name).write_bytes((plain / name).read_bytes())
     (other / "config.json").write_text((plain / "config.json").read_text().replace('"digits"', '"mnist"'))
+    seal(other)
     target = tmp_path / "page.html"
     with pytest.raises(BadInput, match="trained on mnist"):
         write_report(l2rw, target, against=[other])

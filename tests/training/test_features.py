@@ -107,7 +107,7 @@ def test_a_stopped_run_ends_with_the_same_bits(said, tmp_path):
     start(TrainConfig(**said), "whole", Nobody())
     with pytest.raises(Interrupted):
         start(TrainConfig(**said), "stopped", StopsInTheSecondEpoch())
-    resume("stopped", {}, Nobody())
+    resume("stopped", {"model": said["model"]}, Nobody())
     for name in ("model.safetensors", "weights.parquet"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "stopped" / name).read_bytes()
 
@@ -115,5 +115,5 @@ def test_a_stopped_run_ends_with_the_same_bits(said, tmp_path):
 def test_the_finished_model_reads_images(said, tmp_path, capsys):
     start(TrainConfig(**{**said, "epochs": 30}), "run", Nobody())
     for command in ("predict run new", "audit run", "report run"):
-        assert run(command.split()) == 0, capsys.readouterr()
+        assert run([*command.split(), "--model", said["model"]]) == 0, capsys.readouterr()
     assert (tmp_path / "run/distrusted.png").exists()

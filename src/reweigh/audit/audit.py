@@ -120,16 +120,24 @@ class Audit:
         return self.groups.confusion
 
 
-def audit_run(path: Path | str, *, data_root: Path | str | None = None, threshold: float = THRESHOLD) -> Audit:
+def audit_run(
+    path: Path | str,
+    *,
+    data_root: Path | str | None = None,
+    threshold: float = THRESHOLD,
+    model: str | None = None,
+) -> Audit:
     """Audit the finished run in the folder `path`: reads its ledger, loads its data, and asks its model once.
 
+    A model of one's own ("module:function") or of Hugging Face ("hf:NAME") has to be named again by `model`.
+
     Raises:
-        BadInput: if the folder holds no finished run, its files are damaged or do not belong together, the data cannot be
-            had, or the rule trusted every example alike.
+        BadInput: if the folder holds no finished run, its files are damaged, were edited or do not belong together, the data
+            cannot be had, the model is to be named, or the rule trusted every example alike.
     """
     if not 0 <= threshold <= 1:
         raise BadInput(f"the threshold is {threshold}: give a share from 0 to 1, such as 0.5")
-    run = open_run(path, data_root)
+    run = open_run(path, data_root, model)
     data = audited_data(run)
     examples = data.train
     summary, rows = ledger_summary(run, examples, data.clean.ids.numpy())
@@ -148,8 +156,8 @@ def audit_run(path: Path | str, *, data_root: Path | str | None = None, threshol
     alignment, visits = spread(summary.mean_alignment), np.nan_to_num(spread(summary.visits)).astype(np.int64)
     trusted, loss = trust(mean_weight, zero_share, alignment, visits), spread(summary.mean_loss)
     quality = label_quality(trusted, loss)
-    model = trained_model(run, tuple(examples.x.shape[1:]), len(examples.classes), data.encoding)
-    said = predict(model, examples)
+    trained = trained_model(run, tuple(examples.x.shape[1:]), len(examples.classes), data.encoding)
+    said = predict(trained, examples)
     given, suggested = (as_said(y, data.encoding).numpy() for y in (examples.y, said.suggested))
     return Audit(
         run=run,

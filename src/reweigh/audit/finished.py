@@ -4,6 +4,8 @@ Everything here was written by `reweigh train`, but a folder may have been copie
 piece is held against the others before it is used.
 """
 
+import os
+import warnings
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +15,20 @@ from torch import nn
 
 from reweigh.data import Examples
 from reweigh.data.own import Encoding
-from reweigh.errors import BadInput, require
+from reweigh.digests import Digests
+from reweigh.errors import BadInput, ReweighError, require
 from reweigh.ledger import Ledger, Summary
 from reweigh.ledger.visits import Array
+from reweigh.storage import home
+from reweigh.strict_json import parse_object
 from reweigh.training import run_folder as files
 from reweigh.training.config import TrainConfig, known
+from reweigh.training.named_again import check_named_again, resume_command
 from reweigh.training.own_files import check_unchanged, located
 from reweigh.training.prepare import RunData, prepare
-from reweigh.training.stored import config_from
-from reweigh.training.student import student_for
+from reweigh.training.stored import WITHOUT_DIGESTS, check_closed, read_config
+from reweigh.training.student import check_fits, student_for
+from reweigh.training.summary import USUAL, read_summary
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,8 @@ class FinishedRun:
         summary: the score and the like, as `summary.json` has them.
         metrics: a line an epoch.
         data: of own data, where each file lay and its digest.
+        digests: of the folder's files.
+        named: whether the user has named the model again.
     """
 
     path: Path
@@ -44,50 +53,63 @@ class FinishedRun:
     summary: dict[str, Any]
     metrics: list[dict[str, Any]]
     data: dict[str, Any]
+    digests: Digests
+    named: bool = False
 
     @property
     def score_name(self) -> str:
         """The number that counts: "test_accuracy", or that of another task."""
-        return str(self.summary.get("score", "test_accuracy"))
+        return str(self.summary.get("score", USUAL))
 
     @property
     def score(self) -> float:
         """Its value on the test set at the last epoch."""
         return float(self.summary[self.score_name])
 
+    def check_named_again(self) -> None:
+        """The model is one of ours, or the user has named it as well: only then anything is asked of it.
 
-def open_run(path: Path | str, data_root: Path | str | None = None) -> FinishedRun:
-    """Read a run's settings and results, and nothing large; `data_root` is where its data lie now.
+        Raises:
+            BadInput: if it is code of somebody's own or comes from the hub, and they have not.
+        """
+        check_named_again(self.config.model, self.config.model if self.named else None, f"the run in {self.path}")
+
+
+def open_run(path: Path | str, data_root: Path | str | None = None, model: str | None = None) -> FinishedRun:
+    """Read a run's settings and results, and nothing large.
+
+    Args:
+        path: the run's folder.
+        data_root: where its data lie now.
+        model: the model that the run was made with, named again: needed where that is code of somebody's own
+            ("module:function") or comes from the Hugging Face hub ("hf:NAME"), since nobody's file may choose those.
 
     Raises:
-        BadInput: if there is no run, it is not finished, or a file of it is damaged.
+        BadInput: if there is no run, it is not finished, or a file of it is damaged or was edited.
     """
-    folder = Path(path)
-    if not (folder / files.CONFIG).is_file():
-        raise BadInput(f"there is no run in {folder}: name the folder that `reweigh train --output` was given")
-    stored = files.read_json(folder / files.CONFIG)
-    settings, versions = stored.get("settings"), stored.get("versions")
-    if not isinstance(settings, dict) or not isinstance(versions, dict):
+    stored = read_config(path)
+    folder, config = stored.path, stored.config.resolved()
+    if not os.path.lexists(folder / files.SUMMARY):
         raise BadInput(
-            f"{folder / files.CONFIG} has no 'settings' and 'versions': put a good copy back, or train again"
+            f"the run in {folder} is not finished: go on with `{resume_command(folder, config.model)}`, then try again"
         )
-    config = config_from(settings, str(folder / files.CONFIG)).resolved()
-    if not (folder / files.SUMMARY).is_file():
-        raise BadInput(
-            f"the run in {folder} is not finished: go on with `reweigh train --output {folder} --resume`, then try again"
-        )
-    summary = files.read_json(folder / files.SUMMARY)
-    epochs, score = summary.get("epochs"), str(summary.get("score", "test_accuracy"))
-    if not isinstance(epochs, int) or not isinstance(summary.get(score), int | float):
-        raise BadInput(f"{folder / files.SUMMARY} has no 'epochs' and '{score}': put a good copy back, or train again")
-    metrics = files.read_lines(folder / files.METRICS, epochs)
-    data = stored.get("data")
-    data = data if isinstance(data, dict) else {}
-    config = located(config, data, None if data_root is None else str(data_root))
+    check_closed(config, folder / files.CONFIG)
+    if stored.digests.run is None:
+        warnings.warn(f"the run in {folder} {WITHOUT_DIGESTS}", stacklevel=2)
+    summary = read_summary(folder / files.SUMMARY, stored.digests)
+    score = summary.get("score", USUAL)
+    if summary[score] is None:
+        raise BadInput(f"{folder / files.SUMMARY} has no '{score}': the test set was too small for it, train again")
+    metrics = files.read_lines(folder / files.METRICS, summary["epochs"], stored.digests)
+    config = located(config, stored.data, None if data_root is None else str(home(data_root)))
     if data_root is not None:
-        config = replace(config, data_root=str(data_root))
-    told = {name: str(version) for name, version in versions.items()}
-    return FinishedRun(folder, config, files.run_mark(settings), told, summary, metrics, data)
+        config = replace(config, data_root=str(home(data_root)))
+    run = FinishedRun(
+        folder, config, stored.mark, stored.versions, summary, metrics, stored.data, stored.digests, model is not None
+    )
+    if model is not None:
+        check_named_again(config.model, model, f"the run in {folder}")
+    return run
 
 
 def audited_data(run: FinishedRun) -> RunData:
@@ -101,6 +123,7 @@ def audited_data(run: FinishedRun) -> RunData:
             f"the run in {run.path} kept no ledger (--no-ledger), which says how far each example was trusted: train again "
             "without that option"
         )
+    run.check_named_again()
     check_unchanged(run.config, run.data)
     return prepare(run.config)
 
@@ -116,8 +139,15 @@ def encoding_of(run: FinishedRun) -> Encoding:
             f"the run in {run.path} was trained on {run.config.dataset}, not on your own data: name a run that was made "
             "with `reweigh train --train`"
         )
+    run.check_named_again()
     path = run.path / files.ENCODING
-    return Encoding.from_json(files.read_json(path), str(path))
+    content = run.digests.read(path, files.LARGEST_JSON)
+    encoding = Encoding.from_json(parse_object(content, path), str(path))
+    run.digests.check(path, content)
+    borrowed = encoding.reader.get("tokenizer")
+    if borrowed is not None and f"hf:{borrowed}" != run.config.model:
+        raise BadInput(f"{path} names another tokenizer than the run's model: put a good copy back, or train again")
+    return encoding
 
 
 def trained_model(run: FinishedRun, input_shape: tuple[int, ...], outputs: int, encoding: Encoding | None) -> nn.Module:
@@ -127,16 +157,23 @@ def trained_model(run: FinishedRun, input_shape: tuple[int, ...], outputs: int, 
         BadInput: if its file is missing, damaged or of another model.
     """
     safetensors = require("safetensors.torch", "cli")
+    run.check_named_again()
     path = run.path / files.MODEL
-    model = student_for(run.config, input_shape, outputs, encoding)
+    if not path.exists():
+        raise BadInput(f"{path} is missing: put it back, or train again")
+    content = run.digests.read(path)
     try:
-        model.load_state_dict(safetensors.load(path.read_bytes()))
-    except FileNotFoundError as missing:
-        raise BadInput(f"{path} is missing: put it back, or train again") from missing
+        state = safetensors.load(content)
+        check_fits(run.config, input_shape, outputs, encoding, state)
+        model = student_for(run.config, input_shape, outputs, encoding)
+        model.load_state_dict(state)
+    except ReweighError:
+        raise
     except Exception as broken:  # safetensors has an error class of its own, torch raises several
         raise BadInput(
             f"{path} is damaged or of another model than {run.config.model}: put it back, or train again"
-        ) from (broken)
+        ) from broken
+    run.digests.check(path, content)
     return model.eval()
 
 
@@ -150,7 +187,7 @@ def ledger_summary(run: FinishedRun, examples: Examples, others: Array) -> tuple
         BadInput: if the ledger is missing, damaged, of another run, or about other examples.
     """
     folder = run.path / files.LEDGER
-    history = Ledger.read(folder)
+    history = Ledger.read(folder, run.digests)
     if history.run != run.mark:
         raise BadInput(f"the ledger in {folder} is of another run: put the right one back, or train again")
     if history.epochs != run.summary["epochs"]:

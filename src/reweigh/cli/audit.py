@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from reweigh.audit.audit import THRESHOLD, Audit, audit_run
 from reweigh.audit.export import write_export
-from reweigh.cli.show import console
+from reweigh.cli.show import NAMED_AGAIN, console
 from reweigh.errors import BadInput
+from reweigh.printable import printable
+from reweigh.storage import home
 from reweigh.tables import check_output
 
 MOST_CLASSES = 20
@@ -28,6 +29,7 @@ def audit(
     data_root: Annotated[
         str | None, typer.Option(help="Where data sets lie, if not where the run found them.", show_default=False)
     ] = None,
+    model: Annotated[str | None, typer.Option(help=NAMED_AGAIN, show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
 ) -> None:
     """Rank the examples that a run distrusted, with the label that its model would give instead.
@@ -36,9 +38,10 @@ def audit(
     """
     if top < 0:
         raise BadInput(f"--top is {top}: give a number of at least 0")
+    output = None if output is None else home(output)
     if output is not None:
         check_output(output, overwrite=overwrite)
-    found = audit_run(run, data_root=data_root, threshold=threshold)
+    found = audit_run(run, data_root=data_root, threshold=threshold, model=model)
     if top:
         console.print(distrusted_table(found, top))
     console.print(classes_table(found))
@@ -50,7 +53,7 @@ def audit(
         console.print(f"Of the {min(top, len(found))} most distrusted, {wrong} are really wrong.")
     if output is not None:
         write_export(found, output, overwrite=overwrite)
-        console.print(f"All {len(found)} examples, most distrusted first: {output}", markup=False, soft_wrap=True)
+        console.print(f"All {len(found)} examples, most distrusted first: {printable(output)}", soft_wrap=True)
 
 
 def distrusted_table(audit: Audit, top: int) -> Table:
@@ -70,9 +73,9 @@ def distrusted_table(audit: Audit, top: int) -> Table:
         given, suggested = audit.told(audit.given[row]), audit.told(audit.suggested[row])
         sure = audit.suggested_probability[row]
         table.add_row(
-            escape(audit.name(row)),
-            escape(given),
-            "the same" if given == suggested else escape(suggested),
+            printable(audit.name(row)),
+            printable(given),
+            "the same" if given == suggested else printable(suggested),
             "–" if sure != sure else f"{sure:.0%}",
             f"{audit.mean_weight[row]:.2f}",
             f"{audit.zero_share[row]:.0%}",
@@ -93,7 +96,7 @@ def classes_table(audit: Audit) -> Table:
         table.add_column(name, justify="right")
     for c in shown:
         known = [] if truths is None else [f"{truths[c]:.1%}"]
-        name = escape(audit.groups.names[c])
+        name = printable(audit.groups.names[c])
         table.add_row(name, f"{counts[c]:.0f}", f"{weights[c]:.2f}", f"{rates[c]:.1%}", *known)
     return table
 

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from reweigh.cli.show import console, demo_table, progress_bar
+from reweigh.printable import printable
+from reweigh.storage import home
 from reweigh.training.demo import (
     METHODS,
     OURS,
@@ -35,6 +37,7 @@ def demo(
     1,341 handwritten digits to learn from, 40 % of which get one same wrong label, and 10 checked images a class. Plain
     training, the clean images alone, random weights and L2RW all train the same network on the same schedule.
     """
+    output = home(output)
     steps, started = QUICK_STEPS if quick else STEPS, time.perf_counter()
     make_folder(output)  # refused now rather than after a minute of work
     console.print("Digits, 40 % of the labels flipped to one class, 10 clean images a class.")
@@ -52,7 +55,7 @@ def demo(
     console.print(f"Of the {SHOWN} images that L2RW distrusts most, {found} are really mislabelled.")
     console.print(f"\nDone in {time.perf_counter() - started:.0f} seconds. Look at:")
     for file in files:
-        console.print(f"  {file}", markup=False, soft_wrap=True)
+        console.print(f"  {printable(file)}", soft_wrap=True)
     console.print("\nThe same at full size:")
     console.print("  reweigh train --dataset mnist --noise background:0.4 --output runs/mnist")
 

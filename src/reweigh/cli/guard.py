@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from reweigh.allocator import keep_freed_memory
 from reweigh.errors import ReweighError, require
+from reweigh.printable import printable
 
 MISTAKE, STOPPED = 2, 130
 
@@ -76,7 +77,7 @@ def _refused(refused: OSError) -> int:
 
 
 def _say(sentence: str, code: int) -> int:
-    print(f"reweigh: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"reweigh: {printable(' '.join(sentence.split()))}", file=sys.stderr)
     return code
 
 
@@ -89,4 +90,4 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     if issubclass(category, UserWarning):  # others are for programmers
-        print(f"reweigh: warning: {' '.join(str(message).split())}", file=sys.stderr)
+        print(f"reweigh: warning: {printable(' '.join(str(message).split()))}", file=sys.stderr)

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from reweigh.cli.show import console
+from reweigh.cli.show import NAMED_AGAIN, console
 from reweigh.predict import Predicted, columns, predict_new
+from reweigh.printable import printable
+from reweigh.storage import home
 from reweigh.tables import check_output, write_table
 from reweigh.training.tasks import SCORES, score_text
 
@@ -25,23 +26,25 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="A column for each class's probability as well.")
     ] = False,
+    model: Annotated[str | None, typer.Option(help=NAMED_AGAIN, show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
 ) -> None:
     """Say what a trained model makes of new data, row by row.
 
     Example: reweigh predict runs/mine new.csv --output predictions.csv
     """
+    output = home(output)
     check_output(output, overwrite=overwrite)
-    found = predict_new(run, new)
+    found = predict_new(run, new, model=model)
     for sentence in found.data.notes:
-        console.print(sentence, markup=False)
+        console.print(printable(sentence))
     table = columns(found, each=probabilities)
     write_table(output, table, overwrite=overwrite)
     console.print(counts_table(found, table))
     if found.scores:
         told = ", ".join(f"{SCORES[name]} {score_text(name, value)}" for name, value in found.scores.items())
-        console.print(f"Against the targets in {new}: {told}.", markup=False, soft_wrap=True)
-    console.print(f"All {len(found)} predictions: {output}", markup=False, soft_wrap=True)
+        console.print(f"Against the targets in {printable(new)}: {told}.", soft_wrap=True)
+    console.print(f"All {len(found)} predictions: {printable(output)}", soft_wrap=True)
 
 
 def counts_table(found: Predicted, table: dict[str, Any]) -> Table:
@@ -57,5 +60,5 @@ def counts_table(found: Predicted, table: dict[str, Any]) -> Table:
     shown.add_column("prediction", overflow="fold")
     shown.add_column("examples", justify="right")
     for name, count in Counter(table["prediction"]).most_common(MOST_CLASSES):
-        shown.add_row(escape(name) or "(none)", str(count))
+        shown.add_row(printable(name) or "(none)", str(count))
     return shown

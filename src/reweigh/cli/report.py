@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from reweigh.cli.show import console
+from reweigh.cli.show import NAMED_AGAIN, console
+from reweigh.printable import printable
 from reweigh.report import write_report
 
 
@@ -21,11 +22,12 @@ def report(
     data_root: Annotated[
         str | None, typer.Option(help="Where data sets lie, if not where the run found them.", show_default=False)
     ] = None,
+    model: Annotated[str | None, typer.Option(help=NAMED_AGAIN, show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --output names.")] = False,
 ) -> None:
     """Write a run as one HTML page: score, curves, weights, the most distrusted examples, noise by class.
 
     Example: reweigh report runs/l2rw --against runs/plain --against runs/random
     """
-    page = write_report(run, output, against=against or (), data_root=data_root, overwrite=overwrite)
-    console.print(f"Open {page} in a browser; it needs no network.", markup=False, soft_wrap=True)
+    page = write_report(run, output, against=against or (), data_root=data_root, overwrite=overwrite, model=model)
+    console.print(f"Open {printable(page)} in a browser; it needs no network.", soft_wrap=True)

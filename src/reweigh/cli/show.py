@@ -1,4 +1,8 @@
-"""What a run looks like on the terminal: a progress bar, a line an epoch, tables that fit 80 columns."""
+"""What a run looks like on the terminal: a progress bar, a line an epoch, tables that fit 80 columns.
+
+Names come from people's data. The console takes no text for markup or the name of an emoji, and writes out what a terminal
+would obey; a name that may hold newlines goes through `printable` where it stands in a line.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,13 +11,25 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+from reweigh.printable import printable, printable_lines
 from reweigh.training.demo import Row
 from reweigh.training.job import Job
 from reweigh.training.tasks import NOT_SHARES, SCORES
 
-console = Console(highlight=False)
-PLAIN_WIDTH = 80
+NAMED_AGAIN = "The run's model, said again, where it is your own code or from Hugging Face."
+
+
+class _Plain(Console):
+    """A console to which a text is nothing but a text."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text, with what a terminal would obey written out."""
+        return super().render_str(printable_lines(text), **options)
+
+
+console = _Plain(highlight=False, markup=False, emoji=False)
 
 
 @contextmanager
@@ -40,7 +56,7 @@ class Screen:
 
     def note(self, sentence: str) -> None:
         """A sentence between the lines."""
-        self._progress.console.print(sentence, markup=False)
+        self._progress.console.print(printable(sentence))
 
     def started(self, job: Job) -> None:
         """What is about to be trained, and the heads of the columns."""

@@ -18,6 +18,7 @@ from reweigh.errors import BadInput
 from reweigh.learning import LOOK_AHEADS, MEMORIES
 from reweigh.models import MODELS
 from reweigh.presets import PRESETS
+from reweigh.printable import printable
 from reweigh.rules import NORMALISATIONS
 from reweigh.training.choices import AUGMENTATIONS, ENGINES, OPTIMIZERS, READS, RULES, TEACHER_OPTIMIZERS
 from reweigh.training.config import TrainConfig
@@ -166,4 +167,4 @@ def _report(summary: dict[str, Any], output: Path) -> None:
     if summary.get("auroc") is not None:
         wrong = summary["wrong_labels"]
         console.print(f"AUROC of the mean weights against the {wrong} wrong labels: {summary['auroc']:.3f}")
-    console.print(f"All of it is in {output}: weights.parquet says how far each example was trusted.")
+    console.print(f"All of it is in {printable(output)}: weights.parquet says how far each example was trusted.")

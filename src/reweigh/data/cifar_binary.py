@@ -22,7 +22,7 @@ import torch
 from ..errors import BadInput, ReweighError
 from .class_names import CIFAR10, CIFAR100_COARSE, CIFAR100_FINE
 from .examples import Examples, Splits
-from .files import storing
+from .files import check_plain, storing
 from .sources import Source
 
 _PIXELS = 3 * 32 * 32
@@ -35,7 +35,7 @@ class Layout:
 
     Attributes:
         folder: its folder under the data root, and within the archive.
-        archive: the archive's name, and `md5` its checksum.
+        archive: the archive's name, and `sha256` its checksum.
         train, test: the record files in their order.
         train_records, test_records: how many records each file of a part holds.
         classes: the names for each of a record's label bytes, in their order.
@@ -43,7 +43,7 @@ class Layout:
 
     folder: str
     archive: str
-    md5: str
+    sha256: str
     train: tuple[str, ...]
     test: tuple[str, ...]
     train_records: int
@@ -63,7 +63,7 @@ class Layout:
 CIFAR10_LAYOUT = Layout(
     folder="cifar-10-batches-bin",
     archive="cifar-10-binary.tar.gz",
-    md5="c32a1d4ab5d03f1284b67883e8d87530",
+    sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
     train=tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
     test=("test_batch.bin",),
     train_records=10_000,
@@ -73,7 +73,7 @@ CIFAR10_LAYOUT = Layout(
 CIFAR100_LAYOUT = Layout(
     folder="cifar-100-binary",
     archive="cifar-100-binary.tar.gz",
-    md5="03b5dce01913d631647c71ecec9e9cb8",
+    sha256="58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
     train=("train.bin",),
     test=("test.bin",),
     train_records=50_000,
@@ -94,7 +94,7 @@ def load_cifar(source: Source, layout: Layout, *, coarse: bool = False) -> Split
     """
     missing = [name for name in layout.train + layout.test if not (source.root / layout.folder / name).exists()]
     if missing:
-        archive = source.obtain(layout.archive, "", layout.md5)
+        archive = source.obtain(layout.archive, "", layout.sha256)
         extract(archive, source.root, layout, missing)
     column = 0 if coarse else len(layout.classes) - 1
     train = _read_part(source.root, layout, layout.train, column, first_id=0)
@@ -109,6 +109,7 @@ def extract(archive: Path, root: Path, layout: Layout, names: Collection[str]) -
         DownloadFailed: a file could not be stored.
     """
     folder = root / layout.folder
+    check_plain(archive)
     with storing(folder):
         unpacking = tempfile.TemporaryDirectory(dir=root, prefix=f".{layout.folder}.")
     with unpacking as temporary:
@@ -173,13 +174,14 @@ def _read_part(root: Path, layout: Layout, names: tuple[str, ...], column: int, 
 
 def _read_records(path: Path, layout: Layout) -> npt.NDArray[np.uint8]:
     """The records (R, bytes) of one file, once its length and its labels are known to be right."""
+    again = "delete it, and it will be taken from the publisher's archive again"
+    check_plain(path)
     try:
+        if (size := path.stat().st_size) != layout.size(path.name):
+            raise BadInput(f"{path} holds {size} bytes instead of {layout.size(path.name)}: {again}")
         raw = np.fromfile(path, dtype=np.uint8)
     except OSError as failed:
         raise BadInput(f"{path} cannot be read ({failed.strerror}): check the file and its permissions") from failed
-    again = "delete it, and it will be taken from the publisher's archive again"
-    if raw.size != layout.size(path.name):
-        raise BadInput(f"{path} holds {raw.size} bytes instead of {layout.size(path.name)}: {again}")
     records = raw.reshape(-1, layout.record)
     for column, names in enumerate(layout.classes):
         row = int(records[:, column].argmax())

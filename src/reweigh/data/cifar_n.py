@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import BadInput
 from .checks import check_labels
+from .files import check_plain, mapped
 from .roots import data_root
 
 FOLDER, PUBLISHED, IMAGES = "cifar-10n", "CIFAR-10_human.pt", 50_000
@@ -43,6 +44,7 @@ def human_labels(kind: str, root: str | Path | None = None) -> Tensor:
     folder = data_root(root) / FOLDER
     published, single = folder / PUBLISHED, folder / f"human_{kind}.npy"
     path = published if published.exists() else single
+    check_plain(path)
     if not path.exists():
         raise BadInput(f"{folder} holds neither {PUBLISHED} nor {single.name}: put one of them there")
     labels = _published(path, _KINDS[kind]) if path == published else _array(path)
@@ -55,9 +57,7 @@ def human_labels(kind: str, root: str | Path | None = None) -> Tensor:
 
 def _array(path: Path) -> np.ndarray[Any, Any]:
     try:
-        with path.open("rb") as file:
-            array: np.ndarray[Any, Any] = np.lib.format.read_array(file, allow_pickle=False)
-            return array
+        return mapped(path)
     except (OSError, ValueError) as wrong:
         raise BadInput(f"{path} is not an array of labels in numpy's .npy format: replace it") from wrong
 

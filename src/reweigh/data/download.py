@@ -4,6 +4,9 @@ A download goes to `NAME.part` beside its destination and is renamed once its ch
 under its own name is a whole file. What is already in the `.part` file is kept when the connection breaks,
 the disk fills up or the process is killed, and the next try asks the server for the rest. A lock beside the
 destination lets one process download while others wait and then find the file in place.
+
+Only https is spoken, through every redirect (to this very machine http will do: nobody else is on the way); and no server
+sends more than a data set may be large.
 """
 
 import hashlib
@@ -12,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from ..errors import require
 from .files import DownloadFailed, storing
@@ -26,16 +29,19 @@ Progress: TypeAlias = Callable[[str, int, int | None], None]
 _TRIES = 5
 _TIMEOUT = 30.0  # seconds without a single byte
 _CHUNK = 1 << 18
+_HOPS = 5
+_LARGEST = 1 << 29  # bytes; three times the largest data set that is known by name
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class _ConnectionBroke(Exception):
     """The server or the network stopped in the middle of a file."""
 
 
-def fetch(url: str, destination: Path, md5: str, *, progress: Progress | None = None, wait: float = 900.0) -> Path:
+def fetch(url: str, destination: Path, sha256: str, *, progress: Progress | None = None, wait: float = 900.0) -> Path:
     """Download `url` to `destination`, unless it is there; returns `destination`.
 
-    `md5` is the publisher's checksum in hexadecimal; `wait` is how many seconds another process may take that
+    `sha256` is that of the publisher's file in hexadecimal; `wait` is how many seconds another process may take that
     downloads the same file.
 
     Raises:
@@ -46,18 +52,18 @@ def fetch(url: str, destination: Path, md5: str, *, progress: Progress | None = 
         destination.parent.mkdir(parents=True, exist_ok=True)
     with _locked(destination, wait):
         if not destination.exists():
-            _fetch_locked(url, destination, md5, progress)
+            _fetch_locked(url, destination, sha256, progress)
     return destination
 
 
-def _fetch_locked(url: str, destination: Path, md5: str, progress: Progress | None) -> None:
+def _fetch_locked(url: str, destination: Path, sha256: str, progress: Progress | None) -> None:
     part = destination.with_name(destination.name + ".part")
     resumed = _size(part) > 0
     _transfer(url, part, progress)
-    if resumed and not _matches(part, md5):  # what was left behind belonged to something else: once from the start
+    if resumed and not _matches(part, sha256):  # what was left behind belonged to something else: once from the start
         part.unlink()
         _transfer(url, part, progress)
-    if not _matches(part, md5):
+    if not _matches(part, sha256):
         part.unlink()
         raise DownloadFailed(
             f"{url} does not have the publisher's checksum and was thrown away: try again later, "
@@ -94,11 +100,15 @@ def _append(url: str, part: Path, progress: Progress | None) -> None:
             raise _ConnectionBroke
         done = offset if resuming else 0
         length = response.headers.get("Content-Length", "")
-        total = done + int(length) if length.isdigit() else None
+        total = done + int(length[:18]) if length.isascii() and length.isdigit() else None
+        if (total or 0) > _LARGEST:
+            raise _too_large(url)
         with storing(part), part.open("ab" if resuming else "wb") as file:
             for chunk in _chunks(response):
-                file.write(chunk)
                 done += len(chunk)
+                if done > _LARGEST:
+                    raise _too_large(url)
+                file.write(chunk)
                 if progress is not None:
                     progress(_name(url), done, total)
             file.flush()
@@ -112,8 +122,16 @@ def _request(url: str, offset: int) -> "Response":
 
     # Compression by the server would hand over an unpacked .gz whose checksum is another.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+    _check_scheme(url, url)
+    asked = url
     try:
-        response = requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT)
+        for _ in range(_HOPS):
+            response = requests.get(asked, headers=headers, stream=True, timeout=_TIMEOUT, allow_redirects=False)
+            if not response.is_redirect:
+                break
+            response.close()
+            before, asked = asked, urljoin(asked, response.headers["Location"])
+            _check_scheme(asked, before)
     except requests.RequestException as failed:
         raise DownloadFailed(
             f"{_host(url)} could not be reached for {_name(url)}: check the network, "
@@ -137,6 +155,25 @@ def _chunks(response: "Response") -> Iterator[bytes]:
         raise _ConnectionBroke from broke
 
 
+def _check_scheme(url: str, before: str) -> None:
+    """Nobody on the way can read or change what comes: https, or this very machine asked for by one who is on it."""
+    to, asked = urlsplit(url), urlsplit(before)
+    if to.scheme == "https" or (to.scheme == "http" and {to.hostname, asked.hostname} <= _HERE):
+        return
+    sent = "" if url == before else f"{_host(before)} sends on to "
+    raise DownloadFailed(
+        f"{sent}{to.scheme or 'no'}://{_host(url)} is not asked for {_name(before)}: only https is, name another mirror or "
+        "put the file under the data root yourself"
+    )
+
+
+def _too_large(url: str) -> DownloadFailed:
+    return DownloadFailed(
+        f"{_host(url)} sends more than {_LARGEST:,} bytes as {_name(url)}, which cannot be that file: name another mirror, "
+        "or put the file under the data root yourself"
+    )
+
+
 @contextmanager
 def _locked(destination: Path, wait: float) -> Iterator[None]:
     filelock = require("filelock", "cli")
@@ -155,9 +192,9 @@ def _locked(destination: Path, wait: float) -> Iterator[None]:
         lock.release()
 
 
-def _matches(path: Path, md5: str) -> bool:
+def _matches(path: Path, sha256: str) -> bool:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == md5
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 def _size(path: Path) -> int:

@@ -1,11 +1,15 @@
 """What goes wrong when files are fetched and stored, in one sentence each."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from ..errors import ReweighError
+import numpy as np
+
+from ..errors import BadInput, ReweighError
 
 
 class DownloadFailed(ReweighError, OSError):
@@ -16,6 +20,29 @@ _REMEDIES = {
     errno.ENOSPC: "the disk is full: make room and run it again, what is there already is kept",
     errno.EDQUOT: "your disk quota is used up: make room and run it again, what is there already is kept",
 }
+
+
+def check_plain(path: Path) -> None:
+    """Nothing but a plain file lies at `path`, if anything does: to open a pipe is to wait for ever.
+
+    Raises:
+        BadInput: if it is a folder, a pipe, a device or the like.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise BadInput(f"{path} cannot be read: it is no plain file, check the file and put it itself there")
+
+
+def mapped(path: Path) -> np.ndarray[Any, Any]:
+    """The array in a .npy file, mapped and not read: a header that claims more than the file holds is found out at once.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no such file, or holds Python objects.
+    """
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except (TypeError, EOFError, OverflowError, SyntaxError, RecursionError, MemoryError) as wrong:
+        raise ValueError(f"{path} has no header that numpy writes") from wrong
 
 
 @contextmanager

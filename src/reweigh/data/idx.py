@@ -20,18 +20,20 @@ from torch import Tensor
 
 from ..errors import BadInput
 from .examples import Examples, Splits
+from .files import check_plain
 from .sources import Source
 
 Bytes = npt.NDArray[np.uint8]
 
 _BYTE_TYPE = 0x08
-_LARGEST = 1 << 31  # bytes; a header that claims more is no header
+_LARGEST = 1 << 28  # bytes; a header that claims more is no header
+_CHUNK = 1 << 20
 _PARTS = {"train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
           "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")}  # fmt: skip
 
 
-def load_idx(source: Source, folder: str, md5: Mapping[str, str], classes: tuple[str, ...]) -> Splits:
-    """Both parts of a data set in `root/folder`; `md5` by the names of the four .gz files, for the download.
+def load_idx(source: Source, folder: str, sha256: Mapping[str, str], classes: tuple[str, ...]) -> Splits:
+    """Both parts of a data set in `root/folder`; `sha256` by the names of the four .gz files, for the download.
 
     Images become float32 (N, 1, 28, 28) within [0, 1]. Ids count through train and on through test.
 
@@ -41,7 +43,7 @@ def load_idx(source: Source, folder: str, md5: Mapping[str, str], classes: tuple
     """
     parts, first = [], 0
     for names in _PARTS.values():
-        images, labels = (_locate(source, folder, name, md5) for name in names)
+        images, labels = (_locate(source, folder, name, sha256) for name in names)
         x, y = read_images(images), read_labels(labels)
         if len(x) != len(y):
             raise BadInput(f"{images} holds {len(x)} images but {labels} {len(y)} labels: get both from one publisher")
@@ -71,6 +73,7 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
     Raises:
         BadInput: the file is truncated, longer than its header says, corrupt, or no such file at all.
     """
+    check_plain(path)
     try:
         # GzipFile is a binary file in all but its declared type.
         with cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb") as file:
@@ -95,19 +98,14 @@ def _parse(file: BinaryIO, path: Path, dimensions: int) -> Bytes:
     shape = struct.unpack(f">{dimensions}I", header[4:])
     if math.prod(shape) > _LARGEST or 0 in shape:
         raise BadInput(f"{path} claims the shape {shape}, which cannot be: delete it, and it will be downloaded again")
-    values = np.empty(math.prod(shape), dtype=np.uint8)
-    if _fill(file, values.data) < values.size:
+    content = bytearray()  # grows with what is there, whatever the header claims
+    while chunk := file.read(min(_CHUNK, math.prod(shape) - len(content))):
+        content += chunk
+    if len(content) < math.prod(shape):
         raise _truncated(path)
     if file.read(1):  # reading past the end also makes gzip verify its own checksum
         raise BadInput(f"{path} is longer than its header says: delete it, and it will be downloaded again")
-    return values.reshape(shape)
-
-
-def _fill(file: BinaryIO, view: memoryview) -> int:
-    done = 0
-    while done < len(view) and (count := file.readinto(view[done:])):  # type: ignore[attr-defined]
-        done += count
-    return done
+    return np.frombuffer(content, dtype=np.uint8).reshape(shape)
 
 
 def _truncated(path: Path) -> BadInput:
@@ -123,6 +121,6 @@ def _check_range(labels: Tensor, path: Path, classes: int) -> None:
         )
 
 
-def _locate(source: Source, folder: str, name: str, md5: Mapping[str, str]) -> Path:
+def _locate(source: Source, folder: str, name: str, sha256: Mapping[str, str]) -> Path:
     unpacked, packed = source.root / folder / name, f"{name}.gz"
-    return unpacked if unpacked.exists() else source.obtain(packed, folder, md5[packed])
+    return unpacked if unpacked.exists() else source.obtain(packed, folder, sha256[packed])

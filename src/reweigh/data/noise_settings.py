@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..errors import BadInput
 from .checks import check_labels, check_share
+from .files import check_plain, mapped
 from .noise import KINDS, Corruption, background, check_matrix, transition
 
 
@@ -100,10 +101,9 @@ def _unknown(text: str) -> BadInput:
 
 
 def _read_matrix(path: Path) -> npt.NDArray[np.generic]:
+    check_plain(path)
     try:
-        # Opened here, not by numpy, so that an archive of arrays is refused like any other wrong file.
-        with path.open("rb") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
+        return mapped(path)
     except FileNotFoundError as missing:
         raise BadInput(f"there is no transition matrix at {path}: check the path in matrix:{path}") from missing
     except (OSError, ValueError) as wrong:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from ..errors import BadInput, require
+from ..storage import home
 
 VARIABLE = "REWEIGH_DATA"
 
@@ -15,7 +16,7 @@ def data_root(root: str | Path | None = None) -> Path:
         BadInput: if there is something at that path that is not a folder.
     """
     chosen = root or os.environ.get(VARIABLE) or require("platformdirs", "cli").user_cache_path("reweigh") / "data"
-    path = Path(chosen).expanduser().absolute()
+    path = home(chosen).absolute()
     if os.path.exists(path) and not os.path.isdir(path):  # unlike Path's, these two never raise
         raise BadInput(f"the data root {path} is not a folder: name a folder with --data-root or {VARIABLE}")
     return path

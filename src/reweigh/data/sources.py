@@ -23,7 +23,7 @@ class Source:
     download: bool = True
     progress: Progress | None = None
 
-    def obtain(self, name: str, folder: str, md5: str) -> Path:
+    def obtain(self, name: str, folder: str, sha256: str) -> Path:
         """The path of `root/folder/name`, downloaded if it is missing.
 
         Raises:
@@ -35,4 +35,4 @@ class Source:
             return path
         if not self.download:
             raise BadInput(f"{path} is missing and downloading is turned off: put it there or allow the download")
-        return fetch(self.base_url + name, path, md5, progress=self.progress)
+        return fetch(self.base_url + name, path, sha256, progress=self.progress)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from reweigh import distributed
+from reweigh.digests import Digests
 from reweigh.errors import BadInput, require
 from reweigh.ledger.history import History
 from reweigh.ledger.merge import merged
@@ -38,6 +39,7 @@ class Ledger:
         epochs_done: None for a new ledger; on a resume, how many epochs the checkpoint has. Parts of later epochs, which
             will be trained again, are taken away.
         run: a mark of the training run, kept in each part, so that parts of two runs are never taken for one.
+        digests: those of the run's folder, which then has each part's as well.
 
     With several ranks every rank makes a ledger and calls `add` and `end_epoch`; rank 0 writes what all have seen.
 
@@ -47,10 +49,12 @@ class Ledger:
         MissingExtra: if pyarrow is not installed.
     """
 
-    def __init__(self, path: Path | str, *, epochs_done: int | None = None, run: str = "") -> None:
+    def __init__(
+        self, path: Path | str, *, epochs_done: int | None = None, run: str = "", digests: Digests | None = None
+    ) -> None:
         require("pyarrow.parquet", "cli")  # now rather than after an epoch
         self.path, self.run, self.epochs_done = Path(path), run, epochs_done or 0
-        self._pending = Pending()
+        self._digests, self._pending = digests, Pending()
         if distributed.rank() == 0:
             self._take_possession(new=epochs_done is None)
 
@@ -79,7 +83,7 @@ class Ledger:
             seen = [visits for visits in ranks if visits is not None]
             if not seen:
                 raise BadInput(f"epoch {epoch} has no batch: call add() for each batch before end_epoch()")
-            write_part(self.path, epoch, merged(joined(seen)), self.run)
+            write_part(self.path, epoch, merged(joined(seen)), self.run, self._digests)
         self.epochs_done = epoch
         return part_path(self.path, epoch)
 
@@ -88,13 +92,13 @@ class Ledger:
         return self.read(self.path).summary()
 
     @staticmethod
-    def read(path: Path | str) -> History:
-        """The ledger in the folder `path`, to be read.
+    def read(path: Path | str, digests: Digests | None = None) -> History:
+        """The ledger in the folder `path`, to be read; its parts are held against `digests`, those of the run's folder.
 
         Raises:
             BadInput: if there is none, or an epoch is missing.
         """
-        return History(Path(path))
+        return History(Path(path), digests)
 
     def _take_possession(self, new: bool) -> None:
         if self.path.exists() and not self.path.is_dir():

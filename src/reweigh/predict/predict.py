@@ -46,20 +46,22 @@ class Predicted:
         return list(self.data.names)
 
 
-def predict_new(run: Path | str, path: Path | str) -> Predicted:
+def predict_new(run: Path | str, path: Path | str, *, model: str | None = None) -> Predicted:
     """Ask the finished run in the folder `run` about the data at `path`.
 
+    A model of one's own ("module:function") or of Hugging Face ("hf:NAME") has to be named again by `model`.
+
     Raises:
-        BadInput: if there is no such run, it was not trained on own data, a file of it is damaged, or the new data cannot
-            be read as the old ones were.
+        BadInput: if there is no such run, it was not trained on own data, a file of it is damaged, the model is to be named,
+            or the new data cannot be read as the old ones were.
     """
-    finished = open_run(run)
+    finished = open_run(run, model=model)
     encoding = encoding_of(finished)
-    model = trained_model(finished, encoding.input_shape, encoding.outputs, encoding)
+    trained = trained_model(finished, encoding.input_shape, encoding.outputs, encoding)
     data = read_new(path, encoding)
     if not len(data.x):
         raise BadInput(f"{path} has no example to predict")
-    outputs = finite(outputs_on(model, data, torch.device("cpu")))
+    outputs = finite(outputs_on(trained, data, torch.device("cpu")))
     task = task_named(encoding.task, encoding.outputs, encoding.target_scale)
     scores = {} if data.y is None else task.scores(outputs, data.y)
     if encoding.task == "regression":

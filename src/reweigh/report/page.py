@@ -12,18 +12,18 @@ from reweigh._version import __version__
 from reweigh.audit import Audit, FinishedRun, audit_run, open_run
 from reweigh.errors import require
 from reweigh.ledger import Ledger
+from reweigh.printable import printable_in_page
 from reweigh.report.charts import Line, area_chart, line_chart, number
 from reweigh.report.examples import confusion, distrusted, per_class
 from reweigh.report.scores import check_comparable, gain_text, rule_name, scores
 from reweigh.report.weights import BINS, weight_shares
 from reweigh.report.words import GROUPS, about_baselines, about_direction, about_sample_size, about_zeros, column
-from reweigh.storage import make_folder, write_bytes
+from reweigh.storage import home, make_folder, write_bytes
 from reweigh.tables import check_free
 from reweigh.training import run_folder as files
 from reweigh.training.config import known
 from reweigh.training.tasks import NOT_SHARES, SCORES, score_text
 
-NAME = "report.html"
 SHOWN, MOST_CLASSES = 24, 12
 
 
@@ -34,6 +34,7 @@ def write_report(
     against: Sequence[Path | str] = (),
     data_root: Path | str | None = None,
     overwrite: bool = False,
+    model: str | None = None,
 ) -> Path:
     """Write a finished run as one self-contained HTML page, whole or not at all; returns its path.
 
@@ -43,6 +44,7 @@ def write_report(
         against: folders of other runs on the same data, as baselines.
         data_root: where the data lie, if not where the run found them.
         overwrite: whether a file at `path` may be replaced.
+        model: the run's model, named again, where it is one of somebody's own or of Hugging Face.
 
     Raises:
         BadInput: if a run is missing, not finished or damaged, or cannot be compared.
@@ -50,11 +52,11 @@ def write_report(
         MissingExtra: if jinja2 or another package is not installed.
     """
     require("jinja2", "report")  # now rather than after the work
-    target = Path(run) / NAME if path is None else Path(path)
+    target = home(run) / files.REPORT if path is None else home(path)
     check_free(target, overwrite=overwrite or path is None)
     others = [open_run(other) for other in against]
     check_comparable(open_run(run), others)
-    content = render(audit_run(run, data_root=data_root), others).encode()
+    content = render(audit_run(run, data_root=data_root, model=model), others).encode()
     make_folder(target.parent)
     write_bytes(target, content)
     return target
@@ -69,10 +71,16 @@ def render(audit: Audit, others: Sequence[FinishedRun] = ()) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters["number"] = number
     page: str = environment.get_template("page.html").render(_content(audit, others))
     return page
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints: a text with whatever a browser would obey written out, and then escaped."""
+    return printable_in_page(value) if type(value) is str else value
 
 
 def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
@@ -166,7 +174,7 @@ def _learning(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Any]:
 def _class_charts(audit: Audit) -> list[Any]:
     """A chart for each class, those with the highest estimated noise rate first."""
     names, rates = audit.groups.names, audit.noise_rates
-    history = Ledger.read(audit.run.path / files.LEDGER)
+    history = Ledger.read(audit.run.path / files.LEDGER, audit.run.digests)
     shares = weight_shares(history, audit.examples.ids.numpy(), audit.groups.given, len(names))
     order = sorted((c for c in range(len(names)) if rates[c] == rates[c]), key=lambda c: -rates[c])[:MOST_CLASSES]
     return [area_chart(names[c], shares[:, c].tolist(), BINS) for c in order]

@@ -15,8 +15,9 @@ from reweigh import distributed, rng
 from reweigh.as_found import substituted
 from reweigh.errors import BadInput
 from reweigh.rules.rule import Evidence, Rule, to_sum_one
-from reweigh.rules.rule_file import network_of, read_rule, write_rule
+from reweigh.rules.rule_file import network_of, read_rule, rule_as_bytes
 from reweigh.states import Seen
+from reweigh.storage import write_bytes
 
 _LOWEST = 80.0  # e⁻⁸⁰ is well within float32, and its gradient too
 NORMALISATIONS = ("sum", "mean")
@@ -133,9 +134,17 @@ class LearnedRule(Rule):
         Raises:
             BadInput: if it has not seen a batch yet.
         """
+        write_bytes(Path(path), self.as_bytes())
+
+    def as_bytes(self) -> bytes:
+        """The content of such a file.
+
+        Raises:
+            BadInput: if it has not seen a batch yet.
+        """
         if self.net is None:
             raise BadInput(f"the {self.name} rule has learned nothing yet: save it after some training")
-        write_rule(path, self.name, self.config(), self.net.state_dict())
+        return rule_as_bytes(self.name, self.config(), self.net.state_dict())
 
     @classmethod
     def load(cls, path: Path | str) -> Self:

@@ -14,17 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from reweigh import rng
-from reweigh.errors import BadInput, require
-from reweigh.storage import write_bytes
+from reweigh.digests import check_beside
+from reweigh.errors import BadInput, ReweighError, require
+from reweigh.storage import read_plain
 
 _KEY = "reweigh_rule"
 
 
-def write_rule(path: Path | str, name: str, config: dict[str, Any], parameters: Mapping[str, Tensor]) -> None:
-    """Put a rule into a file, whole or not at all."""
+def rule_as_bytes(name: str, config: dict[str, Any], parameters: Mapping[str, Tensor]) -> bytes:
+    """The content of a rule's file."""
     tensors = {key: p.detach().cpu().contiguous() for key, p in parameters.items()}
     header = {_KEY: json.dumps({"name": name, "config": config})}
-    write_bytes(Path(path), require("safetensors.torch", "cli").save(tensors, header))
+    content: bytes = require("safetensors.torch", "cli").save(tensors, header)
+    return content
 
 
 def read_rule(path: Path | str) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
@@ -34,8 +36,11 @@ def read_rule(path: Path | str) -> tuple[str, dict[str, Any], dict[str, Tensor]]
         BadInput: if the file is not a rule that `LearnedRule.save` wrote.
     """
     safetensors = require("safetensors.torch", "cli")
+    if not Path(path).exists():
+        raise BadInput(f"{path} cannot be read: No such file or directory")
     try:
-        content = Path(path).read_bytes()
+        content = read_plain(Path(path))
+        check_beside(Path(path), content)
         size = int.from_bytes(content[:8], "little")
         header = json.loads(content[8 : 8 + size])
         told = json.loads(header["__metadata__"][_KEY])
@@ -43,6 +48,8 @@ def read_rule(path: Path | str) -> tuple[str, dict[str, Any], dict[str, Tensor]]
         if not (isinstance(name, str) and isinstance(config, dict)):
             raise TypeError("a name and settings are wanted")
         return name, config, safetensors.load(content)
+    except ReweighError:
+        raise
     except OSError as refused:
         raise BadInput(f"{path} cannot be read: {refused.strerror or refused}") from refused
     except Exception as broken:

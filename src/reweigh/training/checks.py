@@ -27,12 +27,20 @@ def check_types(settings: Any) -> None:
             raise BadInput(f"{name} is {value!r}: give a value of type {words}")
         if isinstance(value, tuple) and not all(isinstance(item, str) for item in value):
             raise BadInput(f"{name} is {value!r}: give words only")
+        if any("\0" in word for word in (value if isinstance(value, tuple) else (value,)) if isinstance(word, str)):
+            raise BadInput(f"{name} is {value!r}: no name and no file has a zero byte, leave it out")
 
 
 def choose(name: str, value: str | None, known: Collection[str]) -> None:
     """`value` is None or one of the `known` words, or `BadInput` says which there are."""
     if value is not None and value not in known:
         raise BadInput(f"{name} {value!r} is not known{near(value, known)}: choose one of {', '.join(known)}")
+
+
+def at_most(name: str, value: float | None, most: float) -> None:
+    """`value` is None or a number of at most `most`."""
+    if value is not None and value > most:
+        raise BadInput(f"{name} is {value}: give a number of at most {most}")
 
 
 def near(word: str, known: Iterable[str]) -> str:

@@ -15,11 +15,12 @@ import torch
 from reweigh.data import parse_noise
 from reweigh.data.own import Sources
 from reweigh.errors import BadInput
-from reweigh.training.checks import at_least, check_types, choose
+from reweigh.training.checks import at_least, at_most, check_types, choose
 from reweigh.training.choices import AT_LEAST, CHOICES, LEARNED_RULES, READS, check_model
 from reweigh.training.choices import parse_imbalance as parse_imbalance
 
 T = TypeVar("T")
+MOST_THREADS = 4096  # torch counts them in 32 bits and the system refuses long before
 USUAL_MODEL = {
     "digits": "mlp",
     "mnist": "lenet",
@@ -115,6 +116,7 @@ class TrainConfig:
         check_model(self.model)
         for name, least in AT_LEAST.items():
             at_least(name, getattr(self, name), least)
+        at_most("threads", self.threads, MOST_THREADS)
         self._check_data()
         if self.lr is not None and not 0 < self.lr < math.inf:
             raise BadInput(f"lr is {self.lr}: give a learning rate above 0, such as 0.01")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import PerExampleLoss
-from reweigh.errors import BadInput
+from reweigh.errors import BadInput, ReweighError
 from reweigh.optimizers import ReversibleSGD
 from reweigh.reweigher import Reweigher
 from reweigh.rules import (
@@ -96,8 +96,18 @@ class Job:
             self.reweigher.load_state_dict(state["reweigher"])
             self.records.load_state_dict(state["records"])
             self.epochs_done = int(state["epochs_done"])
-        except (KeyError, RuntimeError, ValueError) as other:
+            self._check_moments()
+        except ReweighError:
+            raise
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as other:
             raise BadInput(f"the checkpoint does not fit these settings: {str(other).splitlines()[0]}") from other
+
+    def _check_moments(self) -> None:
+        """Torch takes moments of any shape from a file, and fails at the next step."""
+        for parameter, moments in self.optimizer.state.items():
+            for name, value in moments.items():
+                if isinstance(value, Tensor) and value.numel() != 1 and value.shape != parameter.shape:
+                    raise ValueError(f"{name} of the optimizer has the shape {tuple(value.shape)}")
 
 
 def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = lambda sentence: None) -> Job:
@@ -165,7 +175,7 @@ def build_rule(config: TrainConfig, data: RunData) -> Rule:
 
 def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
     """SGD with momentum, or Adam and AdamW, whose first beta the momentum is."""
-    lr, decay, beta = known(config.lr), known(config.weight_decay), config.momentum
+    lr, decay, beta = known(config.lr), known(config.weight_decay), float(config.momentum)
     if config.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
     if config.optimizer == "reversible-sgd":

@@ -12,6 +12,7 @@ from typing import Any
 
 from reweigh.data.own.paths import existing
 from reweigh.errors import BadInput
+from reweigh.storage import home
 from reweigh.training.config import TrainConfig
 
 PLACES = ("train", "clean", "test", "clean_ids")
@@ -28,7 +29,7 @@ def fingerprints(config: TrainConfig) -> dict[str, dict[str, str]]:
     for name in PLACES:
         given = getattr(config, name)
         if given is not None and config.train is not None:
-            found[name] = {"path": str(Path(given).expanduser().resolve()), "digest": digest(Path(given), name)}
+            found[name] = {"path": str(home(given).resolve()), "digest": digest(Path(given), name)}
     return found
 
 

@@ -1,12 +1,14 @@
 """What a finished run leaves behind: the model, the examples' weights, a picture, and a summary."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
 
 from reweigh._version import __version__
 from reweigh.data.own import Encoding
+from reweigh.digests import Digests
 from reweigh.errors import require
 from reweigh.metrics import mass_per_class
 from reweigh.rules import LearnedRule
@@ -14,33 +16,44 @@ from reweigh.training import run_folder as files
 from reweigh.training.gallery import are_images, distrusted_png
 from reweigh.training.job import Job
 from reweigh.training.records import most_distrusted, noise_auroc, parquet
-from reweigh.training.run_folder import RunFolder, write_bytes, write_json
+from reweigh.training.run_folder import RunFolder, json_bytes
 from reweigh.training.tasks import SCORES
 
 
-def write_results(job: Job, folder: RunFolder, lines: list[dict[str, Any]]) -> dict[str, Any]:
+def write_results(job: Job, folder: RunFolder, lines: list[dict[str, Any]], digests: Digests) -> dict[str, Any]:
     """Write what a complete run has learnt, the summary last; returns the summary.
 
-    `lines` are the run's metrics, an epoch each.
+    `lines` are the run's metrics, an epoch each. What is there already, as the run wrote it, stays as it is.
     """
+    for name, content in _results(job, lines).items():
+        if not (name in digests and digests.intact(folder / name)):
+            digests.write(folder / name, content())
+    return files.read_json(folder / files.SUMMARY)
+
+
+def _results(job: Job, lines: list[dict[str, Any]]) -> dict[str, Callable[[], bytes]]:
+    """The content of each file, in the order in which they are written."""
+    train, found = job.data.train, dict[str, Callable[[], bytes]]()
+    found[files.MODEL] = lambda: _model(job)
+    if isinstance(job.rule, LearnedRule) and not job.rule.frozen:
+        found[files.TEACHER] = job.rule.as_bytes
+    if job.data.encoding is not None:
+        found[files.ENCODING] = lambda: json_bytes(job.data.encoding.as_json())  # type: ignore[union-attr]
+    found[files.WEIGHTS] = lambda: _weights(job)
+    if are_images(train) and job.rule.name != "uniform":
+        found[files.GALLERY] = lambda: distrusted_png(train, most_distrusted(job.records, 10))
+    found[files.SUMMARY] = lambda: json_bytes(_summary(job, lines))
+    return found
+
+
+def _model(job: Job) -> bytes:
     safetensors = require("safetensors.torch", "cli")
-    train, records = job.data.train, job.records
     # Cloned, since safetensors refuses tensors that share memory (tied weights).
     state = {name: t.detach().cpu().clone().contiguous() for name, t in job.model.state_dict().items()}
     # One key only: safetensors writes several in an order that changes from call to call.
     made_by = {"model": job.config.model, "dataset": job.config.data_name, "version": __version__}
-    write_bytes(folder / files.MODEL, safetensors.save(state, {"reweigh": json.dumps(made_by)}))
-    if isinstance(job.rule, LearnedRule) and not job.rule.frozen:
-        job.rule.save(folder / files.TEACHER)
-    if job.data.encoding is not None:
-        write_json(folder / files.ENCODING, job.data.encoding.as_json())
-    write_bytes(folder / files.WEIGHTS, _weights(job))
-    if are_images(train) and job.rule.name != "uniform":
-        rows = most_distrusted(records, 10)
-        write_bytes(folder / files.GALLERY, distrusted_png(train, rows))
-    summary = _summary(job, lines)
-    write_json(folder / files.SUMMARY, summary)
-    return files.without_nan(summary)  # type: ignore[no-any-return]
+    content: bytes = safetensors.save(state, {"reweigh": json.dumps(made_by)})
+    return content
 
 
 def _weights(job: Job) -> bytes:

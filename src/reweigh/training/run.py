@@ -3,11 +3,12 @@
 What stands in the folder at any instant is enough to go on: the settings, written first, and the checkpoint of
 the last saved epoch. The ledger's part of an epoch and the lines of metrics are written before the checkpoint, so
 that a checkpoint never lacks them; parts and lines of epochs after it are dropped on a resume. The results come
-last, the summary last of all, and a run that has its summary is finished.
+last, the summary last of all, and a run that has its summary is finished. Each file is held against its digest before
+it is gone on from, and results that are damaged are made again from the checkpoint.
 """
 
+import os
 import platform
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,19 +18,22 @@ import numpy as np
 import torch
 
 from reweigh._version import __version__
+from reweigh.digests import Digests
 from reweigh.errors import BadInput, ReweighError
 from reweigh.ledger import Ledger
 from reweigh.training import run_folder as files
-from reweigh.training.checkpoint import load_checkpoint, save_checkpoint
+from reweigh.training.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.training.config import TrainConfig
 from reweigh.training.interrupt import CtrlC
 from reweigh.training.job import Job, assemble
 from reweigh.training.loop import run_epoch
+from reweigh.training.named_again import check_named_again, resume_command
 from reweigh.training.own_files import check_unchanged, fingerprints
 from reweigh.training.prepare import RunData, prepare, with_clean_kept
 from reweigh.training.results import write_results
-from reweigh.training.run_folder import RunFolder, write_json, write_lines
-from reweigh.training.stored import config_from, differences
+from reweigh.training.run_folder import RunFolder, line_bytes
+from reweigh.training.stored import WITHOUT_DIGESTS, Stored, check_closed, differences, read_config, write_config
+from reweigh.training.summary import read_summary
 from reweigh.training.usual import with_usual
 
 
@@ -70,9 +74,8 @@ def start(config: TrainConfig, output: Path | str, watcher: Watcher, *, overwrit
     with folder.locked():
         folder.check_free(overwrite=overwrite)
         folder.clear()
-        content = {"settings": config.as_json(), "versions": versions(), **({"data": told} if told else {})}
-        write_json(folder / files.CONFIG, content)
-        return _carry_on(job, folder, [], watcher)
+        mark, digests = write_config(folder.path, config, versions(), told)
+        return _carry_on(job, folder, digests, mark, [], watcher)
 
 
 def _read(config: TrainConfig, watcher: Watcher) -> RunData:
@@ -98,17 +101,61 @@ def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> di
     if not (folder / files.CONFIG).exists():
         raise BadInput(f"there is no run to resume in {folder.path}: start one without --resume")
     with folder.locked():
-        config = _same_settings(folder, given, watcher)
-        if (folder / files.SUMMARY).exists():
+        stored = read_config(folder.path)
+        config = _same_settings(stored, given, watcher)
+        check_closed(config, folder / files.CONFIG)
+        damaged = _damaged_results(folder, stored)
+        if damaged is not None and not damaged:
+            _check_rest(folder, stored)
             watcher.note(f"the run in {folder.path} is finished: nothing is left to do")
-            return files.read_json(folder / files.SUMMARY)
+            return read_summary(folder / files.SUMMARY, stored.digests)
+        for name in damaged or ():
+            watcher.note(f"{folder / name} is damaged or missing: it is made again from the checkpoint")
+        if stored.digests.run is None:
+            watcher.note(f"the run in {folder.path} {WITHOUT_DIGESTS}")
+        check_named_again(config.model, given.get("model"), f"the run in {folder.path}")
         _use_threads(config)
-        check_unchanged(config, files.read_json(folder / files.CONFIG).get("data", {}))
+        check_unchanged(config, stored.data)
+        there = os.path.lexists(folder / files.CHECKPOINT)
+        if damaged and not there:
+            raise BadInput(
+                f"{folder / files.CHECKPOINT} is missing, from which {damaged[0]} could be made again: put one of them "
+                "back, or train again with --overwrite"
+            )
+        if not there:
+            watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
         job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note)
-        if (folder / files.CHECKPOINT).exists():
-            job.load_state_dict(load_checkpoint(folder / files.CHECKPOINT))
-        lines = files.read_lines(folder / files.METRICS, job.epochs_done)
-        return _carry_on(job, folder, lines, watcher)
+        if there:
+            content = stored.digests.read(folder / files.CHECKPOINT)
+            job.load_state_dict(parse_checkpoint(content, folder / files.CHECKPOINT))
+            stored.digests.check(folder / files.CHECKPOINT, content)
+        lines = files.read_lines(folder / files.METRICS, job.epochs_done, stored.digests)
+        return _carry_on(job, folder, stored.digests, stored.mark, lines, watcher)
+
+
+def _damaged_results(folder: RunFolder, stored: Stored) -> list[str] | None:
+    """The results that are not as the run wrote them; None where it is not finished, which is where it has no summary."""
+    if not os.path.lexists(folder / files.SUMMARY):
+        return None
+    if stored.digests.run is None:
+        return []
+    return [name for name in files.RESULTS if name in stored.digests and not stored.digests.intact(folder / name)]
+
+
+def _check_rest(folder: RunFolder, stored: Stored) -> None:
+    """What a finished run would not be able to make again is as it was written."""
+    summary = read_summary(folder / files.SUMMARY, stored.digests)
+    files.read_lines(folder / files.METRICS, summary["epochs"], stored.digests)
+    if stored.config.ledger:
+        history = Ledger.read(folder / files.LEDGER, stored.digests)
+        if sum(1 for _ in history) != summary["epochs"]:
+            raise BadInput(
+                f"the ledger in {history.path} has {history.epochs} epochs but the run has {summary['epochs']}: put the "
+                "right one back, or train again with --overwrite"
+            )
+    checkpoint = folder / files.CHECKPOINT
+    if os.path.lexists(checkpoint):  # who wants the disk's room back may take it away
+        stored.digests.check(checkpoint, stored.digests.read(checkpoint))
 
 
 def versions() -> dict[str, str]:
@@ -122,31 +169,29 @@ def versions() -> dict[str, str]:
     }
 
 
-def _same_settings(folder: RunFolder, given: Mapping[str, Any], watcher: Watcher) -> TrainConfig:
-    path = folder / files.CONFIG
-    stored = files.read_json(path)
-    settings = stored.get("settings")
-    if not isinstance(settings, dict):
-        raise BadInput(f"{path} has no 'settings': put the file back, or start again with --overwrite")
-    config = config_from(settings, str(path))
+def _same_settings(stored: Stored, given: Mapping[str, Any], watcher: Watcher) -> TrainConfig:
+    config = stored.config
     asked = replace(config, **given)
     different = differences(config, asked)
     if different:
         told = ", ".join(f"{name} is {getattr(config, name)!r} there, not {given[name]!r}" for name in different)
         raise BadInput(
-            f"the run in {folder.path} has other settings ({told}): leave them out to resume, "
+            f"the run in {stored.path} has other settings ({told}): leave them out to resume, "
             "or start a new run in another folder"
         )
-    before, now = stored.get("versions"), versions()
-    if before != now:
-        watcher.note(f"the run was started with other versions ({before}, now {now}): its numbers may differ slightly")
+    if stored.versions != versions():
+        watcher.note(
+            f"the run was started with other versions ({stored.versions}, now {versions()}): its numbers may differ slightly"
+        )
     return asked
 
 
-def _carry_on(job: Job, folder: RunFolder, lines: list[dict[str, Any]], watcher: Watcher) -> dict[str, Any]:
-    kept, mark = job.epochs_done, files.run_mark(files.read_json(folder / files.CONFIG)["settings"])
+def _carry_on(
+    job: Job, folder: RunFolder, digests: Digests, mark: str, lines: list[dict[str, Any]], watcher: Watcher
+) -> dict[str, Any]:
+    kept = job.epochs_done
     try:
-        ledger = Ledger(folder / files.LEDGER, epochs_done=kept, run=mark) if job.config.ledger else None
+        ledger = _ledger(folder, kept, mark, digests) if job.config.ledger else None
         with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), CtrlC() as ctrl_c:
 
             def on_step(done: int) -> None:
@@ -158,19 +203,28 @@ def _carry_on(job: Job, folder: RunFolder, lines: list[dict[str, Any]], watcher:
                 lines.append(run_epoch(job, on_step, ledger=ledger))
                 watcher.epoch(lines[-1])
                 if job.epochs_done % job.config.checkpoint_every == 0 or job.epochs_done == job.epochs:
-                    write_lines(folder / files.METRICS, lines)
-                    save_checkpoint(folder / files.CHECKPOINT, job.state_dict())
+                    digests.write(folder / files.METRICS, line_bytes(lines))
+                    digests.write(folder / files.CHECKPOINT, checkpoint_bytes(job.state_dict()))
                     kept = job.epochs_done
-            return write_results(job, folder, lines)
+            return write_results(job, folder, lines, digests)
     except KeyboardInterrupt as stopped:
         raise Interrupted(
             f"stopped; {_epochs(kept)} of {job.epochs} saved in {folder.path}: "
-            f"go on with `reweigh train --output {shlex.quote(str(folder.path))} --resume`"
+            f"go on with `{resume_command(folder.path, job.config.model)}`"
         ) from stopped
     except ReweighError as failed:
         if kept == 0:
             raise
         raise type(failed)(f"{failed} ({_epochs(kept)} of {job.epochs} saved in {folder.path})") from failed
+
+
+def _ledger(folder: RunFolder, kept: int, mark: str, digests: Digests) -> Ledger:
+    """The ledger, to be gone on with; the parts that are kept are as they were written."""
+    ledger = Ledger(folder / files.LEDGER, epochs_done=kept, run=mark, digests=digests)
+    if kept:
+        for _ in Ledger.read(folder / files.LEDGER, digests):
+            pass
+    return ledger
 
 
 def _epochs(count: int) -> str:

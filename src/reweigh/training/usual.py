@@ -18,7 +18,7 @@ from reweigh.training.choices import OF_CLASSES
 from reweigh.training.config import TrainConfig, filled, known
 from reweigh.training.prepare import RunData
 from reweigh.training.schedule import steps_an_epoch
-from reweigh.training.student import build_student
+from reweigh.training.student import FROZEN, build_student
 
 LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 600, 6000, 200
 USUAL: Mapping[str, Any] = {
@@ -30,8 +30,6 @@ USUAL: Mapping[str, Any] = {
     "schedule": "cosine",
     "augment": "none",
 }
-PROBES = ("efficientnet-lite0",)
-"""Those of our models whose body has learnt elsewhere and is frozen."""
 MODELS_FOR = {
     "table": ("table",),
     "text": ("transformer",),
@@ -71,7 +69,7 @@ def _is_probe(config: TrainConfig, data: RunData) -> bool:
     if model.startswith(PREFIX):
         return True
     if ":" not in model:
-        return model in PROBES
+        return model in FROZEN
     return isinstance(build_student(config, data.train, data.encoding), Probe)
 
 

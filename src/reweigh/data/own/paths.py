@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ...errors import BadInput
+from ...storage import home
 from .csv_file import CsvFile
 from .image_files import SUFFIXES as IMAGES
 from .parquet_file import ParquetFile
@@ -33,7 +34,7 @@ def kind_at(path: str | Path) -> str:
 
 def existing(path: str | Path) -> Path:
     """The path, once it is known to be a plain file or a folder."""
-    place = Path(path).expanduser()
+    place = home(path)
     if not place.exists():
         beside = [near.name for near in place.parent.iterdir()] if place.parent.is_dir() else []
         remedy = meant(place.name, sorted(beside)) if beside else "check the path"

@@ -1,0 +1,33 @@
+"""Code that a run's settings name is run only where the user names it as well.
+
+A run folder may come from anybody. Its model can be `module:function`, which is code on this machine or beside the folder,
+or `hf:NAME`, which is fetched from the Hugging Face hub. Neither happens because a file says so.
+"""
+
+import shlex
+from pathlib import Path
+
+from reweigh.errors import BadInput
+from reweigh.printable import printable
+
+
+def check_named_again(model: str | None, named: str | None, what: str) -> None:
+    """The user has named the `model` of the run `what`, where it is more than a name of one of ours.
+
+    Raises:
+        BadInput: if they have not, or have named another.
+    """
+    if named is not None and named != model:
+        raise BadInput(f"{what} was made with the model {model!r}, not {named!r}: name that one by --model, or none")
+    if model is not None and ":" in model and named is None:
+        kind = "a model from elsewhere" if model.startswith("hf:") else "code of somebody's own"
+        raise BadInput(
+            f"{what} names {kind}, {model!r}, which is not used because a file says so: if you trust it, name it yourself "
+            f"with --model {model}"
+        )
+
+
+def resume_command(folder: Path, model: str | None) -> str:
+    """What to type to go on with a run."""
+    named = f" --model {shlex.quote(model)}" if model is not None and ":" in model else ""
+    return f"reweigh train --output {shlex.quote(printable(folder))}{named} --resume"

@@ -1,0 +1,279 @@
+"""Files of a run that were damaged, edited, mixed up or lost: a sentence, or what the undamaged run says."""
+
+import json
+import os
+import shutil
+
+import pytest
+from benchmarks.torture import run_folders
+from benchmarks.torture.sealing import seal
+
+from own_files import command
+from reweigh.audit import audit_run
+from reweigh.cli.guard import run
+from reweigh.errors import BadInput
+from reweigh.predict import predict_new
+from reweigh.rules import MetaWeightNet
+from reweigh.training.config import TrainConfig
+from reweigh.training.run import resume, start
+
+RESULTS = ("model.safetensors", "teacher.safetensors", "encoding.json", "weights.parquet", "metrics.jsonl")
+
+
+class Listener:
+    def __init__(self):
+        self.said = []
+
+    def note(self, sentence):
+        self.said.append(sentence)
+
+    def started(self, job): ...
+    def step(self, done): ...
+    def epoch(self, line): ...
+
+
+def flip(path, share):
+    content = bytearray(path.read_bytes())
+    content[int(share * (len(content) - 1))] ^= 4
+    path.write_bytes(content)
+
+
+def commands(folder, new, tmp_path):
+    return {
+        "audit": ["audit", folder],
+        "report": ["report", folder, "--output", tmp_path / "page.html"],
+        "predict": ["predict", folder, new, "--output", tmp_path / "out.csv"],
+    }
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9, 1.0])
+@pytest.mark.parametrize("what", ["audit", "predict"])
+def test_a_bit_of_the_model_does_not_change_what_it_says(what, share, folder, new, tmp_path, refused):
+    flip(folder / "model.safetensors", share)
+    assert "model.safetensors is damaged" in refused(*commands(folder, new, tmp_path)[what])
+
+
+@pytest.mark.parametrize("what", ["audit", "report", "predict"])
+@pytest.mark.parametrize(
+    ("name", "old", "new_text"),
+    [
+        ("config.json", '"lr": 0.001', '"lr": 0.002'),
+        ("summary.json", '"steps": ', '"steps": 1'),
+        ("metrics.jsonl", '"step": ', '"step": 1'),
+    ],
+)
+def test_a_number_edited_by_hand_is_said(name, old, new_text, what, folder, new, tmp_path, refused):
+    content = (folder / name).read_text()
+    assert old in content
+    (folder / name).write_text(content.replace(old, new_text, 1))
+    sentence = refused(*commands(folder, new, tmp_path)[what])
+    assert name in sentence
+    assert "was edited" in sentence
+
+
+def test_a_mean_edited_in_the_encoding_is_said(folder, new, refused, tmp_path):
+    stored = json.loads((folder / "encoding.json").read_text())
+    stored["reader"] = json.loads(json.dumps(stored["reader"]).replace("green", "grene"))
+    (folder / "encoding.json").write_text(json.dumps(stored))
+    assert "encoding.json is damaged or was edited" in refused(*commands(folder, new, tmp_path)["predict"])
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "summary.json", "SHA256SUMS", "ledger/epoch-00001.parquet"])
+def test_a_file_of_another_run_is_said(name, folder, made, tmp_path, new, refused):
+    other = made / "other"
+    if not other.exists():
+        said = command("table", tmp_path / "data", other, "--epochs", "2", "--seed", "1", "--rule", "meta-weight-net")
+        assert run(said) == 0
+    shutil.copy(other / name, folder / name)
+    sentence = refused(*commands(folder, new, tmp_path)["audit" if "ledger" in name else "predict"])
+    assert "of another run" in sentence or f"{name} is damaged or was edited" in sentence
+
+
+def test_the_digests_are_lost(folder, new, tmp_path, refused):
+    (folder / "SHA256SUMS").unlink()
+    assert "it is not what the run wrote (SHA256SUMS)" in refused(*commands(folder, new, tmp_path)["predict"])
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_a_run_of_an_earlier_version_is_read_with_a_warning(folder, new, tmp_path, capsys):
+    stored = json.loads((folder / "config.json").read_text())
+    del stored["digest"]
+    (folder / "config.json").write_text(json.dumps(stored))
+    (folder / "SHA256SUMS").unlink()
+    assert run([str(word) for word in commands(folder, new, tmp_path)["predict"]]) == 0
+    assert "has no digests of its files: damage to them would go unnoticed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "teacher.safetensors", "encoding.json", "weights.parquet", "summary.json"]
+)
+@pytest.mark.parametrize("how", ["flipped", "lost"])
+def test_results_that_are_damaged_are_made_again_from_the_checkpoint(name, how, folder, made):
+    whole = {file: (made / "run" / file).read_bytes() for file in RESULTS}
+    if how == "lost":
+        (folder / name).unlink()
+    else:
+        flip(folder / name, 0.6)
+    watcher = Listener()
+    resume(folder, {}, watcher)
+    assert {file: (folder / file).read_bytes() for file in RESULTS} == whole
+    unfinished = name == "summary.json" and how == "lost"
+    assert unfinished or any(f"{name} is damaged or missing: it is made again" in said for said in watcher.said)
+    watcher = Listener()
+    resume(folder, {}, watcher)
+    assert watcher.said[-1].endswith("nothing is left to do")
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "metrics.jsonl", "ledger/epoch-00002.parquet", "SHA256SUMS"])
+def test_what_cannot_be_made_again_is_a_sentence_at_a_resume_of_a_finished_run(name, folder, refused):
+    flip(folder / name, 0.5)
+    refused("train", "--resume", "--output", folder)
+
+
+def test_without_checkpoint_a_damaged_model_is_not_trained_anew_without_a_word(folder, refused):
+    flip(folder / "model.safetensors", 0.5)
+    (folder / "checkpoint.pt").unlink()
+    assert "checkpoint.pt is missing" in refused("train", "--resume", "--output", folder)
+
+
+def test_killed_twice_before_the_first_checkpoint_got_its_name(tmp_path):
+    """The lines of digests then speak of a checkpoint that never was."""
+    config = TrainConfig(dataset="digits", model="mlp", epochs=2, batch_size=400)
+    start(config, tmp_path / "run", Listener())
+    whole = (tmp_path / "run/model.safetensors").read_bytes()
+    for name in (
+        "checkpoint.pt",
+        "metrics.jsonl",
+        "model.safetensors",
+        "weights.parquet",
+        "summary.json",
+        "distrusted.png",
+    ):
+        (tmp_path / "run" / name).unlink()
+    watcher = Listener()
+    resume(tmp_path / "run", {}, watcher)
+    assert "starts from the beginning" in watcher.said[0]
+    assert (tmp_path / "run/model.safetensors").read_bytes() == whole
+
+
+def test_a_ledger_without_its_last_epoch_is_not_finished_without_a_word(folder, refused):
+    (folder / "ledger/epoch-00002.parquet").unlink()
+    assert "has 1 epochs but the run has 2" in refused("train", "--resume", "--output", folder)
+
+
+def test_a_teacher_of_the_run_that_is_damaged_is_not_used(folder, made, tmp_path, refused):
+    path = folder / "teacher.safetensors"
+    flip(path, 0.9)
+    with pytest.raises(BadInput, match=r"teacher\.safetensors is damaged or was edited"):
+        MetaWeightNet.load(path)
+    said = command("table", tmp_path / "data", tmp_path / "other", "--rule", "meta-weight-net", "--teacher", str(path))
+    assert "is damaged" in refused(*said)
+
+
+def test_python_is_told_as_well(folder, new):
+    flip(folder / "model.safetensors", 0.8)
+    with pytest.raises(BadInput, match="is damaged"):
+        predict_new(folder, new)
+    with pytest.raises(BadInput, match="is damaged"):
+        audit_run(folder)
+    with pytest.raises(BadInput, match="other settings"):
+        resume(folder, {"lr": 0.5}, Listener())
+
+
+CRAFTED = {
+    "deep": b"[" * 100_000,
+    "deep objects": b'{"a":' * 100_000,
+    "null": b"null",
+    "empty": b"",
+    "not a number": b'{"epochs": NaN}',
+    "beyond every float": b'{"settings": 1e999}',
+    "ten thousand digits": b'{"settings": ' + b"9" * 10_000 + b"}",
+    "one key twice": b'{"settings": {}, "settings": {}}',
+    "a mark of byte order": b"\xef\xbb\xbf{}",
+    "no UTF-8": b'{"a": "\xff"}',
+    "NUL": b"\x00\x00",
+}
+
+
+@pytest.mark.parametrize("content", CRAFTED.values(), ids=CRAFTED)
+@pytest.mark.parametrize("name", ["config.json", "summary.json", "metrics.jsonl", "encoding.json"])
+def test_crafted_json_is_a_sentence(name, content, folder, new, tmp_path, refused):
+    (folder / name).write_bytes(content)
+    assert name in refused(*commands(folder, new, tmp_path)["predict"])
+
+
+@pytest.mark.parametrize("value", [None, "x", [], {}, True, -1, 10**15, [[]]])
+@pytest.mark.parametrize("key", ["epochs", "steps", "score", "clean_examples", "engine", "rule"])
+def test_a_value_of_another_kind_in_the_summary(key, value, folder, tmp_path, capsys):
+    stored = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps(stored | {key: value}))
+    seal(folder)
+    code = run(["report", str(folder), "--output", str(tmp_path / "page.html")])
+    said = capsys.readouterr().err
+    assert (code, said) == (0, "") or (code == 2 and len(said.splitlines()) == 1), said
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "loop", "device"])
+@pytest.mark.parametrize("name", ["config.json", "summary.json", "model.safetensors", "encoding.json", "SHA256SUMS"])
+def test_something_else_in_place_of_a_file(name, what, folder, new, tmp_path, refused):
+    (folder / name).unlink()
+    if what == "folder":
+        (folder / name).mkdir()
+    elif what == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to("/dev/zero" if what == "device" else folder / name)
+    refused(*commands(folder, new, tmp_path)["predict"])
+
+
+def test_a_file_of_holes_is_not_begun_with(folder, new, tmp_path, refused):
+    os.truncate(folder / "summary.json", 1 << 33)
+    assert "too many for a file of its kind" in refused(*commands(folder, new, tmp_path)["predict"])
+
+
+@pytest.mark.parametrize("key", ["batch_size", "lr", "weight_decay", "warm_up", "model"])
+@pytest.mark.parametrize("what", ["resume", "predict"])
+def test_a_setting_that_is_lost(what, key, folder, new, refused, tmp_path):
+    stored = json.loads((folder / "config.json").read_text())
+    stored["settings"][key] = None
+    (folder / "config.json").write_text(json.dumps(stored))
+    seal(folder)
+    words = (
+        ["train", "--resume", "--output", folder] if what == "resume" else commands(folder, new, tmp_path)["predict"]
+    )
+    assert f"leaves {key} open" in refused(*words)
+
+
+@pytest.mark.parametrize("value", [2**31, 10**18])
+def test_more_threads_than_torch_can_count(value, tmp_path, refused):
+    assert "at most" in refused("train", "--dataset", "digits", "--threads", value, "--output", tmp_path / "run")
+
+
+def test_a_path_with_a_zero_byte_in_the_settings(folder, new, refused, tmp_path):
+    stored = json.loads((folder / "config.json").read_text())
+    stored["settings"]["train"] = "a\0b.csv"
+    (folder / "config.json").write_text(json.dumps(stored))
+    seal(folder)
+    assert "zero byte" in refused(*commands(folder, new, tmp_path)["audit"])
+
+
+def test_an_encoding_that_asks_for_a_huge_model(folder, new, tmp_path, refused):
+    stored = json.loads((folder / "encoding.json").read_text())
+    (folder / "encoding.json").write_text(json.dumps(stored | {"input_shape": [10**12]}))
+    seal(folder)
+    assert "of another model" in refused(*commands(folder, new, tmp_path)["predict"])
+
+
+def test_a_kill_before_a_file_got_its_name_is_no_damage(folder, made):
+    digest = "0" * 64
+    with (folder / "SHA256SUMS").open("a") as file:
+        file.write(f"{digest}  summary.json\n{digest}  check")  # the last line was not finished
+    watcher = Listener()
+    resume(folder, {}, watcher)
+    assert "nothing is left to do" in watcher.said[-1]
+
+
+def test_a_dozen_of_damaged_folders():
+    found = run_folders.run(7, 12)
+    assert found["wrong"] == []
+    assert found["tried"] == found["sentences"] + found["same"] == 48
