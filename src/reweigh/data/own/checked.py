@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadInput, require
-from .csv_file import unreadable
 from .paths import existing
 from .rows import Rows
 from .sources import Sources
+from .text_file import unreadable
 from .values import BoolArray
 from .words import counted, listed, shown
 

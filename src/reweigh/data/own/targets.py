@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput, require
-from .profile import LARGEST
+from .numerals import LARGEST, Numbers, as_numbers, find_written, says_two_things, simple
 from .rows import Rows
-from .values import MISSING_LABEL, THOUSANDS, BoolArray, Numbers, as_numbers, as_words, is_text, is_time, is_usable
+from .values import MISSING_LABEL, BoolArray, as_words, is_text, is_time, is_usable
 from .words import shown
 
 SEPARATORS = (";", "|")
@@ -42,22 +42,60 @@ def as_classes(column: Any) -> Words:
     return Words(to_code[codes], values)
 
 
-def numbers_in(column: Any) -> Numbers:
-    """The cells as numbers, with commas between thousands or a decimal comma where only that makes numbers of them all."""
-    found = as_numbers(column)
-    if found.strays.any():
-        others = (as_numbers(column, decimal) for decimal in (THOUSANDS, ","))
-        return next((other for other in others if not other.strays.any()), found)
+class Style(NamedTuple):
+    """How a file writes the numbers of a target: one of `numerals.STYLES`, and a unit."""
+
+    style: str = "."
+    unit: str = ""
+
+
+def style_of(column: Any) -> Style:
+    """How the cells write numbers, where not all are written as programs do."""
+    if not is_text(column) or not as_numbers(column).strays.any():
+        return Style()
+    found = find_written(as_words(column))
+    return Style(found.style, found.unit)
+
+
+def numbers_in(column: Any, like: Style | None = None) -> Numbers:
+    """The cells as numbers, written `like` another file's; or in their own way, if that makes numbers of all."""
+    found = as_numbers(column, *(like or Style()))
+    if found.strays.any() and is_text(column):
+        other = as_numbers(column, *style_of(column))
+        return found if other.strays.any() else other
     return found
 
 
-def as_numbers_of(column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
+def how_read(column: Any, name: str, where: str, like: Style | None = None) -> list[str]:
+    """A sentence on how the numbers of a target were read, where that was a choice."""
+    if not is_text(column):
+        return []
+    words = as_words(column)
+    plain = simple(words)
+    if like is None and plain is not None:
+        either = says_two_things(words)
+    elif plain is not None or (not as_numbers(column, *(like or Style())).strays.any() and like is not None):
+        return []
+    else:
+        written = find_written(words)
+        either = written.either
+        if either is None and written.strays == {} and written.other is None:
+            cell, value = written.longest
+            return [f"the target {shown(name)} of {where} is read as numbers, {shown(cell)} as {value:.12g}"]
+    if either is None:
+        return []
+    cell, read, other = either
+    target = f"the target {shown(name)} of {where}"
+    return [f"{target} is read as numbers, {shown(cell)} as {read:.12g}, though it could be {other:.12g}"]
+
+
+def as_numbers_of(column: Any, name: str, where: str, like: Style | None = None) -> npt.NDArray[np.float64]:
     """The cells as float64, NaN where missing.
 
     Raises:
         BadInput: naming the first cell that is no number, or that is infinite.
     """
-    found = numbers_in(column)
+    found = numbers_in(column, like)
     wrong = np.flatnonzero(found.strays | (np.abs(np.nan_to_num(found.values, nan=0.0)) > LARGEST))
     if wrong.size:
         row = int(wrong[0])
