@@ -7,9 +7,11 @@ quotation marks or a wrong row ask for it; the cells themselves come from Arrow.
 import csv
 import io
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -121,20 +123,21 @@ def any_length() -> Iterator[None]:
 
 @dataclass
 class Walked:
-    """A walk through all rows: how many, how many lines they stand on, and the first that is not `width` wide.
+    """A walk through all rows: the line of the first that stands on several, and the first that is not as wide as the names.
 
     `wrong` is (line, row as a spreadsheet counts, fields), with no fields where a quotation mark is not closed.
     """
 
     rows: int = 0
-    lines: int = 0
     first_long: int = 0
     wrong: tuple[int, int, int] | None = None
 
 
 def walk(file: TextFile, dialect: Dialect, quoted: bool) -> Walked:
     """Go through the file with Python's `csv`, strictly, as far as its first wrong row."""
-    found, width, line = Walked(), len(dialect.header), dialect.skip
+    found, width = Walked(), len(dialect.header)
+    if _is_plain(file, dialect, quoted):
+        return found
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     with file.lines() as lines, any_length():
         for _ in range(dialect.skip):
@@ -153,7 +156,6 @@ def walk(file: TextFile, dialect: Dialect, quoted: bool) -> Walked:
                 continue
             found.rows += 1
             long = reader.line_num - before
-            found.lines += long
             line = dialect.skip + before + 1
             found.first_long = found.first_long or (line if long > 1 else 0)
             wide = width - (dialect.trailing and found.rows == 1)
@@ -162,13 +164,27 @@ def walk(file: TextFile, dialect: Dialect, quoted: bool) -> Walked:
                 return found
 
 
+def _is_plain(file: TextFile, dialect: Dialect, quoted: bool) -> bool:
+    """Whether every row is as wide as the names and stands on a line of its own; without a step of Python for each row."""
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    with file.lines() as lines, any_length():
+        reader = csv.reader(
+            islice(lines, dialect.skip, None), delimiter=dialect.delimiter, quoting=quoting, strict=True
+        )
+        try:
+            widths = Counter(map(len, reader))
+        except csv.Error:
+            return False
+        return set(widths) <= {0, len(dialect.header)} and reader.line_num == widths.total()
+
+
 def _find_quoting(file: TextFile, found: Dialect) -> None:
     """In a tab-separated file a quotation mark is mostly a character as any other; elsewhere it quotes."""
     quoted, tabs = walk(file, found, quoted=True), found.delimiter == "\t"
     open_mark = quoted.wrong is not None and quoted.wrong[2] == 0
     if open_mark and not tabs:
         raise _never_closed(file.path, found, quoted)
-    if not open_mark and quoted.lines == quoted.rows:
+    if not open_mark and not quoted.first_long:
         return
     plain = walk(file, found, quoted=False)
     if tabs and (open_mark or plain.wrong is None):

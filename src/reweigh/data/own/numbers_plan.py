@@ -21,8 +21,8 @@ def leading_zero(words: Any) -> str | None:
     return str(found[0]) if len(found) else None
 
 
-def of_typed(name: str, column: Any, where: str) -> Decision:
-    """A column that has a type of numbers."""
+def of_typed(name: str, column: Any, where: str) -> Decision | None:
+    """A column that has a type of numbers; None where they are names, since float64 cannot tell them apart."""
     values = as_numbers(column).values
     check_size(values, name, where)
     return _decision(name, column, values, {}, {"kind": "number"}, [])
@@ -30,8 +30,8 @@ def of_typed(name: str, column: Any, where: str) -> Decision:
 
 def of_numbers(
     name: str, column: Any, words: Any, plain: FloatArray | None, written: Written | None, where: str
-) -> Decision:
-    """A column of text that is numbers: all of them `plain` to read, or as they are `written`."""
+) -> Decision | None:
+    """A column of text that is numbers: all of them `plain` to read, or as they are `written`; or None, as above."""
     told: dict[str, Any] = {"kind": "number"}
     more: dict[str, Any] = {"decimal": ".", "lenient": False}
     notes, gone = list[str](), spelled_missing(column, words)
@@ -68,7 +68,7 @@ def of_numbers(
 def _finished(
     name: str, column: Any, words: Any, values: FloatArray, more: dict[str, Any], told: dict[str, Any],
     gone: dict[str, int], notes: list[str],
-) -> Decision:  # fmt: skip
+) -> Decision | None:  # fmt: skip
     if gone:
         told["missing_words"] = gone
         notes.append(missing_note(name, "numbers", gone))
@@ -77,23 +77,23 @@ def _finished(
 
 def _decision(
     name: str, column: Any, values: FloatArray, more: dict[str, Any], told: dict[str, Any], notes: list[str]
-) -> Decision:
+) -> Decision | None:
     numbers = values[np.isfinite(values)]
     missing = numbers.size < len(values)
     if not numbers.size:
         return dropped(name, "it has no value in any row")
     least, most = float(numbers.min()), float(numbers.max())
     whole = bool((numbers == np.floor(numbers)).all())
-    if least == most and not missing:
-        return dropped(name, "it is the same in every row")
-    if whole and not missing and numbers.size > 2 and bool((np.diff(numbers) == 1).all()):
-        return dropped(name, "it numbers the rows")
     if whole and max(abs(least), abs(most)) > EXACT:
         words, counts = different(as_words(column))
         if len(words) > _NAMELIKE * int(counts.sum()):
             return dropped(name, "it holds whole numbers beyond 2^53, different in almost every row, as names are")
         if np.unique(numbers).size < len(words):
-            return dropped(name, "it holds whole numbers beyond 2^53 that a float cannot tell apart, as names are")
+            return None
+    if least == most and not missing:
+        return dropped(name, "it is the same in every row")
+    if whole and not missing and numbers.size > 2 and bool((np.diff(numbers) == 1).all()):
+        return dropped(name, "it numbers the rows")
     told["missing"] = int(values.size - numbers.size)
     plan = scaled(name, "number", numbers, missing) | {"decimal": ".", "lenient": False} | more
     return Decision(plan, tuple(notes), told)

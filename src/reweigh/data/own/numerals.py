@@ -36,6 +36,7 @@ _PARTS = (
     r"(?P<body>(?:\d[\d.,' ]*|[.,]\d[\d.,' ]*)(?:[eE][+-]?\d+)?|(?i:inf|infinity))"
     r"\s?(?P<after>(?:[^\d\s.,'()+\-:/][^\d()]{0,11})?)$"
 )
+_BEGINS = r"^[-+(.,\d\x{2212}\p{Sc}]|^[A-Z]{1,3}[\p{Sc}\s\d]|^(Rs|kr|Fr)|^(?i:inf)"
 _INFINITE = r"(?i:inf|infinity)"
 
 
@@ -83,16 +84,20 @@ def as_numbers(column: Any, style: str = ".", unit: str = "") -> Numbers:
     if not is_text(column):
         values = floats(column.cast(pa.float64(), safe=False))
         return Numbers(values, np.zeros(len(values), dtype=bool))
-    words = as_words(column)
-    plain = None if unit or style != "." else simple(words)
+    straight = not unit and style == "."
+    plain = simple(column) if straight else None
+    words = as_words(column) if plain is None else None
+    plain = simple(words) if straight and plain is None else plain
     if plain is not None:
-        return Numbers(plain, np.zeros(len(words), dtype=bool))
+        return Numbers(plain, np.zeros(len(plain), dtype=bool))
     return _read(words, style, unit)
 
 
 def simple(words: Any) -> FloatArray | None:
     """The words as float64 where all of them are written as programs write numbers; else None."""
-    pa = require("pyarrow", "cli")
+    pa, kinds = require("pyarrow", "cli"), require("pyarrow.types", "cli")
+    if not kinds.is_string(words.type):
+        return None
     try:
         return floats(words.cast(pa.float64()))
     except pa.ArrowInvalid:
@@ -103,6 +108,9 @@ def find_written(words: Any) -> Written:
     """How the numbers among some words (null where missing) are written."""
     pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     values, counts = different(words)
+    could = _flags(compute.match_substring_regex(values, _BEGINS))
+    if not could.any():
+        return Written()
     bare, units, turned = _split(values)
     matches = {style: _matches(bare, style) for style in STYLES}
     score = {style: int(counts[match].sum()) for style, match in matches.items()}
@@ -112,10 +120,8 @@ def find_written(words: Any) -> Written:
     unit, allowed = _unit(units, matches[best], counts)
     fits = matches[best] & allowed
     found.unit, found.fits, found.turned = unit, int(counts[fits].sum()), int(counts[fits & turned].sum())
-    found.strays = {
-        str(word): int(count)
-        for word, count in zip(values.filter(pa.array(~some)).to_pylist(), counts[~some], strict=True)
-    }
+    strays = values.filter(pa.array(~some)).to_pylist() if some.any() else []
+    found.strays = dict(zip(strays, counts[~some].tolist() if strays else [], strict=True))
     found.other, found.mixed = _first(values, some & ~matches[best]), _first(values, matches[best] & ~allowed)
     if fits.any():
         found.different, found.longest = int(fits.sum()), _longest(values, bare, fits, best)

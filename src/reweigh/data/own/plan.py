@@ -42,8 +42,9 @@ def decide(name: str, column: Any, where: str) -> Decision:
     if is_time(column):
         return _date(name, column, ["iso"], {}, len(column) - column.null_count)
     if not is_text(column):
-        return of_typed(name, column, where)
-    words = as_words(column)
+        return of_typed(name, column, where) or _names(name, column, as_words(column), _HUGE)
+    plain = simple(column)
+    words = as_words(column) if plain is None or np.isnan(plain).any() else column
     if words.null_count == len(words):
         return dropped(name, "it has no value in any row")
     return _of_text(name, column, words, where)
@@ -53,21 +54,32 @@ def _of_text(name: str, column: Any, words: Any, where: str) -> Decision:
     plain, note = simple(words), ""
     zeros = leading_zero(words) if plain is not None else None
     if plain is not None and zeros is None:
-        return of_numbers(name, column, words, plain, None, where)
+        return of_numbers(name, column, words, plain, None, where) or _names(name, column, words, _HUGE)
     if plain is None:
         written = find_written(words)
         if written.zeros is None and _numeric(name, written, len(words) - words.null_count, where):
-            return of_numbers(name, column, words, None, written, where)
+            found = of_numbers(name, column, words, None, written, where)
+            return found or _names(name, column, words, _HUGE)
         zeros = written.zeros if written.alike == len(words) - words.null_count else None
         if written.mixed is not None and written.other is None and not written.strays:
-            note = f"column {shown(name)} is taken as words, as units differ ({shown(written.mixed)} is one cell)"
+            note = f"units differ ({shown(written.mixed)} is one cell)"
     layouts, gone = _layouts(words)
     if layouts:
         return _date(name, column, layouts, gone, len(words) - words.null_count)
     if zeros is not None:
-        note = f"column {shown(name)} is taken as names, as numbers have no zeros in front ({shown(zeros)})"
+        note = f"numbers have no zeros in front ({shown(zeros)})"
+    return _names(name, column, words, note)
+
+
+_HUGE = "a float cannot tell whole numbers beyond 2^53 apart"
+
+
+def _names(name: str, column: Any, words: Any, why: str) -> Decision:
+    """Categories, and why they are no numbers though they look like some."""
     found = _category(name, column, words)
-    return found._replace(notes=(*found.notes, note)) if note and found.plan is not None else found
+    if not why or found.plan is None:
+        return found
+    return found._replace(notes=(*found.notes, f"column {shown(name)} is taken as words: {why}"))
 
 
 _STRAYS = 0.05  # a smaller share of words leaves a column numeric, whatever they are
@@ -90,23 +102,21 @@ def _numeric(name: str, written: Any, present: int, where: str) -> bool:
 
 
 def _layouts(words: Any) -> tuple[list[str], dict[str, int]]:
-    """The formats of dates and times that fit all words but those that say that there is none."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
+    """The formats of dates and times that fit the most words, and what does not fit: nothing, sayings of none, or few."""
     values, counts = different(words)
-    digits = compute.match_substring_regex(values, r"\d")
-    gone = {
-        str(word): int(counts[row])
-        for row, word in enumerate(values.to_pylist() if not compute.all(digits).as_py() else [])
-        if not digits[row].as_py()
-    }
-    if len(gone) == len(values) or not all(is_unknown(word) for word in gone):
-        return [], {}
-    dates = values.filter(compute.invert(compute.is_in(values, value_set=pa.array(list(gone), pa.string()))))
-    fitting = [
-        layout
-        for layout in DATES
-        if not as_days(dates.slice(0, 3), layout).strays.any() and not as_days(dates, layout).strays.any()
-    ]
+    first, best, fitting = values.slice(0, 20), _STRAYS, list[str]()
+    gone: dict[str, int] = {}
+    for layout in DATES:
+        if as_days(first, layout).strays.sum() > len(first) / 2:
+            continue
+        strays = np.flatnonzero(as_days(values, layout).strays)
+        others = dict(zip(values.take(strays[:500]).to_pylist(), counts[strays[:500]].tolist(), strict=True))
+        bad = sum(count for word, count in others.items() if not is_unknown(word)) + int(counts[strays[500:]].sum())
+        share = bad / int(counts.sum())
+        if len(strays) == len(values) or share > best or (share == best and fitting and others != gone):
+            continue
+        fitting = [*fitting, layout] if fitting and share == best else [layout]
+        best, gone = share, others
     return fitting, gone
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import BadInput
+from ...errors import BadInput, require
 from .rows import Rows
 from .targets import SEPARATORS, Words, as_classes, numbers_in, split
+from .values import is_time
 from .words import counted, shown
 
 FEW = 20
@@ -64,7 +65,9 @@ def check_classes(words: Words, name: str, where: str) -> None:
 
 
 def _found(column: Any, words: Words, rows: int) -> tuple[str, str]:
-    different, numbers = len(words.values), numbers_in(column)
+    pa = require("pyarrow", "cli")
+    different = len(words.values)
+    numbers = numbers_in(column.slice(0, 1) if is_time(column) else pa.array(words.values, pa.string()))
     named = any(_LEADING_ZERO.match(word) for word in words.values)  # 00123 is a name
     if not named and not numbers.strays.any():
         present = numbers.values[np.isfinite(numbers.values)]

@@ -79,23 +79,22 @@ class TextFile:
                 yield block
 
     def _check(self) -> None:
-        decoder, before, lines = codecs.getincrementaldecoder(self.encoding)(), 0, _Lines()
+        decoder, before = codecs.getincrementaldecoder(self.encoding)(), 0
         for block in self._blocks():
             try:
                 text = decoder.decode(block)
             except UnicodeDecodeError as wrong:
                 held = len(wrong.object) - len(block)  # bytes of a character that began in the block before
-                lines.add(wrong.object[: wrong.start].decode(self.encoding, "ignore"))
-                where = f"byte {before - held + wrong.start} (0x{wrong.object[wrong.start]:02x}) in line {lines.number}"
-                raise self._undecodable(where) from wrong
+                place = before - held + wrong.start
+                found = f"byte {place} (0x{wrong.object[wrong.start]:02x}) in line {self._line_at(place)}"
+                raise self._undecodable(found) from wrong
             zero = text.find("\0")
             if zero >= 0:
-                lines.add(text[:zero])
+                line = self._line_at(before + len(text[:zero].encode(self.encoding)))
                 raise BadInput(
-                    f"{self.path} is not a text file (it holds a zero byte in line {lines.number}): give a CSV file in "
-                    "UTF-8, or name it .parquet"
+                    f"{self.path} is not a text file (it holds a zero byte in line {line}): give a CSV file in UTF-8, or "
+                    "name it .parquet"
                 )
-            lines.add(text)
             self.quotes = self.quotes or '"' in text
             before += len(block)
         try:
@@ -103,23 +102,23 @@ class TextFile:
         except UnicodeDecodeError as wrong:
             raise self._undecodable("its end") from wrong
 
+    def _line_at(self, place: int) -> int:
+        """The line of a byte, from 1; "\\r", "\\n" and "\\r\\n" all end a line."""
+        line, last, left = 1, "", place
+        decoder = codecs.getincrementaldecoder(self.encoding)("ignore")
+        with self.opened() as file:
+            while left > 0 and (block := file.read(min(left, 1 << 20))):
+                left -= len(block)
+                text = decoder.decode(block)
+                line += text.count("\n") + text.count("\r") - (last + text).count("\r\n")
+                last = text[-1:]
+        return line
+
     def _undecodable(self, where: str) -> BadInput:
         name = "UTF-16" if self.encoding == "utf-16" else "UTF-8"
         return BadInput(
             f"{self.path} is not {name} throughout, {where} is no part of a character: save the file as UTF-8"
         )
-
-
-class _Lines:
-    """Counts lines over blocks of text; "\\r\\n" is one line's end even where a block ends between the two."""
-
-    def __init__(self) -> None:
-        self.number, self._last = 1, ""
-
-    def add(self, text: str) -> None:
-        joined = self._last + text
-        self.number += text.count("\n") + text.count("\r") - joined.count("\r\n")
-        self._last = "\r" if text.endswith("\r") else ""
 
 
 def unreadable(path: Path, refused: BaseException) -> BadInput:
