@@ -18,7 +18,7 @@ from .paths import existing
 from .rows import Rows
 from .sources import Sources
 from .table_rows import check_keys
-from .values import BoolArray
+from .values import BoolArray, one_spelling
 from .words import shown
 
 INPUTS = ("x", "X", "features", "images", "data")
@@ -128,6 +128,7 @@ class ArrayReader:
         if name is None or name not in file.names:
             return None
         keys = pa.array(check_length(file.load(name), size, name, path)).cast(pa.string())
+        keys = one_spelling(keys)
         check_keys(keys, name, str(path))
         return keys
 

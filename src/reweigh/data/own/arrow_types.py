@@ -9,10 +9,11 @@ from typing import Any
 from ...errors import require
 
 
-def plain(column: Any) -> Any:
+def plain(column: Any, as_names: bool = False) -> Any:
     """The column as an Arrow array of a plain type; chunks stay chunks.
 
-    Numbers that are categories (of pandas or polars) become text: they name things, they do not measure.
+    Categories (of pandas or polars: a dictionary, or `as_names`) become a dictionary of text, numbers too: they name things,
+    they do not measure.
     """
     pa, kinds = require("pyarrow", "cli"), require("pyarrow.types", "cli")
     kind = column.type
@@ -23,11 +24,14 @@ def plain(column: Any) -> Any:
         return plain(_chunks(column, compute.run_end_decode, kind.value_type))
     if kinds.is_dictionary(kind):
         values = _chunks(column, lambda chunk: chunk.dictionary_decode(), kind.value_type)
-        single = plain(values)
-        measured = kinds.is_integer(single.type) or kinds.is_floating(single.type) or kinds.is_decimal(single.type)
-        return single.cast(pa.string()) if measured else single
+        return plain(values, as_names=True)
     if kinds.is_large_string(kind) or kinds.is_string_view(kind):
-        return _chunks(column, lambda chunk: chunk.cast(pa.string()), pa.string())
+        return plain(_chunks(column, lambda chunk: chunk.cast(pa.string()), pa.string()), as_names)
+    if as_names and (
+        kinds.is_string(kind) or kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind)
+    ):
+        text = pa.dictionary(pa.int32(), pa.string())
+        return _chunks(column, lambda chunk: chunk.cast(pa.string()).dictionary_encode(), text)
     return column.cast(pa.float64()) if kinds.is_float16(kind) else column
 
 

@@ -10,7 +10,7 @@ from ...errors import BadInput, require
 from .days import as_days
 from .decided import Plan
 from .numerals import Numbers, as_numbers, check_size, find_written
-from .values import BoolArray, FloatArray, as_words, is_text, is_time, is_usable
+from .values import BoolArray, FloatArray, as_words, is_blank, is_text, is_time, is_usable
 from .words import counted, listed, shown
 
 Block = npt.NDArray[np.float32]
@@ -47,6 +47,8 @@ def encode(columns: Iterable[Any], plans: Sequence[Plan], where: str, size: int)
     """
     found, place = Encoded(np.zeros((size, width(plans)), dtype=np.float32), [], {}), 0
     for plan, column in zip(plans, columns, strict=True):
+        if is_blank(column):
+            column = require("pyarrow", "cli").nulls(size, "string")
         if not is_usable(column):
             raise BadInput(f"column {shown(plan['name'])} of {where} holds lists or bytes: give single values")
         seen = _Column(plan, column, where, found)
@@ -85,7 +87,7 @@ class _Column:
                 indices = compute.index_in(words, value_set=known)
                 strange = compute.and_(compute.is_null(indices), compute.is_valid(words))
             self._tell_strange(words.filter(strange))
-        return np.asarray(compute.fill_null(indices, -1).to_numpy(), dtype=np.int64) + 1
+        return np.asarray(compute.fill_null(indices, -1).to_numpy(zero_copy_only=False), dtype=np.int64) + 1
 
     def days(self) -> FloatArray:
         if not is_time(self.column) and not is_text(self.column):
@@ -107,6 +109,8 @@ class _Column:
     def _otherwise(self, found: Numbers, style: str, unit: str) -> Numbers:
         """The numbers as this file writes them, where that is not how the training file does; truth values as 1 and 0."""
         words = as_words(self.column)
+        if set(require("pyarrow.compute", "cli").unique(words).to_pylist()) <= {"true", "false", None}:
+            return as_numbers(_replaced(words, {"true": "1", "false": "0"}), style)
         written = find_written(words)
         if written.style != style:
             other = as_numbers(self.column, written.style, unit)
@@ -115,8 +119,6 @@ class _Column:
                 self.tell("written", written.style, f"are written otherwise than in the training file, {shown(cell)} is "
                           f"read as {value:.12g}")  # fmt: skip
                 found = other
-        if set(written.strays) and set(written.strays) <= {"true", "false"}:
-            return as_numbers(_replaced(words, {"true": "1", "false": "0"}), style, unit)
         return found
 
     def _kept(self, found: Numbers, what: str) -> FloatArray:

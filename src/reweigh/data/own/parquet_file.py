@@ -1,5 +1,6 @@
 """A Parquet file as columns of plain types, a few columns at a time."""
 
+import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ class ParquetFile:
         self.path, self.notes = path, list[str]()
         with self._opened() as file:
             self._stored = list(file.schema_arrow.names)
+            self._categories = _categories(file.metadata.metadata or {})
             self.rows = int(file.metadata.num_rows)
         self.names = column_names(self._stored, path)
         if self.rows > max(1_000_000, MOST_ROWS_A_BYTE * path.stat().st_size):
@@ -56,7 +58,7 @@ class ParquetFile:
             with self._reading() as file:
                 table = file.read(columns=group)
                 table.validate(full=True)
-                found = [plain(table.column(name)) for name in group]
+                found = [plain(table.column(name), as_names=name in self._categories) for name in group]
             yield from found
 
     @contextmanager
@@ -76,3 +78,13 @@ class ParquetFile:
             return parquet.ParquetFile(str(self.path))
         except (pa.ArrowException, OSError, ValueError) as refused:
             raise unreadable(self.path, refused) from refused
+
+
+def _categories(metadata: dict[bytes, bytes]) -> set[str]:
+    """The columns that pandas, polars or Arrow stored as categories, numbers among them; Parquet itself does not know."""
+    pa, kinds = require("pyarrow", "cli"), require("pyarrow.types", "cli")
+    try:
+        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(metadata[b"ARROW:schema"])))
+        return {field.name for field in schema if kinds.is_dictionary(field.type)}
+    except (KeyError, ValueError, OSError, pa.ArrowException):
+        return set()

@@ -47,6 +47,8 @@ def decide(name: str, column: Any, where: str) -> Decision:
     words = as_words(column) if plain is None or np.isnan(plain).any() else column
     if words.null_count == len(words):
         return dropped(name, "it has no value in any row")
+    if require("pyarrow.types", "cli").is_dictionary(column.type):  # whoever wrote it says that these are categories
+        return _category(name, column, words)
     return _of_text(name, column, words, where)
 
 

@@ -13,7 +13,7 @@ from .encode import Encoded
 from .parquet_file import ParquetFile
 from .rows import Rows
 from .targets import as_flags
-from .values import MISSING_LABEL, BoolArray, as_words
+from .values import MISSING_LABEL, BoolArray, as_words, is_usable, one_spelling
 from .words import counted, shown
 
 Inputs = Callable[[CsvFile | ParquetFile], Encoded]
@@ -65,27 +65,25 @@ def _unmarked(column: Any, name: str | None, part: str) -> list[str]:
     return [f"{counted(empty, 'row')} with nothing in column {shown(name)} count as not checked"] if empty else []
 
 
+def _usable(column: Any, name: str, where: str) -> Any:
+    if not is_usable(column):
+        raise BadInput(f"column {shown(name)} of {where} holds lists or bytes: name a column of single values")
+    return column
+
+
 def _checked(column: Any, name: str | None, where: str) -> BoolArray | None:
     if column is None or name is None:
         return None
-    return np.nan_to_num(as_flags(column, name, where)) > 0
+    return np.nan_to_num(as_flags(_usable(column, name, where), name, where)) > 0
 
 
 def _keys(column: Any, name: str | None, where: str, part: str) -> Any:
     if column is None or name is None:
         return None
-    keys = one_spelling(as_words(column, MISSING_LABEL))
+    keys = one_spelling(as_words(_usable(column, name, where), MISSING_LABEL))
     if part == "new":
         return keys.fill_null("(no id)")
     check_keys(keys, name, where)
-    return keys
-
-
-def one_spelling(keys: Any) -> Any:
-    """Names that are whole numbers throughout lose the ".0" that a gap in another file's column gave them."""
-    compute = require("pyarrow.compute", "cli")
-    if compute.all(compute.match_substring_regex(keys, r"^\d+\.0+$")).as_py():
-        return compute.replace_substring_regex(keys, pattern=r"\.0+$", replacement="")
     return keys
 
 

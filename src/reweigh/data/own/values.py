@@ -58,6 +58,14 @@ def is_usable(column: Any) -> bool:
     )
 
 
+def is_blank(column: Any) -> bool:
+    """Whether an Arrow array has no value at all, of whatever type; NaN is none."""
+    kinds, compute = require("pyarrow.types", "cli"), require("pyarrow.compute", "cli")
+    if column.null_count == len(column):
+        return True
+    return bool(kinds.is_floating(column.type) and compute.all(compute.is_nan(column)).as_py())
+
+
 def is_time(column: Any) -> bool:
     """Whether an Arrow array holds dates, instants, times of the day or durations."""
     kinds = require("pyarrow.types", "cli")
@@ -109,3 +117,11 @@ def spelled_missing(column: Any, words: Any) -> dict[str, int]:
 def _lists(words: Any) -> tuple[Any, Any]:
     values, counts = different(words)
     return np.asarray(values.to_pylist(), dtype=object), counts
+
+
+def one_spelling(keys: Any) -> Any:
+    """Names that are whole numbers throughout lose the ".0" that a gap in another file's column gave them."""
+    compute = require("pyarrow.compute", "cli")
+    if compute.all(compute.match_substring_regex(keys, r"^\d+\.0+$")).as_py():
+        return compute.replace_substring_regex(keys, pattern=r"\.0+$", replacement="")
+    return keys
