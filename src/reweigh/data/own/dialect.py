@@ -69,7 +69,7 @@ def find_dialect(file: TextFile) -> Dialect:
 
 def _told(lines: list[str]) -> tuple[str | None, int]:
     """The delimiter of a first line such as "sep=;", and how many lines that is."""
-    first = lines[0].strip().strip('"')
+    first = lines[0].strip(' "')
     return (first[4], 1) if first.lower().startswith("sep=") and len(first) == 5 else (None, 0)
 
 
@@ -184,14 +184,14 @@ def _find_quoting(file: TextFile, found: Dialect) -> None:
     open_mark = quoted.wrong is not None and quoted.wrong[2] == 0
     if open_mark and not tabs:
         raise _never_closed(file.path, found, quoted)
-    if not open_mark and not quoted.first_long:
+    if quoted.wrong is None and not quoted.first_long:
         return
     plain = walk(file, found, quoted=False)
     if tabs and (open_mark or plain.wrong is None):
         found.quoted = False
         _requote(file, found)
         found.notes.append(f"quotation marks in {file.path} are taken as characters of the text")
-    elif plain.wrong is None:
+    elif plain.wrong is None and quoted.wrong is None:
         found.notes.append(
             f"cells of {file.path} hold line breaks within quotation marks, the first in line {quoted.first_long}"
         )
