@@ -77,7 +77,9 @@ def _spoil(draw: random.Random, place: Path, content: bytes, damage: str) -> Non
         outside.mkdir()
         (outside / "secret.png").write_bytes(content)
         inside = place.parent / "nothing.png"
-        place.symlink_to({"link out": outside / "secret.png", "link to nothing": inside}.get(damage, place.parent.parent / "b"))
+        place.symlink_to(
+            {"link out": outside / "secret.png", "link to nothing": inside}.get(damage, place.parent.parent / "b")
+        )
 
 
 def _saved(image: Any, format: str, **options: Any) -> bytes:
@@ -149,7 +151,8 @@ def _bits(noise: np.random.Generator) -> tuple[bytes, np.ndarray, int]:
 
 
 WAYS: dict[str, Any] = {
-    "png": _lossless("PNG"), "bmp": _lossless("BMP"), "tiff": _lossless("TIFF"), "lzw": _lossless("TIFF", compression="tiff_lzw"),
+    "png": _lossless("PNG"),
+    "bmp": _lossless("BMP"), "tiff": _lossless("TIFF"), "lzw": _lossless("TIFF", compression="tiff_lzw"),
     "ppm": _lossless("PPM"), "webp": _lossless("WEBP", lossless=True), "jpeg": _jpeg, "cmyk": _cmyk, "grey": _grey,
     "16 bits": _deep("PNG"), "16 bits in TIFF": _deep("TIFF"), "alpha": _alpha, "palette": _palette, "turned": _turned,
     "frames": _frames, "1 bit": _bits,

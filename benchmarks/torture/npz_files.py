@@ -11,8 +11,8 @@ from benchmarks.torture.truth import Case, in_order, tally
 from reweigh.data.own import OwnData, Sources
 
 MEANT: dict[str, tuple[np.ndarray, list[str], bool]] = {}  # by file: x, labels, whether x is images of bytes
-DAMAGES = ["objects", "pickle", "cut", "lies", "short", "nan", "infinite", "one axis", "no axis", "structured", "complex", "no x",
-           "no y", "empty", "words", "bomb", "dates", "twice", "single", "mask"]  # fmt: skip
+DAMAGES = ["objects", "pickle", "cut", "lies", "short", "nan", "infinite", "one axis", "no axis", "structured", "complex",
+           "no x", "no y", "empty", "words", "bomb", "dates", "twice", "single", "mask"]  # fmt: skip
 TYPES = ["<f8", ">f8", "<f4", ">f4", "f2", "i1", "i2", ">i4", "i8", "u2", ">u8", "?", "u1", "longdouble"]
 
 

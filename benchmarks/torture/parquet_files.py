@@ -1,4 +1,4 @@
-"""Parquet files of many types and writers, each with a known meaning; some cut short, foreign or repeating one value for ever."""
+"""Parquet files of many types and writers, each with a known meaning; some cut short or foreign."""
 
 import datetime
 import decimal
@@ -15,7 +15,17 @@ import pyarrow.parquet as pq
 from benchmarks.torture.truth import Case, Column, table_wrong, tally
 from reweigh.data.own import Sources
 
-DAMAGES = ["cut", "no end", "foreign", "empty", "bytes as target", "lists as target", "infinite", "names twice", "lists as id"]
+DAMAGES = [
+    "cut",
+    "no end",
+    "foreign",
+    "empty",
+    "bytes as target",
+    "lists as target",
+    "infinite",
+    "names twice",
+    "lists as id",
+]
 POLARS = {pa.string(), pa.large_string(), pa.float64(), pa.float32(), pa.int8(), pa.int64(), pa.uint64(), pa.bool_(),
           pa.date32(), pa.timestamp("us"), pa.duration("us"), pa.dictionary(pa.int32(), pa.string())}  # fmt: skip
 START = datetime.datetime(1970, 1, 1)
@@ -44,7 +54,9 @@ def _made(draw: random.Random, folder: Path) -> Case:
         said["target" if damage.endswith("target") else "id_column"] = "odd"
     path = folder / "train.parquet"
     table = pa.table(stored)
-    _write(draw, table.rename_columns(["z", *table.column_names[1:]]) if damage == "names twice" else table, path, damage)
+    _write(
+        draw, table.rename_columns(["z", *table.column_names[1:]]) if damage == "names twice" else table, path, damage
+    )
     _spoil(draw, path, damage)
     return Case(Sources(train=str(path), **said), columns, labels, damage, ", ".join(str(a.type) for _, a in made))
 
@@ -93,7 +105,9 @@ def _numbers(kind: Any, make: Callable[[random.Random], Any]) -> Callable[..., t
     return made
 
 
-def _times(kind: Any, days: Callable[[Any], float], make: Callable[[random.Random], Any]) -> Callable[..., tuple[Column, Any]]:
+def _times(
+    kind: Any, days: Callable[[Any], float], make: Callable[[random.Random], Any]
+) -> Callable[..., tuple[Column, Any]]:
     def made(draw: random.Random, name: str, rows: int) -> tuple[Column, Any]:
         cells = _gaps(draw, [make(draw) for _ in range(rows)])
         return Column(name, "date", [None if c is None else days(c) for c in cells], cells), pa.array(cells, kind)
@@ -116,7 +130,9 @@ def _categories_of_numbers(draw: random.Random, name: str, rows: int) -> tuple[C
 
 def _truths(draw: random.Random, name: str, rows: int) -> tuple[Column, Any]:
     cells = _gaps(draw, [draw.random() < 0.5 for _ in range(rows)])
-    return Column(name, "category", [None if c is None else str(c).lower() for c in cells], cells), pa.array(cells, pa.bool_())
+    return Column(name, "category", [None if c is None else str(c).lower() for c in cells], cells), pa.array(
+        cells, pa.bool_()
+    )
 
 
 def _unusable(kind: Any, cell: Any) -> Callable[..., tuple[Column, Any]]:
@@ -170,4 +186,3 @@ KINDS: dict[str, Callable[..., tuple[Column, Any]]] = {
     "bytes": _unusable(pa.binary(), b"\xff"),
     "always the same": _unusable(pa.int64(), 5),
 }  # fmt: skip
-

@@ -10,7 +10,21 @@ from benchmarks.torture.truth import Case, Column, table_wrong, tally
 from reweigh.data.own import Sources
 
 GONE = ["", "NA", "unknown", "n/a", "?", "-", "NULL", "Unknown", "missing", "#N/A", "--", "not available", "."]
-WORDS = ["red", "green", "é and ü", "two words", "=1+1", "a,b", "x;y", "p|q", 'the "best"', "it's", "<b>", "日本", "1st"]
+WORDS = [
+    "red",
+    "green",
+    "é and ü",
+    "two words",
+    "=1+1",
+    "a,b",
+    "x;y",
+    "p|q",
+    'the "best"',
+    "it's",
+    "<b>",
+    "日本",
+    "1st",
+]
 LONG_WORDS = ["two\nlines", 'quote " and\nline', "three\r\nlines"]
 RAW = ['"open', 'close"', '5" pipe', 'the "best"', '"Yes" he said', "plain", "rock 'n' roll"]
 GROUPS = [("", "."), (",", "."), (".", ","), ("", ","), (" ", ","), ("'", "."), ("\u202f", ",")]
@@ -30,7 +44,9 @@ def _made(draw: random.Random, folder: Path) -> Case:
     delimiter = "\t" if tabs else draw.choice([",", ",", ";", "|"])
     raw = tabs and draw.random() < 0.5
     columns = [_column(draw, f"c{place}", rows, raw) for place in range(draw.randint(2, 5))]
-    columns.append(Column("z", "number", steady := [round(draw.gauss(0, 3), 3) for _ in range(rows)], [str(v) for v in steady]))
+    columns.append(
+        Column("z", "number", steady := [round(draw.gauss(0, 3), 3) for _ in range(rows)], [str(v) for v in steady])
+    )
     labels = [("no", "yes")[row % 2] for row in range(rows)]
     table = [[column.name for column in columns] + ["label", "ok"]]
     table += [[c.cells[row] for c in columns] + [labels[row], str(int(row < 20))] for row in range(rows)]
@@ -69,7 +85,11 @@ def _text(draw: random.Random, table: list[list[str]], delimiter: str, raw: bool
 
 
 def _quoted(cell: str, delimiter: str, every: bool) -> str:
-    return '"' + cell.replace('"', '""') + '"' if every or any(mark in cell for mark in ('"', "\n", "\r", delimiter)) else cell
+    return (
+        '"' + cell.replace('"', '""') + '"'
+        if every or any(mark in cell for mark in ('"', "\n", "\r", delimiter))
+        else cell
+    )
 
 
 def _encoded(draw: random.Random, text: str) -> bytes:
@@ -93,10 +113,8 @@ def _damaged(content: bytes, damage: str, delimiter: str, raw: bool) -> bytes:
 
 
 def _column(draw: random.Random, name: str, rows: int, raw: bool) -> Column:
-    kind = draw.choice(["number", "number", "plain", "words", "date", "zeros", "either", "clock", "truth", "huge"])
-    made: Column = {"number": _numbers, "plain": _plain, "words": _words, "date": _dates, "zeros": _zeros,
-                    "either": _either, "clock": _clock, "truth": _truths, "huge": _huge}[kind](draw, name, rows, raw)  # fmt: skip
-    return made
+    makers = [_numbers, _numbers, _plain, _words, _dates, _zeros, _either, _clock, _truths, _huge]
+    return draw.choice(makers)(draw, name, rows, raw)
 
 
 def _with_gaps(draw: random.Random, column: Column, share: float) -> Column:
@@ -117,12 +135,18 @@ def _numbers(draw: random.Random, name: str, rows: int, raw: bool) -> Column:
         text = f"{unit.split()[0]}{text}" if unit.endswith("before") else text + unit
         return (f"({text})" if booked else f"-{text}") if number < 0 else text
 
-    return _with_gaps(draw, Column(name, "number", truth, [written(number) for number in truth]), draw.choice([0, 0, 0.1, 0.3]))
+    return _with_gaps(
+        draw, Column(name, "number", truth, [written(number) for number in truth]), draw.choice([0, 0, 0.1, 0.3])
+    )
 
 
 def _plain(draw: random.Random, name: str, rows: int, raw: bool) -> Column:
-    truth = [draw.choice([draw.gauss(0, 1), float(draw.randint(-500, 500)), draw.gauss(0, 1) * 1e5]) for _ in range(rows)]
-    return _with_gaps(draw, Column(name, "number", truth, [repr(number) for number in truth]), draw.choice([0, 0.1, 0.2]))
+    truth = [
+        draw.choice([draw.gauss(0, 1), float(draw.randint(-500, 500)), draw.gauss(0, 1) * 1e5]) for _ in range(rows)
+    ]
+    return _with_gaps(
+        draw, Column(name, "number", truth, [repr(number) for number in truth]), draw.choice([0, 0.1, 0.2])
+    )
 
 
 def _words(draw: random.Random, name: str, rows: int, raw: bool) -> Column:
@@ -147,7 +171,9 @@ def _zeros(draw: random.Random, name: str, rows: int, raw: bool) -> Column:
 def _either(draw: random.Random, name: str, rows: int, raw: bool) -> Column:
     mark = draw.choice([",", "."])
     numbers = [draw.randint(1000, 999_999) for _ in range(rows)]
-    return Column(name, "number", list(map(float, numbers)), [f"{n:,}".replace(",", mark) for n in numbers], choice=True)
+    return Column(
+        name, "number", list(map(float, numbers)), [f"{n:,}".replace(",", mark) for n in numbers], choice=True
+    )
 
 
 def _clock(draw: random.Random, name: str, rows: int, raw: bool) -> Column:

@@ -39,7 +39,9 @@ class Case(NamedTuple):
     what: str = ""
 
 
-def tally(make: Callable[[random.Random, Path], Case], check: Callable[[Case, OwnData], str], seed: int, count: int) -> dict[str, Any]:
+def tally(
+    make: Callable[[random.Random, Path], Case], check: Callable[[Case, OwnData], str], seed: int, count: int
+) -> dict[str, Any]:
     """Make and read `count` files; totals of those read right, refused, and read wrong (with why)."""
     totals: dict[str, Any] = {"tried": 0, "right": 0, "sentences": 0, "wrong": []}
     for number in range(count):

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from ...errors import BadInput, require
 from .days import as_days
 from .decided import Plan
-from .numerals import Numbers, as_numbers, check_size, find_written
+from .numerals import Numbers, check_size
+from .other_file import numbers_like
 from .values import BoolArray, FloatArray, as_words, is_blank, is_text, is_time, is_usable
 from .words import counted, listed, shown
 
@@ -100,26 +101,11 @@ class _Column:
         name, style, unit = self.plan["name"], self.plan["decimal"], self.plan.get("unit", "")
         if is_time(self.column):
             raise BadInput(f"column {shown(name)} of {self.where} holds dates: the training file has numbers there")
-        found = as_numbers(self.column, style, unit)
-        if found.strays.any():
-            found = self._otherwise(found, style, unit)
+        found, otherwise = numbers_like(self.column, style, unit, self.plan["mean"], self.plan["deviation"])
+        if otherwise:
+            self.tell("written", "otherwise", otherwise)
         check_size(found.values, name, self.where)
         return self._kept(found, "number")
-
-    def _otherwise(self, found: Numbers, style: str, unit: str) -> Numbers:
-        """The numbers as this file writes them, where that is not how the training file does; truth values as 1 and 0."""
-        words = as_words(self.column)
-        if set(require("pyarrow.compute", "cli").unique(words).to_pylist()) <= {"true", "false", None}:
-            return as_numbers(_replaced(words, {"true": "1", "false": "0"}), style)
-        written = find_written(words)
-        if written.style != style:
-            other = as_numbers(self.column, written.style, unit)
-            if other.strays.sum() < found.strays.sum() and written.other is None:
-                cell, value = written.longest
-                self.tell("written", written.style, f"are written otherwise than in the training file, {shown(cell)} is "
-                          f"read as {value:.12g}")  # fmt: skip
-                found = other
-        return found
 
     def _kept(self, found: Numbers, what: str) -> FloatArray:
         count = int(found.strays.sum())

@@ -12,8 +12,19 @@ import torch
 from torch import Tensor
 
 from ...errors import BadInput
+from .other_file import numbers_like
 from .rows import Rows
-from .targets import Style, as_classes, as_flags, as_numbers_of, how_read, is_missing, several, style_of
+from .targets import (
+    Style,
+    as_classes,
+    as_flags,
+    as_numbers_of,
+    checked_numbers,
+    how_read,
+    is_missing,
+    several,
+    style_of,
+)
 from .values import BoolArray
 from .words import listed, shown
 
@@ -36,7 +47,7 @@ class Labels:
         if self.task == "multi-label" and len(self.targets) == 1:
             return np.zeros(len(rows), dtype=bool)
         if self.task == "regression":
-            return np.asarray(np.isnan(as_numbers_of(rows.targets[0], self.targets[0], rows.where, self.written)))
+            return np.asarray(np.isnan(self._numbers(rows)))
         return is_missing(rows)
 
     def encode(self, rows: Rows) -> Tensor:
@@ -46,8 +57,7 @@ class Labels:
             BadInput: naming the first label that was not learned, or that is no number.
         """
         if self.task == "regression":
-            values = as_numbers_of(rows.targets[0], self.targets[0], rows.where, self.written)
-            scaled = (values - self.scale[0]) / self.scale[1]
+            scaled = (self._numbers(rows) - self.scale[0]) / self.scale[1]
             return torch.from_numpy(np.nan_to_num(scaled).astype(np.float32))
         if self.task == "multi-label":
             return torch.from_numpy(self._several(rows))
@@ -58,6 +68,14 @@ class Labels:
         if (y < 0).any():
             self._unseen(rows, int(np.flatnonzero(y < 0)[0]), names[codes[np.flatnonzero(y < 0)[0]]])
         return torch.from_numpy(y)
+
+    def read_otherwise(self, rows: Rows) -> str:
+        """What to say of a regression's numbers that stand in `rows` otherwise than in the training file; "" for nothing."""
+        return numbers_like(rows.targets[0], *self.written, *self.scale)[1]
+
+    def _numbers(self, rows: Rows) -> npt.NDArray[np.float64]:
+        found, _ = numbers_like(rows.targets[0], *self.written, *self.scale)
+        return checked_numbers(found, rows.targets[0], self.targets[0], rows.where)
 
     def _several(self, rows: Rows) -> npt.NDArray[np.float32]:
         if len(self.targets) > 1:
@@ -105,9 +123,9 @@ def label_notes(labels: Labels, files: tuple[Rows, ...]) -> list[str]:
     """What was chosen in reading the targets of the training file and of others, in sentences."""
     name = labels.targets[0]
     if labels.task == "regression":
-        likes = [None] + [labels.written] * (len(files) - 1)
-        pairs = zip(files, likes, strict=True)
-        return [note for rows, like in pairs for note in how_read(rows.targets[0], name, rows.where, like)]
+        otherwise = ((rows, labels.read_otherwise(rows)) for rows in files[1:])
+        notes = [f"cells of the target {shown(name)} of {rows.where} {said}" for rows, said in otherwise if said]
+        return [*how_read(files[0].targets[0], name, files[0].where), *notes]
     folded: dict[str, list[str]] = {}
     for word in labels.classes:
         folded.setdefault(" ".join(word.casefold().split()), []).append(word)

@@ -57,7 +57,7 @@ class Written:
         strays: words that are no numbers at all, with how often each stands there.
         different: different words that fit; `longest` is the longest of them and the number that it is.
         other: a cell written in another way than `style`; `mixed` one with another unit.
-        either: where another style fits as many cells with other numbers, one such cell and its two readings.
+        either: where another style, the `rival`, fits as many cells with other numbers, one such cell and its two readings.
         zeros: a cell such as "00123", which is a name rather than a number.
         turned: cells whose minus is "(5)" or "5-".
     """
@@ -72,6 +72,7 @@ class Written:
     other: str | None = None
     mixed: str | None = None
     either: tuple[str, float, float] | None = None
+    rival: str = ""
     zeros: str | None = None
     turned: int = 0
 
@@ -126,7 +127,7 @@ def find_written(words: Any) -> Written:
     if fits.any():
         found.different, found.longest = int(fits.sum()), _longest(values, bare, fits, best)
     found.zeros = _first(values, fits & _flags(compute.match_substring_regex(bare, r"^[+-]?0\d+$")))
-    found.either = _either(values, bare, best, score, matches)
+    found.either, found.rival = _either(values, bare, best, score, matches)
     return found
 
 
@@ -223,7 +224,9 @@ def is_currency(unit: str) -> bool:
     return bool(compute.match_substring_regex(pa.scalar(unit), f"^{_CURRENCY}$").as_py())
 
 
-def _either(values: Any, bare: Any, best: str, score: dict[str, int], matches: Any) -> tuple[str, float, float] | None:
+def _either(
+    values: Any, bare: Any, best: str, score: dict[str, int], matches: Any
+) -> tuple[tuple[str, float, float] | None, str]:
     """The first word that a style which fits as many cells reads as another number."""
     for style in STYLES:
         if style == best or score[style] < score[best] or not score[best]:
@@ -233,8 +236,8 @@ def _either(values: Any, bare: Any, best: str, score: dict[str, int], matches: A
         one, other = (floats(_cleaned(chosen, name)) for name in (best, style))
         apart = np.flatnonzero(one != other)
         if apart.size:
-            return str(values[int(both[apart[0]])]), float(one[apart[0]]), float(other[apart[0]])
-    return None
+            return (str(values[int(both[apart[0]])]), float(one[apart[0]]), float(other[apart[0]])), style
+    return None, ""
 
 
 def check_size(values: FloatArray, name: str, where: str) -> None:

@@ -13,7 +13,7 @@ from .text_file import unreadable
 
 ROWS = 65_536  # rows read at a time
 CELLS = 1 << 22  # and cells, where whole columns are
-MOST_ROWS_A_BYTE = 2000
+MOST_ROWS_A_BYTE = 200
 """Rows of a million or more for each byte of the file that are believed: a few bytes can repeat one value for ever."""
 
 

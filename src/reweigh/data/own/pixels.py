@@ -29,6 +29,9 @@ GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L")
 
 _AT_ONCE = 4_000_000  # pixels of an image that is worked on whole; a larger one goes by bands
 _BAND = 1_000_000
+_GAP = 3.0  # how much larger than wanted an image is left by the quick way of making it smaller
+
+ORIENTATION, ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
 
 _DAMAGED = (OSError, ValueError, SyntaxError, EOFError, ArithmeticError, TypeError, LookupError, RuntimeError, MemoryError,
             struct.error)  # fmt: skip
@@ -50,7 +53,7 @@ def shape_of(path: Path) -> Shape:
     """The shape of the image, from its header alone."""
     with _opened(path) as image:
         width, height = image.size
-        if image.getexif().get(0x0112) in (5, 6, 7, 8):  # the camera was held on its side
+        if image.getexif().get(ORIENTATION) in ON_ITS_SIDE:  # the camera was held on its side
             width, height = height, width
         moving = image.format != "MPO" and getattr(image, "n_frames", 1) > 1
         return Shape(height, width, image.mode in GREY, moving)
@@ -64,25 +67,29 @@ def pixels_of(path: Path, shape: tuple[int, int, int]) -> Pixels:
         if image.format == "JPEG":
             image.draft(None, (2 * width, 2 * height))  # decode no more than is needed
         if image.width * image.height > _AT_ONCE:
-            image = _reduced(image, 2 * max(width, height), operations, grey=channels == 1)
+            image = _reduced(image, (width, height), operations, grey=channels == 1)
         upright = tools.exif_transpose(image)
         plain = _plain(upright, operations, grey=channels == 1)
         if plain.size != (width, height):
-            plain = plain.resize((width, height), operations.Resampling.BILINEAR, reducing_gap=3.0)
+            plain = plain.resize((width, height), operations.Resampling.BILINEAR, reducing_gap=_GAP)
         found = np.asarray(plain, dtype=np.uint8)
     return found[None] if channels == 1 else np.ascontiguousarray(found.transpose(2, 0, 1))
 
 
-def _reduced(image: Any, least: int, operations: Any, grey: bool) -> Any:
-    """A large image as "L" or "RGB", both sides at least `least`: worked on by bands, so that no copy of it is made."""
-    factor = max(1, min(image.size) // max(least, 1))
-    exif, rows = image.getexif(), max(1, _BAND // (image.width * factor)) * factor
-    whole = operations.new("L" if grey else "RGB", (-(-image.width // factor), -(-image.height // factor)), "white")
+def _reduced(image: Any, size: tuple[int, int], operations: Any, grey: bool) -> Any:
+    """A large image in "L" or "RGB", of this (width, height) once it is upright: by bands, so that no copy of it is made."""
+    exif = image.getexif()
+    wide, high = size[::-1] if exif.get(ORIENTATION) in ON_ITS_SIDE else size
+    across, down = (max(1, int(had / wanted / _GAP)) for had, wanted in zip(image.size, (wide, high), strict=True))
+    rows = max(1, _BAND // (image.width * down)) * down
+    whole = operations.new("L" if grey else "RGB", (-(-image.width // across), -(-image.height // down)))
     for top in range(0, image.height, rows):
         band = image.crop((0, top, image.width, min(top + rows, image.height)))
-        whole.paste(_plain(band, operations, grey).reduce(factor), (0, top // factor))
-    whole.info["exif"] = exif.tobytes()
-    return whole
+        whole.paste(_plain(band, operations, grey).reduce((across, down)), (0, top // down))
+    box = (0, 0, image.width / across, image.height / down)
+    small = whole.resize((wide, high), operations.Resampling.BILINEAR, box=box)
+    small.info["exif"] = exif.tobytes()
+    return small
 
 
 def _plain(image: Any, operations: Any, grey: bool) -> Any:

@@ -80,12 +80,12 @@ def _names(name: str, column: Any, words: Any, why: str) -> Decision:
     """Categories, and why they are no numbers though they look like some."""
     found = _category(name, column, words)
     if not why or found.plan is None:
-        return found
+        return dropped(name, f"{found.why}; {why}") if why else found
     return found._replace(notes=(*found.notes, f"column {shown(name)} is taken as words: {why}"))
 
 
 _STRAYS = 0.05  # a smaller share of words leaves a column numeric, whatever they are
-_FEW, _SHARE, _MANY = 3, 0.2, 10  # so do a few different words, at most that share, among more different numbers
+_FEW, _SHARE, _MANY = 3, 0.3, 30  # so do a few different words, at most that share, among more different numbers
 
 
 def _numeric(name: str, written: Any, present: int, where: str) -> bool:

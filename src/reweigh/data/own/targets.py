@@ -57,45 +57,46 @@ def style_of(column: Any) -> Style:
     return Style(found.style, found.unit)
 
 
-def numbers_in(column: Any, like: Style | None = None) -> Numbers:
-    """The cells as numbers, written `like` another file's; or in their own way, if that makes numbers of all."""
-    found = as_numbers(column, *(like or Style()))
+def numbers_in(column: Any) -> Numbers:
+    """The cells as numbers, as programs write them; or in their own way, if that makes numbers of all."""
+    found = as_numbers(column)
     if found.strays.any() and is_text(column):
         other = as_numbers(column, *style_of(column))
         return found if other.strays.any() else other
     return found
 
 
-def how_read(column: Any, name: str, where: str, like: Style | None = None) -> list[str]:
-    """A sentence on how the numbers of a target were read, where that was a choice."""
+def how_read(column: Any, name: str, where: str) -> list[str]:
+    """A sentence on how the numbers of the training file's target were read, where that was a choice."""
     if not is_text(column):
         return []
     words = as_words(column)
-    plain = simple(words)
-    if like is None and plain is not None:
-        either = says_two_things(words)
-    elif plain is not None or (not as_numbers(column, *(like or Style())).strays.any() and like is not None):
+    written = None if simple(words) is not None else find_written(words)
+    either = says_two_things(words) if written is None else written.either
+    target = f"the target {shown(name)} of {where} is read as numbers"
+    if either is not None:
+        cell, read, other = either
+        return [f"{target}, {shown(cell)} as {read:.12g}, though it could be {other:.12g}"]
+    if written is None or (written.style == "." and not written.unit):
         return []
-    else:
-        written = find_written(words)
-        either = written.either
-        if either is None and written.strays == {} and written.other is None:
-            cell, value = written.longest
-            return [f"the target {shown(name)} of {where} is read as numbers, {shown(cell)} as {value:.12g}"]
-    if either is None:
-        return []
-    cell, read, other = either
-    target = f"the target {shown(name)} of {where}"
-    return [f"{target} is read as numbers, {shown(cell)} as {read:.12g}, though it could be {other:.12g}"]
+    return [f"{target}, {shown(written.longest[0])} as {written.longest[1]:.12g}"]
 
 
-def as_numbers_of(column: Any, name: str, where: str, like: Style | None = None) -> npt.NDArray[np.float64]:
-    """The cells as float64, NaN where missing.
+def as_numbers_of(column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
+    """The training file's cells as float64, NaN where missing.
 
     Raises:
         BadInput: naming the first cell that is no number, or that is infinite.
     """
-    found = numbers_in(column, like)
+    return checked_numbers(numbers_in(column), column, name, where)
+
+
+def checked_numbers(found: Numbers, column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
+    """The numbers of a target, once each is one.
+
+    Raises:
+        BadInput: naming the first cell that is no number, or that is infinite.
+    """
     wrong = np.flatnonzero(found.strays | (np.abs(np.nan_to_num(found.values, nan=0.0)) > LARGEST))
     if wrong.size:
         row = int(wrong[0])

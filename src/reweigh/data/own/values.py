@@ -27,7 +27,7 @@ _SAYINGS = (
     "unknown unk unknwn missing undefined unspecified undetermined nil none null nan na n.a. n.a n/a not_available "
     "unavailable nodata no_data not_known not_applicable not_given not_recorded not_specified no_answer tbd tba "
     "unbekannt k.a. keine_angabe inconnu desconocido sconosciuto onbekend "
-    "#ref! #value! #div/0! #num! #name? #null! #n/a . .. ... … - -- --- – — * ** x xx ? ?? ??? $null$ (null) <null> []"
+    "#ref! #value! #div/0! #num! #name? #null! #n/a . .. ... … - -- --- – — * ** ? ?? ??? $null$ (null) <null> []"
 )
 UNKNOWN = frozenset(_SAYINGS.split())
 """Words that say among numbers that there is none, in small letters and with _ for a space."""
