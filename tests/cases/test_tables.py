@@ -68,9 +68,9 @@ def test_words_for_nothing_among_numbers_in_any_share(tmp_path, word):
 
 
 def test_codes_some_of_which_are_letters_stay_words(tmp_path):
-    codes = [*map(str, range(1, 23)), "X", "Y"]
-    own = read(table(tmp_path, lambda row: codes[row % 24]))
-    assert column(own)[1] == [codes[row % 24] for row in range(ROWS)]
+    codes = [*map(str, range(1, 9)), "X", "Y"]
+    own = read(table(tmp_path, lambda row: codes[row % 10]))
+    assert column(own)[1] == [codes[row % 10] for row in range(ROWS)]
 
 
 def test_one_word_of_any_kind_among_many_different_numbers(tmp_path):
@@ -242,7 +242,7 @@ def test_a_ragged_row_is_named_by_line_and_as_a_spreadsheet_counts(tmp_path):
 
 def test_names_longer_than_a_block(tmp_path):
     names = [
-        f"a name that is much longer than a name of a column should ever be in any table, number {place}"
+        f"a name that is much longer than a name of a column should ever be in any table: number {place}"
         for place in range(900)
     ]
     lines = [",".join([*names, "label", "ok"])]
