@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import require
-from .numerals import Numbers, floats
+from .bare import floats
+from .numerals import Numbers
 from .values import FloatArray, as_words, is_time
 
 DATES = ("iso", "iso zone", "%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%Y %H:%M",

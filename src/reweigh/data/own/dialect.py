@@ -64,6 +64,9 @@ def find_dialect(file: TextFile) -> Dialect:
         found.notes.append(f"{counted(skip, 'line')} before the names of {file.path} are passed over")
     if file.quotes:
         _find_quoting(file, found)
+        blank = next((cell for row in rows for cell in row if cell[:1] == " " and cell.strip()[:1] == '"'), None)
+        if blank is not None and told != "\t":
+            found.notes.append(f"quotation marks behind a blank, as in {shown(blank)}, are characters of the text")
     return found
 
 

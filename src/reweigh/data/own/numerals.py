@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import BadInput, require
+from .bare import BEGINS, INFINITE, allowed, flags, floats, main_unit, split
 from .values import BoolArray, FloatArray, as_words, different, is_text, is_time
 from .words import shown
 
@@ -26,18 +27,6 @@ LARGEST = 1e30
 
 EXACT = float(2**53)
 """Whole numbers beyond lose digits in float64."""
-
-_MONEY = (
-    "USD EUR GBP CHF JPY CNY INR RUB BRL AUD CAD NZD SEK NOK DKK PLN CZK HUF TRY ZAR MXN SGD HKD Rs Rs. kr kr. Fr Fr."
-)
-_CURRENCY = r"(?:\p{Sc}|[A-Z]{1,3}\$|" + "|".join(_MONEY.replace(".", r"\.").split()) + ")"
-_PARTS = (
-    r"^(?P<sign>[+-]?)\s?(?P<before>" + _CURRENCY + r"?)\s?(?P<second>[+-]?)"
-    r"(?P<body>(?:\d[\d.,' ]*|[.,]\d[\d.,' ]*)(?:[eE][+-]?\d+)?|(?i:inf|infinity))"
-    r"\s?(?P<after>(?:[^\d\s.,'()+\-:/][^\d()]{0,11})?)$"
-)
-_BEGINS = r"^[-+(.,\d\x{2212}\p{Sc}]|^[A-Z]{1,3}[\p{Sc}\s\d]|^(Rs|kr|Fr)|^(?i:inf)"
-_INFINITE = r"(?i:inf|infinity)"
 
 
 class Numbers(NamedTuple):
@@ -109,16 +98,16 @@ def find_written(words: Any) -> Written:
     """How the numbers among some words (null where missing) are written."""
     pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     values, counts = different(words)
-    could = _flags(compute.match_substring_regex(values, _BEGINS))
+    could = flags(compute.match_substring_regex(values, BEGINS))
     if not could.any():
         return Written()
-    bare, units, turned = _split(values)
+    bare, units, turned = split(values)
     matches = {style: _matches(bare, style) for style in STYLES}
     score = {style: int(counts[match].sum()) for style, match in matches.items()}
     some = np.logical_or.reduce(list(matches.values()))
     best = max(STYLES, key=lambda style: score[style])  # the first of those that fit alike
     found = Written(style=best, alike=int(counts[some].sum()))
-    unit, allowed = _unit(units, matches[best], counts)
+    unit, allowed = main_unit(units, matches[best], counts)
     fits = matches[best] & allowed
     found.unit, found.fits, found.turned = unit, int(counts[fits].sum()), int(counts[fits & turned].sum())
     strays = values.filter(pa.array(~some)).to_pylist() if some.any() else []
@@ -126,7 +115,7 @@ def find_written(words: Any) -> Written:
     found.other, found.mixed = _first(values, some & ~matches[best]), _first(values, matches[best] & ~allowed)
     if fits.any():
         found.different, found.longest = int(fits.sum()), _longest(values, bare, fits, best)
-    found.zeros = _first(values, fits & _flags(compute.match_substring_regex(bare, r"^[+-]?0\d+$")))
+    found.zeros = _first(values, fits & flags(compute.match_substring_regex(bare, r"^[+-]?0\d+$")))
     found.either, found.rival = _either(values, bare, best, score, matches)
     return found
 
@@ -154,31 +143,16 @@ def says_two_things(words: Any) -> tuple[str, float, float] | None:
 
 def _read(words: Any, style: str, unit: str) -> Numbers:
     pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
-    bare, units, _ = _split(words)
-    fits = _matches(bare, style) & _allowed(units, unit)
+    bare, units, _ = split(words)
+    fits = _matches(bare, style) & allowed(units, unit)
     values = floats(_cleaned(compute.if_else(pa.array(fits), bare, pa.scalar(None, pa.string())), style))
     return Numbers(values, np.asarray(words.is_valid(), dtype=bool) & ~fits)
-
-
-def _split(words: Any) -> tuple[Any, Any, BoolArray]:
-    """Of each word the bare numeral with its sign (null where there is none), its unit, and whether the minus was turned."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
-    words = words.combine_chunks() if isinstance(words, pa.ChunkedArray) else words
-    for pattern, plain in (("[\u00a0\u2009\u202f]", " "), ("\u2212", "-"), ("\u2019", "'")):
-        words = compute.replace_substring_regex(words, pattern=pattern, replacement=plain)
-    straight = compute.replace_substring_regex(words, pattern=r"^\(\s?([^()+-]*)\)$", replacement=r"-\1")
-    straight = compute.replace_substring_regex(straight, pattern=r"^([^+-].*\d)\s?-$|^(\d)-$", replacement=r"-\1\2")
-    parts = compute.extract_regex(straight, _PARTS)
-    sign, before, second, body, after = (compute.struct_field(parts, place) for place in range(5))
-    bare = compute.binary_join_element_wise(sign, second, compute.utf8_rtrim_whitespace(body), "")
-    units = compute.binary_join_element_wise(before, compute.utf8_trim_whitespace(after), "")
-    return bare, units, _flags(compute.not_equal(words, straight))
 
 
 def _pattern(style: str) -> str:
     group, decimal = STYLES[style]
     point, sign = f"[{decimal}]", "^[+-]?"
-    number = rf"{sign}(\d+{point}?\d*|{point}\d+)([eE][+-]?\d+)?$|{sign}{_INFINITE}$"
+    number = rf"{sign}(\d+{point}?\d*|{point}\d+)([eE][+-]?\d+)?$|{sign}{INFINITE}$"
     if group:
         inner = r"(,\d{2,3})*,\d{3}" if group == "," else rf"([{group}]\d{{3}})+"  # lakhs have two digits
         number += rf"|{sign}[1-9]\d{{0,2}}{inner}({point}\d*)?$"
@@ -186,7 +160,7 @@ def _pattern(style: str) -> str:
 
 
 def _matches(bare: Any, style: str) -> BoolArray:
-    return _flags(require("pyarrow.compute", "cli").match_substring_regex(bare, _pattern(style)))
+    return flags(require("pyarrow.compute", "cli").match_substring_regex(bare, _pattern(style)))
 
 
 def _cleaned(bare: Any, style: str) -> Any:
@@ -197,31 +171,6 @@ def _cleaned(bare: Any, style: str) -> Any:
     if decimal == ",":
         bare = compute.replace_substring(bare, ",", ".")
     return compute.utf8_ltrim(bare, characters="+").cast(pa.float64())
-
-
-def _unit(units: Any, fits: BoolArray, counts: Any) -> tuple[str, BoolArray]:
-    """The unit of most numbers, and which words have it."""
-    words = np.asarray(units.to_pylist(), dtype=object)
-    totals: dict[str, int] = {}
-    for word, count in zip(words[fits].tolist(), counts[fits].tolist(), strict=True):
-        totals[word] = totals.get(word, 0) + count
-    unit = max(totals, key=lambda word: totals[word], default="")
-    money = [word for word in totals if word and is_currency(word)]
-    if len(totals) == 2 and "" in totals and money:
-        unit = money[0]
-    return unit, _allowed(units, unit)
-
-
-def _allowed(units: Any, unit: str) -> BoolArray:
-    compute = require("pyarrow.compute", "cli")
-    found = _flags(compute.equal(units, unit))
-    return found | _flags(compute.equal(units, "")) if is_currency(unit) else found
-
-
-def is_currency(unit: str) -> bool:
-    """Whether a unit is money, so that a number without it is meant in it."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
-    return bool(compute.match_substring_regex(pa.scalar(unit), f"^{_CURRENCY}$").as_py())
 
 
 def _either(
@@ -260,16 +209,3 @@ def check_size(values: FloatArray, name: str, where: str) -> None:
 def _first(values: Any, mask: BoolArray) -> str | None:
     rows = np.flatnonzero(mask)
     return str(values[int(rows[0])]) if rows.size else None
-
-
-def _flags(column: Any) -> BoolArray:
-    compute = require("pyarrow.compute", "cli")
-    return np.asarray(compute.fill_null(column, False).to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def floats(column: Any) -> FloatArray:
-    """An Arrow array of float64 as NumPy has it, nulls as NaN."""
-    pa = require("pyarrow", "cli")
-    if isinstance(column, pa.ChunkedArray):
-        return np.asarray(column.to_numpy(), dtype=np.float64)
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)

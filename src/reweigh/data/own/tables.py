@@ -9,8 +9,10 @@ from typing import Any
 from ...errors import BadInput
 from .columns import Roles, find_roles
 from .csv_file import CsvFile
+from .days import DATES
 from .decided import Plan, left_out_notes
 from .encode import Encoded, arranged, categories, encode, width
+from .numerals import STYLES
 from .parquet_file import ParquetFile
 from .paths import open_table
 from .plan import decide
@@ -70,7 +72,11 @@ class TableReader:
     @classmethod
     def restored(cls, kept: dict[str, Any]) -> "TableReader":
         """The reader that `as_json` wrote down."""
-        return cls([dict(plan) for plan in kept["columns"]], Roles(tuple(kept["targets"]), kept["id"]))
+        plans = [dict(plan) for plan in kept["columns"]]
+        for plan in plans:
+            if plan.get("decimal", ".") not in STYLES or plan.get("layout", "iso") not in DATES:
+                raise ValueError(f"no such way to write {plan['name']}")
+        return cls(plans, Roles(tuple(kept["targets"]), kept["id"]))
 
     def as_json(self) -> dict[str, Any]:
         """The plans of the columns, and which hold target and names."""
