@@ -1,4 +1,4 @@
-from reweigh.data.own.decided import dropped, left_out_notes, missing_note
+from reweigh.data.own.decided import Decision, dropped, empty_note, left_out_notes, missing_note
 
 
 def test_columns_left_out_for_one_reason_are_one_sentence():
@@ -17,3 +17,9 @@ def test_words_are_counted():
         note
         == "column 'c' is taken as numbers; 10 cells with words ('a', 'b' 2 times, 'd' 3 times and 1 more) count as missing"
     )
+
+
+def test_empty_cells_are_counted_by_column():
+    told = {"a": {"missing": 5, "missing_words": {"?": 2}}, "b": {"missing": 0}, "c": {"left_out": "it is empty"}}
+    decisions = {name: Decision({}, (), counts) for name, counts in told.items()}
+    assert empty_note(decisions) == ["cells that hold nothing count as missing: 3 of column 'a'"]

@@ -50,6 +50,17 @@ def left_out_notes(decisions: dict[str, Decision]) -> list[str]:
     return notes
 
 
+def empty_note(decisions: dict[str, Decision]) -> list[str]:
+    """How many cells hold nothing, by column; words that are taken as missing have sentences of their own."""
+    gaps = {
+        name: one.told.get("missing", 0) - sum(one.told.get("missing_words", {}).values())
+        for name, one in decisions.items()
+    }
+    found = [f"{count:,} of column {shown(name)}" for name, count in gaps.items() if count > 0]
+    more = f" and those of {len(found) - 8:,} more columns" if len(found) > 8 else ""
+    return [f"cells that hold nothing count as missing: {', '.join(found[:8])}{more}"] if found else []
+
+
 def scaled(name: str, kind: str, values: FloatArray, missing: bool) -> Plan:
     """A plan for finite numbers: their mean, and their deviation, 1 where all are the same so that it can divide."""
     mean = float(values.mean())

@@ -10,7 +10,7 @@ from ...errors import BadInput
 from .columns import Roles, find_roles
 from .csv_file import CsvFile
 from .days import DATES
-from .decided import Plan, left_out_notes
+from .decided import Plan, empty_note, left_out_notes
 from .encode import Encoded, arranged, categories, encode, width
 from .numerals import STYLES
 from .parquet_file import ParquetFile
@@ -64,7 +64,8 @@ class TableReader:
                 "of texts with --text"
             )
         reader = cls(plans, roles)
-        reader.notes = [*left_out, *shortened([note for one in decisions.values() for note in one.notes])]
+        notes = [note for one in decisions.values() for note in one.notes]
+        reader.notes = [*left_out, *shortened(notes), *empty_note(decisions)]
         reader._told = {name: one.told for name, one in decisions.items()}
         reader._file = file
         return reader
