@@ -305,3 +305,18 @@ def test_thousands_of_columns_take_seconds(tmp_path):
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", WIDE, str(tmp_path / "wide.csv")], check=True)
     assert time.perf_counter() - start < 30
+
+
+def test_names_of_digits_beside_a_word_for_nothing(tmp_path):
+    own = read(table(tmp_path, lambda row: "unknown" if row % 9 == 3 else f"{row % 6:05}"))
+    assert column(own)[1][:4] == ["00000", "00001", "00002", "unknown"]
+    assert any("zeros in front" in note for note in own.notes)
+
+
+def test_dates_beside_a_word_for_nothing(tmp_path):
+    own = read(table(tmp_path, lambda row: "unknown" if row % 3 == 0 else f"2020-01-{row % 28 + 1:02}T06:00:00"))
+    plan, values = column(own)
+    assert plan["kind"] == "date"
+    assert np.isnan(values[0])
+    assert values[1] == pytest.approx(18263.25, abs=1e-3)
+    assert any("'unknown' 14 times" in note for note in own.notes)

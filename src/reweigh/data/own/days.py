@@ -28,6 +28,7 @@ _CLOCK = rf"^(?P<sign>-?)(?P<hours>\d{{1,4}}):{_SHORT}(?::{_SECONDS})?$"
 _LONG = rf"^(?P<sign>-?)(?P<days>\d+) days?(?:,? \+?(?P<hours>\d{{1,2}}):{_SHORT}:{_SECONDS})?$"
 _ISO_TIME = r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 _ISO_LONG = rf"^(?P<sign>-?)P(?:(?P<days>\d+)D)?{_ISO_TIME}$"
+_ISO = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?$"
 _IN_DAYS = {"days": 1.0, "hours": 1 / 24, "minutes": 1 / 1440, "seconds": 1 / 86_400}
 _MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -72,7 +73,12 @@ def _iso(words: Any, kind: Any) -> Any:
     pa = require("pyarrow", "cli")
     try:
         return words.cast(kind)
-    except pa.ArrowInvalid:  # some cell is no date: find out which, one by one
+    except pa.ArrowInvalid:  # some cell is no date: those that do not look like one, or else one by one
+        looks = require("pyarrow.compute", "cli").match_substring_regex(words, _ISO)
+        words = require("pyarrow.compute", "cli").if_else(looks, words, pa.scalar(None, pa.string()))
+    try:
+        return words.cast(kind)
+    except pa.ArrowInvalid:
         return pa.array([_one(word, kind) for word in words], kind)
 
 

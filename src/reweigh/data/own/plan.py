@@ -40,7 +40,7 @@ def decide(name: str, column: Any, where: str) -> Decision:
     if column.null_count == len(column):
         return dropped(name, "it has no value in any row")
     if is_time(column):
-        return _date(name, column, ["iso"], {}, len(column) - column.null_count)
+        return _date(name, column, ["iso"], {})
     if not is_text(column):
         return of_typed(name, column, where) or _names(name, column, as_words(column), _HUGE)
     plain = simple(column)
@@ -62,12 +62,12 @@ def _of_text(name: str, column: Any, words: Any, where: str) -> Decision:
         if written.zeros is None and _numeric(name, written, len(words) - words.null_count, where):
             found = of_numbers(name, column, words, None, written, where)
             return found or _names(name, column, words, _HUGE)
-        zeros = written.zeros if written.alike == len(words) - words.null_count else None
+        zeros = written.zeros if written.alike > 0.5 * (len(words) - words.null_count) else None
         if written.mixed is not None and written.other is None and not written.strays:
             note = f"units differ ({shown(written.mixed)} is one cell)"
     layouts, gone = _layouts(words)
     if layouts:
-        return _date(name, column, layouts, gone, len(words) - words.null_count)
+        return _date(name, column, layouts, gone)
     if zeros is not None:
         note = f"numbers have no zeros in front ({shown(zeros)})"
     return _names(name, column, words, note)
@@ -79,8 +79,10 @@ _HUGE = "a float cannot tell whole numbers beyond 2^53 apart"
 def _names(name: str, column: Any, words: Any, why: str) -> Decision:
     """Categories, and why they are no numbers though they look like some."""
     found = _category(name, column, words)
-    if not why or found.plan is None:
-        return dropped(name, f"{found.why}; {why}") if why else found
+    if not why:
+        return found
+    if found.plan is None:
+        return dropped(name, f"{found.why}; {why}")
     return found._replace(notes=(*found.notes, f"column {shown(name)} is taken as words: {why}"))
 
 
@@ -122,7 +124,7 @@ def _layouts(words: Any) -> tuple[list[str], dict[str, int]]:
     return fitting, gone
 
 
-def _date(name: str, column: Any, layouts: list[str], gone: dict[str, int], present: int) -> Decision:
+def _date(name: str, column: Any, layouts: list[str], gone: dict[str, int]) -> Decision:
     layout = layouts[0]
     values = as_days(column, layout).values
     days = values[np.isfinite(values)]
