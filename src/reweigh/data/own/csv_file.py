@@ -68,7 +68,13 @@ class CsvFile:
         if self._table is None:
             schema = pa.schema([(name, pa.string()) for name in self.names])
             self._table = pa.Table.from_batches(list(self.batches()), schema)
+            pa.default_memory_pool().release_unused()
         return self._table
+
+    def keep(self, names: Sequence[str]) -> None:
+        """Forget the cells of all other columns."""
+        self._table = self.table().select([name for name in self.names if name in set(names)])
+        require("pyarrow", "cli").default_memory_pool().release_unused()
 
     @property
     def rows(self) -> int:
@@ -78,7 +84,7 @@ class CsvFile:
     def columns(self, names: Sequence[str]) -> Iterator[Any]:
         """The columns of these names, each a `pyarrow.ChunkedArray`."""
         table = self.table()
-        place = {name: place for place, name in enumerate(self.names)}
+        place = {name: place for place, name in enumerate(table.column_names)}
         yield from (table.column(place[name]) for name in names)
 
     def _check_trailing(self, last: Any) -> None:

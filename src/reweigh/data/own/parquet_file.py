@@ -49,6 +49,9 @@ class ParquetFile:
             table.validate(full=True)
         return table.rename_columns(self.names)
 
+    def keep(self, names: Sequence[str]) -> None:
+        """Nothing is kept of any column."""
+
     def columns(self, names: Sequence[str]) -> Iterator[Any]:
         """The columns of these names, each a `pyarrow.ChunkedArray` of a plain type."""
         place = dict(zip(self.names, self._stored, strict=True))

@@ -67,6 +67,7 @@ class TableReader:
         notes = [note for one in decisions.values() for note in one.notes]
         reader.notes = [*left_out, *shortened(notes), *empty_note(decisions)]
         reader._told = {name: one.told for name, one in decisions.items()}
+        file.keep([*(plan["name"] for plan in plans), *roles.all])
         reader._file = file
         return reader
 
