@@ -33,7 +33,6 @@ from benchmarks.torture.strangers_runs import (
     pickled_checkpoint,
     tokenizer_elsewhere,
 )
-
 from reweigh.errors import ReweighError
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.torture.sealing import seal
-
 from reweigh.cli.guard import run as command
 
 JSON_FILES = ("config.json", "summary.json", "metrics.jsonl", "encoding.json")

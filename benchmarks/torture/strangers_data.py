@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from benchmarks.torture.trying import Pickled, refused
 
+from benchmarks.torture.trying import Pickled, refused
 from reweigh.data.cifar_binary import CIFAR10_LAYOUT, extract
 from reweigh.data.cifar_n import human_labels
 from reweigh.data.idx import read_idx

@@ -11,10 +11,10 @@ import zipfile
 from pathlib import Path
 
 import torch
-from benchmarks.torture.sealing import seal
-from benchmarks.torture.trying import Pickled, refused, said
 from torch import nn
 
+from benchmarks.torture.sealing import seal
+from benchmarks.torture.trying import Pickled, refused, said
 from reweigh.printable import printable
 from reweigh.training.checkpoint import _digest, load_checkpoint, save_checkpoint
 

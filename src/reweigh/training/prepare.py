@@ -7,7 +7,7 @@ noise and imbalance can be added to the training part of a classification, to se
 """
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ class RunData(NamedTuple):
     encoding: Encoding | None = None
     names: Names | None = None
     notes: tuple[str, ...] = ()
+    told: dict[str, Any] | None = None
 
     @property
     def truth(self) -> Tensor | None:
@@ -63,7 +64,7 @@ def _own_data(config: TrainConfig, sources: Sources) -> RunData:
         raise BadInput(f"noise and imbalance are made of classes, and the task is {own.train.task}: leave them out")
     train = _unbalanced(config, own.train)
     train = _corrupted(config, train, torch.ones(len(train), dtype=torch.bool))
-    return RunData(train, own.clean, own.test, own.encoding, own.names, own.notes)
+    return RunData(train, own.clean, own.test, own.encoding, own.names, own.notes, own.told)
 
 
 def with_clean_kept(config: TrainConfig, data: RunData) -> RunData:

@@ -86,6 +86,7 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "clean_examples": len(job.data.clean),
         "test_examples": len(job.data.test),
         **({"mass_per_class": _mass(job)} if job.task.name == "classification" else {}),
+        **({"read": {"notes": list(job.data.notes), "files": job.data.told or {}}} if job.data.encoding else {}),
         "engine": job.reweigher.explain(),
         "seconds": round(sum(line["seconds"] for line in lines), 3),
     }

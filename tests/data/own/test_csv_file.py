@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from reweigh.data.own.csv_file import CsvFile, sniff
+from reweigh.data.own.csv_file import CsvFile
+from reweigh.data.own.dialect import sniff
 
 
 def rows(path):

@@ -1,4 +1,4 @@
-"""A million rows: memory holds the numbers that are learned from, not the file."""
+"""A million rows: memory holds the text of the columns and the numbers, and no copies of them."""
 
 import subprocess
 import sys
@@ -30,4 +30,4 @@ def test_a_million_rows_in_bounded_memory(desk):
     )
     train, width, grown = (int(number) for number in ran.stdout.split())
     assert (train, width) == (999_000, 12)
-    assert grown < 500, f"{grown} MiB more than before reading"
+    assert grown < 600, f"{grown} MiB more than before reading"

@@ -1,30 +1,20 @@
-"""What becomes of a column, from its cells; the profile is tested through the plan that it leads to."""
+"""What becomes of a column, from its cells."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from reweigh.data.own import profile
+from reweigh.data.own.decided import left_out_notes
 from reweigh.data.own.plan import decide
-from reweigh.data.own.profile import Moments, Profile
 
 RANDOM = np.random.default_rng(0)
 
 
 def decided(*blocks):
-    seen = Profile("c", "train.csv")
-    for block in blocks:
-        seen.add(block if isinstance(block, pa.Array) else pa.array(block))
-    return decide(seen)
-
-
-def test_moments_of_blocks_are_those_of_the_whole():
-    values = RANDOM.normal(1e6, 3, 1000)
-    moments = Moments()
-    for block in np.split(values, [10, 11, 500]):
-        moments.add(block)
-    assert moments.mean == pytest.approx(values.mean(), rel=1e-12)
-    assert moments.deviation == pytest.approx(values.std(), rel=1e-9)
+    arrays = [block if isinstance(block, pa.Array) else pa.array(block) for block in blocks]
+    found = decide("c", pa.chunked_array(arrays), "train.csv")
+    notes = [*left_out_notes({"c": found}), *found.notes]
+    return found.plan, notes[0] if notes else None
 
 
 def test_numbers_with_and_without_gaps():
@@ -90,19 +80,9 @@ def test_columns_that_teach_nothing_are_left_out_and_said(cells, why):
     assert why in note
 
 
-def test_a_long_column_of_words_is_no_longer_tried_as_numbers(monkeypatch):
-    monkeypatch.setattr(profile, "SURE", 5)
+def test_words_among_which_a_few_could_be_numbers_are_categories():
     plan, _ = decided(["a", "b"] * 5, ["a", "inf", ""], ["1e999"])
     assert plan["values"] == ["1e999", "a", "b", "inf"]
-
-
-def test_a_column_of_very_many_names_is_seen_in_bounded_memory(monkeypatch):
-    monkeypatch.setattr(profile, "MOST_WORDS", 100)
-    seen = Profile("c", "train.csv")
-    for block in range(20):
-        seen.add(pa.array([f"person {block * 50 + number}" for number in range(50)]))
-    assert len(seen.words) <= 150
-    assert decide(seen).plan is None
 
 
 def test_only_the_most_frequent_of_very_many_categories_have_a_code(monkeypatch):

@@ -2,7 +2,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from reweigh.data.own.values import THOUSANDS, as_days, as_numbers, as_words, is_text, is_usable
+from reweigh.data.own.days import as_days
+from reweigh.data.own.numerals import THOUSANDS, as_numbers
+from reweigh.data.own.values import as_words, is_text, is_usable
 
 
 def test_words_are_trimmed_and_the_missing_are_null():

@@ -13,18 +13,21 @@ import torch
 from torch import Tensor
 
 from ...errors import BadInput, require
-from .npz_file import Array, check_length, inputs, load_arrays, named
+from .npz_file import Array, NpzFile, check_length, inputs, named
 from .paths import existing
 from .rows import Rows
 from .sources import Sources
 from .table_rows import check_keys
-from .values import BoolArray
+from .values import BoolArray, one_spelling
 from .words import shown
 
 INPUTS = ("x", "X", "features", "images", "data")
 TARGETS = ("y", "Y", "labels", "label", "target", "targets")
 IDS = ("id", "ids")
 CHECKED = ("clean", "checked")
+
+AT_ONCE = 64 << 20
+"""Bytes of an array that are worked on at a time."""
 
 
 class Called(NamedTuple):
@@ -56,17 +59,17 @@ class ArrayReader:
             BadInput: an array is missing, or holds what cannot be learned from.
         """
         path = existing(sources.train)
-        arrays = load_arrays(path)
+        file = NpzFile(path)
         called = Called(
-            named(arrays, None, INPUTS, path, "the inputs"),
-            named(arrays, sources.target, TARGETS, path, "the targets"),
-            _maybe(arrays, sources.id_column, IDS, path),
-            _maybe(arrays, sources.clean_column, () if sources.clean or sources.clean_ids else CHECKED, path),
+            named(file.names, None, INPUTS, path, "the inputs"),
+            named(file.names, sources.target, TARGETS, path, "the targets"),
+            _maybe(file.names, sources.id_column, IDS, path),
+            _maybe(file.names, sources.clean_column, () if sources.clean or sources.clean_ids else CHECKED, path),
         )
-        y = arrays[called.y]
+        y = file.load(called.y)
         many = y.ndim == 2 and y.shape[1] > 1
         targets = tuple(f"{called.y} {place}" for place in range(y.shape[1])) if many else (called.y,)
-        x = inputs(arrays[called.x], called.x, path)
+        x = inputs(file.load(called.x), called.x, path)
         return cls(called, targets, x.shape[1:], None if x.dtype == np.uint8 else Scale.of(x))
 
     @classmethod
@@ -87,21 +90,18 @@ class ArrayReader:
     def rows(self, path: str, part: str) -> Rows:
         """The examples of the file at `path`."""
         place, pa = existing(path), require("pyarrow", "cli")
-        arrays = load_arrays(place)
-        name = named(arrays, self.called.x if self.called.x in arrays else None, INPUTS, place, "the inputs")
-        x = self._scaled(inputs(arrays[name], name, place), place)
-        has_y = part != "new" or self.called.y in arrays
-        y = (
-            named(arrays, self.called.y if self.called.y in arrays else None, TARGETS, place, "the targets")
-            if has_y
-            else None
-        )
+        file = NpzFile(place)
+        name = named(file.names, self.called.x if self.called.x in file.names else None, INPUTS, place, "the inputs")
+        x = self._scaled(inputs(file.load(name), name, place), place)
+        has_y = part != "new" or self.called.y in file.names
+        wanted = self.called.y if self.called.y in file.names else None
+        y = named(file.names, wanted, TARGETS, place, "the targets") if has_y else None
         return Rows(
             where=str(place),
             x=x,
-            targets=() if y is None else self._targets(arrays[y], len(x), y, place),
-            keys=self._keys(arrays, len(x), place),
-            checked=self._checked(arrays, len(x), place) if part == "train" else None,
+            targets=() if y is None else self._targets(file.load(y), len(x), y, place),
+            keys=self._keys(file, len(x), place),
+            checked=self._checked(file, len(x), place) if part == "train" else None,
             table=pa.table({"row": np.arange(len(x))}) if part == "new" else None,
         )
 
@@ -121,23 +121,22 @@ class ArrayReader:
             raise BadInput(
                 f"{shown(name)} of {path} has shape {y.shape}: give (N,) classes or numbers, or (N, L) zeros and ones"
             )
-        check_length(columns[0], size, name, path)
-        return tuple(pa.array(np.ascontiguousarray(column)) for column in columns)
+        return tuple(pa.array(np.ascontiguousarray(check_length(c, size, name, path))) for c in columns)
 
-    def _keys(self, arrays: dict[str, Array], size: int, path: Path) -> Any:
+    def _keys(self, file: NpzFile, size: int, path: Path) -> Any:
         pa, name = require("pyarrow", "cli"), self.called.id
-        if name is None or name not in arrays:
+        if name is None or name not in file.names:
             return None
-        check_length(arrays[name], size, name, path)
-        keys = pa.array(arrays[name]).cast(pa.string())
+        keys = pa.array(check_length(file.load(name), size, name, path)).cast(pa.string())
+        keys = one_spelling(keys)
         check_keys(keys, name, str(path))
         return keys
 
-    def _checked(self, arrays: dict[str, Array], size: int, path: Path) -> BoolArray | None:
+    def _checked(self, file: NpzFile, size: int, path: Path) -> BoolArray | None:
         name = self.called.checked
         if name is None:
             return None
-        mask = check_length(arrays[name], size, name, path)
+        mask = check_length(file.load(name), size, name, path)
         if mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
             raise BadInput(f"{shown(name)} of {path} is no mask of the clean rows: give one true or false for each row")
         return mask.astype(bool)
@@ -155,16 +154,32 @@ class Scale(NamedTuple):
         if x.ndim > 2 and x.min() >= 0 and x.max() <= 1:
             return cls(np.zeros(()), np.ones(()))
         axes = 0 if x.ndim == 2 else None
-        mean, deviation = x.mean(axis=axes, dtype=np.float64), x.std(axis=axes, dtype=np.float64)
+        mean = x.mean(axis=axes, dtype=np.float64)
+        deviation = x.std(axis=axes, dtype=np.float64) if x.nbytes <= AT_ONCE else _deviation(x, mean)
         return cls(np.asarray(mean), np.where(deviation > 0, deviation, 1.0))
 
     def apply(self, x: Array) -> npt.NDArray[np.float32]:
         """x as float32, with mean 0 and deviation 1."""
-        scaled: npt.NDArray[np.float32] = ((x - self.mean) / self.deviation).astype(np.float32)
+        scaled = np.empty(x.shape, dtype=np.float32)
+        for rows in _blocks(x):
+            scaled[rows] = (x[rows] - self.mean) / self.deviation
         return scaled
 
 
-def _maybe(arrays: dict[str, Array], wanted: str | None, usual: tuple[str, ...], path: Path) -> str | None:
+def _blocks(x: Array) -> list[slice]:
+    """Rows of x a few at a time, so that a copy of them in float64 stays small."""
+    step = max(1, AT_ONCE // (8 * max(x[:1].size, 1)))
+    return [slice(start, start + step) for start in range(0, len(x), step)]
+
+
+def _deviation(x: Array, mean: Any) -> Any:
+    """As `x.std`, without a copy of x."""
+    axes = 0 if x.ndim == 2 else None
+    squares = sum(((x[rows] - mean) ** 2).sum(axis=axes) for rows in _blocks(x))
+    return np.sqrt(squares / (len(x) if x.ndim == 2 else x.size))
+
+
+def _maybe(arrays: list[str], wanted: str | None, usual: tuple[str, ...], path: Path) -> str | None:
     if wanted is None and not any(name in arrays for name in usual):
         return None
     return named(arrays, wanted, usual, path, "this")

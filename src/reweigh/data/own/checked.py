@@ -1,16 +1,17 @@
 """Which training rows are the checked ones, where they do not come in a file of their own."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import BadInput, require
-from .csv_file import unreadable
 from .paths import existing
 from .rows import Rows
 from .sources import Sources
-from .values import BoolArray
+from .text_file import unreadable
+from .values import BoolArray, one_spelling
 from .words import counted, listed, shown
 
 
@@ -54,7 +55,7 @@ def _listed(train: Rows, path: Path) -> BoolArray:
 def _ids(path: Path) -> list[str]:
     place = existing(path)
     try:
-        lines = place.read_text("utf-8-sig").splitlines()
+        lines = place.read_text("utf-8-sig").split("\n")  # all ends of lines are "\n" by now
     except (OSError, UnicodeError) as refused:
         raise unreadable(place, refused) from refused
     ids = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
@@ -64,9 +65,13 @@ def _ids(path: Path) -> list[str]:
 
 
 def _places(train: Rows, wanted: list[str]) -> list[int]:
+    wanted = one_spelling(require("pyarrow", "cli").array(wanted)).to_pylist()
     if train.keys is None:
-        return [int(text) if text.isascii() and text.isdigit() and int(text) < len(train) else -1 for text in wanted]
+        return [int(text) if _is_row.match(text) and int(text) < len(train) else -1 for text in wanted]
     return places(wanted, train.keys)
+
+
+_is_row = re.compile(r"^(0|[1-9][0-9]{0,17})$")  # 007 is a name
 
 
 def places(wanted: Any, keys: Any) -> list[int]:

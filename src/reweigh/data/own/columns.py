@@ -60,6 +60,18 @@ def present(name: str, names: Sequence[str], path: Path, option: str = "") -> st
     raise BadInput(f"{path} has no column {shown(name)}{for_what}: {remedy}")
 
 
+def present_all(names: Sequence[str], known: Sequence[str], path: Path) -> None:
+    """Every name is a column.
+
+    Raises:
+        BadInput: naming the first that is not.
+    """
+    there = set(known)
+    missing = next((name for name in names if name not in there), None)
+    if missing is not None:
+        present(missing, known, path)
+
+
 def _targets(wanted: str | None, names: Sequence[str], path: Path) -> tuple[str, ...]:
     if wanted is None:
         usual = [name for name in names if name.casefold() in (*LABEL_NAMES, "class")]

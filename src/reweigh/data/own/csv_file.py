@@ -1,25 +1,21 @@
-"""A CSV file, read in blocks as text.
+"""A CSV file as columns of text.
 
 Types that a reader guesses from the first block fail on the millionth row, so every cell comes as text and
-what it means is decided elsewhere, from all rows. The delimiter is found from the first lines; the text is UTF-8, or UTF-16
-where the file starts with its mark. Whatever does not fit is one sentence with the row or the byte.
+what it means is decided elsewhere, from all rows. Arrow reads the cells; whatever does not fit is one sentence with the
+line or the byte.
 """
 
-import codecs
-import csv
-import gzip
-import io
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ...errors import BadInput, require
+from .dialect import find_dialect, row_of_sheet, walk
+from .text_file import DAMAGED, TextFile, unreadable
 from .words import shown
 
-DELIMITERS = ",\t;|"
 BLOCK = 8 << 20  # bytes read at a time; a row may not be longer
-_HEAD = 64 << 10
 
 
 class CsvFile:
@@ -30,46 +26,77 @@ class CsvFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the first lines and find delimiter, encoding and names."""
-        self.path = path
-        head = self._head()
-        self.encoding = _encoding(head)
-        text = _decoded(path, head, self.encoding)
-        if not text.strip():
+        """Look at every byte, and find delimiter, encoding and names."""
+        self.path, self._text = path, TextFile(path)
+        if not self._text.head.strip():
             raise BadInput(f"{path} is empty: give a table with a line of column names and a row an example")
-        self.delimiter = "\t" if ".tsv" in path.suffixes else sniff(text)
-        self._header = next(row for row in csv.reader(io.StringIO(text), delimiter=self.delimiter) if row)
-        self.names = column_names(self._header, path)
+        try:
+            self._dialect = find_dialect(self._text)
+        except DAMAGED as refused:
+            raise unreadable(path, refused) from refused
+        header = self._dialect.header[:-1] if self._dialect.trailing else self._dialect.header
+        self.names = column_names(header, path)
+        self.notes = [*self._dialect.notes, *_looks_like_data(self.names, path)]
+        self._table: Any = None
 
     def batches(self) -> Iterator[Any]:
         """The rows as `pyarrow.RecordBatch`es of strings, in order."""
         pa, arrow_csv = require("pyarrow", "cli"), require("pyarrow.csv", "cli")
-        reading = arrow_csv.ReadOptions(block_size=BLOCK, encoding=self.encoding)
-        parsing = arrow_csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
-        texts = arrow_csv.ConvertOptions(
-            column_types={name: pa.string() for name in self._header}, strings_can_be_null=False
+        dialect, header = self._dialect, self._dialect.header
+        names = {"column_names": header, "skip_rows": dialect.skip + 1} if dialect.trailing else {}
+        encoding = "utf8" if self._text.encoding == "utf-8" else self._text.encoding
+        reading = arrow_csv.ReadOptions(block_size=BLOCK, encoding=encoding, **({"skip_rows": dialect.skip} | names))
+        parsing = arrow_csv.ParseOptions(
+            delimiter=dialect.delimiter, newlines_in_values=dialect.quoted, quote_char='"' if dialect.quoted else False
         )
+        texts = arrow_csv.ConvertOptions(column_types={name: pa.string() for name in header}, strings_can_be_null=False)
         try:
             with pa.input_stream(str(self.path)) as stream, arrow_csv.open_csv(stream, reading, parsing, texts) as rows:
                 for batch in rows:
+                    if dialect.trailing:
+                        self._check_trailing(batch.column(len(header) - 1))
+                        batch = batch.select(range(len(header) - 1))
                     yield batch.rename_columns(self.names)
-        except (pa.ArrowInvalid, UnicodeError, OSError, zlib.error) as refused:
+        except (pa.ArrowException, UnicodeError, *DAMAGED) as refused:
+            if "Empty CSV" in str(refused):  # names and nothing else
+                return
             raise self._explained(refused) from refused
 
-    def _head(self) -> bytes:
-        try:
-            if self.path.suffix == ".gz":
-                with gzip.open(self.path) as file:
-                    return file.read(_HEAD)
-            with open(self.path, "rb") as plain:
-                return plain.read(_HEAD)
-        except (OSError, EOFError, zlib.error) as refused:
-            raise unreadable(self.path, refused) from refused
+    def table(self) -> Any:
+        """All rows as a `pyarrow.Table` of strings, read once."""
+        pa = require("pyarrow", "cli")
+        if self._table is None:
+            schema = pa.schema([(name, pa.string()) for name in self.names])
+            self._table = pa.Table.from_batches(list(self.batches()), schema)
+            pa.default_memory_pool().release_unused()
+        return self._table
+
+    def keep(self, names: Sequence[str]) -> None:
+        """Forget the cells of all other columns."""
+        self._table = self.table().select([name for name in self.names if name in set(names)])
+        require("pyarrow", "cli").default_memory_pool().release_unused()
+
+    @property
+    def rows(self) -> int:
+        """N; reads the file."""
+        return int(self.table().num_rows)
+
+    def columns(self, names: Sequence[str]) -> Iterator[Any]:
+        """The columns of these names, each a `pyarrow.ChunkedArray`."""
+        table = self.table()
+        place = {name: place for place, name in enumerate(table.column_names)}
+        yield from (table.column(place[name]) for name in names)
+
+    def _check_trailing(self, last: Any) -> None:
+        compute = require("pyarrow.compute", "cli")
+        if compute.any(compute.not_equal(last, "")).as_py():
+            raise BadInput(
+                f"rows of {self.path} have {len(self.names) + 1} fields where the first line has {len(self.names)}: "
+                "give every column a name"
+            )
 
     def _explained(self, refused: Exception) -> BadInput:
         said = str(refused)
-        if "UTF8" in said or "UTF-8" in said or isinstance(refused, UnicodeError):
-            return _undecodable(self.path, self.encoding)
         if "columns, got" in said:
             return self._ragged()
         if "straddl" in said:
@@ -81,88 +108,38 @@ class CsvFile:
 
     def _ragged(self) -> BadInput:
         """Find the row with a field too many or too few, line by line; only on the way to an error."""
-        width, remedy = len(self._header), f"quote fields that hold {shown(self.delimiter)}, or mend the row"
-        with self._text() as lines:
-            rows, line = csv.reader(lines, delimiter=self.delimiter), 1
-            try:
-                for row in rows:
-                    if row and len(row) != width:
-                        break
-                    line = rows.line_num + 1
-            except csv.Error:
-                row, remedy = [""], "look for a quotation mark that is never closed"
-        return BadInput(f"line {line} of {self.path} has {len(row)} fields where the first line has {width}: {remedy}")
-
-    def _text(self) -> TextIO:
-        encoding = "utf-8-sig" if self.encoding == "utf8" else self.encoding
-        if self.path.suffix == ".gz":
-            return gzip.open(self.path, "rt", encoding=encoding, newline="")
-        return open(self.path, encoding=encoding, newline="")
-
-
-def sniff(text: str) -> str:
-    """The delimiter with which the first lines of `text` fall into the most columns, the same number in each."""
-    lines = text[: text.rfind("\n") + 1] or text
-
-    def score(delimiter: str) -> tuple[float, int]:
-        try:
-            widths = [len(row) for row in csv.reader(io.StringIO(lines), delimiter=delimiter) if row][:200]
-        except csv.Error:
-            return 0.0, 0
-        if not widths or widths[0] == 1:
-            return 0.0, 0
-        return sum(width == widths[0] for width in widths) / len(widths), widths[0]
-
-    return max(DELIMITERS, key=score)
+        width = len(self.names)
+        line, row, fields = walk(self._text, self._dialect, self._dialect.quoted).wrong or (0, 0, 0)
+        return BadInput(
+            f"line {line} of {self.path}{row_of_sheet(line, row)} has {fields} fields where the first line has {width}: "
+            f"quote fields that hold {shown(self._dialect.delimiter)}, or mend the row"
+        )
 
 
 def column_names(header: list[str], path: Path) -> list[str]:
-    """Trimmed names, one a column; a nameless first column, as pandas writes one for its index, is "column 0"."""
+    """Trimmed names, one a column; a nameless column, as pandas writes one for its index, is "column 0" by its place."""
     names = [name.strip() or f"column {place}" for place, name in enumerate(header)]
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if twice is not None:
-        raise BadInput(f"{path} has two columns named {shown(twice)}: give every column a name of its own")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise BadInput(f"{path} has two columns named {shown(name)}: give every column a name of its own")
+        seen.add(name)
     return names
 
 
-def unreadable(path: Path, refused: BaseException) -> BadInput:
-    """The sentence for a file that the system or a library will not read."""
-    reason = getattr(refused, "strerror", None) or " ".join(str(refused).split()).rstrip(".") or type(refused).__name__
-    short = reason.replace(". ", ", ")[:160]
-    return BadInput(f"{path} cannot be read ({short}): check that the file is whole and that you may read it")
+def _looks_like_data(names: list[str], path: Path) -> list[str]:
+    """A first line of numbers that do not count up (as places or years do) may be no line of names."""
+    numbers = [_number(name) for name in names]
+    found = [number for number in numbers if number is not None]
+    steps = {later - earlier for earlier, later in pairwise(found)}
+    if not found or (len(found) == len(names) and steps <= {1.0}) or (len(found) > 1 and len(steps) == 1):
+        return []
+    example = shown(names[next(place for place, number in enumerate(numbers) if number is not None)])
+    return [f"the first line of {path} is taken as column names, though {example} looks like data"]
 
 
-def _encoding(head: bytes) -> str:
-    return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf8"
-
-
-def _decoded(path: Path, head: bytes, encoding: str) -> str:
-    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf8" else encoding)()
+def _number(name: str) -> float | None:
     try:
-        text = decoder.decode(head)
-    except UnicodeError as wrong:
-        raise _undecodable(path, encoding) from wrong
-    if "\0" in text:
-        raise BadInput(
-            f"{path} is not a text file (it holds zero bytes): give a CSV file in UTF-8, or name it .parquet"
-        )
-    return text
-
-
-def _undecodable(path: Path, encoding: str) -> BadInput:
-    """Look for the first byte that is not of this encoding; read in blocks, since the file may be large."""
-    decoder, line, before = codecs.getincrementaldecoder(encoding)(), 1, 0
-    with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            try:
-                line += decoder.decode(block).count("\n")
-            except UnicodeDecodeError as wrong:
-                held = len(wrong.object) - len(block)  # bytes of a character that began in the block before
-                line += wrong.object[: wrong.start].count(b"\n")
-                where = f"byte {before - held + wrong.start} (0x{wrong.object[wrong.start]:02x}) in line {line}"
-                break
-            before += len(block)
-        else:
-            where = "its end"
-    name = "UTF-16" if encoding == "utf-16" else "UTF-8"
-    return BadInput(f"{path} is not {name} throughout, {where} is no part of a character: save the file as UTF-8")
+        return float(name)
+    except ValueError:
+        return None

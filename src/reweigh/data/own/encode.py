@@ -1,18 +1,28 @@
-"""The second pass: rows of a table as numbers, by the plan that the first pass made."""
+"""Columns of a table as numbers, by the plans that the training file gave."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput, require
-from .plan import Plan
-from .profile import check_size
-from .values import Numbers, as_days, as_numbers, as_words, is_text, is_time, is_usable
-from .words import shown
+from .days import as_days
+from .decided import Plan
+from .numerals import Numbers, check_size
+from .other_file import numbers_like
+from .values import BoolArray, FloatArray, as_words, is_blank, is_text, is_time, is_usable
+from .words import counted, listed, shown
 
 Block = npt.NDArray[np.float32]
+
+
+class Encoded(NamedTuple):
+    """(N, F) inputs; what was guessed or converted, in sentences and, by column, in counts."""
+
+    x: npt.NDArray[Any]
+    notes: list[str]
+    told: dict[str, dict[str, Any]]
 
 
 def width(plans: Sequence[Plan]) -> int:
@@ -30,54 +40,122 @@ def arranged(plans: Sequence[Plan]) -> list[Plan]:
     return sorted(plans, key=lambda plan: plan["kind"] == "category")
 
 
-def encode(batch: Any, plans: Sequence[Plan], where: str, first: int) -> Block:
-    """(rows, F) float32 of a `RecordBatch`, whose first row is row `first` of the file `where`.
+def encode(columns: Iterable[Any], plans: Sequence[Plan], where: str, size: int) -> Encoded:
+    """The N = `size` cells of each plan's column, in the order of the plans, of the file `where`.
 
     Raises:
         BadInput: naming the first cell that is not what the training file had in its column.
     """
-    block, place = np.zeros((batch.num_rows, width(plans)), dtype=np.float32), 0
-    for plan in plans:
-        column = batch.column(plan["name"])
+    found, place = Encoded(np.zeros((size, width(plans)), dtype=np.float32), [], {}), 0
+    for plan, column in zip(plans, columns, strict=True):
+        if is_blank(column):
+            column = require("pyarrow", "cli").nulls(size, "string")
         if not is_usable(column):
             raise BadInput(f"column {shown(plan['name'])} of {where} holds lists or bytes: give single values")
+        seen = _Column(plan, column, where, found)
         if plan["kind"] == "category":
-            block[:, place] = _codes(column, plan["values"])
+            found.x[:, place] = seen.codes()
         else:
-            values = _numbers(column, plan, where, first)
+            values = seen.days() if plan["kind"] == "date" else seen.numbers()
             absent = np.isnan(values)
-            block[:, place] = np.where(absent, 0, (values - plan["mean"]) / plan["deviation"])
+            found.x[:, place] = np.where(absent, 0, (values - plan["mean"]) / plan["deviation"])
             if plan["missing"]:
                 place += 1
-                block[:, place] = absent
+                found.x[:, place] = absent
+            elif absent.any():
+                seen.tell("missing", int(absent.sum()), "are missing, where none is in the training file")
         place += 1
-    return block
+    return found
 
 
-def _codes(column: Any, values: list[str]) -> npt.NDArray[np.int64]:
+class _Column:
+    """One column under its plan."""
+
+    def __init__(self, plan: Plan, column: Any, where: str, found: Encoded) -> None:
+        self.plan, self.column, self.where, self.found = plan, column, where, found
+
+    def codes(self) -> npt.NDArray[np.int64]:
+        """From 1 for the plan's values; 0 for any other and for none."""
+        pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
+        values, words = self.plan["values"], as_words(self.column)
+        known = pa.array(values, pa.string())
+        indices = compute.index_in(words, value_set=known)
+        strange = compute.and_(compute.is_null(indices), compute.is_valid(words))
+        if compute.any(strange).as_py():
+            respelled = _respelled(compute.unique(words.filter(strange)).to_pylist(), values)
+            if respelled:
+                words = _replaced(words, respelled)
+                indices = compute.index_in(words, value_set=known)
+                strange = compute.and_(compute.is_null(indices), compute.is_valid(words))
+            self._tell_strange(words.filter(strange))
+        return np.asarray(compute.fill_null(indices, -1).to_numpy(zero_copy_only=False), dtype=np.int64) + 1
+
+    def days(self) -> FloatArray:
+        if not is_time(self.column) and not is_text(self.column):
+            raise BadInput(
+                f"column {shown(self.plan['name'])} of {self.where} holds no dates: the training file has dates there"
+            )
+        return self._kept(as_days(self.column, self.plan["layout"]), "date")
+
+    def numbers(self) -> FloatArray:
+        name, style, unit = self.plan["name"], self.plan["decimal"], self.plan.get("unit", "")
+        if is_time(self.column):
+            raise BadInput(f"column {shown(name)} of {self.where} holds dates: the training file has numbers there")
+        found, otherwise = numbers_like(self.column, style, unit, self.plan["mean"], self.plan["deviation"])
+        if otherwise:
+            self.tell("written", "otherwise", otherwise)
+        check_size(found.values, name, self.where)
+        return self._kept(found, "number")
+
+    def _kept(self, found: Numbers, what: str) -> FloatArray:
+        count = int(found.strays.sum())
+        if count and not self.plan.get("lenient"):
+            row = int(np.flatnonzero(found.strays)[0])
+            raise BadInput(
+                f"row {row} of {self.where} has {shown(self.column[row])} in column {shown(self.plan['name'])}, which is no "
+                f"{what} as in the training file: correct it, or leave the cell empty for a missing value"
+            )
+        if count:
+            self.tell("missing_words", count, f"are no {what} ({self._examples(found.strays)}) and count as missing")
+        return found.values
+
+    def _examples(self, strays: BoolArray) -> str:
+        rows = np.flatnonzero(strays)
+        return listed(dict.fromkeys(str(self.column[int(row)]) for row in rows[:50].tolist()), 3)
+
+    def _tell_strange(self, words: Any) -> None:
+        if len(words):
+            examples = listed(require("pyarrow.compute", "cli").unique(words).to_pylist(), 3)
+            self.tell("unknown", len(words), f"hold words that the training file has not ({examples})")
+
+    def tell(self, key: str, count: Any, what: str) -> None:
+        name = self.plan["name"]
+        self.found.told.setdefault(name, {})[key] = count
+        cells = counted(count, "cell") if isinstance(count, int) else "cells"
+        self.found.notes.append(f"{cells} of column {shown(name)} of {self.where} {what}")
+
+
+def _respelled(strange: list[str], values: list[str]) -> dict[str, str]:
+    """Other spellings of the plan's values: 1.0 for 1, 1 for true."""
+    known = set(values)
+    truth = {"1": "true", "1.0": "true", "0": "false", "0.0": "false", "yes": "true", "no": "false"}
+    pairs = {}
+    for word in strange:
+        whole = word.partition(".")[0] if word.partition(".")[2].strip("0") == "" else word
+        others = [whole, f"{word}.0", *([truth[word]] if word in truth and known <= {"true", "false"} else [])]
+        if match := next((other for other in others if other in known), None):
+            pairs[word] = match
+    return pairs
+
+
+def _replaced(words: Any, pairs: dict[str, str]) -> Any:
     pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
-    found = compute.index_in(as_words(column), value_set=pa.array(values, pa.string()))
-    return np.asarray(compute.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64) + 1
-
-
-def _numbers(column: Any, plan: Plan, where: str, first: int) -> npt.NDArray[np.float64]:
-    if plan["kind"] == "date":
-        if not is_time(column) and not is_text(column):
-            raise BadInput(f"column {shown(plan['name'])} of {where} holds no dates: the training file has dates there")
-        found, what = as_days(column, plan["layout"]), "date"
-    elif is_time(column):
-        raise BadInput(f"column {shown(plan['name'])} of {where} holds dates: the training file has numbers there")
-    else:
-        found, what = as_numbers(column, plan["decimal"]), "number"
-    if found.strays.any() and not plan.get("lenient"):
-        raise _stray(column, found, plan, where, first, what)
-    check_size(found.values, plan["name"], where, first)
-    return found.values
-
-
-def _stray(column: Any, found: Numbers, plan: Plan, where: str, first: int, what: str) -> BadInput:
-    row = int(np.flatnonzero(found.strays)[0])
-    return BadInput(
-        f"row {first + row} of {where} has {shown(column[row])} in column {shown(plan['name'])}, which is no {what} as "
-        "in the training file: correct it, or leave the cell empty for a missing value"
+    places = compute.index_in(words, value_set=pa.array(list(pairs), pa.string()))
+    return compute.if_else(
+        compute.is_valid(places), pa.array(list(pairs.values()), pa.string()).take(_whole(places)), words
     )
+
+
+def _whole(places: Any) -> Any:
+    pa = require("pyarrow", "cli")
+    return places.combine_chunks() if isinstance(places, pa.ChunkedArray) else places

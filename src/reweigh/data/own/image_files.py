@@ -48,7 +48,9 @@ def find_images(root: Path, labelled: bool) -> Found:
     elif not names:
         raise BadInput(f"{root} holds no images: give a folder of {', '.join(SUFFIXES[:3])} or other image files")
     if others:
-        notes.append(f"files of {root} that are no images are passed over ({listed(others, 3)})")
+        notes.append(
+            f"{counted(len(others), 'file')} of {root} that are no images are passed over ({listed(others, 3)})"
+        )
     return Found(names, folders, tuple(notes))
 
 
@@ -79,6 +81,8 @@ def _walk(folder: Path, inside: Path) -> Iterator[Path]:
             raise BadInput(
                 f"{path} is a link that leads out of {inside}: put the file itself there, links are not followed"
             )
+        if entry.is_symlink() and not entry.is_file():
+            raise BadInput(f"{path} is a link to a folder or to nothing: put the files themselves there, or remove it")
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(path, inside)
         elif entry.is_file():

@@ -13,6 +13,7 @@ from .paths import existing
 from .pixels import Shape, pixels_of, shape_of
 from .rows import Rows
 from .sources import Sources
+from .words import counted
 
 MOST_SIDE = {1: 64, 3: 128}
 """Pixels a side by channels, unless the user asks for more: what their usual models gain from, at 50 kB a coloured image."""
@@ -39,11 +40,14 @@ class ImageReader:
         """
         root = _folder(sources.train)
         shapes = [shape_of(root / name) for name in find_images(root, labelled=True).names]
+        moving = sum(shape.moving for shape in shapes)
         channels = 1 if all(shape.grey for shape in shapes) else 3
         reader = cls((channels, *_usual_size(shapes, sources.image_size, MOST_SIDE[channels])))
         _, height, width = reader.shape
         if any((shape.height, shape.width) != (height, width) for shape in shapes):
             reader.notes.append(f"images are resized to {height} x {width} pixels (--image-size says otherwise)")
+        if moving:
+            reader.notes.append(f"{counted(moving, 'image')} of {root} have several frames: the first is taken")
         return reader
 
     @classmethod

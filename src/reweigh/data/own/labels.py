@@ -4,7 +4,7 @@ Classes are those of the training and the clean part together. A label that only
 been learned, and is refused.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -12,25 +12,42 @@ import torch
 from torch import Tensor
 
 from ...errors import BadInput
+from .other_file import numbers_like
 from .rows import Rows
-from .targets import as_classes, as_flags, as_numbers_of, is_missing, several
+from .targets import (
+    Style,
+    as_classes,
+    as_flags,
+    as_numbers_of,
+    checked_numbers,
+    how_read,
+    is_missing,
+    several,
+    style_of,
+)
 from .values import BoolArray
 from .words import listed, shown
 
 
 @dataclass(frozen=True)
 class Labels:
-    """How targets become y: by `task`; `classes` in the order of the model's outputs; `scale` for a regression."""
+    """How targets become y: by `task`; `classes` in the order of the model's outputs; `scale` for a regression.
+
+    `written` is how the training file writes a regression's numbers.
+    """
 
     task: str
     targets: tuple[str, ...]
     classes: tuple[str, ...]
     scale: tuple[float, float] = (0.0, 1.0)
+    written: Style = field(default_factory=Style)
 
     def missing(self, rows: Rows) -> BoolArray:
         """(N,) the rows without a label. Where one column holds several, an empty cell says "none of them"."""
         if self.task == "multi-label" and len(self.targets) == 1:
             return np.zeros(len(rows), dtype=bool)
+        if self.task == "regression":
+            return np.asarray(np.isnan(self._numbers(rows)))
         return is_missing(rows)
 
     def encode(self, rows: Rows) -> Tensor:
@@ -40,8 +57,7 @@ class Labels:
             BadInput: naming the first label that was not learned, or that is no number.
         """
         if self.task == "regression":
-            values = as_numbers_of(rows.targets[0], self.targets[0], rows.where)
-            scaled = (values - self.scale[0]) / self.scale[1]
+            scaled = (self._numbers(rows) - self.scale[0]) / self.scale[1]
             return torch.from_numpy(np.nan_to_num(scaled).astype(np.float32))
         if self.task == "multi-label":
             return torch.from_numpy(self._several(rows))
@@ -52,6 +68,14 @@ class Labels:
         if (y < 0).any():
             self._unseen(rows, int(np.flatnonzero(y < 0)[0]), names[codes[np.flatnonzero(y < 0)[0]]])
         return torch.from_numpy(y)
+
+    def read_otherwise(self, rows: Rows) -> str:
+        """What to say of a regression's numbers that stand in `rows` otherwise than in the training file; "" for nothing."""
+        return numbers_like(rows.targets[0], *self.written, *self.scale)[1]
+
+    def _numbers(self, rows: Rows) -> npt.NDArray[np.float64]:
+        found, _ = numbers_like(rows.targets[0], *self.written, *self.scale)
+        return checked_numbers(found, rows.targets[0], self.targets[0], rows.where)
 
     def _several(self, rows: Rows) -> npt.NDArray[np.float32]:
         if len(self.targets) > 1:
@@ -82,7 +106,7 @@ def fit_labels(task: str, targets: tuple[str, ...], train: Rows, others: tuple[R
         BadInput: there is a single class, or a regression's target is the same number everywhere.
     """
     if task == "regression":
-        return Labels(task, targets, (targets[0],), _scale(train, targets[0]))
+        return Labels(task, targets, (targets[0],), _scale(train, targets[0]), style_of(train.targets[0]))
     if task == "multi-label" and len(targets) > 1:
         return Labels(task, targets, targets)
     found: set[str] = set()
@@ -93,6 +117,20 @@ def fit_labels(task: str, targets: tuple[str, ...], train: Rows, others: tuple[R
         only = f"the one class {listed(found)}" if found else "no label"
         raise BadInput(f"the target {shown(targets[0])} has {only} in {train.where}: nothing is to be told apart")
     return Labels(task, targets, tuple(sorted(found, key=in_order)))
+
+
+def label_notes(labels: Labels, files: tuple[Rows, ...]) -> list[str]:
+    """What was chosen in reading the targets of the training file and of others, in sentences."""
+    name = labels.targets[0]
+    if labels.task == "regression":
+        otherwise = ((rows, labels.read_otherwise(rows)) for rows in files[1:])
+        notes = [f"cells of the target {shown(name)} of {rows.where} {said}" for rows, said in otherwise if said]
+        return [*how_read(files[0].targets[0], name, files[0].where), *notes]
+    folded: dict[str, list[str]] = {}
+    for word in labels.classes:
+        folded.setdefault(" ".join(word.casefold().split()), []).append(word)
+    alike = [words for words in folded.values() if len(words) > 1]
+    return [f"the labels {listed(words)} differ in spelling only, and are told apart" for words in alike]
 
 
 def in_order(name: str) -> tuple[int, float, str]:

@@ -1,6 +1,6 @@
 """What reading gives: examples to learn from, to be led by and to be tested on; and new ones to predict."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -22,6 +22,7 @@ class OwnData:
         encoding: all that must be the same for new data; to be stored with the model.
         names: from ids to what the user calls an example.
         notes: one sentence each, for the screen: the task found, columns dropped, rows held back, ...
+        told: counts for `summary.json`: by file, and in it by column, what was dropped, guessed or converted.
     """
 
     train: Examples
@@ -30,6 +31,7 @@ class OwnData:
     encoding: Encoding
     names: Names
     notes: tuple[str, ...]
+    told: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

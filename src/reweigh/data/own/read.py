@@ -10,7 +10,7 @@ from .check_sources import check_sources
 from .checked import checked_rows
 from .encoding import Encoding
 from .images import ImageReader
-from .labels import Labels, fit_labels
+from .labels import Labels, fit_labels, label_notes
 from .names import Names, Stretch
 from .own_data import NewData, OwnData
 from .paths import kind_at
@@ -18,7 +18,7 @@ from .reader import Reader
 from .rows import Rows
 from .sources import Sources
 from .tables import TableReader
-from .targets import check_usable
+from .targets import Style, check_usable
 from .task import find_task
 from .texts import TextReader
 
@@ -41,7 +41,12 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
     files = [rows for rows in (train, clean, test) if isinstance(rows, Rows)]
     labels, found = _labels(reader, files, sources.task, has_test=test is not None)
     parts = parts_of(train, clean, test, labels, kind)
-    parts.notes += [found, *reader.notes, *(note for rows in files for note in rows.notes)]
+    parts.notes += [
+        found,
+        *label_notes(labels, tuple(files)),
+        *reader.notes,
+        *(n for rows in files for n in rows.notes),
+    ]
     parts.drop_unlabelled()
     parts.separate()
     parts.check()
@@ -50,7 +55,8 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
     assert parts.test is not None
     train_set, clean_set, test_set = (part.examples(labels.classes) for part in (parts.train, parts.clean, parts.test))
     encoding = _encoding(reader, labels)
-    return OwnData(train_set, clean_set, test_set, encoding, names_of(parts), tuple(parts.notes))
+    told = {rows.where: rows.told for rows in files if rows.told}
+    return OwnData(train_set, clean_set, test_set, encoding, names_of(parts), tuple(parts.notes), told)
 
 
 def read_new(path: str | Path, encoding: Encoding) -> NewData:
@@ -64,7 +70,8 @@ def read_new(path: str | Path, encoding: Encoding) -> NewData:
     if found != wanted:
         raise BadInput(f"{path} is of the kind {found}, but the model learned from {encoding.kind}: give the same kind")
     rows = _restored(encoding).rows(str(path), "new")
-    labels = Labels(encoding.task, encoding.targets, encoding.classes, encoding.target_scale)
+    written = Style(*encoding.reader.get("target_written", ()))
+    labels = Labels(encoding.task, encoding.targets, encoding.classes, encoding.target_scale, written)
     known = bool(rows.targets) and not labels.missing(rows).any()
     if known and encoding.kind == "images" and not set(rows.targets[0].to_pylist()) <= set(encoding.classes):
         known = False  # folders that are no classes are only folders
@@ -114,5 +121,5 @@ def _encoding(reader: Reader, labels: Labels) -> Encoding:
         outputs=len(labels.classes),
         model_options=reader.model_options,
         target_scale=labels.scale,
-        reader=reader.as_json(),
+        reader=reader.as_json() | ({} if labels.written == Style() else {"target_written": list(labels.written)}),
     )

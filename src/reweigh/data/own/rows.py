@@ -1,10 +1,8 @@
 """What every reader gives for one file: inputs, targets as they stand there, and names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from .values import BoolArray
@@ -22,6 +20,7 @@ class Rows:
         checked: (N,) where the file itself says which of its rows are checked; None where it does not.
         table: a `pyarrow.Table` of the rows as read; of new files only.
         notes: sentences for the screen.
+        told: counts for `summary.json`: rows, and by column what was taken as missing, guessed or converted.
     """
 
     where: str
@@ -31,6 +30,7 @@ class Rows:
     checked: BoolArray | None = None
     table: Any = None
     notes: tuple[str, ...] = ()
+    told: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """The number of rows, N."""
@@ -39,26 +39,3 @@ class Rows:
     def name(self, row: int) -> str:
         """What the user calls this row."""
         return f"row {row}" if self.keys is None else str(self.keys[row])
-
-
-class Grown:
-    """An array that grows at its end, at most doubling; `size` is a guess that spares the growing."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike, size: int = 1024) -> None:
-        """Rows of this shape and type."""
-        self._space, self._used = np.empty((max(size, 1), *shape), dtype), 0
-
-    def add(self, block: npt.NDArray[Any]) -> None:
-        """Append the rows of `block`."""
-        end = self._used + len(block)
-        if end > len(self._space):
-            space = np.empty((max(end, 2 * len(self._space)), *self._space.shape[1:]), self._space.dtype)
-            space[: self._used] = self._space[: self._used]
-            self._space = space
-        self._space[self._used : end] = block
-        self._used = end
-
-    @property
-    def rows(self) -> npt.NDArray[Any]:
-        """All rows so far; a view."""
-        return self._space[: self._used]

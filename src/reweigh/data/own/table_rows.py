@@ -1,91 +1,86 @@
 """One pass over a table: inputs by whoever encodes them, and the columns that have a role, kept as they stand."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ...errors import BadInput, require
-from .columns import Roles, present
+from .columns import Roles, present_all
 from .csv_file import CsvFile
+from .encode import Encoded
 from .parquet_file import ParquetFile
-from .paths import open_table
-from .rows import Grown, Rows
+from .rows import Rows
 from .targets import as_flags
-from .values import MISSING_LABEL, BoolArray, as_words
-from .words import shown
+from .values import MISSING_LABEL, BoolArray, as_words, is_usable, one_spelling
+from .words import counted, shown
 
-Encode = Callable[[Any, str, int], npt.NDArray[Any]]
-"""From a `RecordBatch`, the file, and the row number of its first row to (rows, ...) inputs."""
+Inputs = Callable[[CsvFile | ParquetFile], Encoded]
+"""From an opened table to (N, ...) inputs."""
 
 
-def read_table(
-    path: str | Path,
-    part: str,
-    roles: Roles,
-    needed: tuple[str, ...],
-    encode: Encode,
-    like: npt.NDArray[Any],
-    rows: int = 0,
-) -> Rows:
-    """The rows of the table at `path`, which is the "train", "clean", "test" or "new" part.
+def read_table(file: CsvFile | ParquetFile, part: str, roles: Roles, needed: Sequence[str], inputs: Inputs) -> Rows:
+    """The rows of the opened table, which is the "train", "clean", "test" or "new" part.
 
-    `needed` are the columns that `encode` reads, `like` an array of inputs (any number of rows) for shape and type,
-    `rows` a guess at their number. All parts need the targets but a new one.
+    `needed` are the columns that `inputs` reads. All parts need the targets but a new one.
 
     Raises:
         BadInput: a column is missing, the table has no rows, or a cell cannot be used.
     """
-    file = open_table(path)
-    for name in (*needed, *(roles.targets if part != "new" else ())):
-        present(name, file.names, file.path)
-    kept = [name for name in roles.all if name in file.names]
-    space, where, done = Grown(like.shape[1:], like.dtype, rows), str(file.path), 0
-    columns: dict[str, list[Any]] = {name: [] for name in kept}
-    batches: list[Any] = []
-    for batch in file.batches():
-        space.add(encode(batch, where, done))
-        done += batch.num_rows
-        for name in kept:
-            columns[name].append(batch.column(name))
-        if part == "new":
-            batches.append(batch)
-    if not done:
+    present_all([*needed, *(roles.targets if part != "new" else ())], file.names, file.path)
+    if not file.rows:
         raise BadInput(f"{file.path} has column names but no rows: give at least one example")
-    return _rows(file, space, {name: _joined(chunks) for name, chunks in columns.items()}, roles, part, batches)
-
-
-def _rows(
-    file: CsvFile | ParquetFile, space: Grown, columns: dict[str, Any], roles: Roles, part: str, batches: list[Any]
-) -> Rows:
-    where = str(file.path)
+    there = set(file.names)
+    kept = [name for name in roles.all if name in there]
+    columns = {name: _whole(column) for name, column in zip(kept, file.columns(kept), strict=True)}
+    where, encoded = str(file.path), inputs(file)
+    bare, told = (), {"rows": file.rows, "columns": encoded.told}
+    checked = _checked(columns.get(roles.checked or ""), roles.checked, where) if part == "train" else None
+    notes = [*file.notes, *encoded.notes, *_unmarked(columns.get(roles.checked or ""), roles.checked, part)]
     return Rows(
         where=where,
-        x=torch.from_numpy(space.rows),
-        targets=tuple(columns[name] for name in roles.targets) if set(roles.targets) <= columns.keys() else (),
+        x=torch.from_numpy(encoded.x),
+        targets=tuple(columns[name] for name in roles.targets) if set(roles.targets) <= columns.keys() else bare,
         keys=_keys(columns.get(roles.id or ""), roles.id, where, part),
-        checked=_checked(columns.get(roles.checked or ""), roles.checked, where) if part == "train" else None,
-        table=require("pyarrow", "cli").Table.from_batches(batches) if part == "new" else None,
+        checked=checked,
+        table=file.table() if part == "new" else None,
+        notes=tuple(notes),
+        told=told,
     )
 
 
-def _joined(chunks: list[Any]) -> Any:
-    return require("pyarrow", "cli").chunked_array(chunks).combine_chunks()
+def _whole(column: Any) -> Any:
+    """One array; text that is too long for one stays in chunks."""
+    try:
+        return column.combine_chunks()
+    except require("pyarrow", "cli").ArrowInvalid:
+        return column
+
+
+def _unmarked(column: Any, name: str | None, part: str) -> list[str]:
+    if column is None or name is None or part != "train":
+        return []
+    empty = as_words(column, MISSING_LABEL).null_count
+    return [f"{counted(empty, 'row')} with nothing in column {shown(name)} count as not checked"] if empty else []
+
+
+def _usable(column: Any, name: str, where: str) -> Any:
+    if not is_usable(column):
+        raise BadInput(f"column {shown(name)} of {where} holds lists or bytes: name a column of single values")
+    return column
 
 
 def _checked(column: Any, name: str | None, where: str) -> BoolArray | None:
     if column is None or name is None:
         return None
-    return np.nan_to_num(as_flags(column, name, where)) > 0
+    return np.nan_to_num(as_flags(_usable(column, name, where), name, where)) > 0
 
 
 def _keys(column: Any, name: str | None, where: str, part: str) -> Any:
     if column is None or name is None:
         return None
-    keys = as_words(column, MISSING_LABEL)
+    keys = one_spelling(as_words(_usable(column, name, where), MISSING_LABEL))
     if part == "new":
         return keys.fill_null("(no id)")
     check_keys(keys, name, where)

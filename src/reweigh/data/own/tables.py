@@ -1,25 +1,28 @@
 """Tables: numbers, dates and categories in the columns of a CSV or Parquet file.
 
-The training file is read twice, so that memory holds the encoded numbers and never the file: once to find what the
-columns are, once to encode them.
+What a column is is decided from all of its rows, then it is encoded. A CSV file lies in memory as text until that is done, a
+Parquet file a few columns at a time.
 """
 
-from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from ...errors import BadInput
 from .columns import Roles, find_roles
-from .encode import arranged, categories, encode, width
+from .csv_file import CsvFile
+from .days import DATES
+from .decided import Plan, empty_note, left_out_notes
+from .encode import Encoded, arranged, categories, encode, width
+from .numerals import STYLES
+from .parquet_file import ParquetFile
 from .paths import open_table
-from .plan import Plan, decide
-from .profile import Profile
+from .plan import decide
 from .rows import Rows
 from .sources import Sources
 from .table_rows import read_table
 from .words import listed
+
+MOST_NOTES = 30
+"""Sentences about columns that go to the screen."""
 
 
 class TableReader:
@@ -33,41 +36,49 @@ class TableReader:
         self.target_names = roles.targets
         self.input_shape: tuple[int, ...] = (width(plans),)
         self.model_options: dict[str, Any] = {"categories": categories(plans)}
-        self._size = 0
+        self._told: dict[str, dict[str, Any]] = {}
+        self._file: CsvFile | ParquetFile | None = None
 
     @classmethod
     def learned(cls, sources: Sources) -> "TableReader":
-        """The reader for the training file: the first pass.
+        """The reader for the training file: what every column is, from all of its rows.
 
         Raises:
             BadInput: a column is missing, or none is left to learn from.
         """
         file = open_table(sources.train)
-        roles = find_roles(sources, file.names, file.path)
-        inputs = [name for name in file.names if name not in roles.all and name not in sources.drop]
-        profiles = [Profile(name, str(file.path)) for name in inputs]
-        for batch in file.batches():
-            for seen in profiles:
-                seen.add(batch.column(seen.name))
-        if profiles and not profiles[0].rows:
+        roles, where = find_roles(sources, file.names, file.path), str(file.path)
+        if not file.rows:
             raise BadInput(f"{file.path} has column names but no rows: give at least one example")
-        decisions = [decide(seen) for seen in profiles]
-        plans = arranged([decision.plan for decision in decisions if decision.plan is not None])
+        aside = {*roles.all, *sources.drop}
+        inputs = [name for name in file.names if name not in aside]
+        decisions = {
+            name: decide(name, column, where) for name, column in zip(inputs, file.columns(inputs), strict=True)
+        }
+        plans = arranged([decision.plan for decision in decisions.values() if decision.plan is not None])
+        left_out = left_out_notes(decisions)
         if not plans:
-            why = f" ({decisions[0].note})" if decisions else ""
+            why = f" ({left_out[0]})" if left_out else ""
             raise BadInput(
                 f"{file.path} has no column to learn from besides {listed(roles.all)}{why}: add columns, or name a column "
                 "of texts with --text"
             )
         reader = cls(plans, roles)
-        reader.notes = [decision.note for decision in decisions if decision.note is not None]
-        reader._size = profiles[0].rows
+        notes = [note for one in decisions.values() for note in one.notes]
+        reader.notes = [*left_out, *shortened(notes), *empty_note(decisions)]
+        reader._told = {name: one.told for name, one in decisions.items()}
+        file.keep([*(plan["name"] for plan in plans), *roles.all])
+        reader._file = file
         return reader
 
     @classmethod
     def restored(cls, kept: dict[str, Any]) -> "TableReader":
         """The reader that `as_json` wrote down."""
-        return cls([dict(plan) for plan in kept["columns"]], Roles(tuple(kept["targets"]), kept["id"]))
+        plans = [dict(plan) for plan in kept["columns"]]
+        for plan in plans:
+            if plan.get("decimal", ".") not in STYLES or plan.get("layout", "iso") not in DATES:
+                raise ValueError(f"no such way to write {plan['name']}")
+        return cls(plans, Roles(tuple(kept["targets"]), kept["id"]))
 
     def as_json(self) -> dict[str, Any]:
         """The plans of the columns, and which hold target and names."""
@@ -75,9 +86,20 @@ class TableReader:
 
     def rows(self, path: str, part: str) -> Rows:
         """The examples of the table at `path`, encoded: x is (N, F) float32."""
-        needed = tuple(plan["name"] for plan in self.plans)
-        like, size = np.empty((0, *self.input_shape), dtype=np.float32), self._size if part == "train" else 0
-        return read_table(Path(path), part, self.roles, needed, self._encode, like, size)
+        file = self._file if part == "train" and self._file is not None else open_table(path)
+        self._file = None  # read once for both passes, and not kept
+        needed = [plan["name"] for plan in self.plans]
 
-    def _encode(self, batch: Any, where: str, first: int) -> npt.NDArray[np.float32]:
-        return encode(batch, self.plans, where, first)
+        def inputs(file: CsvFile | ParquetFile) -> Encoded:
+            found = encode(file.columns(needed), self.plans, str(file.path), file.rows)
+            if part == "train" and self._told:  # said when the columns were looked at
+                return Encoded(found.x, [], self._told)
+            return Encoded(found.x, shortened(found.notes), found.told)
+
+        return read_table(file, part, self.roles, needed, inputs)
+
+
+def shortened(notes: list[str]) -> list[str]:
+    """The first sentences of many; all that they say of columns is in the summary as well."""
+    more = len(notes) - MOST_NOTES
+    return [*notes[:MOST_NOTES], f"{more:,} more such sentences are left out: see summary.json"] if more > 1 else notes

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput, require
-from .profile import LARGEST
+from .numerals import LARGEST, Numbers, as_numbers, find_written, says_two_things, simple
 from .rows import Rows
-from .values import MISSING_LABEL, THOUSANDS, BoolArray, Numbers, as_numbers, as_words, is_text, is_time, is_usable
+from .values import MISSING_LABEL, BoolArray, as_words, is_text, is_time, is_usable
 from .words import shown
 
 SEPARATORS = (";", "|")
@@ -42,22 +42,61 @@ def as_classes(column: Any) -> Words:
     return Words(to_code[codes], values)
 
 
+class Style(NamedTuple):
+    """How a file writes the numbers of a target: one of `numerals.STYLES`, and a unit."""
+
+    style: str = "."
+    unit: str = ""
+
+
+def style_of(column: Any) -> Style:
+    """How the cells write numbers, where not all are written as programs do."""
+    if not is_text(column) or not as_numbers(column).strays.any():
+        return Style()
+    found = find_written(as_words(column))
+    return Style(found.style, found.unit)
+
+
 def numbers_in(column: Any) -> Numbers:
-    """The cells as numbers, with commas between thousands or a decimal comma where only that makes numbers of them all."""
+    """The cells as numbers, as programs write them; or in their own way, if that makes numbers of all."""
     found = as_numbers(column)
-    if found.strays.any():
-        others = (as_numbers(column, decimal) for decimal in (THOUSANDS, ","))
-        return next((other for other in others if not other.strays.any()), found)
+    if found.strays.any() and is_text(column):
+        other = as_numbers(column, *style_of(column))
+        return found if other.strays.any() else other
     return found
 
 
+def how_read(column: Any, name: str, where: str) -> list[str]:
+    """A sentence on how the numbers of the training file's target were read, where that was a choice."""
+    if not is_text(column):
+        return []
+    words = as_words(column)
+    written = None if simple(words) is not None else find_written(words)
+    either = says_two_things(words) if written is None else written.either
+    target = f"the target {shown(name)} of {where} is read as numbers"
+    if either is not None:
+        cell, read, other = either
+        return [f"{target}, {shown(cell)} as {read:.12g}, though it could be {other:.12g}"]
+    if written is None or (written.style == "." and not written.unit):
+        return []
+    return [f"{target}, {shown(written.longest[0])} as {written.longest[1]:.12g}"]
+
+
 def as_numbers_of(column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
-    """The cells as float64, NaN where missing.
+    """The training file's cells as float64, NaN where missing.
 
     Raises:
         BadInput: naming the first cell that is no number, or that is infinite.
     """
-    found = numbers_in(column)
+    return checked_numbers(numbers_in(column), column, name, where)
+
+
+def checked_numbers(found: Numbers, column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
+    """The numbers of a target, once each is one.
+
+    Raises:
+        BadInput: naming the first cell that is no number, or that is infinite.
+    """
     wrong = np.flatnonzero(found.strays | (np.abs(np.nan_to_num(found.values, nan=0.0)) > LARGEST))
     if wrong.size:
         row = int(wrong[0])

@@ -5,13 +5,15 @@ are a regression once there are more than a few different ones. Cells such as "c
 any number of labels.
 """
 
+import re
 from typing import Any
 
 import numpy as np
 
-from ...errors import BadInput
+from ...errors import BadInput, require
 from .rows import Rows
 from .targets import SEPARATORS, Words, as_classes, numbers_in, split
+from .values import is_time
 from .words import counted, shown
 
 FEW = 20
@@ -19,6 +21,9 @@ FEW = 20
 
 MANY = 200
 """Different whole numbers, or a twentieth of the rows, that are classes no longer."""
+
+
+_LEADING_ZERO = re.compile(r"^0\d+$")
 
 
 def find_task(train: Rows, names: tuple[str, ...], wanted: str | None) -> tuple[str, str]:
@@ -60,8 +65,11 @@ def check_classes(words: Words, name: str, where: str) -> None:
 
 
 def _found(column: Any, words: Words, rows: int) -> tuple[str, str]:
-    different, numbers = len(words.values), numbers_in(column)
-    if not numbers.strays.any():
+    pa = require("pyarrow", "cli")
+    different = len(words.values)
+    numbers = numbers_in(column.slice(0, 1) if is_time(column) else pa.array(words.values, pa.string()))
+    named = any(_LEADING_ZERO.match(word) for word in words.values)  # 00123 is a name
+    if not named and not numbers.strays.any():
         present = numbers.values[np.isfinite(numbers.values)]
         if (present != np.floor(present)).any():
             return _by_number(different > FEW, f"{different:,} different numbers")

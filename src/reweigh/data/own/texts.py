@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...errors import BadInput
 from .columns import Roles, find_roles
+from .csv_file import CsvFile
+from .encode import Encoded
+from .parquet_file import ParquetFile
 from .paths import open_table
 from .rows import Rows
 from .sources import Sources
 from .table_rows import read_table
 from .values import as_words, is_usable
 from .vocabulary import Borrowed, Vocabulary, trained
-from .words import listed, shown
+from .words import counted, listed, shown
 
 MOST_TOKENS = 128
 """Tokens a text, unless the user asks for more."""
@@ -24,6 +25,7 @@ MOST_TOKENS = 128
 LONGEST = 100_000
 """Characters of a text that are looked at."""
 
+_BLOCK = 10_000  # texts at a time
 _MOST_TEXTS, _MOST_CHARACTERS = 200_000, 50_000_000  # that the vocabulary is made from
 
 
@@ -48,7 +50,7 @@ class TextReader:
         """
         file = open_table(sources.train)
         roles, column = find_roles(sources, file.names, file.path), str(sources.text)
-        sample = _sample(_texts(file.batches(), column, str(file.path)))
+        sample = _sample(_texts(next(iter(file.columns([column]))), column, str(file.path)))
         if not any(text.strip() for text in sample):
             raise BadInput(f"column {shown(column)} of {file.path} has no text in any row: name another with --text")
         vocabulary = Borrowed(tokenizer) if tokenizer is not None else trained(sample)
@@ -81,11 +83,22 @@ class TextReader:
 
     def rows(self, path: str, part: str) -> Rows:
         """The texts of the table at `path` as token ids: x is (N, T) int64."""
-        like = np.empty((0, *self.input_shape), dtype=np.int64)
-        return read_table(Path(path), part, self.roles, (self.column,), self._encode, like)
+        return read_table(open_table(path), part, self.roles, (self.column,), self._encode)
 
-    def _encode(self, batch: Any, where: str, first: int) -> npt.NDArray[np.int64]:
-        return self.vocabulary.encode(list(_texts(iter([batch]), self.column, where)), self.input_shape[0])
+    def _encode(self, file: CsvFile | ParquetFile) -> Encoded:
+        x, where = np.zeros((file.rows, *self.input_shape), dtype=np.int64), str(file.path)
+        column, empty, long = next(iter(file.columns([self.column]))), 0, 0
+        for start in range(0, file.rows, _BLOCK):
+            texts = list(_texts(column.slice(start, _BLOCK), self.column, where))
+            empty += sum(not text.strip() for text in texts)
+            long += sum(len(text) == LONGEST for text in texts)
+            x[start : start + _BLOCK] = self.vocabulary.encode(texts, self.input_shape[0])
+        told = {"empty": empty, "cut": long}
+        said = {
+            f"{counted(empty, 'text')} of {where} hold nothing": empty,
+            f"{counted(long, 'text')} of {where} are looked at as far as {LONGEST:,} characters": long,
+        }
+        return Encoded(x, [note for note, count in said.items() if count], {self.column: told})
 
 
 def _sample(texts: Iterator[str]) -> list[str]:
@@ -98,12 +111,9 @@ def _sample(texts: Iterator[str]) -> list[str]:
     return sample
 
 
-def _texts(batches: Iterator[Any], column: str, where: str) -> Iterator[str]:
-    for batch in batches:
-        cells = batch.column(column)
-        if not is_usable(cells):
-            raise BadInput(
-                f"column {shown(column)} of {where} holds lists or bytes: name a column of texts with --text"
-            )
-        for cell in as_words(cells, ()).fill_null(""):
+def _texts(cells: Any, column: str, where: str) -> Iterator[str]:
+    if not is_usable(cells):
+        raise BadInput(f"column {shown(column)} of {where} holds lists or bytes: name a column of texts with --text")
+    for start in range(0, len(cells), _BLOCK):
+        for cell in as_words(cells.slice(start, _BLOCK), ()).fill_null(""):
             yield cell.as_py()[:LONGEST]

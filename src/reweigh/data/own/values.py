@@ -1,11 +1,13 @@
-"""The cells of a table as words, numbers or days.
+"""The cells of a table as words.
 
 A CSV file holds nothing but text and a Parquet file has types, and the two may be mixed: train.parquet beside checked.csv.
-So every column goes through one of three functions here, that take either. Missing is missing in both: a null, an empty
-cell, "NA", "?", and the other spellings of `MISSING`. A text that starts with "=" is a text: nothing is evaluated.
+So every column goes through functions that take either: words here, numbers in `numerals`, dates and times in `days`.
+Missing is missing in all: a null, an empty cell, "NA", "?", and the other spellings of `MISSING`. A text that starts with
+"=" is a text: nothing is evaluated.
 """
 
-from typing import Any, NamedTuple
+from collections import Counter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,22 +23,19 @@ MISSING_LABEL = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "N
 MISSING = (*MISSING_LABEL, "?", "None", "none", "-", "-nan", "-NaN")
 """Cells that hold no value."""
 
-DATES = ("iso", "iso zone", "%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%m/%d/%Y", "%d/%m/%Y",
-         "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%Y%m%dT%H%M%S")  # fmt: skip
-"""The formats in which dates are known, the first that fits all values first."""
+_SAYINGS = (
+    "unknown unk unknwn missing undefined unspecified undetermined nil none null nan na n.a. n.a n/a not_available "
+    "unavailable nodata no_data not_known not_applicable not_given not_recorded not_specified no_answer tbd tba "
+    "unbekannt k.a. keine_angabe inconnu desconocido sconosciuto onbekend "
+    "#ref! #value! #div/0! #num! #name? #null! #n/a . .. ... … - -- --- – — * ** ? ?? ??? $null$ (null) <null> []"
+)
+UNKNOWN = frozenset(_SAYINGS.split())
+"""Words that say among numbers that there is none, in small letters and with _ for a space."""
 
-THOUSANDS = "1,000"
-"""Commas between thousands, as a way to write numbers."""
 
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_MICROSECONDS_A_DAY = 86_400_000_000
-
-
-class Numbers(NamedTuple):
-    """(N,) numbers with NaN where one is missing, and where a cell holds something that is no number."""
-
-    values: FloatArray
-    strays: BoolArray
+def is_unknown(word: str) -> bool:
+    """Whether a word among numbers says that there is none."""
+    return word.strip().casefold().replace(" ", "_") in UNKNOWN
 
 
 def is_text(column: Any) -> bool:
@@ -51,19 +50,31 @@ def is_text(column: Any) -> bool:
 def is_usable(column: Any) -> bool:
     """Whether an Arrow array holds words, numbers, truth values or times; lists, structures and bytes are not usable."""
     kinds = require("pyarrow.types", "cli")
-    return is_text(column) or not (
-        kinds.is_nested(column.type)
-        or kinds.is_binary(column.type)
-        or kinds.is_large_binary(column.type)
-        or kinds.is_fixed_size_binary(column.type)
-        or kinds.is_dictionary(column.type)
+    kind = column.type
+    return (
+        is_text(column)
+        or is_time(column)
+        or bool(kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind) or kinds.is_null(kind))
     )
 
 
+def is_blank(column: Any) -> bool:
+    """Whether an Arrow array has no value at all, of whatever type; NaN is none."""
+    kinds, compute = require("pyarrow.types", "cli"), require("pyarrow.compute", "cli")
+    if column.null_count == len(column):
+        return True
+    return bool(kinds.is_floating(column.type) and compute.all(compute.is_nan(column)).as_py())
+
+
 def is_time(column: Any) -> bool:
-    """Whether an Arrow array holds dates or instants."""
+    """Whether an Arrow array holds dates, instants, times of the day or durations."""
     kinds = require("pyarrow.types", "cli")
-    return bool(kinds.is_date(column.type) or kinds.is_timestamp(column.type))
+    return bool(
+        kinds.is_date(column.type)
+        or kinds.is_timestamp(column.type)
+        or kinds.is_time(column.type)
+        or kinds.is_duration(column.type)
+    )
 
 
 def as_words(column: Any, missing: tuple[str, ...] = MISSING) -> Any:
@@ -74,71 +85,43 @@ def as_words(column: Any, missing: tuple[str, ...] = MISSING) -> Any:
         truths = compute.is_in(words, value_set=pa.array(["True", "TRUE", "False", "FALSE"]))
         if compute.any(truths).as_py():
             words = compute.if_else(truths, compute.utf8_lower(words), words)
+    elif require("pyarrow.types", "cli").is_duration(column.type):
+        words = column.cast(pa.int64()).cast(pa.string())
+    elif require("pyarrow.types", "cli").is_decimal(column.type):  # 1.10 and 1.1 are one number
+        words = compute.replace_substring_regex(
+            column.cast(pa.string()), pattern=r"\.0*$|(\.\d*[1-9])0+$", replacement=r"\1"
+        )
     else:
         words = column.cast(pa.string())
     absent = compute.is_in(words, value_set=pa.array(missing, pa.string()))
     return compute.if_else(absent, pa.scalar(None, pa.string()), words)
 
 
-def as_numbers(column: Any, decimal: str = ".") -> Numbers:
-    """The column as float64; a cell that is no number is NaN and a stray.
+def different(words: Any) -> tuple[Any, npt.NDArray[np.int64]]:
+    """The different words in order of appearance, and how often each stands there; nulls are left out."""
+    counts = require("pyarrow.compute", "cli").value_counts(words.drop_null())
+    return counts.field(0), np.asarray(counts.field(1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
-    `decimal` says how numbers are written: "." as 1234.5, "," as 1234,5, and THOUSANDS as 1,234.5.
-    """
+
+def spelled_missing(column: Any, words: Any) -> dict[str, int]:
+    """The cells of `column` that are null among its `words` though something stands there, by what that is."""
     pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
-    if not is_text(column):
-        values = _plain(column.cast(pa.float64(), safe=False))
-        return Numbers(values, np.zeros(len(values), dtype=bool))
-    words = as_words(column)
-    if decimal == ",":
-        words = compute.replace_substring_regex(words, pattern=r"^([+-]?\d*),(\d+)$", replacement=r"\1.\2")
-    if decimal == THOUSANDS:
-        grouped = compute.match_substring_regex(words, r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$")
-        words = compute.if_else(grouped, compute.replace_substring(words, ",", ""), words)
-    try:
-        return Numbers(_plain(words.cast(pa.float64())), np.zeros(len(words), dtype=bool))
-    except pa.ArrowInvalid:
-        fits = compute.match_substring_regex(words, _NUMBER)
-        unsigned = compute.utf8_ltrim(words, characters="+")
-        values = _plain(compute.if_else(fits, unsigned, pa.scalar(None, pa.string())).cast(pa.float64()))
-        strays = compute.invert(compute.fill_null(fits, True))
-        return Numbers(values, np.asarray(strays.to_numpy(zero_copy_only=False), dtype=bool))
+    if not is_text(column) or words.null_count == column.null_count:
+        return {}
+    gone = compute.utf8_trim_whitespace(column.filter(compute.is_null(words)).cast(pa.string()).drop_null())
+    found = Counter(dict(zip(*(part.tolist() for part in _lists(gone)), strict=True)))
+    found.pop("", None)
+    return dict(found.most_common())
 
 
-def as_days(column: Any, layout: str) -> Numbers:
-    """Dates as days since 1970, with fractions; a cell that is no date of this layout is NaN and a stray."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
-    if is_time(column):
-        return Numbers(_days(column), np.zeros(len(column), dtype=bool))
-    words = as_words(column)
-    if layout.startswith("%"):
-        found = compute.strptime(words, format=layout, unit="us", error_is_null=True)
-    else:
-        found = _iso(words, pa.timestamp("us", "UTC" if layout == "iso zone" else None))
-    strays = compute.and_(compute.is_null(found), compute.is_valid(words))
-    return Numbers(_days(found), np.asarray(strays.to_numpy(zero_copy_only=False), dtype=bool))
+def _lists(words: Any) -> tuple[Any, Any]:
+    values, counts = different(words)
+    return np.asarray(values.to_pylist(), dtype=object), counts
 
 
-def _iso(words: Any, kind: Any) -> Any:
-    pa = require("pyarrow", "cli")
-    try:
-        return words.cast(kind)
-    except pa.ArrowInvalid:  # some cell is no date: find out which, one by one
-        return pa.array([_one(word, kind) for word in words], kind)
-
-
-def _one(word: Any, kind: Any) -> Any:
-    try:
-        return word.cast(kind).as_py()
-    except ValueError:  # pyarrow's ArrowInvalid is one
-        return None
-
-
-def _days(column: Any) -> FloatArray:
-    pa = require("pyarrow", "cli")
-    ticks = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-    return _plain(ticks.cast(pa.float64(), safe=False)) / _MICROSECONDS_A_DAY
-
-
-def _plain(column: Any) -> FloatArray:
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+def one_spelling(keys: Any) -> Any:
+    """Names that are whole numbers throughout lose the ".0" that a gap in another file's column gave them."""
+    compute = require("pyarrow.compute", "cli")
+    if compute.all(compute.match_substring_regex(keys, r"^\d+\.0+$")).as_py():
+        return compute.replace_substring_regex(keys, pattern=r"\.0+$", replacement="")
+    return keys
