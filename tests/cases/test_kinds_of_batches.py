@@ -215,7 +215,7 @@ def test_what_cannot_be_a_batch_is_said():
         labels_in(SimpleNamespace(x=1))
     with pytest.raises(BadInput, match="the labels found in the batch are a list that makes no tensor"):
         labels_in({"y": ["cat", "dog"]})
-    assert ids_in({"id": ["a", "b"]}) is None
+    assert ids_in({"id": ["a", "b"]}) == ["a", "b"]
 
 
 class Examples(Dataset):

@@ -89,13 +89,13 @@ def check(
     return finding
 
 
-def hold(engine: Engine, task: Task, direction: Params, alignments: Tensor, *, draw: int) -> None:
-    """The identity for alignments that a step has worked out anyway: one ordinary forward and backward pass.
+def hold(engine: Engine, task: Task, direction: Params, alignments: Tensor, truth: Truth, draw: int) -> None:
+    """The identity for alignments that a step has worked out anyway, by what `truth_of` found before the step's pass.
 
     Raises:
         EngineRefused: likewise; `Undecided` if this batch cannot tell.
     """
-    truth, tangents = truth_of(task, draw), task.tangents(direction)
+    tangents = task.tangents(direction)
     expected = along(truth.h, tangents)
     size = max(abs(expected), float(alignments.double().norm()))
     if not size or not torch.isfinite(alignments).all():

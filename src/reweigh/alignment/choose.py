@@ -6,7 +6,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from reweigh import rng
@@ -16,8 +15,9 @@ from reweigh.alignment.check import check, hold
 from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
 from reweigh.alignment.manner import Manner, kind_of_shapes
 from reweigh.alignment.selection import Selection
-from reweigh.alignment.truth import Undecided
+from reweigh.alignment.truth import Truth, Undecided, truth_of
 from reweigh.alignment.vouched import Choice, Vouched
+from reweigh.as_found import parts_of
 from reweigh.errors import BadInput, EngineRefused
 
 _MOST_MANNERS = 16
@@ -143,8 +143,9 @@ class Checked(Engine):
             due = vouched.due(choice, direction, share=share)
             engine = self._engine(vouched, choice, task, direction, share, due)
             undo = _Undo(task, buffers=due == "brief" or engine.skips)
+            truth = self._truth(task, due, vouched.weighed)
             try:
-                held = functools.partial(self._held, vouched, choice, engine, task, direction, due)
+                held = functools.partial(self._held, vouched, choice, engine, task, direction, truth)
                 found = use(engine, held)
             except (_Disproved, EngineRefused) as wrong:
                 undo.back()
@@ -181,19 +182,41 @@ class Checked(Engine):
         raise EngineRefused(f"no engine works for {type(task.module).__name__}: {'; '.join(choice.reasons)}")
 
     def _held(
-        self, vouched: Vouched, choice: Choice, engine: Engine, task: Task, direction: Params, due: str, a: Tensor
+        self,
+        vouched: Vouched,
+        choice: Choice,
+        engine: Engine,
+        task: Task,
+        direction: Params,
+        truth: Truth | None,
+        a: Tensor,
     ) -> None:
-        """The step's own alignments, held against an ordinary pass where a brief check is due or something is new."""
-        if due == "thorough" or choice.engine is not engine or not (due or vouched.news(choice, task)):
+        """The step's own alignments, held against an ordinary pass where a brief check is due; where the pass came by something
+        new, the engine is checked.
+        """
+        if choice.engine is not engine or not (truth or vouched.news(choice, task)):
             return
         try:
-            hold(engine, task, direction, a, draw=vouched.weighed)
+            if truth is not None:
+                hold(engine, task, direction, a, truth, vouched.weighed)
+            else:
+                check(engine, task, direction, draw=vouched.weighed, move=False)
         except Undecided:
             return
         except EngineRefused as refused:
             raise _Disproved(str(refused)) from refused
         choice.kinds |= task.kinds
         vouched.last_check = vouched.weighed + 1
+
+    @staticmethod
+    def _truth(task: Task, due: str, draw: int) -> Truth | None:
+        """What a brief check will hold the step's alignments against, found before the step's pass moves anything."""
+        if due != "brief":
+            return None
+        try:
+            return truth_of(task, draw)
+        except Undecided:
+            return None
 
     def _regret(self, vouched: Vouched, engine: Engine, wrong: Exception) -> None:
         """What was weighed since the last check may have been wrong: that must be said."""
@@ -241,13 +264,19 @@ class _Undo:
 
     def __init__(self, task: Task, *, buffers: bool) -> None:
         self._generators = rng.states(task.devices)
-        self._buffers = [(b, b.detach().clone()) for b in task.module.buffers()] if buffers else []
+        places = [part._buffers for part in parts_of(task.module) if part._buffers] if buffers else []
+        self._buffers = [
+            (place, name, buffer, buffer.detach().clone())
+            for place in places
+            for name, buffer in place.items()
+            if buffer is not None
+        ]
 
     def back(self) -> None:
         rng.set_states(self._generators)
-        with torch.no_grad():
-            for buffer, value in self._buffers:
-                buffer.copy_(value)
+        for place, name, buffer, value in self._buffers:
+            buffer.data.copy_(value)
+            place[name] = buffer
 
 
 _remembered: weakref.WeakKeyDictionary[nn.Module, dict[str, Checked]] = weakref.WeakKeyDictionary()

@@ -68,7 +68,7 @@ class Learner:
         self._module = unwrap(student.model)
         self._teaching = Teaching(rule, learning)
         self._window = Window(self._module, self._optimizer, learning)
-        self._steps = 0
+        self._steps, self._due = 0, False
         self._clean_loss = float("nan")
 
     @property
@@ -153,11 +153,10 @@ class Learner:
         """The student has made its step, which is recorded; whether it is time to learn from the last K."""
         if self.rule.frozen:
             return True
-        if not self._window.close():
-            return False
-        due = (self._steps + 1) % (self.learning.every or self.learning.horizon) == 0
-        self._steps += not due
-        return due
+        if self._window.close():
+            self._due = (self._steps + 1) % (self.learning.every or self.learning.horizon) == 0
+            self._steps += not self._due
+        return self._due
 
     def learn(self) -> Learned:
         """Learn from the last K steps; where it fails, it is due again at the next one."""
@@ -178,7 +177,7 @@ class Learner:
         for part, a in zip(self._window.steps[-1].parts, latest, strict=True):
             examine(part.evidence.step + 1, None, a, None, self._at.ids(part.evidence.batch))
         self._teaching.step({name: clean.undone(g) for name, g in by_omega.items()})
-        self._steps += 1
+        self._steps, self._due = self._steps + 1, False
         return Learned(clean, -clean.undone(latest[-1]))
 
     def explain(self) -> str:

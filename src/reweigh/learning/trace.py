@@ -52,7 +52,8 @@ class Trace:
 
 def norm_of_gradients(params: Mapping[str, Tensor]) -> float:
     """The norm of all that is in `.grad`; 0 where nothing is."""
-    grads = [p.grad for p in params.values() if p.grad is not None]
+    found = [p.grad for p in params.values() if p.grad is not None]
+    grads = [g.coalesce().values() if g.is_sparse else g for g in found]
     if not grads:
         return 0.0
     norm = float(torch.stack(torch._foreach_norm(grads)).norm())

@@ -87,6 +87,10 @@ class Curvature:
             rng.set_states(generators)
             return _by_difference(task, v, weights)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy belongs to another model: it decides anew, from what was decided here."""
+        return {**vars(self), "_manner": None}
+
     def state_dict(self) -> dict[str, Any]:
         """What was decided."""
         return {"exact": self.exact, "reason": self.reason}
