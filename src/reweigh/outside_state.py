@@ -44,13 +44,17 @@ class _Plan:
         if (size := sum([len(part.__dict__) for part in parts])) != self._size:
             self._places, self._size = places_of_module(module), size
 
+    def manner(self, module: nn.Module, loss: Any) -> tuple[Any, tuple[bool, ...]]:
+        """The key of a loss under the module's modes: what moves in training may stand still in evaluation."""
+        return self.meet(loss), tuple([part.training for part in module.modules()])
+
     def meet(self, loss: Any) -> Any:
         """Look into a loss, once; the key under which it is known."""
         key = _weakly(loss)
         if key not in self._losses:
             self._losses = {known: places for known, places in self._losses.items() if known() is not None}
-            self.looked = {known for known in self.looked if known() is not None}
-            self.passed = {known for known in self.passed if known() is not None}
+            self.looked = {known for known in self.looked if known[0]() is not None}
+            self.passed = {known for known in self.passed if known[0]() is not None}
             self._losses[key] = places_of_loss(getattr(loss, "_torchdynamo_orig_callable", loss))
         return key
 

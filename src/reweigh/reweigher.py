@@ -308,9 +308,9 @@ class Reweigher:
         return weights
 
     def _task(self, batch: Batch) -> Task:
-        """The batch under the model, after a first look at both where weights will follow from gradients."""
+        """The batch under the model, after a first look at both."""
         task = Task(self._model, self._loss, batch, self._layers)
-        if not self._looked and (isinstance(self.rule, LearnedRule) or "alignments" in self.rule.needs):
+        if not self._looked:
             first_look(task.module, self._loss, batch, layers=self._layers, optimizer=self._optimizer)
             self._looked = True
         return task

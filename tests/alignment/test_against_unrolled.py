@@ -11,7 +11,13 @@ from reweigh import L2RW, Reweigher, alignments, clean_direction
 from zoo import CASES, named
 
 # Differentiating twice needs a second derivative of every layer, the same masks in both, and autograd.grad.
-TWICE = [case for case in CASES if case.twice and not case.random and "auto" not in case.refused_by]
+# And what a pass moves beside buffers has moved in the reference, which makes two passes, one after the other.
+MOVED = {"momentum-encoder", "memory-in-a-dict"}
+TWICE = [
+    case
+    for case in CASES
+    if case.twice and not case.random and "auto" not in case.refused_by and case.name not in MOVED
+]
 # The normalisation divides by the sum of what is positive: errors grow as that is small beside the largest alignment.
 ALLOWED = {"ghost": 1e-9, "forward": 1e-8, "double": 1e-8, "auto": 1e-8, "finite": 1e-4}
 MODELS = named("mlp", "shared-parameter", "batchnorm2d-train", "layernorm", "rnn-tanh")

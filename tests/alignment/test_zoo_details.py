@@ -117,7 +117,8 @@ def test_a_sum_over_many_examples_of_one(engine):
 def test_a_direction_of_zeros_gives_zeros(case, engine):
     scene = case.build()
     direction = {name: torch.zeros_like(v) for name, v in reference.random_direction(scene.model).items()}
-    found = alignments(scene.model, scene.per_example_loss, scene.train, direction, engine=engine)
+    with pytest.warns(UserWarning, match="the direction is exactly zero"):
+        found = alignments(scene.model, scene.per_example_loss, scene.train, direction, engine=engine)
     assert torch.equal(found, torch.zeros(6, dtype=torch.float64))
 
 

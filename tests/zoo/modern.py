@@ -234,9 +234,11 @@ class Equilibrium(nn.Module):
 class Spectral(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.filter = nn.Parameter(torch.randn(3, 4, dtype=torch.complex64))
-        self.mix, self.head = nn.Parameter(torch.randn(4, 4, dtype=torch.complex64) / 2), nn.Linear(4, CLASSES)
+        self.filter = nn.Parameter(torch.randn(3, 4, 2))
+        self.mix, self.head = nn.Parameter(torch.randn(4, 4, 2) / 2), nn.Linear(4, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        spectrum = torch.fft.rfft(x, dim=1, norm="ortho") * self.filter
-        return self.head(torch.tanh(torch.fft.irfft(spectrum @ self.mix, n=5, dim=1, norm="ortho")).mean(1))
+        spectrum = torch.fft.rfft(x, dim=1, norm="ortho") * torch.view_as_complex(self.filter)
+        return self.head(
+            torch.tanh(torch.fft.irfft(spectrum @ torch.view_as_complex(self.mix), n=5, dim=1, norm="ortho")).mean(1)
+        )

@@ -23,8 +23,8 @@ class BatchNormByHand(nn.Module):
             return self.scale * (x - self.mean) / (self.variance + 1e-5).sqrt() + self.shift
         parts = [self.scale * (p - p.mean(0)) / (p.var(0) + 1e-5).sqrt() + self.shift for p in x.chunk(self.chunks)]
         with torch.no_grad():
-            self.mean.lerp_(x.mean(0), 0.1)
-            self.variance.lerp_(x.var(0), 0.1)
+            self.mean.lerp_(x.mean(0).to(self.mean), 0.1)
+            self.variance.lerp_(x.var(0).to(self.variance), 0.1)
         return torch.cat(parts)
 
 

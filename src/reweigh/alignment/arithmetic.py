@@ -24,6 +24,11 @@ def allowed(dtype: torch.dtype, exact: bool) -> float:
     return max(usual, _TF32) if dtype == torch.float32 and _tf32() else usual
 
 
+def roughest(dtype: torch.dtype) -> float:
+    """How far differences may be off at the most, however rough they are."""
+    return 10 * _TOLERANCES[dtype][1] if dtype.itemsize >= 4 else 2 * _TOLERANCES[dtype][1]
+
+
 def _tf32() -> bool:
     if not torch.cuda.is_available():
         return False

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import Params
-from reweigh.alignment.arithmetic import allowed, elsewhere, full_precision, rounded
+from reweigh.alignment.arithmetic import allowed, elsewhere, full_precision, roughest, rounded
 from reweigh.alignment.engine import Engine, Task
 from reweigh.alignment.refusal import is_out_of_memory, is_searching, remedy
 from reweigh.alignment.truth import Truth, Undecided, along, balanced, norm, off_along, product, truth_of
@@ -191,7 +191,9 @@ def _along_direction(engine: Engine, task: Task, direction: Params, share: bool,
     off, limit = off_along(truths, tangents, alignments), allowed(truths[0].dtype, False)
     if not off <= limit and (other := engine.rougher()) is not None:
         apart = float((other.alignments(task, tangents) - alignments).double().norm())
-        limit = max(limit, min(_ROUGH * apart / max(float(alignments.double().norm()), 1e-300), 10 * limit))
+        limit = max(
+            limit, min(_ROUGH * apart / max(float(alignments.double().norm()), 1e-300), roughest(truths[0].dtype))
+        )
     if not off <= limit:
         _refuse(engine, task, truths, off, limit, tangents)
     told = _told(off, limit, truths[0].dtype)

@@ -19,6 +19,7 @@ from reweigh.alignment.truth import Truth, Undecided, truth_of
 from reweigh.alignment.vouched import Choice, Vouched
 from reweigh.as_found import parts_of
 from reweigh.errors import BadInput, EngineRefused
+from reweigh.first_look import first_look
 
 _MOST_MANNERS = 16
 _SAFEST = ("double", "forward", "finite", "ghost")
@@ -191,8 +192,8 @@ class Checked(Engine):
         truth: Truth | None,
         a: Tensor,
     ) -> None:
-        """The step's own alignments, held against an ordinary pass where a brief check is due; where the pass came by something
-        new, the engine is checked.
+        """The step's own alignments, held against an ordinary pass where a brief check is due; where the pass came by
+        something new, the engine is checked.
         """
         if choice.engine is not engine or not (truth or vouched.news(choice, task)):
             return
@@ -236,6 +237,7 @@ class Checked(Engine):
                 if place:
                     self._manners.insert(0, self._manners.pop(place))
                 return vouched
+        first_look(task.module, task.per_example_loss, task.batch, layers=task.layers)  # where it has not been
         vouched = Vouched()
         self._manners = [(Manner(task), vouched), *self._manners][:_MOST_MANNERS]
         return vouched
