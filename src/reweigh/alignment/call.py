@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
-from reweigh.alignment.choose import choices_for, engine_for
 from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.remembered import choices_for, engine_for
 from reweigh.errors import BadInput
 from reweigh.first_look import empty, first_look
 from reweigh.several import unwrap

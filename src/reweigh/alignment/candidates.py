@@ -1,5 +1,7 @@
 """The engines by the names that users give them, and the first that works."""
 
+from typing import Any
+
 import torch
 
 from reweigh.alignment.check import check
@@ -8,6 +10,7 @@ from reweigh.alignment.engine import Engine, Task
 from reweigh.alignment.finite import COARSE_STEP, Finite
 from reweigh.alignment.forward import Forward
 from reweigh.alignment.ghost import Ghost
+from reweigh.alignment.vouched import Choice
 
 CANDIDATES: dict[str, tuple[Engine, ...]] = {
     "ghost": (Ghost(),),
@@ -30,3 +33,13 @@ def first_that_works(task: Task, leaving_out: str) -> str | None:
                 continue
             return name
     return None
+
+
+def as_saved(asked: str, state: dict[str, Any]) -> Choice:
+    """The choice of a checkpoint, which is asked first and has to pass a check like any other."""
+    name, step = state["chosen"]
+    every = [engine for group in CANDIDATES.values() for engine in group]
+    known = [engine for engine in every if engine.name == name and getattr(engine, "step", None) == step]
+    before = every[: every.index(known[0])] if known else []
+    found = {name: state[name] for name in ("identity", "sharing", "shares")}
+    return Choice(engine=known[0] if known else None, told=list(state["told"]), given_up=before, resumed=True, **found)

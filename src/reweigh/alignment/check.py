@@ -26,20 +26,18 @@ from torch import Tensor, nn
 from reweigh._types import Params
 from reweigh.alignment.arithmetic import allowed, elsewhere, full_precision, roughest, rounded
 from reweigh.alignment.engine import Engine, Task
-from reweigh.alignment.refusal import is_out_of_memory, is_searching, remedy
-from reweigh.alignment.truth import Truth, Undecided, along, balanced, norm, off_along, product, truth_of
+from reweigh.alignment.refusal import is_searching, remedy
+from reweigh.alignment.shared_pass import APART, asked, compared
+from reweigh.alignment.truth import Truth, Undecided, along, balanced, off_along, product, truth_of
 from reweigh.as_found import substituted, undisturbed
 from reweigh.errors import EngineRefused
-from reweigh.student import gradients
 
-_SHARED_TOLERANCE = 2e-2  # two correct passes in bfloat16 differ by 1e-2; a broken graph is off by far more
 _NOISE = 8
 """An engine may be off by so many times what rounding alone changes."""
 _MOST_NOISE = 0.1
 _PROBES = 4
 _ROUGH = 4
 """Differences may be off by so many times what they are apart with steps twice as long."""
-_APART = "weights first, then a pass for training"
 
 
 class Finding(NamedTuple):
@@ -61,7 +59,14 @@ class Finding(NamedTuple):
 
 
 def check(
-    engine: Engine, task: Task, direction: Params, *, share: bool = False, draw: int = 0, move: bool = True
+    engine: Engine,
+    task: Task,
+    direction: Params,
+    *,
+    share: bool = False,
+    draw: int = 0,
+    move: bool = True,
+    truth: Truth | None = None,
 ) -> Finding:
     """The adjoint identity for random c, and with `share` whether the engine's shared pass gives the same gradients.
 
@@ -71,6 +76,7 @@ def check(
         direction: v; an engine that is not exact is asked along it, an exact one along a balanced direction.
         share: ask for the shared pass too.
         draw: which random c.
+        truth: what `truth_of` has found for this draw, where it has been asked.
         move: ask once more with the parameters moved, where something was not proven.
 
     Raises:
@@ -78,7 +84,7 @@ def check(
         Undecided: if this batch cannot tell.
     """
     with full_precision():
-        finding = _at(engine, task, direction, share, draw)
+        finding = _at(engine, task, direction, share, draw, truth)
         if move and engine.exact and (finding.silent or finding.faint or _has_zeros(task)):
             with _moved(task) as other:
                 try:
@@ -108,13 +114,13 @@ def hold(engine: Engine, task: Task, direction: Params, alignments: Tensor, trut
         _refuse(engine, task, [truth], off, limit)
 
 
-def _at(engine: Engine, task: Task, direction: Params, share: bool, draw: int) -> Finding:
+def _at(engine: Engine, task: Task, direction: Params, share: bool, draw: int, truth: Truth | None = None) -> Finding:
     if not engine.exact:
         return _along_direction(engine, task, direction, share, draw)
-    truth = truth_of(task, draw)
+    truth = truth_of(task, draw) if truth is None else truth
     u = balanced(truth)
     expected = float(len(u))
-    alignments, joint = _ask(engine, task, u, truth.c, share)
+    alignments, joint = asked(engine, task, u, truth.c, share)
     found = float(truth.c @ alignments.double()) / truth.unit
     off, limit = abs(found - expected) / expected, allowed(truth.dtype, True)
     if not off <= limit:
@@ -124,57 +130,8 @@ def _at(engine: Engine, task: Task, direction: Params, share: bool, draw: int) -
         _refuse(engine, task, [truth], off, limit)
     silent = frozenset(name for name in task.chosen if not truth.norms.get(name))
     faint = frozenset(truth.norms.keys() - u.keys()) - silent
-    shares_too, shared_told = _compared(joint, truth) if share else (None, "")
+    shares_too, shared_told = compared(joint, truth) if share else (None, "")
     return Finding(f"{engine!r}: the adjoint identity holds {told}", silent, faint, shares_too, shared_told)
-
-
-def _ask(
-    engine: Engine, task: Task, u: Params, c: Tensor, share: bool
-) -> tuple[Tensor, "dict[str, Tensor] | str | None"]:
-    """The engine's alignments along u, and the gradients of its shared pass under c, or why there are none."""
-    if not share:
-        return engine.alignments(task, u), None
-    try:
-        with undisturbed(task.module), torch.enable_grad():
-            if (both := engine.joint(task, u)) is None:
-                return engine.alignments(task, u), _APART
-            return both[1], _by_name(task, both[0], c)
-    except (EngineRefused, _NotAgain) as error:
-        kind = type(error.__cause__ or error).__name__
-        return engine.alignments(task, u), f"its own pass cannot serve training ({kind}): {_APART}"
-
-
-def _by_name(task: Task, losses: Tensor, c: Tensor) -> dict[str, Tensor]:
-    try:
-        found = gradients(losses, list(task.chosen.values()), c.to(losses))
-    except RuntimeError as error:
-        if is_out_of_memory(error):
-            raise
-        raise _NotAgain from error  # a checkpointed block, say, that computes something else the second time
-    return {name: g for name, g in zip(task.chosen, found, strict=True) if g is not None}
-
-
-class _NotAgain(Exception):
-    """The shared pass has no backward pass."""
-
-
-def _compared(joint: "dict[str, Tensor] | str | None", truth: Truth) -> tuple[bool, str]:
-    """Whether the shared pass gave the ordinary gradients, and a sentence."""
-    if not isinstance(joint, dict):
-        return False, joint or _APART
-    off = max((_far(truth.h.get(n), joint.get(n), truth.faintest) for n in truth.h.keys() | joint.keys()), default=0.0)
-    if not off <= _SHARED_TOLERANCE:
-        return False, f"its own pass gives other gradients (off by {off:.1e}): {_APART}"
-    return True, f"one pass serves weights and training (gradients agree to {off:.1e})"
-
-
-def _far(one: Tensor | None, other: Tensor | None, least: float) -> float:
-    """The distance of two gradients beside the first, or beside `least`; None is zero."""
-    known = one if one is not None else other
-    assert known is not None
-    one = torch.zeros_like(known) if one is None else one
-    difference = norm(one if other is None else one - other)
-    return difference / max(norm(one), least) if difference else 0.0
 
 
 def _along_direction(engine: Engine, task: Task, direction: Params, share: bool, draw: int) -> Finding:
@@ -197,9 +154,7 @@ def _along_direction(engine: Engine, task: Task, direction: Params, share: bool,
     if not off <= limit:
         _refuse(engine, task, truths, off, limit, tangents)
     told = _told(off, limit, truths[0].dtype)
-    return Finding(
-        f"{engine!r}: the adjoint identity holds {told}", shares=False if share else None, shared_told=_APART
-    )
+    return Finding(f"{engine!r}: the adjoint identity holds {told}", shares=False if share else None, shared_told=APART)
 
 
 def _change(h: Params, u: Params, truth: Truth) -> float:
@@ -235,7 +190,8 @@ def _with(task: Task, params: dict[str, nn.Parameter]) -> Iterator[Task]:
 
 
 def _has_zeros(task: Task) -> bool:
-    return any(not bool(p.any()) for p in task.module.parameters() if p.requires_grad)
+    """Whether a factor or a matrix is zero; vectors of zeros are biases, or what lies before them is silent."""
+    return any(p.requires_grad and p.ndim != 1 and not bool(p.any()) for p in task.module.parameters())
 
 
 def _told(off: float, limit: float, dtype: torch.dtype) -> str:

@@ -2,22 +2,22 @@
 
 import functools
 import warnings
-import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from reweigh import rng
 from reweigh._types import Params
-from reweigh.alignment.candidates import CANDIDATES
+from reweigh.alignment.arithmetic import full_precision
+from reweigh.alignment.before_a_pass import BeforeAPass
+from reweigh.alignment.candidates import CANDIDATES, as_saved
 from reweigh.alignment.check import check, hold
 from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
 from reweigh.alignment.manner import Manner, kind_of_shapes
+from reweigh.alignment.refusal import going_on
 from reweigh.alignment.selection import Selection
 from reweigh.alignment.truth import Truth, Undecided, truth_of
 from reweigh.alignment.vouched import Choice, Vouched
-from reweigh.as_found import parts_of
 from reweigh.errors import BadInput, EngineRefused
 from reweigh.first_look import first_look
 
@@ -117,7 +117,7 @@ class Checked(Engine):
         """Take up an earlier choice, if it was made for the same request; it is checked at the next batch."""
         self._manners, self._now = [], Choice()
         if state["asked"] == self.asked and state["chosen"] is not None:
-            self._resumed, self._now = state, _as_saved(self.asked, state)
+            self._resumed, self._now = state, as_saved(self.asked, state)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy takes up the choice, and checks it at its next batch: what was vouched for here is another object."""
@@ -136,14 +136,14 @@ class Checked(Engine):
         vouched = self._vouched(task)
         shapes = kind_of_shapes(task.batch)
         if shapes not in vouched.choices:
-            vouched.choices[shapes] = Choice() if self._resumed is None else _as_saved(self.asked, self._resumed)
+            vouched.choices[shapes] = Choice() if self._resumed is None else as_saved(self.asked, self._resumed)
             self._resumed = None
         choice = self._now = vouched.choices[shapes]
         task.places.update(choice.places)
         while True:
             due = vouched.due(choice, direction, share=share)
             engine = self._engine(vouched, choice, task, direction, share, due)
-            undo = _Undo(task, buffers=due == "brief" or engine.skips)
+            undo = BeforeAPass(task, buffers=due == "brief" or engine.skips)
             truth = self._truth(task, due, vouched.weighed)
             try:
                 held = functools.partial(self._held, vouched, choice, engine, task, direction, truth)
@@ -164,9 +164,14 @@ class Checked(Engine):
         if choice.engine is not None and due != "thorough":
             return choice.engine
         candidates = self._candidates(choice)
+        truth: Truth | None = None
         for engine in candidates:
             try:
-                finding = check(engine, task, direction, share=share, draw=vouched.weighed, move=choice.new)
+                with full_precision(), going_on(engine is not candidates[-1]):
+                    truth = truth or truth_of(task, vouched.weighed)
+                    finding = check(
+                        engine, task, direction, share=share, draw=vouched.weighed, move=choice.new, truth=truth
+                    )
             except Undecided:
                 return choice.engine or self._safest(choice)  # for this batch; the choice is made at a later one
             except EngineRefused as refused:
@@ -249,51 +254,3 @@ class Checked(Engine):
     def _safest(self, choice: Choice) -> Engine:
         left = self._candidates(choice)
         return min(left, key=lambda engine: _SAFEST.index(engine.name))
-
-
-def _as_saved(asked: str, state: dict[str, Any]) -> Choice:
-    """The choice of a checkpoint, which is asked first and has to pass a check like any other."""
-    name, step = state["chosen"]
-    every = [engine for group in CANDIDATES.values() for engine in group]
-    known = [engine for engine in every if engine.name == name and getattr(engine, "step", None) == step]
-    before = every[: every.index(known[0])] if known else []
-    found = {name: state[name] for name in ("identity", "sharing", "shares")}
-    return Choice(engine=known[0] if known else None, told=list(state["told"]), given_up=before, resumed=True, **found)
-
-
-class _Undo:
-    """Generators and buffers before a training pass, so that it can be made again by another engine."""
-
-    def __init__(self, task: Task, *, buffers: bool) -> None:
-        self._generators = rng.states(task.devices)
-        places = [part._buffers for part in parts_of(task.module) if part._buffers] if buffers else []
-        self._buffers = [
-            (place, name, buffer, buffer.detach().clone())
-            for place in places
-            for name, buffer in place.items()
-            if buffer is not None
-        ]
-
-    def back(self) -> None:
-        rng.set_states(self._generators)
-        for place, name, buffer, value in self._buffers:
-            buffer.data.copy_(value)
-            place[name] = buffer
-
-
-_remembered: weakref.WeakKeyDictionary[nn.Module, dict[str, Checked]] = weakref.WeakKeyDictionary()
-
-
-def engine_for(task: Task, engine: str | Engine) -> Engine:
-    """The engine object for what a user passed; what a name stands for is remembered with the module."""
-    if isinstance(engine, Engine):
-        return engine
-    of_module = _remembered.setdefault(task.module, {})
-    if engine not in of_module:
-        of_module[engine] = Checked(engine)
-    return of_module[engine]
-
-
-def choices_for(module: nn.Module) -> list[Checked]:
-    """The choices remembered with a module, the latest last."""
-    return list(_remembered.get(module, {}).values())

@@ -84,8 +84,23 @@ def is_searching() -> bool:
     return _searching.get()
 
 
+@contextlib.contextmanager
+def going_on(yes: bool) -> Iterator[None]:
+    """Within the block a refusal needs no advice, if another engine is tried anyway."""
+    before = _going_on.set(yes)
+    try:
+        yield
+    finally:
+        _going_on.reset(before)
+
+
+_going_on: ContextVar[bool] = ContextVar("going_on", default=False)
+
+
 def remedy(engine: str, task: "Task") -> str:
     """Which other engine works, found by trying."""
+    if _going_on.get():
+        return "another is tried"
     from reweigh.alignment.candidates import first_that_works  # which imports the engines, and they this module
 
     with noted(_searching, True):

@@ -1,8 +1,9 @@
 """What has been vouched for: the engine of one manner of calling the model, for each kind of shapes, and what was seen.
 
 Checks are made at the weighed batches 1, 2, 4, 8, ... of a manner, and whenever something comes up that was not there when
-the engine was checked: a kind of shapes, an operation, or a parameter that no signal had reached. The first ones ask the
-engine along a direction of their own; later ones hold the step's own alignments against one ordinary pass.
+the engine was checked: a kind of shapes, an operation, or a parameter that no signal had reached. What is new is checked
+thoroughly: the engine is asked along a direction of the check's own. Else the step's own alignments are held against one
+ordinary pass, which costs half a step.
 """
 
 from collections.abc import Hashable
@@ -12,9 +13,6 @@ from typing import Any
 from reweigh._types import Params
 from reweigh.alignment.check import Finding
 from reweigh.alignment.engine import Engine, Task
-
-_THOROUGH = 4
-"""Up to this batch checks are thorough."""
 
 
 @dataclass
@@ -89,7 +87,7 @@ class Vouched:
         coming = self.weighed + 1
         power = coming & (coming - 1) == 0
         new = choice.engine is None or choice.resumed or (share and choice.shares is None)
-        if new or (power and coming <= _THOROUGH) or choice.wakes(direction):
+        if new or choice.wakes(direction):
             return "thorough"
         return "brief" if power else ""
 
