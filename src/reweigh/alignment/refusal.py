@@ -59,13 +59,11 @@ def _raise_what_is_the_users(error: Exception, task: "Task", again: Callable[[],
         raise
     except Exception as own:
         raise (error if type(own) is type(error) else own) from None
-    asking = _asking_again.set(True)
     try:
-        again()
+        with noted(_asking_again, True):
+            again()
     except Exception:
         return
-    finally:
-        _asking_again.reset(asking)
     raise error
 
 
@@ -84,14 +82,9 @@ def is_searching() -> bool:
     return _searching.get()
 
 
-@contextlib.contextmanager
-def going_on(yes: bool) -> Iterator[None]:
+def going_on(yes: bool) -> noted:
     """Within the block a refusal needs no advice, if another engine is tried anyway."""
-    before = _going_on.set(yes)
-    try:
-        yield
-    finally:
-        _going_on.reset(before)
+    return noted(_going_on, yes)
 
 
 _going_on: ContextVar[bool] = ContextVar("going_on", default=False)

@@ -57,8 +57,7 @@ def kind_of(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
         parts = index if isinstance(index, tuple) else (index,)
         return func, tuple(type(part).__name__ for part in parts)
     if func in _ALONG:
-        told = [value for value in (*args[1:], *kwargs.values()) if not isinstance(value, Tensor)]
-        return func, args[0].ndim if args and isinstance(args[0], Tensor) else None, repr(told)
+        return func, args[0].ndim if args and isinstance(args[0], Tensor) else None, repr(_dims(func, args, kwargs))
     return func
 
 
@@ -91,10 +90,16 @@ def _along_rows(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     if func is Tensor.__getitem__:
         index = args[1][0] if isinstance(args[1], tuple) and args[1] else args[1]
         return isinstance(index, Tensor) and index.dtype != torch.bool and not hasattr(index, _ARANGE)
-    name = func.__name__
-    dims = kwargs.get("dim", kwargs.get("dims", args[2] if name == "roll" and len(args) > 2 else _second(args)))
-    dims = dims if isinstance(dims, tuple | list) else (dims,)
-    return any(isinstance(d, int) and not isinstance(d, bool) and d in (0, -source.ndim) for d in dims)
+    return any(
+        isinstance(d, int) and not isinstance(d, bool) and d in (0, -source.ndim) for d in _dims(func, args, kwargs)
+    )
+
+
+def _dims(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Along which dimensions a call works, as far as it says so."""
+    third = args[2] if func.__name__ == "roll" and len(args) > 2 else _second(args)
+    dims = kwargs.get("dim", kwargs.get("dims", third))
+    return tuple(dims) if isinstance(dims, tuple | list) else (dims,)
 
 
 def _second(args: tuple[Any, ...]) -> Any:
