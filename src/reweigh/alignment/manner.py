@@ -7,7 +7,6 @@ their modes and hooks, what is trained, autocast. What changes within a manner i
 equal, and which are multiples of which.
 """
 
-import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh.alignment.engine import Task
+from reweigh.weakly import Weakly
 
 _MOST_TENSORS = 256
 """Of a batch that is a long list of graphs or the like, so many tensors stand for all."""
@@ -24,38 +24,17 @@ class Manner:
     """How a task was called: compares itself with later tasks."""
 
     def __init__(self, task: Task) -> None:
-        self._loss = _weakly(task.per_example_loss)
+        self._loss = Weakly(task.per_example_loss)
         self._facts = _facts(task)
 
     def fits(self, loss: Callable[..., Any], facts: tuple[Hashable, ...]) -> bool:
         """Whether a task with this loss and these facts is called in this manner."""
-        return self._loss(loss) and self._facts == facts
+        return self._loss.holds(loss) and self._facts == facts
 
     @staticmethod
     def facts_of(task: Task) -> tuple[Hashable, ...]:
         """All but the loss, to be compared by `fits`."""
         return _facts(task)
-
-
-def _weakly(loss: Callable[..., Any]) -> Callable[[Callable[..., Any]], bool]:
-    """Whether another loss is this very object; a bound method is made anew each time, so its parts are compared."""
-    function = getattr(loss, "__func__", loss)
-    parts = [function] if function is loss else [function, loss.__self__]  # type: ignore[attr-defined]
-    held = [_reference(part) for part in parts]
-
-    def same(other: Callable[..., Any]) -> bool:
-        theirs = getattr(other, "__func__", other)
-        both = [theirs] if theirs is other else [theirs, other.__self__]  # type: ignore[attr-defined]
-        return len(both) == len(held) and all(get() is part for get, part in zip(held, both, strict=True))
-
-    return same
-
-
-def _reference(part: Any) -> Callable[[], Any]:
-    try:
-        return weakref.ref(part)
-    except TypeError:  # some callables written in C: these are never gone
-        return lambda: part
 
 
 def _facts(task: Task) -> tuple[Hashable, ...]:
