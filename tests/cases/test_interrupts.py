@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from benchmarks.torture import interrupts
+from benchmarks.torture.scenes import Layered
 from torch import nn
 from torch.autograd import forward_ad
 
@@ -79,7 +80,7 @@ def assert_left(model, before):
 @pytest.mark.parametrize("engine", ["ghost", "forward", "finite", "double"])
 @pytest.mark.parametrize("call", ["weigh", "backward"])
 def test_an_interrupt_at_some_instruction_of_each_engine_loses_nothing(engine, call):
-    kind = interrupts.Layered
+    kind = Layered
     name = f"{engine}-{call}-{kind.__name__}"
     scenes = {"model": kind, "rule": L2RW, "call": call, "engine": engine}
     interrupts.SCENES.setdefault(name, scenes)
