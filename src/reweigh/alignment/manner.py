@@ -11,9 +11,10 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reweigh.alignment.engine import Task
+from reweigh.as_found import parts_of
 from reweigh.weakly import Weakly
 
 _MOST_TENSORS = 256
@@ -38,22 +39,15 @@ class Manner:
 
 
 def _facts(task: Task) -> tuple[Hashable, ...]:
-    """Modules, modes, hooks and what is trained in one walk; `Module.modules()` takes five times as long."""
+    """Modules, modes, hooks and what is trained."""
     facts: list[Hashable] = [task.model is task.module, _hashable(task.layers)]
-    seen: set[int] = set()
-    todo: list[nn.Module] = [task.module]
     kinds = {"cpu"}
-    while todo:
-        part = todo.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
+    for part in parts_of(task.module):
         facts += (id(part), part.training, len(part._forward_hooks) + len(part._forward_pre_hooks))
         for p in part._parameters.values():
             if p is not None:
                 facts += (p.requires_grad, p.dtype)
                 kinds.add(p.device.type)
-        todo.extend(inner for inner in part._modules.values() if inner is not None)
     for kind in sorted(kinds):
         on = torch.is_autocast_enabled(kind)
         facts += (on, torch.get_autocast_dtype(kind) if on else None)
