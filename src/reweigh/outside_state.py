@@ -22,6 +22,7 @@ from torch import nn
 
 from reweigh.outside_copies import Copies
 from reweigh.outside_places import Place, places_of_loss, places_of_module
+from reweigh.several import uncompiled_loss
 from reweigh.undo import lent
 from reweigh.weakly import Weakly
 
@@ -46,7 +47,7 @@ class _Plan:
 
     def meet(self, loss: Any) -> Weakly:
         """Look into a loss, once; the key under which it is known."""
-        loss = getattr(loss, "_torchdynamo_orig_callable", loss)
+        loss = uncompiled_loss(loss)
         key = Weakly(loss)
         if key not in self._losses:
             self._losses = {known: places for known, places in self._losses.items() if known.alive}
