@@ -113,7 +113,7 @@ def direction_and_loss(
 def _first_pass(module: nn.Module, loss: PerExampleLoss, optimizer: Optimizer | None) -> Iterator[bool]:
     """Whether this is the first clean pass of the module with this loss: then what moves and what is reached is noted."""
     plan = plan_of(module)
-    key = plan.meet(loss)
+    key = plan.manner(module, loss)
     if key in plan.passed:
         yield False
         return

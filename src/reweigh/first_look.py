@@ -39,7 +39,7 @@ def first_look(
             parameters that are not the model's.
     """
     plan = plan_of(module)
-    key = plan.meet(per_example_loss)
+    key = plan.manner(module, per_example_loss)
     if key in plan.looked:
         return
     refuse_others_trained(module, optimizer)

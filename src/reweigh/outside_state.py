@@ -34,8 +34,8 @@ class _Plan:
         self._places = places_of_module(module)
         self._losses: dict[Weakly, list[Place]] = {}
         self._size = sum(len(part.__dict__) for part in module.modules())
-        self.looked: set[Weakly] = set()
-        self.passed: set[Weakly] = set()
+        self.looked: set[tuple[Weakly, tuple[bool, ...]]] = set()
+        self.passed: set[tuple[Weakly, tuple[bool, ...]]] = set()
         self.movers: set[str] = set()
         self.moving_parameters: list[str] = []
         self.full = False
@@ -45,14 +45,18 @@ class _Plan:
         if (size := sum([len(part.__dict__) for part in parts])) != self._size:
             self._places, self._size = places_of_module(module), size
 
+    def manner(self, module: nn.Module, loss: Any) -> tuple[Weakly, tuple[bool, ...]]:
+        """The key of a loss under the module's modes: what moves in training may stand still in evaluation."""
+        return self.meet(loss), tuple([part.training for part in module.modules()])
+
     def meet(self, loss: Any) -> Weakly:
         """Look into a loss, once; the key under which it is known."""
         loss = uncompiled_loss(loss)
         key = Weakly(loss)
         if key not in self._losses:
             self._losses = {known: places for known, places in self._losses.items() if known.alive}
-            self.looked = {known for known in self.looked if known.alive}
-            self.passed = {known for known in self.passed if known.alive}
+            self.looked = {known for known in self.looked if known[0].alive}
+            self.passed = {known for known in self.passed if known[0].alive}
             self._losses[key] = places_of_loss(loss)
         return key
 

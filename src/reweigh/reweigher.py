@@ -219,10 +219,10 @@ class Reweigher:
         return self._learner if self._progress.step >= self._warm_up else None
 
     def _task(self, batch: Batch) -> Task:
-        """The batch under the model, after a first look at both where weights will follow from gradients."""
+        """The batch under the model, after a first look at both."""
         at = self._at
         task = Task(at.model, at.per_example_loss, batch, at.layers)
-        if not self._looked and (isinstance(self.rule, LearnedRule) or "alignments" in self.rule.needs):
+        if not self._looked:
             first_look(task.module, at.per_example_loss, batch, layers=at.layers, optimizer=at.optimizer)
             self._looked = True
         return task

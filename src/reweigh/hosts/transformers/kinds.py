@@ -70,6 +70,14 @@ def problem_type(model: nn.Module, batch: Mapping[str, Any]) -> str:
     return str(given)
 
 
+def settle_problem(model: nn.Module, batch: Mapping[str, Any]) -> None:
+    """Write the guess into the configuration, as the model itself does in a pass with labels: it is saved with the model."""
+    config = getattr(model, "config", None)
+    guesses = type(model).__name__.endswith(("ForSequenceClassification", "ForImageClassification"))
+    if guesses and config is not None and config.problem_type is None:
+        config.problem_type = problem_type(model, batch)
+
+
 def labels_of(batch: Mapping[str, Any]) -> Tensor:
     """The labels of a batch.
 

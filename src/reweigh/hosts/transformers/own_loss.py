@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput
-from reweigh.hosts.transformers.kinds import Kind, kind_of, labels_of
+from reweigh.hosts.transformers.kinds import Kind, kind_of, labels_of, settle_problem
 from reweigh.hosts.transformers.losses import outputs_of, reads_labels
 from reweigh.student import undisturbed, unwrap
 
@@ -55,6 +55,7 @@ class OwnLoss:
         if trainer.compute_loss_func is not None:
             return batch
         kind = kind_of(unwrap(trainer.model), batch)
+        settle_problem(unwrap(trainer.model), batch)
         if items is None or not kind.of_labels:
             return {**batch, _FACTORS: _factors(kind.items(batch))}
         batches = trainer.current_gradient_accumulation_steps
