@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from reweigh.errors import BadInput
-from reweigh.several import Several, as_given, called, held, unwrap
+from reweigh.several import Several, as_given, called, held, uncompiled_loss, unwrap
 
 
 def test_one_module_stays_itself():
@@ -50,3 +50,11 @@ def test_a_copy_is_whole():
 def test_what_is_no_model_is_said(model):
     with pytest.raises(BadInput, match="model"):
         held(model)
+
+
+def test_the_loss_that_was_compiled():
+    def loss(model, batch): ...
+
+    compiled = torch.compile(loss)
+    assert uncompiled_loss(compiled) is loss
+    assert uncompiled_loss(loss) is loss

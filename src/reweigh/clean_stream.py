@@ -9,21 +9,20 @@ are left as found: a DataLoader that shuffles by them does so under a seed of th
 """
 
 import abc
-import dataclasses
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
 from reweigh import rng
 from reweigh._types import Batch
-from reweigh.batches import fields_of, rebuilt
+from reweigh.batches import fields_of
+from reweigh.clean_source import dataset_batches, field_batches, is_of_fields, row_count
 from reweigh.errors import BadInput, NonFinite
 from reweigh.undo import unless_done
 
@@ -52,10 +51,10 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
         return inside
     seed, size = rng.mixed(seed, rank), USUAL_SIZE if batch_size is None else batch_size
     if isinstance(source, Dataset) and hasattr(source, "__len__"):
-        return IndexedStream(len(source), _dataset_batches(source), size, seed)
-    if _is_of_fields(source):
+        return IndexedStream(len(source), dataset_batches(source), size, seed)
+    if is_of_fields(source):
         fields = fields_of(source) or {}
-        return IndexedStream(_row_count(fields), _field_batches(source, fields), size, seed)
+        return IndexedStream(row_count(fields), field_batches(source, fields), size, seed)
     if isinstance(source, Iterator) or not isinstance(source, Iterable):
         raise BadInput(
             f"clean= is a {type(source).__name__}, which cannot be gone through more than once: pass a Dataset, "
@@ -66,17 +65,6 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
             "clean_batch_size= was given, but clean= yields whole batches: set the size there, or pass a Dataset"
         )
     return BatchStream(source, seed)
-
-
-def _is_of_fields(source: Any) -> bool:
-    """Whether it is the clean set itself, field by field: a mapping, a tuple of tensors, a dataclass or the like."""
-    if isinstance(source, tuple):
-        return hasattr(source, "_fields") or all(isinstance(t, Tensor) for t in source)
-    if isinstance(source, Mapping) or (dataclasses.is_dataclass(source) and not isinstance(source, type)):
-        return True
-    if isinstance(source, Iterable | Tensor) or hasattr(source, "__getitem__"):
-        return False
-    return any(isinstance(field, Tensor) for field in (fields_of(source) or {}).values())
 
 
 class CleanStream(abc.ABC):
@@ -240,61 +228,3 @@ _END = object()
 
 def _on_device(batch: Batch, device: torch.device | None) -> Batch:
     return tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, batch) if device else batch
-
-
-def _row_count(fields: Mapping[Any, Any]) -> int:
-    """How many examples the fields of a clean set have."""
-    unfit = [key for key, field in fields.items() if not _has_rows(field)]
-    if unfit or not any(isinstance(field, Tensor | np.ndarray) for field in fields.values()):
-        raise BadInput(
-            "clean= is a dict or tuple, so each of its values must be a tensor with one row an example (or an array or list "
-            f"of as many items){f', but {unfit[0]!r} is a {type(fields[unfit[0]]).__name__}' if unfit else ''}"
-        )
-    counts = sorted({len(field) for field in fields.values()})
-    if len(counts) > 1:
-        raise BadInput(f"the tensors of clean= have {counts} rows: all need one row an example")
-    return counts[0]
-
-
-def _has_rows(field: Any) -> bool:
-    return (isinstance(field, Tensor | np.ndarray) and field.ndim > 0) or isinstance(field, list | tuple)
-
-
-def _taken(field: Any, rows: Tensor) -> Any:
-    if isinstance(field, Tensor):
-        return field[rows.to(field.device)]
-    if isinstance(field, np.ndarray):
-        return field[rows.numpy()]
-    return type(field)(field[i] for i in rows.tolist())
-
-
-def _field_batches(source: Any, fields: Mapping[Any, Any]) -> Callable[[Tensor], Batch]:
-    return functools.partial(_rows_of_each, source, fields)
-
-
-def _rows_of_each(source: Any, fields: Mapping[Any, Any], rows: Tensor) -> Batch:
-    taken = {key: _taken(field, rows) for key, field in fields.items()}
-    try:
-        return rebuilt(source, taken)
-    except Exception as refused:
-        raise BadInput(
-            f"clean= is a {type(source).__name__}, of which no batches can be made ({refused}): pass a Dataset, a "
-            "DataLoader, a list of batches, or a dict of tensors"
-        ) from refused
-
-
-def _dataset_batches(source: Any) -> Callable[[Tensor], Batch]:
-    if hasattr(source, "batch"):  # reweigh's own data sets hand out whole batches
-        return source.batch  # type: ignore[no-any-return]
-    return functools.partial(_collated, source)
-
-
-def _collated(source: Any, rows: Tensor) -> Batch:
-    items = [source[i] for i in rows.tolist()]
-    try:
-        return default_collate(items)
-    except (TypeError, RuntimeError) as refused:
-        raise BadInput(
-            f"the examples of clean= ({type(items[0]).__name__}) cannot be put together by PyTorch's default_collate: "
-            "pass a DataLoader with the collate_fn of your training loader"
-        ) from refused

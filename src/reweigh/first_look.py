@@ -17,6 +17,7 @@ from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.batches import fields_of, tensors_of
 from reweigh.errors import BadInput
 from reweigh.outside_state import all_copied, plan_of
+from reweigh.several import uncompiled_loss
 from reweigh.student import losses_of, undisturbed
 from reweigh.trained import chosen_parameters
 
@@ -42,7 +43,7 @@ def first_look(
     if key in plan.looked:
         return
     refuse_others_trained(module, optimizer)
-    loss = getattr(per_example_loss, "_torchdynamo_orig_callable", per_example_loss)
+    loss = uncompiled_loss(per_example_loss)
     with all_copied(module):
         losses, leaves, hidden = _pass(module, loss, batch)
     again, leaves_again, _ = _pass(module, loss, batch)

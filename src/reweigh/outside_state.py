@@ -13,7 +13,6 @@ the loss, the first look says that it is no function of model and batch.
 
 import contextlib
 import functools
-import types
 import warnings
 import weakref
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,9 @@ from torch import nn
 
 from reweigh.outside_copies import Copies
 from reweigh.outside_places import Place, places_of_loss, places_of_module
+from reweigh.several import uncompiled_loss
 from reweigh.undo import lent
+from reweigh.weakly import Weakly
 
 
 class _Plan:
@@ -31,10 +32,10 @@ class _Plan:
 
     def __init__(self, module: nn.Module) -> None:
         self._places = places_of_module(module)
-        self._losses: dict[Any, list[Place]] = {}
+        self._losses: dict[Weakly, list[Place]] = {}
         self._size = sum(len(part.__dict__) for part in module.modules())
-        self.looked: set[Any] = set()
-        self.passed: set[Any] = set()
+        self.looked: set[tuple[Weakly, tuple[bool, ...]]] = set()
+        self.passed: set[tuple[Weakly, tuple[bool, ...]]] = set()
         self.movers: set[str] = set()
         self.moving_parameters: list[str] = []
         self.full = False
@@ -44,18 +45,19 @@ class _Plan:
         if (size := sum([len(part.__dict__) for part in parts])) != self._size:
             self._places, self._size = places_of_module(module), size
 
-    def manner(self, module: nn.Module, loss: Any) -> tuple[Any, tuple[bool, ...]]:
+    def manner(self, module: nn.Module, loss: Any) -> tuple[Weakly, tuple[bool, ...]]:
         """The key of a loss under the module's modes: what moves in training may stand still in evaluation."""
         return self.meet(loss), tuple([part.training for part in module.modules()])
 
-    def meet(self, loss: Any) -> Any:
+    def meet(self, loss: Any) -> Weakly:
         """Look into a loss, once; the key under which it is known."""
-        key = _weakly(loss)
+        loss = uncompiled_loss(loss)
+        key = Weakly(loss)
         if key not in self._losses:
-            self._losses = {known: places for known, places in self._losses.items() if known() is not None}
-            self.looked = {known for known in self.looked if known[0]() is not None}
-            self.passed = {known for known in self.passed if known[0]() is not None}
-            self._losses[key] = places_of_loss(getattr(loss, "_torchdynamo_orig_callable", loss))
+            self._losses = {known: places for known, places in self._losses.items() if known.alive}
+            self.looked = {known for known in self.looked if known[0].alive}
+            self.passed = {known for known in self.passed if known[0].alive}
+            self._losses[key] = places_of_loss(loss)
         return key
 
     def bound(self) -> Iterator[tuple[Place, Any, Any]]:
@@ -133,17 +135,6 @@ def _counts(now: Any, before: Any) -> bool:
 def _own(parts: Sequence[nn.Module]) -> frozenset[int]:
     tensors = (t for part in parts for t in (*part._parameters.values(), *part._buffers.values()))
     return frozenset(id(item) for item in (*parts, *tensors))
-
-
-def _weakly(loss: Any) -> Any:
-    """A key that stands for this object and for no later one at its address."""
-    loss = getattr(loss, "_torchdynamo_orig_callable", loss)
-    if isinstance(loss, types.MethodType):
-        return weakref.WeakMethod(loss)
-    try:
-        return weakref.ref(loss)
-    except TypeError:
-        return lambda: loss
 
 
 @contextlib.contextmanager

@@ -7,12 +7,9 @@ for batch in train_loader:
     optimizer.step()
 """
 
-import functools
-import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -20,42 +17,23 @@ from reweigh import distributed
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
 from reweigh.alignment import Checked, Engine, Selection, Task, Weighted
 from reweigh.arguments import check_rule, check_together
-from reweigh.as_found import kept_if_failed, parts_of, undisturbed
+from reweigh.as_found import kept_if_failed
+from reweigh.carried import Carried
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
-from reweigh.culprits import clean_examples
-from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
 from reweigh.first_look import first_look
 from reweigh.learning import Learner, Learning, Student
 from reweigh.optimizers.wrapped import has_stepped, unwrapped
 from reweigh.presets import preset_named
 from reweigh.progress import Progress
-from reweigh.rules import Evidence, LearnedRule, Rule, Uniform
+from reweigh.rules import LearnedRule, Rule, Uniform
 from reweigh.several import held, unwrap
-from reweigh.step import Clean, StepReport, examine
+from reweigh.step import StepReport
 from reweigh.trained import last_layers
-from reweigh.undo import remember, whole
-
-_Out = TypeVar("_Out")
-
-
-def _weighing(call: Callable[["Reweigher", Batch], _Out]) -> Callable[["Reweigher", Batch], _Out]:
-    """A public call that weighs a batch: done or not begun, and by itself."""
-
-    @functools.wraps(call)
-    def by_itself(self: "Reweigher", batch: Batch) -> _Out:
-        self._begin()
-        before = self._versions()
-        done = call(self, batch)
-        if self._versions() != before:
-            raise BadInput(
-                "the parameters were changed while a batch was being weighed: where several threads share a model, let one "
-                "of them at a time weigh, pass backward and step"
-            )
-        return done
-
-    return whole(by_itself)
+from reweigh.turns import Turns, in_turn
+from reweigh.undo import whole
+from reweigh.weighing import Weigher
 
 
 class Reweigher:
@@ -112,30 +90,30 @@ class Reweigher:
         seed: int = 0,
     ) -> None:
         check_rule(rule)
-        self._model, self._loss, self._clean_loss = held(model), per_example_loss, clean_loss or per_example_loss
-        self.rule, self._warm_up_rule, self._warm_up = rule, Uniform(), warm_up
+        self._model, clean_loss = held(model), clean_loss or per_example_loss
+        self.rule, self._warm_up = rule, warm_up
         self._engine = Checked(engine) if isinstance(engine, str) else engine
         if (chosen := preset_named(preset)).last_layers and layers is None:
             layers = last_layers(unwrap(self._model)) or None
-        self._given_optimizer, optimizer = optimizer, unwrapped(optimizer)
-        self._layers, self._optimizer = layers, optimizer
-        self._labels, self._ids = labels, ids
+        self._given_optimizer, self._optimizer = optimizer, unwrapped(optimizer)
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
-        gradient = gradient_of(self._model, self._clean_loss, optimizer, layers, clean_weight_decay)
+        losses = per_example_loss, clean_loss
+        self._at = Student(self._model, *losses, self._optimizer, self._engine, layers, self._stream.next, labels, ids)
+        gradient = gradient_of(self._model, clean_loss, self._optimizer, layers, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None
         self._progress = Progress()
-        self._callers: set[int] = set()
+        self._turns = Turns(self._model, self._optimizer)
         self._looked = False
         check_together(rule, learning, keeps=self._clean_gradient.keeps, skip_zeros=skip_zeros)
-        self._learner = self._learner_of(rule, learning or Learning()) if isinstance(rule, LearnedRule) else None
+        self._learner = Learner(rule, learning or Learning(), self._at) if isinstance(rule, LearnedRule) else None
 
     @property
     def report(self) -> StepReport | None:
         """What the last batch that counted was like."""
         return self._progress.report
 
-    @_weighing
+    @in_turn
     def weigh(self, batch: Batch) -> Tensor:
         """The weights of a batch, (B,), detached; the model and all it holds are left as found.
 
@@ -146,19 +124,9 @@ class Reweigher:
                 After any error rule, counters and report are as before; the clean set has moved on.
             EngineRefused: if the engine asked for cannot be right for this model.
         """
-        task = self._task(batch)
-        if (learner := self._learner_now()) is not None:
-            return learner.weigh(task, self._progress)
-        clean = self._clean()
-        alignments = losses = None
-        if clean is not None:
-            alignments = self._engine.alignments(task, clean.towards)
-        if alignments is None or "losses" in self._rule_now().needs:
-            with undisturbed(task.module), torch.no_grad():
-                losses = task.losses()
-        return self._weights(batch, clean, alignments, losses)
+        return self._half().weigh(self._task(batch), self._progress)
 
-    @_weighing
+    @in_turn
     def backward(self, batch: Batch) -> Weighted:
         """One forward pass of training and the gradient of Σ w_i ℓ_i added to `.grad`; returns losses and weights, (B,).
 
@@ -170,16 +138,7 @@ class Reweigher:
         """
         task = self._task(batch)
         kept_if_failed(task.module)
-        if (learner := self._learner_now()) is not None:
-            return learner.backward(task, self._progress)
-        clean = self._clean()
-        if clean is not None:
-            weigh = functools.partial(self._weights, batch, clean)
-            return self._engine.backward(task, clean.towards, weigh, selection=self._selection)
-        losses = task.training_losses()
-        weights = self._weights(batch, None, None, losses.detach())
-        torch.autograd.backward(losses, weights)
-        return Weighted(losses.detach(), weights)
+        return self._half().backward(task, self._progress)
 
     def after_backward(self) -> None:
         """To be called after a backward pass of one's own (`weigh`), where gradients are clipped before the step.
@@ -230,8 +189,7 @@ class Reweigher:
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to give the same weights: rule, clean stream, engine choice, step."""
-        kept = {name: None if part is None else part.state_dict() for name, part in self._parts().items()}
-        return {"rule": self.rule.name, "step": self._progress.step, **kept}
+        return self._carried().state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off.
@@ -239,78 +197,32 @@ class Reweigher:
         Raises:
             BadInput: if the state is another rule's, or was made with another clean set.
         """
-        if state["rule"] != self.rule.name:
-            raise BadInput(
-                f"the checkpoint was made with the rule {state['rule']!r}, not {self.rule.name!r}: resume with it"
-            )
-        for name, part in self._parts().items():
-            if part is not None and (state.get(name) is not None or name == "clean_gradient"):
-                part.load_state_dict(state.get(name))
-        self._progress.step = state["step"]
+        self._carried().load_state_dict(state)
 
-    def _parts(self) -> dict[str, Any]:
-        """What has a state of its own, in the order in which states are taken up."""
-        return {
-            "rule_state": self.rule,
-            "clean": self._stream,
-            "clean_gradient": self._clean_gradient,
-            "engine": self._engine if isinstance(self._engine, Checked) else None,
-            "watch": self._progress.watch,
-            "weightless": self._progress.weightless,
-            "learner": self._learner,
-        }
+    def _carried(self) -> Carried:
+        """All that has a state."""
+        return Carried(self.rule, self._stream, self._clean_gradient, self._engine, self._progress, self._learner)
 
     def _begin(self) -> None:
         """A call that fails has not been: what is counted and kept is put back; the stream sees to itself."""
-        distributed.forbid_join(self._model, self._optimizer)
-        self._callers.add(threading.get_ident())
         mine = self, self.rule, self._clean_gradient, self._engine, self._selection, *self._progress.holds()
-        remember(*mine, *(self._learner.holds() if self._learner else ()))
+        self._turns.begin(*mine, *(self._learner.holds() if self._learner else ()))
 
-    def _versions(self) -> int | None:
-        """A number that any change of a parameter raises, where several threads weigh; else a change is the model's own."""
-        if len(self._callers) < 2:
-            return None
-        return sum(p._version for part in parts_of(self._model) for p in part._parameters.values() if p is not None)
-
-    def _learner_of(self, rule: LearnedRule, learning: Learning) -> Learner:
-        at = self._model, self._loss, self._clean_loss, self._optimizer, self._engine, self._layers
-        return Learner(rule, learning, Student(*at, self._stream.next, self._labels, self._ids))
+    def _half(self) -> Learner | Weigher:
+        """What weighs the next batch: the learner where the rule learns, once the warm-up is over."""
+        warm = self._progress.step < self._warm_up
+        if self._learner is not None and not warm:
+            return self._learner
+        return Weigher(Uniform() if warm else self.rule, self._at, self._clean_gradient, self._selection)
 
     def _learner_now(self) -> Learner | None:
-        """The learner, once the warm-up is over."""
-        return self._learner if self._rule_now() is self.rule else None
-
-    def _rule_now(self) -> Rule:
-        return self.rule if self._progress.step >= self._warm_up else self._warm_up_rule
-
-    def _clean(self) -> Clean | None:
-        """The direction for this batch and its clean loss, if the rule of the moment needs alignments."""
-        return self._clean_gradient.next() if "alignments" in self._rule_now().needs else None
-
-    def _weights(self, batch: Batch, clean: Clean | None, alignments: Tensor | None, losses: Tensor | None) -> Tensor:
-        """The rule's weights, checked and reported; ends the step. The rule sees nothing that is not finite."""
-        like = alignments if alignments is not None else losses
-        assert like is not None
-        done, ids = self._progress, self._ids(batch)
-        if clean is not None and alignments is not None:
-            alignments = clean.undone(alignments)
-        bad_clean = functools.partial(
-            clean_examples, self._model, self._clean_loss, self._clean_gradient.batch, self._ids
-        )
-        examine(done.step + 1, losses, alignments, clean, ids, bad_clean)
-        evidence = Evidence(len(like), like, batch, alignments, losses, self._labels)
-        weights = self._rule_now().weigh(evidence).detach().to(like.dtype)
-        done.count(weights, alignments, losses, clean, ids)
-        if clean is not None and done.report is not None:
-            self._clean_gradient.used(done.report.direction_norm)
-            done.see(undecided=isinstance(self._engine, Checked) and self._engine.chosen is None)
-        return weights
+        return self._learner if self._progress.step >= self._warm_up else None
 
     def _task(self, batch: Batch) -> Task:
         """The batch under the model, after a first look at both."""
-        task = Task(self._model, self._loss, batch, self._layers)
+        at = self._at
+        task = Task(at.model, at.per_example_loss, batch, at.layers)
         if not self._looked:
-            first_look(task.module, self._loss, batch, layers=self._layers, optimizer=self._optimizer)
+            first_look(task.module, at.per_example_loss, batch, layers=at.layers, optimizer=at.optimizer)
             self._looked = True
         return task

@@ -83,6 +83,11 @@ def unwrap(model: Any) -> nn.Module:
             return module
 
 
+def uncompiled_loss(loss: Any) -> Any:
+    """The function that `torch.compile` was given, or the loss itself."""
+    return getattr(loss, "_torchdynamo_orig_callable", loss)
+
+
 def as_given(module: nn.Module) -> Any:
     """What the loss is called with: the module, or the container of the kind that was given."""
     return module.given if isinstance(module, Several) else module  # nn.Module types its attributes loosely

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import Batch, PerExampleLoss
-from reweigh.as_found import any_compiled
+from reweigh.as_found import any_compiled, parts_of
 from reweigh.as_found import other_masks as other_masks
 from reweigh.as_found import substituted as substituted
 from reweigh.as_found import undisturbed as undisturbed
@@ -34,7 +34,7 @@ def forbid_inference_mode() -> None:
 
 def is_compiled(module: nn.Module) -> bool:
     """Whether the module or a part of it runs under `torch.compile`."""
-    return any_compiled(module.modules())
+    return any_compiled(parts_of(module))
 
 
 def losses_of(module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch) -> Tensor:

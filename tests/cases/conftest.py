@@ -1,6 +1,7 @@
 """A finished run on a small table, made once; each case damages a copy of it."""
 
 import shutil
+import warnings
 
 import pytest
 
@@ -42,3 +43,13 @@ def refused(capsys):
         return said.err
 
     return refuse
+
+
+@pytest.fixture
+def quiet_transformers():
+    """Without the warnings of transformers, PyTorch and Accelerate about each other."""
+    transformers = pytest.importorskip("transformers")
+    transformers.logging.set_verbosity_error()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="transformers|torch|accelerate")
+        yield

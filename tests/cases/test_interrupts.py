@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from benchmarks.torture import interrupts
+from benchmarks.torture.scenes import Layered
 from torch import nn
 from torch.autograd import forward_ad
 
@@ -79,7 +80,7 @@ def assert_left(model, before):
 @pytest.mark.parametrize("engine", ["ghost", "forward", "finite", "double"])
 @pytest.mark.parametrize("call", ["weigh", "backward"])
 def test_an_interrupt_at_some_instruction_of_each_engine_loses_nothing(engine, call):
-    kind = interrupts.Layered
+    kind = Layered
     name = f"{engine}-{call}-{kind.__name__}"
     scenes = {"model": kind, "rule": L2RW, "call": call, "engine": engine}
     interrupts.SCENES.setdefault(name, scenes)
@@ -152,7 +153,8 @@ def test_an_interrupt_in_the_training_pass_takes_batch_statistics_and_masks_back
     stop = -1
     by = Reweigher(model, stopping, rule=reweigh.rules.Uniform(), clean=batch_of(5, 9))
     by.backward(batch_of(7))
-    before, generator, stop = left(model), torch.get_rng_state(), 2
+    passes.clear()  # the first look, too, passes the model
+    before, generator, stop = left(model), torch.get_rng_state(), 1
     gradients = [p.grad.clone() for p in model.parameters()]
     with pytest.raises(KeyboardInterrupt):
         by.backward(batch_of(7, 1))

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from own_files import write_csv
+from own_files import command, write_csv
 from reweigh.cli.guard import run
 from reweigh.report import write_report
 
@@ -98,22 +98,11 @@ def test_a_name_too_long_for_the_system_is_a_sentence(tmp_path, refused):
         refused(*words)
 
 
-def test_overwrite_takes_the_old_report_with_it(folder, tmp_path, made):
+def test_overwrite_takes_the_old_report_with_it(folder, tmp_path):
     write_report(folder)
     (folder / "notes.txt").write_text("mine")
-    data = made / "data"
-    said = [
-        "train",
-        "--train",
-        f"{data}/noisy.csv",
-        "--clean",
-        f"{data}/checked.csv",
-        "--target",
-        "buys",
-        "--steps",
-        "3",
-    ]
-    assert run([*said, "--output", str(folder), "--overwrite"]) == 0
+    said = command("table", tmp_path / "data", folder, "--steps", "3", "--overwrite")
+    assert run(said) == 0
     assert not (folder / "report.html").exists()
     assert not (folder / "teacher.safetensors").exists()
     assert (folder / "notes.txt").read_text() == "mine"

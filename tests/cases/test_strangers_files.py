@@ -12,6 +12,7 @@ import torch
 from benchmarks.torture import malicious
 from benchmarks.torture.sealing import seal
 
+from own_files import command
 from reweigh.cli.guard import run
 from reweigh.data import DownloadFailed, download, parse_noise
 from reweigh.data.catalogue import _CATALOGUE
@@ -85,24 +86,13 @@ def test_code_of_a_hub_model_is_neither_run_nor_asked_about(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("name", [".metrics.jsonl.part", ".checkpoint.pt.part", "SHA256SUMS", ".lock"])
-def test_nothing_is_written_through_a_link(name, tmp_path, made):
+def test_nothing_is_written_through_a_link(name, tmp_path):
     mine = tmp_path / "mine.txt"
     mine.write_text("mine")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / name).symlink_to(mine)
-    data = made / "data"
-    said = [
-        "train",
-        "--train",
-        f"{data}/noisy.csv",
-        "--clean",
-        f"{data}/checked.csv",
-        "--target",
-        "buys",
-        "--steps",
-        "3",
-    ]
-    assert run([*said, "--output", str(tmp_path / "run"), "--overwrite"]) in (0, 2)
+    said = command("table", tmp_path / "data", tmp_path / "run", "--steps", "3", "--overwrite")
+    assert run(said) in (0, 2)
     assert mine.read_text() == "mine"
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.as_found import undisturbed
 from reweigh.errors import BadInput
-from reweigh.several import held, unwrap
+from reweigh.several import held, uncompiled_loss, unwrap
 from reweigh.student import forbid_inference_mode, is_compiled, losses_of
 from reweigh.trained import chosen_parameters
 
@@ -59,7 +59,8 @@ class Task:
     @property
     def loss(self) -> PerExampleLoss:
         """The per-example loss, uncompiled where the user compiled it."""
-        return getattr(self.per_example_loss, "_torchdynamo_orig_callable", self.per_example_loss)
+        loss: PerExampleLoss = uncompiled_loss(self.per_example_loss)
+        return loss
 
     @property
     def wrapped(self) -> bool:

@@ -7,14 +7,15 @@ their modes and hooks, what is trained, autocast. What changes within a manner i
 equal, and which are multiples of which.
 """
 
-import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reweigh.alignment.engine import Task
+from reweigh.as_found import parts_of
+from reweigh.weakly import Weakly
 
 _MOST_TENSORS = 256
 """Of a batch that is a long list of graphs or the like, so many tensors stand for all."""
@@ -24,12 +25,12 @@ class Manner:
     """How a task was called: compares itself with later tasks."""
 
     def __init__(self, task: Task) -> None:
-        self._loss = _weakly(task.per_example_loss)
+        self._loss = Weakly(task.per_example_loss)
         self._facts = _facts(task)
 
     def fits(self, loss: Callable[..., Any], facts: tuple[Hashable, ...]) -> bool:
         """Whether a task with this loss and these facts is called in this manner."""
-        return self._loss(loss) and self._facts == facts
+        return self._loss.holds(loss) and self._facts == facts
 
     @staticmethod
     def facts_of(task: Task) -> tuple[Hashable, ...]:
@@ -37,44 +38,16 @@ class Manner:
         return _facts(task)
 
 
-def _weakly(loss: Callable[..., Any]) -> Callable[[Callable[..., Any]], bool]:
-    """Whether another loss is this very object; a bound method is made anew each time, so its parts are compared."""
-    function = getattr(loss, "__func__", loss)
-    parts = [function] if function is loss else [function, loss.__self__]  # type: ignore[attr-defined]
-    held = [_reference(part) for part in parts]
-
-    def same(other: Callable[..., Any]) -> bool:
-        theirs = getattr(other, "__func__", other)
-        both = [theirs] if theirs is other else [theirs, other.__self__]  # type: ignore[attr-defined]
-        return len(both) == len(held) and all(get() is part for get, part in zip(held, both, strict=True))
-
-    return same
-
-
-def _reference(part: Any) -> Callable[[], Any]:
-    try:
-        return weakref.ref(part)
-    except TypeError:  # some callables written in C: these are never gone
-        return lambda: part
-
-
 def _facts(task: Task) -> tuple[Hashable, ...]:
-    """Modules, modes, hooks and what is trained in one walk; `Module.modules()` takes five times as long."""
+    """Modules, modes, hooks and what is trained."""
     facts: list[Hashable] = [task.model is task.module, _hashable(task.layers)]
-    seen: set[int] = set()
-    todo: list[nn.Module] = [task.module]
     kinds = {"cpu"}
-    while todo:
-        part = todo.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
+    for part in parts_of(task.module):
         facts += (id(part), part.training, len(part._forward_hooks) + len(part._forward_pre_hooks))
         for p in part._parameters.values():
             if p is not None:
                 facts += (p.requires_grad, p.dtype)
                 kinds.add(p.device.type)
-        todo.extend(inner for inner in part._modules.values() if inner is not None)
     for kind in sorted(kinds):
         on = torch.is_autocast_enabled(kind)
         facts += (on, torch.get_autocast_dtype(kind) if on else None)

@@ -1,0 +1,77 @@
+"""From a batch to its weights by a rule that does not learn: what it needs is worked out, examined, weighed and counted."""
+
+import functools
+
+import torch
+from torch import Tensor
+
+from reweigh.alignment import Checked, Selection, Task, Weighted
+from reweigh.as_found import undisturbed
+from reweigh.clean_gradient import CleanGradient
+from reweigh.culprits import clean_examples
+from reweigh.learning import Student
+from reweigh.progress import Progress
+from reweigh.rules import Evidence, Rule
+from reweigh.step import Clean, examine
+
+
+class Weigher:
+    """The Reweigher's half for rules that do not learn, and for the batches of the warm-up."""
+
+    def __init__(self, rule: Rule, student: Student, gradient: CleanGradient, selection: Selection | None) -> None:
+        self._rule, self._at, self._gradient, self._selection = rule, student, gradient, selection
+
+    def weigh(self, task: Task, progress: Progress) -> Tensor:
+        """The weights, (B,), detached; the model is left as found.
+
+        Raises:
+            NonFinite: if a loss, the clean side, an alignment or a weight is not finite; then nothing is counted.
+        """
+        clean = self._clean()
+        alignments = losses = None
+        if clean is not None:
+            alignments = self._at.engine.alignments(task, clean.towards)
+        if alignments is None or "losses" in self._rule.needs:
+            with undisturbed(task.module), torch.no_grad():
+                losses = task.losses()
+        return self._weights(progress, task, clean, alignments, losses)
+
+    def backward(self, task: Task, progress: Progress) -> Weighted:
+        """As `weigh`, from the pass that trains where the engine can, and the gradient of Σ w_i ℓ_i is added to `.grad`."""
+        clean = self._clean()
+        if clean is not None:
+            weigh = functools.partial(self._weights, progress, task, clean)
+            return self._at.engine.backward(task, clean.towards, weigh, selection=self._selection)
+        losses = task.training_losses()
+        weights = self._weights(progress, task, None, None, losses.detach())
+        torch.autograd.backward(losses, weights)
+        return Weighted(losses.detach(), weights)
+
+    def _clean(self) -> Clean | None:
+        """The direction for this batch and its clean loss, if the rule needs alignments."""
+        return self._gradient.next() if "alignments" in self._rule.needs else None
+
+    def _weights(
+        self,
+        done: Progress,
+        task: Task,
+        clean: Clean | None,
+        alignments: Tensor | None,
+        losses: Tensor | None,
+    ) -> Tensor:
+        """The rule's weights, checked and reported; ends the step. The rule sees nothing that is not finite."""
+        at, batch = self._at, task.batch
+        like = alignments if alignments is not None else losses
+        assert like is not None
+        ids = at.ids(batch)
+        if clean is not None and alignments is not None:
+            alignments = clean.undone(alignments)
+        bad_clean = functools.partial(clean_examples, at.model, at.clean_loss, self._gradient.batch, at.ids)
+        examine(done.step + 1, losses, alignments, clean, ids, bad_clean)
+        evidence = Evidence(len(like), like, batch, alignments, losses, at.labels)
+        weights = self._rule.weigh(evidence).detach().to(like.dtype)
+        done.count(weights, alignments, losses, clean, ids)
+        if clean is not None and done.report is not None:
+            self._gradient.used(done.report.direction_norm)
+            done.see(undecided=isinstance(at.engine, Checked) and at.engine.chosen is None)
+        return weights
