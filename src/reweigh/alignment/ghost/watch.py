@@ -30,7 +30,10 @@ from reweigh.alignment.ghost.rules import RULES
 from reweigh.alignment.ghost.seam import Ledger, Seam, Stitch
 from reweigh.alignment.ghost.unfit import Unfit
 from reweigh.alignment.refusal import short
+from reweigh.alignment.switches import MATH_ATTENTION, switched
 from reweigh.alignment.unfused import WRITTEN_OUT
+
+_ATTENTION = {F.scaled_dot_product_attention, F.multi_head_attention_forward}
 
 
 class Watch(TorchFunctionMode):
@@ -163,7 +166,12 @@ class Watch(TorchFunctionMode):
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], owner: str
     ) -> Any:
         try:
-            return WRITTEN_OUT[func](func, *args, **kwargs) if func in WRITTEN_OUT else func(*args, **kwargs)
+            if func in WRITTEN_OUT:
+                return WRITTEN_OUT[func](func, *args, **kwargs)
+            if func not in _ATTENTION:
+                return func(*args, **kwargs)
+            with switched(MATH_ATTENTION):  # queries that are learned attend to each other before they meet an example
+                return func(*args, **kwargs)
         except NotImplementedError as error:
             raise Unfit(self._origins.label(owner), short(error)) from error
 
