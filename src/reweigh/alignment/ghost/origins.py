@@ -91,9 +91,17 @@ def note_base(func: Callable[..., Any], args: tuple[Any, ...], out: Any, tensors
     if not base or (func is Tensor.__getitem__ and isinstance(_first_index(args), int)):
         return
     for part in (out,) if isinstance(out, Tensor) else tensors_in(out):
-        whole = func not in _SLICING or _leaves_rows(tensors[0].shape, part.shape, base)
+        whole = func not in _SLICING or _is_view(func, args) or _leaves_rows(tensors[0].shape, part.shape, base)
         if whole and part.ndim and part.shape[0] != base and any(size % base == 0 for size in part.shape):
             setattr(part, _BASE, base)
+
+
+def _is_view(func: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+    """Whether an index takes everything, with a dimension more."""
+    if func is not Tensor.__getitem__:
+        return False
+    parts = args[1] if isinstance(args[1], tuple) else (args[1],)
+    return all(part is None or part is Ellipsis or (isinstance(part, slice) and part == slice(None)) for part in parts)
 
 
 def _leaves_rows(before: Sequence[int], after: Sequence[int], base: int) -> bool:
