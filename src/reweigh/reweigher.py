@@ -20,7 +20,7 @@ from reweigh import distributed
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
 from reweigh.alignment import Checked, Engine, Selection, Task, Weighted
 from reweigh.arguments import check_rule, check_together
-from reweigh.as_found import kept_if_failed, parts_of, undisturbed
+from reweigh.as_found import kept_if_failed, parts_of
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
 from reweigh.culprits import clean_examples
@@ -154,8 +154,7 @@ class Reweigher:
         if clean is not None:
             alignments = self._engine.alignments(task, clean.towards)
         if alignments is None or "losses" in self._rule_now().needs:
-            with undisturbed(task.module), torch.no_grad():
-                losses = task.losses()
+            losses = task.losses_alone()
         return self._weights(batch, clean, alignments, losses)
 
     @_weighing
