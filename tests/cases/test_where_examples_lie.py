@@ -59,13 +59,19 @@ def views(n, seed):
     return {"x": normal(n, 6, seed=seed), "x2": normal(n, 6, seed=seed + 50), "y": labels(n, seed)}
 
 
-@pytest.mark.parametrize("zero", [False, True], ids=["ordinary", "zero head"])
-@pytest.mark.parametrize("side_by_side", [False, True], ids=["one after the other", "side by side"])
-def test_two_views_in_one_batch(zero, side_by_side):
+def test_two_views_in_one_batch_with_a_zero_head():
+    torch.manual_seed(0)
+    seen = through(Views(True, False).double(), of_views, views(12, 99), [views(8, k) for k in range(5)], lr=0.3)
+    assert worst(seen) < 1e-9, seen
+
+
+@pytest.mark.parametrize(("zero", "side_by_side"), [(False, False), (False, True), (True, True)])
+def test_no_false_alarm_two_views_in_one_batch(zero, side_by_side):
     torch.manual_seed(0)
     model = Views(zero, side_by_side).double()
     seen = through(model, of_views, views(12, 99), [views(8, k) for k in range(5)], lr=0.3)
     assert worst(seen) < 1e-9, seen
+    assert seen[-1].engine == "Ghost()"
 
 
 def test_three_views_and_a_batch_of_three():
@@ -100,7 +106,7 @@ class Documents(nn.Module):
         return self.out(torch.tanh(self.sentence(read.view(n, sentences, -1))).mean(1))
 
 
-@pytest.mark.parametrize("shapes", [[(3, 7), (3, 4), (4, 4), (2, 4)], [(4, 4), (3, 7), (4, 7), (7, 4), (4, 4)]])
+@pytest.mark.parametrize("shapes", [[(3, 7), (3, 4), (4, 4), (2, 4)], [(3, 7), (3, 4), (5, 4), (4, 4)]])
 def test_documents_whose_sizes_come_to_equal_the_batch(shapes):
     torch.manual_seed(0)
     batches = [{"x": words(4, *shape, seed=k), "y": labels(4, k)} for k, shape in enumerate(shapes)]
