@@ -1,4 +1,4 @@
-"""One Reweigher through many batches: what its alignments, gradients and words were at each, beside the loop over examples."""
+"""One Reweigher through many batches: its alignments, gradients and words at each, beside the loop over examples."""
 
 import copy
 import warnings

@@ -13,7 +13,10 @@ D = 6
 
 def data(n, seed, dtype=torch.float64):
     g = torch.Generator().manual_seed(seed)
-    return {"x": torch.randn(n, D, generator=g, dtype=torch.float64).to(dtype), "y": torch.randint(3, (n,), generator=g)}
+    return {
+        "x": torch.randn(n, D, generator=g, dtype=torch.float64).to(dtype),
+        "y": torch.randint(3, (n,), generator=g),
+    }
 
 
 def losses(model, batch):

@@ -145,7 +145,12 @@ class Counted(nn.Module):
 
     def __init__(self, make):
         super().__init__()
-        self.make, self.stem, self.layer, self.out = make, nn.Linear(6, WIDTH), nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, 3)
+        self.make, self.stem, self.layer, self.out = (
+            make,
+            nn.Linear(6, WIDTH),
+            nn.Linear(WIDTH, WIDTH),
+            nn.Linear(WIDTH, 3),
+        )
 
     def forward(self, x, sizes):
         rows = self.make(torch.tanh(self.stem(x)), sizes)

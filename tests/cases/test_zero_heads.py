@@ -102,7 +102,12 @@ def adapter(inside):
     return nn.Sequential(nn.Linear(D, D), Adapter(inside), nn.Tanh(), nn.Linear(D, 3)).double()
 
 
-MODELS = {"head": zero_head, "last layer of a branch": residual("layer"), "factor": residual("factor"), "adapter": adapter}
+MODELS = {
+    "head": zero_head,
+    "last layer of a branch": residual("layer"),
+    "factor": residual("factor"),
+    "adapter": adapter,
+}
 
 
 @pytest.mark.parametrize("how", ["backward", "weigh"])

@@ -78,7 +78,7 @@ class Task:
     def losses_alone(self) -> Tensor:
         """The same numbers without a graph; the model is left as found.
 
-        A loss may take gradients itself (a gradient penalty, forces, a look-ahead): it is then given a graph to take them of.
+        A loss may take gradients itself (a gradient penalty, forces, a look-ahead): it is given a graph then.
         """
         try:
             with undisturbed(self.module), torch.no_grad():

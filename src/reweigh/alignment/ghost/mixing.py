@@ -2,7 +2,8 @@
 
 The adjoint identity finds what mixes examples at the batch of a check. What may mix at another one (mixup with a factor that
 happens to be one, a term whose coefficient starts at zero) is refused by what it is: a reduction, a sort, a shift or an
-index along the dimension of the examples, or of the whole tensor at once, through which the losses' gradient flows.
+index along the dimension of the examples, or of the whole tensor at once, through which the losses' gradient flows. Where
+that cannot be told from the shapes, and for what joins rows or works along later dimensions, all is proven in that pass.
 """
 
 from collections.abc import Callable
@@ -29,9 +30,11 @@ def _functions(names: str) -> set[Callable[..., Any]]:
 
 _ALONG = _functions(_NAMES) | {torch.linalg.vector_norm, Tensor.__getitem__}
 _BETWEEN = _functions(_PRODUCTS) | {torch.mm, torch.matmul, F.linear}
-_JOINING = _functions("cat concat concatenate hstack vstack index_add scatter_add index_copy scatter index_put scatter_reduce")
-_WITHIN = _functions(
-    "bmm matmul __matmul__ baddbmm scaled_dot_product_attention conv1d conv2d conv3d avg_pool1d avg_pool2d max_pool1d max_pool2d"
+_JOINING = _functions(
+    "cat concat concatenate hstack vstack index_add scatter_add index_copy scatter index_put scatter_reduce"
+)
+_WITHIN = _functions("bmm matmul __matmul__ baddbmm scaled_dot_product_attention conv1d conv2d conv3d") | _functions(
+    "avg_pool1d avg_pool2d max_pool1d max_pool2d"
 )
 """These mix along dimensions after the first."""
 _ARANGE = "_reweigh_arange"

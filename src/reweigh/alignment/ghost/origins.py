@@ -17,11 +17,9 @@ from torch import Tensor, nn
 
 _ORIGIN, _REARRANGED, _BASE = "_reweigh_origin", "_reweigh_rearranged", "_reweigh_base"
 _PICKING = {Tensor.select, torch.select, Tensor.unbind, torch.unbind}
+_SLICES = "narrow split chunk tensor_split split_with_sizes hsplit vsplit index_select unsafe_split unsafe_chunk"
 _SLICING = {Tensor.__getitem__} | {
-    getattr(place, name)
-    for place in (torch, Tensor)
-    for name in "narrow split chunk tensor_split split_with_sizes hsplit vsplit index_select unsafe_split unsafe_chunk".split()
-    if hasattr(place, name)
+    getattr(place, name) for place in (torch, Tensor) for name in _SLICES.split() if hasattr(place, name)
 }
 _REPEATING = {Tensor.repeat_interleave, torch.repeat_interleave}
 """By as many as a tensor says, for each row its own number."""

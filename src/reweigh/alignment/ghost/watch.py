@@ -103,8 +103,7 @@ class Watch(TorchFunctionMode):
     def forbid_mixing(self, losses: Tensor) -> bool:
         """Refuses what mixes the examples by what it is, now that it is known how many there are.
 
-        Whether there is something that may mix them: a sequence is as long as the batch, say, and its mean is taken. Then
-        where the examples lie has to be proven in this very pass.
+        Whether something may mix them (the mean of a sequence as long as the batch): all is proven in this pass then.
 
         Raises:
             Unfit: naming the layer and the operation.
@@ -168,9 +167,7 @@ class Watch(TorchFunctionMode):
         try:
             if func in WRITTEN_OUT:
                 return WRITTEN_OUT[func](func, *args, **kwargs)
-            if func not in _ATTENTION:
-                return func(*args, **kwargs)
-            with switched(MATH_ATTENTION):  # queries that are learned attend to each other before they meet an example
+            with switched(MATH_ATTENTION if func in _ATTENTION else {}):  # of learned queries to one another, say
                 return func(*args, **kwargs)
         except NotImplementedError as error:
             raise Unfit(self._origins.label(owner), short(error)) from error
