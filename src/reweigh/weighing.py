@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from reweigh.alignment import Checked, Selection, Task, Weighted
-from reweigh.as_found import undisturbed
 from reweigh.clean_gradient import CleanGradient
 from reweigh.culprits import clean_examples
 from reweigh.learning import Student
@@ -32,8 +31,7 @@ class Weigher:
         if clean is not None:
             alignments = self._at.engine.alignments(task, clean.towards)
         if alignments is None or "losses" in self._rule.needs:
-            with undisturbed(task.module), torch.no_grad():
-                losses = task.losses()
+            losses = task.losses_alone()
         return self._weights(progress, task, clean, alignments, losses)
 
     def backward(self, task: Task, progress: Progress) -> Weighted:

@@ -76,6 +76,20 @@ class Task:
         """The losses as the engines see them, (B,): of the unwrapped module, checked."""
         return losses_of(self.module, self.loss, self.batch)
 
+    def losses_alone(self) -> Tensor:
+        """The same numbers without a graph; the model is left as found.
+
+        A loss may take gradients itself (a gradient penalty, forces, a look-ahead): it is given a graph then.
+        """
+        try:
+            with undisturbed(self.module), torch.no_grad():
+                return self.losses()
+        except RuntimeError as error:
+            if "does not require grad" not in str(error):
+                raise
+        with undisturbed(self.module), torch.enable_grad():
+            return self.losses().detach()
+
     def training_losses(self) -> Tensor:
         """The losses as training sees them, (B,): through the wrappers, so that compiled and distributed parts work."""
         with torch.enable_grad():
@@ -135,9 +149,7 @@ class Engine(abc.ABC):
 
     def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The alignments and, from the same passes where they show them, the losses; both (B,), without a graph."""
-        alignments = self.alignments(task, direction)
-        with undisturbed(task.module), torch.no_grad():
-            return alignments, task.losses()
+        return self.alignments(task, direction), task.losses_alone()
 
     def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor] | None:
         """The losses of a training pass, with their graph, and the alignments from that same pass, both (B,).

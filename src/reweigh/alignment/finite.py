@@ -17,7 +17,6 @@ from torch import Tensor
 
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine, Task
-from reweigh.as_found import undisturbed
 from reweigh.errors import BadInput
 from reweigh.undo import ForAWhile, lent
 
@@ -53,9 +52,8 @@ class Finite(Engine):
         tangents = task.tangents(direction)
         h = self._longer * step_length(tangents, self.step)
         if h == 0:
-            with undisturbed(task.module), torch.no_grad():
-                losses = task.losses()
-                return torch.zeros_like(losses), losses
+            losses = task.losses_alone()
+            return torch.zeros_like(losses), losses
         params = [task.chosen[name] for name in tangents]
         # `.data` shares the storage but not the version counter: a graph that the caller holds stays valid, rightly,
         # because the values are back before anyone looks.
@@ -93,6 +91,6 @@ def step_length(tangents: Params, step: float | None = None) -> float:
 
 
 def _losses_at(task: Task, places: list[Tensor], vs: list[Tensor], h: float) -> Tensor:
-    with undisturbed(task.module), torch.no_grad():
+    with torch.no_grad():
         torch._foreach_add_(places, vs, alpha=h)
-        return task.losses().detach()
+    return task.losses_alone()

@@ -116,7 +116,7 @@ def _layer(task: "Task", probe: Callable[[nn.Module, tuple[Any, ...], dict[str, 
         calls.append((names[module], module, args, kwargs))
 
     hooks = hooked([(module, record) for module in names], with_kwargs=True)
-    with hooks, undisturbed(task.module), torch.no_grad():
+    with hooks, undisturbed(task.module), torch.enable_grad():  # a loss may take gradients itself
         task.losses()
     for name, module, args, kwargs in calls:  # a hook fires when a module is done: the innermost comes first
         try:

@@ -24,6 +24,7 @@ def arrange(
     losses: Tensor,
     *,
     coarse: bool,
+    doubted: bool = False,
 ) -> Places:
     """Where the examples of a pass lie; its graph is kept.
 
@@ -33,6 +34,7 @@ def arrange(
         attached: where their outputs are in the model's graph.
         losses: (B,), with the graph.
         coarse: whether the pass was in half precision somewhere.
+        doubted: whether the examples may be mixed; then all is proven in this pass, whatever the shapes say.
 
     Raises:
         Unfit: if no arrangement fits, or none can be vouched for.
@@ -44,7 +46,9 @@ def arrange(
         for k, shape in enumerate(seam.shapes):
             possible = candidates(shape, n, seam.leading[k])
             known = places.get(_key(seam, k, n))
-            if known is not None and known in possible:
+            if doubted:
+                open_.append((seam, k, possible))
+            elif known is not None and known in possible:
                 settled[seam.number, k] = known
             elif len(possible) == 1 and (not possible[0].folded or n == 1):
                 settled[seam.number, k] = possible[0]

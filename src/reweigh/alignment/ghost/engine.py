@@ -101,8 +101,9 @@ class Pass:
         if not self.losses.requires_grad:
             return self._total.to(self.losses.dtype)
         watch = self._watch
-        places = {} if watch.forbid_mixing(self.losses) else self._task.places
-        self._rows = arrange(places, self._seams, watch.attached, self.losses, coarse=watch.coarse)
+        doubted = watch.forbid_mixing(self.losses)
+        to = self._task.places, self._seams, watch.attached, self.losses
+        self._rows = arrange(*to, coarse=watch.coarse, doubted=doubted)
         self._working = True
         leaves = [p for p in self._values.values() if p.requires_grad]
         ones = torch.ones_like(self.losses)

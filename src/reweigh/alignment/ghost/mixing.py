@@ -2,7 +2,8 @@
 
 The adjoint identity finds what mixes examples at the batch of a check. What may mix at another one (mixup with a factor that
 happens to be one, a term whose coefficient starts at zero) is refused by what it is: a reduction, a sort, a shift or an
-index along the dimension of the examples, or of the whole tensor at once, through which the losses' gradient flows.
+index along the dimension of the examples, or of the whole tensor at once, through which the losses' gradient flows. Where
+that cannot be told from the shapes, and for what joins rows or works along later dimensions, all is proven in that pass.
 """
 
 from collections.abc import Callable
@@ -29,6 +30,13 @@ def _functions(names: str) -> set[Callable[..., Any]]:
 
 _ALONG = _functions(_NAMES) | {torch.linalg.vector_norm, Tensor.__getitem__}
 _BETWEEN = _functions(_PRODUCTS) | {torch.mm, torch.matmul, F.linear}
+_JOINING = _functions(
+    "cat concat concatenate hstack vstack index_add scatter_add index_copy scatter index_put scatter_reduce"
+)
+_WITHIN = _functions("bmm matmul __matmul__ baddbmm scaled_dot_product_attention conv1d conv2d conv3d") | _functions(
+    "avg_pool1d avg_pool2d max_pool1d max_pool2d"
+)
+"""These mix along dimensions after the first."""
 _ARANGE = "_reweigh_arange"
 
 
@@ -72,14 +80,20 @@ def suspect(
 ) -> Suspect | None:
     """What is suspicious about a call among examples, if anything."""
     first = out[0] if isinstance(out, tuple) and out else out
-    if not isinstance(first, Tensor) or not first.requires_grad or not args or not isinstance(args[0], Tensor):
+    if not isinstance(first, Tensor) or not first.requires_grad or not args:
+        return None
+    name = getattr(func, "__name__", "an operation")
+    if func in _JOINING and first.ndim and _joins_rows(func, args, kwargs):
+        return Suspect(label, name, first.shape[0], False, first.grad_fn)
+    if (rows := _elsewhere(func, args)) is not None:
+        return Suspect(label, name, rows, False, first.grad_fn)
+    if not isinstance(args[0], Tensor):
         return None
     source = args[0]
     whole = first.ndim == 0 and source.ndim > 0 and source.numel() > 1
     if not (whole or (func in _ALONG and _along_rows(func, args, kwargs)) or (func in _BETWEEN and _outer(args))):
         return None
     rows = base_of(source)
-    name = getattr(func, "__name__", "an operation")
     return Suspect(label, name, rows, whole or source.shape.count(rows) <= 1, first.grad_fn)
 
 
@@ -100,6 +114,41 @@ def _dims(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any
     third = args[2] if func.__name__ == "roll" and len(args) > 2 else _second(args)
     dims = kwargs.get("dim", kwargs.get("dims", third))
     return tuple(dims) if isinstance(dims, tuple | list) else (dims,)
+
+
+def _joins_rows(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether pieces come together along the first dimension: channels and class tokens are joined along others."""
+    if func.__name__ == "vstack":
+        return True
+    if func.__name__ == "hstack":
+        return bool(args[0]) and args[0][0].ndim == 1
+    dim = kwargs.get("dim", next((a for a in args[1:] if isinstance(a, int)), 0))
+    return dim == 0 or (isinstance(args[0], Tensor) and dim == -args[0].ndim)
+
+
+def _elsewhere(func: Callable[..., Any], args: tuple[Any, ...]) -> int | None:
+    """How many rows there are, if they lie where this call mixes: not in the first dimension, or summed by a product."""
+    if func is torch.einsum:
+        return _summed_over(args)
+    if func not in _WITHIN:
+        return None
+    for place, t in enumerate(args[:3]):
+        if isinstance(t, Tensor) and t.requires_grad and t.ndim:
+            summed = place == 1 and t.ndim == 2 and t.shape[0] == base_of(t)  # A @ h
+            if summed or t.shape[0] % base_of(t) != 0:
+                return base_of(t)
+    return None
+
+
+def _summed_over(args: tuple[Any, ...]) -> int | None:
+    if not isinstance(args[0], str) or "->" not in args[0]:
+        return None
+    inputs, output = args[0].replace(" ", "").split("->")
+    operands = args[1] if len(args) == 2 and isinstance(args[1], tuple | list) else args[1:]
+    for letters, t in zip(inputs.split(","), operands, strict=False):
+        if t.requires_grad and t.ndim and letters[:1] != output[:1]:
+            return int(t.shape[0])
+    return None
 
 
 def _second(args: tuple[Any, ...]) -> Any:

@@ -17,6 +17,12 @@ from torch import Tensor, nn
 
 _ORIGIN, _REARRANGED, _BASE = "_reweigh_origin", "_reweigh_rearranged", "_reweigh_base"
 _PICKING = {Tensor.select, torch.select, Tensor.unbind, torch.unbind}
+_SLICES = "narrow split chunk tensor_split split_with_sizes hsplit vsplit index_select unsafe_split unsafe_chunk"
+_SLICING = {Tensor.__getitem__} | {
+    getattr(place, name) for place in (torch, Tensor) for name in _SLICES.split() if hasattr(place, name)
+}
+_REPEATING = {Tensor.repeat_interleave, torch.repeat_interleave}
+"""By as many as a tensor says, for each row its own number."""
 _ALONG_A_DIMENSION = {torch.index_select, Tensor.index_select, torch.gather, Tensor.gather}
 _REARRANGING = {torch.take, Tensor.take, torch.masked_select, Tensor.masked_select, torch._pack_padded_sequence}
 
@@ -58,7 +64,7 @@ class Origins:
     def rearranges(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether the call takes along the first dimension what an index that depends on the examples says."""
         if func is Tensor.__getitem__:
-            index = args[1][0] if isinstance(args[1], tuple) and args[1] else args[1]
+            index = _first_index(args)
         elif func in _ALONG_A_DIMENSION:
             index = kwargs.get("index", args[-1])
             if kwargs.get("dim", args[1] if len(args) > 1 else 0) not in (0, -args[0].ndim):
@@ -76,22 +82,35 @@ def base_of(t: Tensor) -> int:
 
 def note_base(func: Callable[..., Any], args: tuple[Any, ...], out: Any, tensors: Sequence[Tensor]) -> None:
     """Carries the base of an operation's inputs on, where its output still has as many rows for each."""
-    base = 0
-    for t in tensors:
-        if t.ndim:
-            own = base_of(t)
-            if base and own != base:
-                return
-            base = own
-    if not base or func in _PICKING:
+    bases = {base_of(t) for t in tensors if t.ndim}
+    if len(bases) != 1 or func in _PICKING or (func in _REPEATING and any(isinstance(a, Tensor) for a in args[1:])):
         return
-    if func is Tensor.__getitem__ and isinstance(
-        args[1][0] if isinstance(args[1], tuple) and args[1] else args[1], int
-    ):
+    (base,) = bases
+    if not base or (func is Tensor.__getitem__ and isinstance(_first_index(args), int)):
         return
     for part in (out,) if isinstance(out, Tensor) else tensors_in(out):
-        if part.ndim and part.shape[0] != base and (part.shape[0] % base == 0 or base in part.shape):
+        whole = func not in _SLICING or _is_view(func, args) or _leaves_rows(tensors[0].shape, part.shape, base)
+        if whole and part.ndim and part.shape[0] != base and any(size % base == 0 for size in part.shape):
             setattr(part, _BASE, base)
+
+
+def _is_view(func: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+    """Whether an index takes everything, with a dimension more."""
+    if func is not Tensor.__getitem__:
+        return False
+    parts = args[1] if isinstance(args[1], tuple) else (args[1],)
+    return all(part is None or part is Ellipsis or (isinstance(part, slice) and part == slice(None)) for part in parts)
+
+
+def _leaves_rows(before: Sequence[int], after: Sequence[int], base: int) -> bool:
+    """Whether a slice has left every dimension as long as it was that may hold the rows."""
+    if len(before) != len(after):
+        return before[0] == after[0]
+    return all(size % base != 0 or left == size for size, left in zip(before, after, strict=True))
+
+
+def _first_index(args: tuple[Any, ...]) -> Any:
+    return args[1][0] if isinstance(args[1], tuple) and args[1] else args[1]
 
 
 def rearranged(t: Tensor) -> bool:

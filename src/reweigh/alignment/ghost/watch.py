@@ -30,7 +30,10 @@ from reweigh.alignment.ghost.rules import RULES
 from reweigh.alignment.ghost.seam import Ledger, Seam, Stitch
 from reweigh.alignment.ghost.unfit import Unfit
 from reweigh.alignment.refusal import short
+from reweigh.alignment.switches import MATH_ATTENTION, switched
 from reweigh.alignment.unfused import WRITTEN_OUT
+
+_ATTENTION = {F.scaled_dot_product_attention, F.multi_head_attention_forward}
 
 
 class Watch(TorchFunctionMode):
@@ -100,8 +103,7 @@ class Watch(TorchFunctionMode):
     def forbid_mixing(self, losses: Tensor) -> bool:
         """Refuses what mixes the examples by what it is, now that it is known how many there are.
 
-        Whether there is something that may mix them: a sequence is as long as the batch, say, and its mean is taken. Then
-        where the examples lie has to be proven in this very pass.
+        Whether something may mix them (the mean of a sequence as long as the batch): all is proven in this pass then.
 
         Raises:
             Unfit: naming the layer and the operation.
@@ -163,7 +165,10 @@ class Watch(TorchFunctionMode):
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], owner: str
     ) -> Any:
         try:
-            return WRITTEN_OUT[func](func, *args, **kwargs) if func in WRITTEN_OUT else func(*args, **kwargs)
+            if func in WRITTEN_OUT:
+                return WRITTEN_OUT[func](func, *args, **kwargs)
+            with switched(MATH_ATTENTION if func in _ATTENTION else {}):  # of learned queries to one another, say
+                return func(*args, **kwargs)
         except NotImplementedError as error:
             raise Unfit(self._origins.label(owner), short(error)) from error
 
