@@ -73,7 +73,8 @@ class Coarse(nn.Linear):
         return Coarse.linear(x, self.weight, self.bias)
 
 
-@pytest.mark.parametrize("engine", ["forward", "double", "auto"])
+# Not "double": what stands for TF32 here has no second derivative.
+@pytest.mark.parametrize("engine", ["forward", "auto"])
 def test_exact_engines_are_not_refused_where_tf32_is_on(rounding_to_tf32, engine):
     torch.manual_seed(0)
     Coarse.linear = staticmethod(rounding_to_tf32)
