@@ -171,3 +171,20 @@ def test_calls_of_two_threads_take_turns():
     for thread in threads:
         thread.join(30)
     assert most == [1]
+
+
+@pytest.mark.parametrize("raised", [False, True], ids=["stumbled", "on purpose"])
+def test_an_interrupt_is_not_lost_behind_what_stumbles_over_it(raised):
+    """PyTorch's function modes and levels raise when they are left half way; the user pressed Ctrl-C."""
+
+    @whole
+    def call():
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            if raised:
+                raise RuntimeError("mine") from stop
+            raise RuntimeError("trying to pop from empty mode stack")  # noqa: B904
+
+    with pytest.raises(RuntimeError if raised else KeyboardInterrupt):
+        call()

@@ -99,11 +99,24 @@ def whole(call: Callable[_In, _Out]) -> Callable[_In, _Out]:
             notes.within = False
             _pass_on()
             return done
-        except BaseException:
+        except BaseException as error:
             _put_all_back(modes)
+            if (interrupt := _interrupt_behind(error)) is not None:
+                raise interrupt from None
             raise
 
     return in_turn
+
+
+def _interrupt_behind(error: BaseException) -> KeyboardInterrupt | None:
+    """The interrupt that PyTorch's own context managers stumbled over, half entered or half left, on its way out.
+
+    An error that somebody raised from an interrupt on purpose names it as its cause, and stays.
+    """
+    behind: BaseException | None = error
+    while isinstance(behind, RuntimeError) and behind.__cause__ is None:
+        behind = behind.__context__
+    return behind if behind is not error and isinstance(behind, KeyboardInterrupt) else None
 
 
 def _put_all_back(modes: Modes | None) -> None:

@@ -106,6 +106,8 @@ def _leaves_rows(before: Sequence[int], after: Sequence[int], base: int) -> bool
     """Whether a slice has left every dimension as long as it was that may hold the rows."""
     if len(before) != len(after):
         return before[0] == after[0]
+    if before[0] == after[0] and before[0] % base == 0 and base not in before[1:]:
+        return True  # the rows are in the first dimension: features were parted, as queries, keys and values are
     return all(size % base != 0 or left == size for size, left in zip(before, after, strict=True))
 
 
