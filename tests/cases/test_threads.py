@@ -30,6 +30,7 @@ def net(seed):
         return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
 
 
+_ONE_AT_A_TIME = threading.Lock()
 RULES = {
     "ghost": lambda: (L2RW(), {"engine": "ghost"}),
     "forward": lambda: (L2RW(), {"engine": "forward"}),
@@ -44,7 +45,8 @@ RULES = {
 def trained(kind, seed, start=None, steps=8):
     """Parameters after some steps, and what is said of the engine."""
     rule, settings = RULES[kind]()
-    model = net(seed)
+    with _ONE_AT_A_TIME:  # models are drawn from the process's one generator
+        model = net(seed)
     optimizer = torch.optim.SGD(model.parameters(), 0.05)
     if kind in ("curve", "teacher"):
         settings["optimizer"] = optimizer
