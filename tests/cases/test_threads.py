@@ -166,8 +166,10 @@ def test_an_error_in_one_thread_does_not_keep_the_other_waiting():
     assert together(fails, lambda: trained("forward", 2) is not None) == [True, True]
 
 
-def test_the_training_loop_in_a_thread_with_a_loader_of_processes():
+def test_a_loader_of_processes_in_one_thread_while_another_weighs():
+    """The other thread does nothing but weigh: a process forked while it is in an operation of its own hangs in PyTorch."""
     dataset = TensorDataset(torch.randn(24, 6), torch.randint(3, (24,)))
+    other, batch = Reweigher(net(2), loss, rule=L2RW(), clean=batch_of(6), engine="forward"), batch_of(12)
 
     def work():
         by = Reweigher(
@@ -176,7 +178,7 @@ def test_the_training_loop_in_a_thread_with_a_loader_of_processes():
         )  # fmt: skip
         return [by.weigh(batch) for batch in DataLoader(dataset, batch_size=12, num_workers=1)]
 
-    assert len(together(work, lambda: trained("forward", 2))[0]) == 2
+    assert [len(found) for found in together(work, lambda: [other.weigh(batch) for _ in range(8)])] == [2, 8]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
