@@ -3,7 +3,7 @@
     python -m benchmarks.check_cost                                  # a Transformer and a ResNet-32
     python -m benchmarks.check_cost --models lenet --steps 40
 
-Each step is timed by itself. What a step with a check takes beyond the median of the steps without one is the check's; the
+Each step is timed by itself, in seconds of CPU time on one thread, which what else the machine does leaves alone. What a step with a check takes beyond the median of the steps without one is the check's; the
 brief checks after the last timed step are taken to cost what the timed ones did.
 """
 
@@ -45,11 +45,11 @@ def measure(task: Task, steps: int) -> Cost:
     reweigher = Reweigher(model, per_example_loss, rule=L2RW(), clean=[clean])
     seconds = []
     for _ in range(steps):
-        start = time.perf_counter()
+        start = time.process_time()
         optimizer.zero_grad()
         reweigher.backward(batch)
         optimizer.step()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     numbered = dict(enumerate(seconds, 1))
     usual = statistics.median(spent for number, spent in numbered.items() if number & (number - 1))
     brief = [numbered[number] - usual for number in (2, 4, 8, 16, 32, 64) if number in numbered]
@@ -63,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=["transformer", "resnet32"], metavar="MODEL")
     parser.add_argument("--steps", type=int, default=70)
     options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
     keep_freed_memory()
     print("| task | a step | the first check | a brief check | of 1,000 steps |\n|---|---|---|---|---|")
     for task in TASKS:

@@ -59,3 +59,57 @@ def test_mixed_seeds_are_all_different_and_in_range():
     assert rng.mixed(1, 2) == rng.mixed(1, 2)
     assert rng.mixed(1) != rng.mixed(1, 1)
     assert min(abs(rng.mixed(0, e) - rng.mixed(0, e + 1)) for e in range(20)) > 2**40
+
+
+def same(one, other):
+    return one[0] == other[0] and np.array_equal(one[1], other[1]) and one[2:] == other[2:]
+
+
+@pytest.mark.parametrize("before", [0, 1, 2, 3])
+@pytest.mark.parametrize("within", [0, 1, 2, 3])
+@pytest.mark.parametrize("draw", [np.random.randn, np.random.rand, lambda: np.random.randint(9)])
+def test_numpys_generator_is_put_back_with_the_normal_number_that_waits(before, within, draw):
+    np.random.seed(5)
+    for _ in range(before):
+        np.random.randn()
+    for _ in range(3):
+        found = np.random.get_state()
+        with rng.kept():
+            for _ in range(within):
+                draw()
+        assert same(np.random.get_state(), found)
+        draw()
+
+
+def test_numpys_generator_is_put_back_when_the_block_seeds_it():
+    np.random.seed(5)
+    for _ in range(3):
+        found = np.random.get_state()
+        with rng.kept():
+            np.random.seed(5)
+            np.random.randn()
+        assert same(np.random.get_state(), found)
+        np.random.rand()
+
+
+def test_another_bit_generator_of_numpys_is_put_back():
+    own = np.random.get_bit_generator()
+    try:
+        np.random.set_bit_generator(np.random.PCG64(3))
+        expected = np.random.get_state(legacy=False)
+        with rng.kept():
+            np.random.randn(7)
+        assert np.random.get_state(legacy=False) == expected
+    finally:
+        np.random.set_bit_generator(own)
+
+
+def test_a_generator_that_was_exchanged_within_the_block_is_set_all_the_same():
+    own = np.random.get_bit_generator()
+    found = np.random.get_state()
+    try:
+        with rng.kept():
+            np.random.set_bit_generator(np.random.MT19937(3))
+        assert same(np.random.get_state(), found)
+    finally:
+        np.random.set_bit_generator(own)

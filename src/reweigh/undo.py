@@ -162,11 +162,18 @@ def _remembered(thing: object) -> tuple[dict[str, Any], dict[str, Any], list[tup
 
 
 def _content(value: Any) -> Any:
-    if type(value) in (list, dict, set, OrderedDict):
+    kind = type(value)
+    if kind in _PLAIN:
+        return None
+    if kind in _CONTAINERS:
         return value.copy()
     if isinstance(value, torch.Generator):
         return value.get_state()
     return value.detach().clone() if isinstance(value, Tensor) and value.numel() else None
+
+
+_PLAIN = frozenset({bool, int, float, str, type(None), tuple})
+_CONTAINERS = frozenset({list, dict, set, OrderedDict})
 
 
 def _as_remembered(found: list[tuple[dict[str, Any], dict[str, Any], list[tuple[Any, Any]]]]) -> None:

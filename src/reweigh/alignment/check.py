@@ -16,6 +16,7 @@ Three things make a check worth something.
   where the usual tolerance does not suffice; TF32 is off while a check is made.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, NoReturn
@@ -37,7 +38,9 @@ _NOISE = 8
 _MOST_NOISE = 0.1
 _PROBES = 4
 _ROUGH = 4
-"""Differences may be off by so many times what they are apart with steps twice as long."""
+"""Differences may be off by so many times what other steps give otherwise."""
+_ALONE = 2
+"""And by so many times the most, with a warning, where there is nothing else to go on with."""
 
 
 class Finding(NamedTuple):
@@ -95,8 +98,12 @@ def check(
     return finding
 
 
-def hold(engine: Engine, task: Task, direction: Params, alignments: Tensor, truth: Truth, draw: int) -> None:
+def hold(
+    engine: Engine, task: Task, direction: Params, alignments: Tensor, truth: Truth, draw: int, *, others: bool = False
+) -> None:
     """The identity for alignments that a step has worked out anyway, by what `truth_of` found before the step's pass.
+
+    Where there are `others` to go on with, rough differences are refused, not only warned of.
 
     Raises:
         EngineRefused: likewise; `Undecided` if this batch cannot tell.
@@ -110,6 +117,11 @@ def hold(engine: Engine, task: Task, direction: Params, alignments: Tensor, trut
     limit = allowed(truth.dtype, engine.exact)
     if off > limit:
         limit = max(limit, _noise(task, truth, draw, lambda h: abs(along(h, tangents) - expected) / size))
+    if off > limit and not engine.exact:
+        limit = max(limit, _roughness(engine, task, tangents, alignments, truth.dtype))
+        if not others and limit < off <= _ALONE * roughest(truth.dtype):
+            _warn(engine, task, off, truth.dtype)
+            return
     if off > limit:
         _refuse(engine, task, [truth], off, limit)
 
@@ -146,15 +158,26 @@ def _along_direction(engine: Engine, task: Task, direction: Params, share: bool,
         tangents = truths[0].h
     alignments = engine.alignments(task, tangents)
     off, limit = off_along(truths, tangents, alignments), allowed(truths[0].dtype, False)
-    if not off <= limit and (other := engine.rougher()) is not None:
-        apart = float((other.alignments(task, tangents) - alignments).double().norm())
-        limit = max(
-            limit, min(_ROUGH * apart / max(float(alignments.double().norm()), 1e-300), roughest(truths[0].dtype))
-        )
+    if not off <= limit:
+        limit = max(limit, _roughness(engine, task, tangents, alignments, truths[0].dtype))
     if not off <= limit:
         _refuse(engine, task, truths, off, limit, tangents)
     told = _told(off, limit, truths[0].dtype)
     return Finding(f"{engine!r}: the adjoint identity holds {told}", shares=False if share else None, shared_told=APART)
+
+
+def _roughness(engine: Engine, task: Task, tangents: Params, alignments: Tensor, dtype: torch.dtype) -> float:
+    """What differences may be off by, as far as other steps give something else."""
+    return min(_ROUGH * engine.roughness(task, tangents, alignments), roughest(dtype))
+
+
+def _warn(engine: Engine, task: Task, off: float, dtype: torch.dtype) -> None:
+    warnings.warn(
+        f"engine {engine.name!r} is off by {off:.1e} at this batch, where {allowed(dtype, False):.0e} is usual: differences "
+        "have become rough (kinks of the network, losses close to zero), and the weights with them; "
+        f"{remedy(engine.name, task)}",
+        stacklevel=2,
+    )
 
 
 def _change(h: Params, u: Params, truth: Truth) -> float:

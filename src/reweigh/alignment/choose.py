@@ -202,11 +202,13 @@ class Checked(Engine):
         """
         if choice.engine is not engine or not (truth or vouched.news(choice, task)):
             return
+        others = self.asked == "auto" and bool(self._candidates(choice, after=engine))
         try:
             if truth is not None:
-                hold(engine, task, direction, a, truth, vouched.weighed)
+                hold(engine, task, direction, a, truth, vouched.weighed, others=others)
             else:
-                check(engine, task, direction, draw=vouched.weighed, move=False)
+                with going_on(others and not engine.exact):
+                    check(engine, task, direction, draw=vouched.weighed, move=False)
         except Undecided:
             return
         except EngineRefused as refused:

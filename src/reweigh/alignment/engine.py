@@ -143,9 +143,9 @@ class Engine(abc.ABC):
             EngineRefused: naming the layer and an engine that works, where this one does not.
         """
 
-    def rougher(self) -> "Engine | None":
-        """An engine of the same kind with another error, where this one is not exact: a check compares the two."""
-        return None
+    def roughness(self, task: Task, direction: Params, alignments: Tensor) -> float:
+        """How far off it may be, relative to all alignments together, where it is not exact: as it tells itself."""
+        return 0.0
 
     def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The alignments and, from the same passes where they show them, the losses; both (B,), without a graph."""

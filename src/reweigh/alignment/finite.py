@@ -39,9 +39,15 @@ class Finite(Engine):
             raise BadInput(f"the finite engine's step is {step}: it is ‖h·v‖, a positive number such as 5e-4")
         self.step, self._longer = step, longer
 
-    def rougher(self) -> "Finite":
-        """The same with steps twice as long: what it gives otherwise tells how rough differences are here."""
-        return Finite(self.step, longer=2 * self._longer)
+    def roughness(self, task: Task, direction: Params, alignments: Tensor) -> float:
+        """What half the step and twice the step give otherwise; of the latter a third, since h² is all that it tells of."""
+        size = max(float(alignments.double().norm()), 1e-300)
+
+        def apart(longer: float) -> float:
+            other = Finite(self.step, longer=longer * self._longer).alignments(task, direction)
+            return float((other - alignments).double().norm()) / size
+
+        return max(apart(0.5), apart(2.0) / 3)
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """Two forward passes without a graph, with the same buffers and the same dropout masks."""

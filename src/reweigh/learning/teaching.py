@@ -37,24 +37,26 @@ class Teaching:
         """A step of the optimizer down the derivatives of the clean loss by ω; a missing name means zero.
 
         Raises:
-            NonFinite: if one of them, or what the optimizer makes of ω, is not finite; what `keep` gave puts ω back then.
+            NonFinite: if one of them, or what the optimizer makes of ω, is not finite; both are put back with the call then.
         """
+        optimizer, parameters, self._copy = self._optimizer(), self.parameters, None
+        unless_done(_way_back(optimizer))
+        for name, p in parameters.items():
+            found = derivatives.get(name)
+            p.grad = torch.zeros_like(p) if found is None else found.to(p)
+        optimizer.step()
+        for p in parameters.values():
+            p.grad = None
+        if _finite([*derivatives.values(), *parameters.values()]):
+            return
         if not _finite(derivatives.values()):
             raise NonFinite(
                 f"the derivative of the clean loss by the {self._rule.name} rule's parameters is not finite: lower the "
                 "student's learning rate, or shorten the horizon"
             )
-        optimizer, self._copy = self._optimizer(), None
-        unless_done(_way_back(optimizer))
-        for name, p in self.parameters.items():
-            p.grad = derivatives.get(name, torch.zeros_like(p)).to(p)
-        optimizer.step()
-        for p in self.parameters.values():
-            p.grad = None
-        if not _finite(self.parameters.values()):
-            raise NonFinite(
-                f"the {self._rule.name} rule's own step leads to numbers that are not finite: lower Learning(lr=...)"
-            )
+        raise NonFinite(
+            f"the {self._rule.name} rule's own step leads to numbers that are not finite: lower Learning(lr=...)"
+        )
 
     def state_dict(self) -> dict[str, Any] | None:
         """The optimizer's state, None before its first step; ω itself is saved with the rule."""
