@@ -3,8 +3,9 @@
     python -m benchmarks.check_cost                                  # a Transformer and a ResNet-32
     python -m benchmarks.check_cost --models lenet --steps 40
 
-Each step is timed by itself, in seconds of CPU time on one thread, which what else the machine does leaves alone. What a step with a check takes beyond the median of the steps without one is the check's; the
-brief checks after the last timed step are taken to cost what the timed ones did.
+Each step is timed by itself, in seconds of CPU time on one thread, so that nothing counts that the machine does beside. What
+a step with a check takes beyond the median of the steps without one is the check's; the brief checks after the last timed
+step are taken to cost what the timed ones did.
 """
 
 import argparse
