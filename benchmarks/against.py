@@ -2,13 +2,15 @@
 
     git worktree add --detach ../before 31e3cc2
     python -m benchmarks.against ../before                                        # some 35 minutes
-    python -m benchmarks.against ../before --models lenet --variants "ghost, fused" --pairs 40
+    python -m benchmarks.against ../before --models lenet --variants "ghost, fused" --pairs 80
+    python -m benchmarks.against ../before --count                                # not timed but counted: two minutes
 
 A process a tree, with its `src` first on the path, prepares one variant, leaves the checks at the steps 1, 2, 4, ... behind,
 and waits to be asked; they are asked by turns for a burst of steps, and the other one sleeps meanwhile. What counts is the
 ratio of a pair's two bursts in seconds of CPU time on one thread: by the clock on the wall, on a machine that others share,
 the same tree differs from itself by 5 to 20 %. Beside the median of the ratios stands the interval that holds it with 95 %
-(order statistics, by the binomial distribution).
+(order statistics, by the binomial distribution). With `--count` a step with few examples is counted instead
+(`benchmarks/work.py`), which is the same at any load.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -28,6 +31,7 @@ from benchmarks.learning import VARIANTS as LEARNING
 from benchmarks.tables import line
 from benchmarks.tasks import MODELS, TASKS, Task
 from benchmarks.variants import VARIANTS
+from benchmarks.work import Work
 from reweigh.allocator import keep_freed_memory
 
 HERE = Path(__file__).resolve().parents[1]
@@ -45,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.worker is not None:
         work(options)
         return
-    print("| task | variant | ms a step, other tree | this / other: median | 95 % interval |\n|---|---|---|---|---|")
+    what = ("operations, other tree", "this / other", "numbers written, this / other")
+    what = what if options.count else ("ms a step, other tree", "this / other: median", "95 % interval")
+    print(f"{line(('task', 'variant', *what))}\n|---|---|---|---|---|")
     for number, task in enumerate(TASKS):
         if task.model in options.models:
             for variant in options.variants:
@@ -60,6 +66,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--variants", nargs="+", choices=[*VARIANTS, *LEARNING], default=USUAL, metavar="VARIANT")
     parser.add_argument("--pairs", type=int, default=41, help="bursts of each tree (default 41)")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--count", action="store_true", help="count a step's work instead of timing it")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -67,8 +74,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def compared(number: int, variant: str, options: argparse.Namespace) -> tuple[str, ...]:
     """The cells of one row."""
     title = TASKS[number].title
-    workers = [start(tree, number, variant, options.threads) for tree in (HERE, options.other)]
+    workers = [start(tree, number, variant, options) for tree in (HERE, options.other)]
     try:
+        if options.count:
+            (ours, written), (theirs, before) = (map(int, answer(worker).split()) for worker in workers)
+            return title, variant, f"{theirs:,}", f"{ours / theirs:.3f}", f"{written / before:.4f}"
         lone = [float(answer(worker)) for worker in workers]
         steps = max(1, round(BURST / lone[1]))
         ratios, seconds = [], []
@@ -95,10 +105,10 @@ def compared(number: int, variant: str, options: argparse.Namespace) -> tuple[st
     )
 
 
-def start(tree: Path, number: int, variant: str, threads: int) -> subprocess.Popen[str]:
+def start(tree: Path, number: int, variant: str, options: argparse.Namespace) -> subprocess.Popen[str]:
     """A process with the tree's own `reweigh`, and this tree's benchmarks."""
     command = [sys.executable, "-m", "benchmarks.against", str(tree), "--variants", variant]
-    command += ["--worker", str(number), "--threads", str(threads)]
+    command += ["--worker", str(number), "--threads", str(options.threads), *(["--count"] if options.count else [])]
     paths = os.pathsep.join((str(tree.resolve() / "src"), str(HERE)))
     pipe = subprocess.PIPE
     environment = os.environ | {"PYTHONPATH": paths}
@@ -119,6 +129,9 @@ def work(options: argparse.Namespace) -> None:
     """A worker's life: prepare, say how long a step takes, then take as many as each line asks for."""
     torch.set_num_threads(options.threads)
     keep_freed_memory()
+    if options.count:
+        count(TASKS[options.worker], options.variants[0])
+        return
     run, steps_a_run = prepared(TASKS[options.worker], options.variants[0])
     for _ in range(4):
         run()
@@ -130,6 +143,16 @@ def work(options: argparse.Namespace) -> None:
         if int(asked) > 1:
             run()  # wakes threads and caches
         print(timed(run, math.ceil(int(asked) / steps_a_run)) / steps_a_run, flush=True)
+
+
+def count(task: Task, variant: str) -> None:
+    """The work of a step with 8 examples, after those with a check."""
+    run, _ = prepared(replace(task, n=8, m=8 if task.m == task.n else 1), variant)
+    for _ in range(2):
+        run()
+    with Work() as work:
+        run()
+    print(work.operations, work.numbers, flush=True)
 
 
 def prepared(task: Task, variant: str) -> tuple[Callable[[], object], int]:
