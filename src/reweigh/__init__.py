@@ -9,6 +9,7 @@ from reweigh.direction import clean_direction as clean_direction
 from reweigh.learning import Learning as Learning
 from reweigh.ledger import Ledger as Ledger
 from reweigh.reweigher import Reweigher as Reweigher
+from reweigh.rightness import verify as verify
 from reweigh.rules import L2RW as L2RW
 from reweigh.rules import ClassAwareWeightNet as ClassAwareWeightNet
 from reweigh.rules import DeepInteraction as DeepInteraction
@@ -27,6 +28,7 @@ __all__ = [
     "__version__",
     "alignments",
     "clean_direction",
+    "verify",
     "write_report",
 ]
 

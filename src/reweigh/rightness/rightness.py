@@ -1,0 +1,92 @@
+"""What is known of labels in the end: for each example, for each pair of classes, and for all of them together."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reweigh.errors import BadInput
+from reweigh.rightness.crossfit import CrossFit
+
+Floats = npt.NDArray[np.float64]
+SHARPNESS = 3.0
+"""Weights take so many times the log-odds: a tenth of a wrong label's weight is enough for it to be learnt by heart."""
+
+
+@dataclass(frozen=True)
+class Rightness:
+    """Of N examples and K classes.
+
+    Attributes:
+        right: the probability that an example's label is right, (N,); 1 for checked examples.
+        suggested: the most likely other label, (N,), as the labels were given.
+        share: the estimated share of right labels among those that are not checked; None where it cannot be told.
+        interval: between what it lies with 95 %; None likewise.
+        kinds: the estimated share of each kind of wrong labels; empty likewise.
+        pairs: how many labels of class i (row) are estimated to be class j (column), (K, K).
+        classes: the names of the classes, in the order of the probabilities.
+        checked: which examples are checked, (N,), bool.
+        evidence: what held-out checked examples said.
+    """
+
+    right: Floats
+    suggested: npt.NDArray[Any]
+    share: float | None
+    interval: tuple[float, float] | None
+    kinds: dict[str, float]
+    pairs: Floats
+    classes: npt.NDArray[Any]
+    checked: npt.NDArray[np.bool_]
+    evidence: CrossFit = field(repr=False)
+
+    def weights(self, sharpness: float = SHARPNESS) -> Floats:
+        """Weights for training, (N,), mean 1: the sigmoid of `sharpness` times the log-odds of being right.
+
+        Raises:
+            BadInput: if the sharpness is no positive number.
+        """
+        if not 0 < sharpness < np.inf:
+            raise BadInput(f"the sharpness is {sharpness}: it is a positive number, 1 for the probabilities themselves")
+        right = np.clip(self.right, 1e-12, 1 - 1e-12)
+        raw = 1 / (1 + (1 / right - 1) ** sharpness)
+        return np.asarray(raw / raw.mean(), dtype=np.float64)
+
+    def keep(self, share: float | None = None) -> npt.NDArray[np.bool_]:
+        """Which examples to keep, (N,): the estimated share of right ones, or another, the most likely right first.
+
+        Checked examples are kept. How much to drop is not how much is wrong: a model that learns by heart gains by dropping
+        more, which held-out checked examples tell.
+
+        Raises:
+            BadInput: if the share is not between 0 and 1, or is left out where none can be told.
+        """
+        share = self.share if share is None else share
+        if share is None:
+            raise BadInput(f"{self.sentence()}: say which share to keep")
+        if not 0 < share <= 1:
+            raise BadInput(f"the share to keep is {share}: it lies above 0 and up to 1")
+        kept, open_ = self.checked.copy(), np.flatnonzero(~self.checked)
+        best = np.argsort(-self.right[open_], kind="stable")[: round(share * len(open_))]
+        kept[open_[best]] = True
+        return kept
+
+    def sentence(self) -> str:
+        """What people are to be told of the labels."""
+        if self.share is None or self.interval is None:
+            seen = self.evidence
+            if self.checked.all():
+                return "all labels are checked"
+            told = f"{seen.examples} checked examples cannot tell right labels from wrong ones here"
+            more = "; features of the examples might"
+            if seen.needed is not None:
+                more = f"; some {max(seen.needed - seen.examples, 1):,} more would, if they are like these"
+            return f"{told} ({_spoken(seen.hardest)}: AUROC {seen.auroc:.2f} ± {seen.margin:.2f}){more}"
+        low, high = (100 * (1 - bound) for bound in reversed(self.interval))
+        main = max(self.kinds, key=lambda name: self.kinds[name])
+        mostly = f", mostly {_spoken(main)}" if self.kinds[main] > 0.01 and len(self.kinds) > 1 else ""
+        return f"{100 * (1 - self.share):.0f} % of the labels look wrong ({low:.0f} to {high:.0f} %){mostly}"
+
+
+def _spoken(kind: str) -> str:
+    return kind.replace("_", " ")

@@ -1,0 +1,52 @@
+"""How many labels are right: expectation maximisation over what a verifier says (Saerens et al. 2002, prior shift).
+
+A verifier is taught on as many right labels as wrong ones. In the training set there may be more or fewer of either; that is
+one number, or one for each pair of given and suggested label, and it follows from the verifier's log-odds themselves.
+"""
+
+import torch
+from torch import Tensor
+
+_STEPS, _ENOUGH = 200, 1e-7
+_LEAST, _MOST = 0.02, 0.995
+_PULL = 4.0
+"""A pair of labels is pulled to the common share as by so many examples."""
+
+
+def share_of_right(logits: Tensor) -> float:
+    """The share of right labels among examples with these log-odds (n,), which were learnt half and half."""
+    share = 0.5
+    for _ in range(_STEPS):
+        before, share = share, float(torch.sigmoid(logits + _logit(share)).mean())
+        share = min(max(share, _LEAST), _MOST)
+        if abs(share - before) < _ENOUGH:
+            break
+    return share
+
+
+def shares_by_pair(logits: Tensor, given: Tensor, suggested: Tensor, classes: int) -> Tensor:
+    """Likewise for each pair of given and suggested label, (K, K); pairs that are seen rarely are near the common share."""
+    pair = given * classes + suggested
+    seen = torch.zeros(classes**2, dtype=torch.double).index_add_(0, pair, torch.ones(len(pair), dtype=torch.double))
+    share = torch.full((classes**2,), 0.5, dtype=torch.double)
+    for _ in range(_STEPS):
+        right = torch.sigmoid(logits.double() + torch.logit(share[pair]))
+        sums = torch.zeros_like(share).index_add_(0, pair, right)
+        before, share = share, ((sums + _PULL * right.mean()) / (seen + _PULL)).clamp(_LEAST, _MOST)
+        if float((share - before).abs().max()) < _ENOUGH:
+            break
+    return share.view(classes, classes)
+
+
+def shares_of_groups(logits: Tensor) -> Tensor:
+    """The shares (G,) of groups among examples with these log-odds (n, G), which were learnt with as many of each."""
+    share = torch.full((logits.shape[1],), 1 / logits.shape[1], dtype=torch.double)
+    for _ in range(_STEPS):
+        before, share = share, (logits.double() + share.log()).softmax(1).mean(0).clamp_min(1e-6)
+        if float((share - before).abs().max()) < _ENOUGH:
+            break
+    return share / share.sum()
+
+
+def _logit(share: float) -> float:
+    return float(torch.logit(torch.tensor(share, dtype=torch.double)))

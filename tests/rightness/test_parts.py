@@ -1,0 +1,141 @@
+"""The parts of a verifier: regression, shares, nearness, features, kinds, cross-fit; against slow or known answers."""
+
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from reweigh.errors import BadInput
+from reweigh.rightness import KINDS, Verifier, View, kind
+from reweigh.rightness.crossfit import auroc, cross_fit
+from reweigh.rightness.logistic import softmax_regression
+from reweigh.rightness.nearness import nearness
+from reweigh.rightness.shares import share_of_right, shares_by_pair, shares_of_groups
+from reweigh.rightness.view import features_of
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
+
+
+def test_with_two_groups_it_is_scikit_learns_logistic_regression():
+    x = normal(300, 4)
+    y = (x @ normal(4, 2, seed=1) + normal(300, 2, seed=2)).argmax(1)
+    ours = softmax_regression(x, y, 2.0)(x).softmax(1)
+    z = (x - x.mean(0)) / x.std(0)
+    theirs = LogisticRegression(C=1 / 2.0, tol=1e-10, max_iter=5000).fit(z, y).predict_proba(z)
+    assert torch.allclose(ours, torch.from_numpy(theirs), atol=2e-3)
+
+
+def test_softmax_regression_is_at_its_minimum():
+    x, y = normal(80, 3), torch.arange(80) % 3
+    z = torch.cat([(x - x.mean(0)) / x.std(0), torch.ones(80, 1)], 1)
+    found = softmax_regression(x, y, 1.5)(x)
+    beta = torch.linalg.lstsq(z, found[:, 1:]).solution.requires_grad_()
+    logits = torch.cat([torch.zeros(80, 1), z @ beta], 1)
+    penalty = torch.tensor([1.5, 1.5, 1.5, 1e-3], dtype=torch.double)[:, None]
+    loss = torch.nn.functional.cross_entropy(logits, y, reduction="sum") + (penalty * beta.square()).sum() / 2
+    (gradient,) = torch.autograd.grad(loss, beta)
+    assert gradient.abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_the_share_of_right_labels_is_found_from_log_odds_learnt_half_and_half(share):
+    right = torch.arange(20_000) < share * 20_000
+    x = normal(20_000, seed=5) + torch.where(right, 1.0, -1.0)
+    logits = 2 * x  # log N(x; 1) - log N(x; -1)
+    assert abs(share_of_right(logits) - share) < 0.02
+    by_pair = shares_by_pair(logits, torch.zeros(20_000).long(), torch.ones(20_000).long(), 2)
+    assert abs(float(by_pair[0, 1]) - share) < 0.02
+
+
+def test_a_pair_that_is_rarely_seen_is_near_the_common_share():
+    given = torch.zeros(1001).long()
+    given[-1] = 1
+    logits = torch.full((1001,), 6.0, dtype=torch.double)
+    logits[-1] = -6.0
+    shares = shares_by_pair(logits, given, 1 - given, 2)
+    assert shares[0, 1] > 0.99
+    assert 0.5 < shares[1, 0] < 0.9
+
+
+def test_shares_of_groups_are_found():
+    truth = torch.tensor([0.6, 0.3, 0.1])
+    group = torch.multinomial(truth, 20_000, replacement=True, generator=torch.Generator().manual_seed(0))
+    centres = torch.tensor([-2.0, 0.0, 2.0], dtype=torch.double)
+    x = normal(20_000, seed=5) + centres[group]
+    logits = -((x[:, None] - centres) ** 2) / 2
+    assert (shares_of_groups(logits) - truth).abs().max() < 0.02
+
+
+def test_nearness_leaves_a_checked_example_out_of_its_own_class():
+    x, labels = normal(12, 5), torch.tensor([0, 0, 0, 1, 1, 2])
+    checked = torch.tensor([1, 3, 4, 7, 8, 11])
+    z = (x - x.mean(0)) / x.std(0)
+    expected = torch.empty(12, 3, dtype=torch.double)
+    for i in range(12):
+        for c in range(3):
+            own = [z[j] for j, label in zip(checked.tolist(), labels.tolist(), strict=True) if label == c and j != i]
+            mean = torch.stack(own).mean(0) if own else z[checked].mean(0)
+            expected[i, c] = -4 * ((z[i] - mean) ** 2).mean()
+    assert torch.allclose(nearness(x, checked, labels, 3), expected.log_softmax(1), atol=1e-8)
+
+
+def test_features_say_nothing_of_nearness_where_there_is_none():
+    said = normal(6, 4).log_softmax(1)
+    labels = torch.tensor([0, 1, 2, 3, 0, 1])
+    assert features_of(View(said), labels).shape == (6, 3)
+    assert features_of(View(said, said), labels).shape == (6, 5)
+
+
+def test_wrong_labels_are_never_right_ones():
+    said, labels = normal(200, 5).log_softmax(1), torch.arange(200) % 5
+    for make in KINDS.values():
+        wrong = make(View(said), labels, torch.Generator().manual_seed(3))
+        assert bool((wrong != labels).all())
+        assert 0 <= int(wrong.min()) <= int(wrong.max()) < 5
+
+
+def test_a_kind_of_ones_own_is_taught_and_counted():
+    try:
+
+        @kind
+        def always_the_next(view, labels, generator):
+            return (labels + 1) % view.classes
+
+        said, labels = (3 * torch.eye(4, dtype=torch.double)[torch.arange(80) % 4]).log_softmax(1), torch.arange(80) % 4
+        verifier = Verifier(["always_the_next"])
+        verifier.teach(View(said), labels)
+        asked = verifier.ask(View(said), torch.cat([labels[:40], (labels[40:] + 1) % 4]))
+        assert bool((asked[:40, 1] < 0).all())
+        assert bool((asked[40:, 1] > 0).all())
+    finally:
+        KINDS.pop("always_the_next", None)
+
+
+def test_a_kind_that_is_not_there_is_refused_by_name():
+    with pytest.raises(BadInput, match="no kind of wrong labels 'tempted': choose from at_random, tempting"):
+        Verifier(["tempted"])
+    with pytest.raises(BadInput, match="has not been taught"):
+        Verifier().ask(View(normal(2, 3).log_softmax(1)), torch.zeros(2).long())
+
+
+def test_auroc_is_that_of_scikit_learn_with_ties():
+    high, low = normal(50).round(decimals=1) + 0.3, normal(70, seed=1).round(decimals=1)
+    truth = [1] * 50 + [0] * 70
+    assert auroc(high, low) == pytest.approx(roc_auc_score(truth, torch.cat([high, low]).numpy()))
+
+
+def test_cross_fit_tells_nothing_where_there_is_nothing_to_tell():
+    labels = torch.arange(60) % 3
+    fit = cross_fit(View(normal(60, 3).log_softmax(1)), labels, ("at_random", "tempting"), ridge=3.0)
+    assert not fit.tells
+    assert len(fit.reliability()) == 10
+
+
+def test_cross_fit_is_calibrated_where_there_is_something_to_tell():
+    labels = torch.arange(600) % 3
+    said = (normal(600, 3) + 2 * torch.nn.functional.one_hot(labels, 3)).log_softmax(1)
+    fit = cross_fit(View(said), labels, ("at_random",), ridge=3.0)
+    assert fit.tells
+    assert all(abs(chance - right) < 0.15 for chance, right, _ in fit.reliability())
