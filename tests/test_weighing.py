@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from reweigh.alignment import Double, Task
+from reweigh.alignment import AutoEngine, Double, Task
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
 from reweigh.direction import clean_direction
@@ -33,8 +33,8 @@ def model():
 def weigher(model, rule):
     clean = batch_of(9)
     gradient = CleanGradient(clean_stream([clean]), gradient_of(model, loss, None, None, 0.0))
-    student = Student(model, loss, loss, None, Double(), None, lambda: clean, labels_in, ids_in)
-    return Weigher(rule, student, gradient, None)
+    student = Student(model, loss, loss, None, AutoEngine(Double()), None, lambda: clean, labels_in, ids_in)
+    return Weigher(rule, student, gradient)
 
 
 @pytest.mark.parametrize("how", ["weigh", "backward"])

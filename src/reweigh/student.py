@@ -4,7 +4,7 @@ What the module and the loss hold elsewhere is put back by `outside_state`; `sev
 how engines call the module with other parameters, and leave it as it was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -80,7 +80,7 @@ def gradients(
             raise
         raise EngineRefused(_REENTRANT) from error
     # PyTorch complains only if it passes the checkpoint on its way to a leaf; what lies inside is None without a word.
-    if any(g is None for g in found) and passes_through(outputs, "CheckpointFunctionBackward"):
+    if any(g is None for g in found) and passes_through([outputs], "CheckpointFunctionBackward"):
         raise EngineRefused(_REENTRANT)
     return tuple(g.to_dense() if g is not None and g.is_sparse else g for g in found)
 
@@ -91,10 +91,10 @@ _REENTRANT = (
 )
 
 
-def passes_through(output: Tensor, kind: str) -> bool:
-    """Whether the tensor's graph has a node of this kind, by the name that autograd gives it."""
+def passes_through(outputs: Iterable[Tensor], kind: str) -> bool:
+    """Whether the tensors' graph has a node of this kind, by the name that autograd gives it."""
     seen: set[Any] = set()
-    todo: list[Any] = [output.grad_fn]
+    todo: list[Any] = [output.grad_fn for output in outputs]
     while todo:
         node = todo.pop()
         if node is not None and node not in seen:

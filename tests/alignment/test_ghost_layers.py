@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 import reference
 from laws import assert_close
+from reweigh import alignments
 from reweigh.alignment import Ghost, Task, ghost
 from reweigh.alignment.ghost import layers as registry
 from reweigh.errors import BadInput, EngineRefused
@@ -60,7 +61,7 @@ def registered(monkeypatch):
 def test_without_a_rule_it_is_refused_by_name():
     net = model()
     with pytest.raises(EngineRefused, match=r"cannot go through 1 \(MyScale\).*engine='finite' works"):
-        Ghost().alignments(Task(net, losses, BATCH), reference.random_direction(net))
+        alignments(net, losses, BATCH, reference.random_direction(net), engine=Ghost())
 
 
 def test_with_a_rule_it_is_exact(registered):

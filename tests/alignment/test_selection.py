@@ -9,6 +9,7 @@ import laws
 from laws.weights import telling_seed
 from reweigh.alignment import Forward, Selection, Task
 from reweigh.alignment.selection import part_of
+from reweigh.alignment.skip_zeros import SkipZeros
 from zoo import CASES, named
 
 SERVED = [case for case in CASES if "auto" not in case.refused_by]
@@ -113,7 +114,7 @@ def test_a_batch_whose_parts_turn_out_different_goes_whole():
     direction = {name: torch.randn_like(p) for name, p in model.named_parameters()}
     weights = torch.tensor([0.5, 0, 0, 0, 0.25, 0, 0.25, 0])
     task = Task(model, divided, batch_of())
-    found = selection.backward(Forward(), task, direction, lambda a, losses: weights)
+    found = SkipZeros(Forward(), selection).backward(task, direction, lambda a, losses: weights)
     grads = torch.autograd.grad((divided(model, batch_of()) * weights).sum(), list(model.parameters()))
     torch.testing.assert_close([p.grad for p in model.parameters()], list(grads))
     torch.testing.assert_close(found.losses, divided(model, batch_of()).detach())
@@ -124,7 +125,7 @@ def test_no_example_with_a_weight_gives_gradients_of_zero():
     model, selection = nn.Linear(3, 2), Selection()
     direction = {name: torch.randn_like(p) for name, p in model.named_parameters()}
     task = Task(model, loss, batch_of())
-    selection.backward(Forward(), task, direction, lambda a, losses: torch.zeros_like(losses))
+    SkipZeros(Forward(), selection).backward(task, direction, lambda a, losses: torch.zeros_like(losses))
     assert all(not p.grad.any() for p in model.parameters())
 
 

@@ -8,7 +8,7 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,6 @@ from reweigh.errors import BadInput
 from reweigh.several import held, uncompiled_loss, unwrap
 from reweigh.student import forbid_inference_mode, is_compiled, losses_of
 from reweigh.trained import chosen_parameters
-
-if TYPE_CHECKING:
-    from reweigh.alignment.selection import Selection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,21 +124,35 @@ Weigh = Callable[[Tensor, Tensor], Tensor]
 """`(alignments (B,), losses (B,)) -> weights (B,)`: the rule, as an engine sees it."""
 
 
+class Aligns(Protocol):
+    """What gives alignments: an engine, or what has one."""
+
+    def alignments(self, task: Task, direction: Params) -> Tensor:
+        """a_i = ⟨∇ℓ_i(θ), v⟩, shape (B,), detached; the model is left as found."""
+        ...
+
+
 class Engine(abc.ABC):
     """A way to compute alignments. Engines have no state but their settings."""
 
     name: ClassVar[str]
     exact: ClassVar[bool]
-    skips: ClassVar[bool] = False
-    """Whether `backward` leaves out examples without a weight by itself."""
+    assembles: ClassVar[bool] = False
+    """Whether `backward` puts the weighted gradient together from the examples' own parts, those without a weight left out;
+    then it may find only in the middle of the pass that it cannot.
+    """
 
     @abc.abstractmethod
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """a_i = ⟨∇ℓ_i(θ), v⟩, shape (B,), detached; the model is left as found.
 
         Raises:
-            EngineRefused: naming the layer and an engine that works, where this one does not.
+            EngineRefused: naming the layer, where this engine cannot be right.
         """
+
+    def probe(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Take one call of a submodule through what the engine does: raises whatever PyTorch raises there."""
+        return
 
     def roughness(self, task: Task, direction: Params, alignments: Tensor) -> float:
         """How far off it may be, relative to all alignments together, where it is not exact: as it tells itself."""
@@ -165,15 +176,11 @@ class Engine(abc.ABC):
         weigh: Weigh,
         *,
         share: bool = True,
-        selection: "Selection | None" = None,
     ) -> Weighted:
         """Add the gradient of Σ w_i ℓ_i to `.grad`; the training pass happens once, as in plain training.
 
-        With `share`, passes are shared where the engine can and no wrapper wants a forward pass of its own. With a
-        `selection`, the training pass leaves out examples without a weight, where that changes nothing.
+        With `share`, passes are shared where the engine can and no wrapper wants a forward pass of its own.
         """
-        if selection is not None and not self.skips and selection.works(task):
-            return selection.backward(self, task, dict(direction), weigh)
         both = self.joint(task, direction) if share and not task.wrapped else None
         if both is None:
             alignments = self.alignments(task, direction)

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from reweigh import distributed, optimizers
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
-from reweigh.alignment import Engine, Task, Weighted
+from reweigh.alignment import AutoEngine, Task, Weighted
 from reweigh.culprits import clean_examples, gradient_not_finite
 from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput, NonFinite
@@ -38,7 +38,7 @@ class Student:
     per_example_loss: PerExampleLoss
     clean_loss: PerExampleLoss
     optimizer: Optimizer | None
-    engine: Engine
+    engine: AutoEngine
     layers: LayerChoice
     next_clean: Callable[[], Batch]
     labels: Look

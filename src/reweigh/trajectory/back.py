@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from reweigh import distributed
 from reweigh._types import LayerChoice, Params, PerExampleLoss
-from reweigh.alignment import Engine, Task
+from reweigh.alignment import Aligns, Task
 from reweigh.as_found import moved
 from reweigh.optimizers import Adjoint, ReversibleSGD, step_back
 from reweigh.rules import LearnedRule
@@ -38,7 +38,7 @@ def back_through(
     model: nn.Module,
     per_example_loss: PerExampleLoss,
     rule: LearnedRule,
-    engine: Engine,
+    engine: Aligns,
     curvature: Curvature,
     layers: LayerChoice = None,
     optimizer: Optimizer | None = None,

@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from reweigh import alignments, clean_direction
-from reweigh.alignment import Checked, Double, Finite, Forward, Ghost, Task, choose, explain, remembered
-from reweigh.alignment.candidates import first_that_works
+from reweigh.alignment import AutoEngine, Double, Finite, Forward, Ghost, Task, auto, explain, remembered
+from reweigh.alignment.advice import first_that_works
 from reweigh.alignment.remembered import choices_for, engine_for
 from reweigh.errors import BadInput, EngineRefused
 
@@ -46,19 +46,19 @@ def direction_of(model, batch=BATCH):
 @pytest.fixture
 def checks(monkeypatch):
     """The engines that were checked, in order."""
-    seen, real = [], choose.check
+    seen, real = [], auto.check
 
     def counted(engine, task, direction, **how):
         seen.append(repr(engine))
         return real(engine, task, direction, **how)
 
-    monkeypatch.setattr(choose, "check", counted)
+    monkeypatch.setattr(auto, "check", counted)
     return seen
 
 
 def test_the_cheapest_that_is_right_is_taken_and_checked(checks):
     model = mlp()
-    choice, direction = Checked("auto"), direction_of(model)
+    choice, direction = AutoEngine("auto"), direction_of(model)
     assert choice.explain() == "engine='auto': not chosen yet, that happens at the first batch"
     for _ in range(20):
         choice.backward(Task(model, losses, BATCH), direction, lambda along, own: along)
@@ -77,7 +77,7 @@ def test_the_cheapest_that_is_right_is_taken_and_checked(checks):
 )
 def test_what_is_asked_for_is_taken(asked, kind):
     model = mlp()
-    choice = Checked(asked)
+    choice = AutoEngine(asked)
     choice.alignments(Task(model, losses, BATCH), direction_of(model))
     assert type(choice.chosen) is kind
     assert choice.explain().startswith(f"engine={asked!r} uses {kind.__name__}(")
@@ -86,13 +86,13 @@ def test_what_is_asked_for_is_taken(asked, kind):
 @pytest.mark.parametrize("asked", ["magic", "", "Ghost", "checked"])
 def test_an_unknown_name_is_refused_at_once(asked):
     with pytest.raises(BadInput, match="choose 'auto', 'ghost', 'forward', 'finite', 'double'") as caught:
-        Checked(asked)
+        AutoEngine(asked)
     assert repr(asked) in str(caught.value)
 
 
 def test_auto_falls_to_the_finite_difference_and_says_why():
     model = bag()
-    choice = Checked("auto")
+    choice = AutoEngine("auto")
     along = choice.alignments(Task(model, losses, TOKENS), direction_of(model, TOKENS))
     assert repr(choice.chosen) == "Finite(step=None)"
     first, ghost, refused, taken = choice.explain().splitlines()
@@ -114,7 +114,7 @@ def test_under_autocast_the_finite_difference_takes_its_coarse_step():
     model = nn.Sequential(nn.Linear(16, 32), nn.Linear(32, 4))
     batch = torch.randn(32, 16), torch.arange(32) % 4
     direction = clean_direction(model, autocast_losses, batch)
-    choice = Checked("finite")
+    choice = AutoEngine("finite")
     found = choice.alignments(Task(model, autocast_losses, batch), direction)
     assert repr(choice.chosen) == "Finite(step=0.1)"
     _, fine, coarse = choice.explain().splitlines()
@@ -129,7 +129,7 @@ def test_under_autocast_the_finite_difference_takes_its_coarse_step():
 def test_nothing_is_decided_on_a_batch_that_cannot_tell(asked):
     model = mlp()
     batch = BATCH[0].clone().index_fill_(0, torch.tensor([2]), float("nan")), BATCH[1]
-    choice = Checked(asked)
+    choice = AutoEngine(asked)
     choice.alignments(Task(model, losses, batch), direction_of(model))
     assert choice.chosen is None
     assert "not chosen yet" in choice.explain()
@@ -140,14 +140,14 @@ def test_nothing_is_decided_on_a_batch_that_cannot_tell(asked):
 def test_until_a_batch_can_tell_the_safest_engine_serves(monkeypatch):
     asked = []
     monkeypatch.setattr(Double, "alignments", lambda self, task, v: asked.append(1) or torch.zeros(6).double())
-    Checked("auto").alignments(Task(mlp(), lambda m, b: 0 * losses(m, b), BATCH), direction_of(mlp()))
+    AutoEngine("auto").alignments(Task(mlp(), lambda m, b: 0 * losses(m, b), BATCH), direction_of(mlp()))
     assert asked == [1]
 
 
 def test_an_undecided_batch_still_gets_its_gradient():
     model = mlp()
     zero = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
-    choice = Checked("auto")
+    choice = AutoEngine("auto")
     choice.backward(Task(model, losses, BATCH), zero, lambda along, own: torch.ones_like(own))
     twin = mlp()
     losses(twin, BATCH).sum().backward()
@@ -159,11 +159,11 @@ def test_an_undecided_batch_still_gets_its_gradient():
 def test_a_choice_is_taken_over(model_and_batch, checks):
     make, batch = model_and_batch
     model = make()
-    one = Checked("auto")
+    one = AutoEngine("auto")
     one.backward(Task(model, losses, batch), direction_of(model, batch), lambda along, own: along)
     state = one.state_dict()
     checks.clear()
-    other = Checked("auto")
+    other = AutoEngine("auto")
     other.load_state_dict(copy.deepcopy(state))
     assert repr(other.chosen) == repr(one.chosen)
     assert other.explain() == one.explain() + "\n  taken over from a checkpoint"
@@ -182,7 +182,7 @@ def test_the_coarse_step_is_taken_over():
         "sharing": "",
         "shares": None,
     }
-    choice = Checked("auto")
+    choice = AutoEngine("auto")
     choice.load_state_dict(state)
     assert repr(choice.chosen) == "Finite(step=0.1)"
     assert state["told"] == ["because"]
@@ -190,18 +190,18 @@ def test_the_coarse_step_is_taken_over():
 
 def test_a_choice_made_for_another_request_or_none_is_not_taken_over():
     model = mlp()
-    one = Checked("finite")
+    one = AutoEngine("finite")
     one.alignments(Task(model, losses, BATCH), direction_of(model))
-    other = Checked("double")
+    other = AutoEngine("double")
     other.load_state_dict(one.state_dict())
     assert other.chosen is None
-    other.load_state_dict(Checked("double").state_dict())
+    other.load_state_dict(AutoEngine("double").state_dict())
     assert other.chosen is None
 
 
 def test_a_wrapped_model_does_not_share_its_pass():
     model = mlp()
-    choice = Checked("forward")
+    choice = AutoEngine("forward")
     choice.backward(Task(nn.DataParallel(model), losses, BATCH), direction_of(model), lambda along, own: along)
     assert choice.state_dict()["shares"] is None
     assert "one pass" not in choice.explain()
@@ -242,7 +242,7 @@ def test_a_model_that_starts_to_mix_examples_gets_another_engine(fused):
     """Exact in eval mode, where it was chosen; in train mode batch normalisation mixes the examples."""
     torch.manual_seed(1)
     model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2)).double().eval()
-    choice, direction = Checked("auto"), direction_of(model)
+    choice, direction = AutoEngine("auto"), direction_of(model)
 
     def along():
         task = Task(model, losses, BATCH)
@@ -266,7 +266,7 @@ def test_a_model_that_starts_to_mix_examples_gets_another_engine(fused):
 
 def test_a_named_engine_is_not_replaced():
     model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2)).double().eval()
-    choice, direction = Checked("ghost"), direction_of(model)
+    choice, direction = AutoEngine("ghost"), direction_of(model)
     choice.alignments(Task(model, losses, BATCH), direction)
     model.train()
     with pytest.raises(EngineRefused, match="engine='forward' works"):
@@ -276,7 +276,7 @@ def test_a_named_engine_is_not_replaced():
 def test_an_engine_object_is_taken_as_it_is():
     engine = Finite(1e-3)
     model = mlp()
-    assert engine_for(Task(model, losses, BATCH), engine) is engine
+    assert engine_for(Task(model, losses, BATCH), engine).chosen is engine
     assert choices_for(model) == []
 
 
