@@ -10,7 +10,6 @@ from torch.optim import Optimizer
 
 from reweigh import distributed
 from reweigh._types import Batch
-from reweigh.as_found import parts_of
 from reweigh.errors import BadInput
 from reweigh.undo import remember, whole
 
@@ -36,7 +35,7 @@ class Turns:
         """A number that any change of a parameter raises, where several threads weigh; else a change is the model's own."""
         if len(self._callers) < 2:
             return None
-        return sum(p._version for part in parts_of(self._model) for p in part._parameters.values() if p is not None)
+        return sum(p._version for part in self._model.modules() for p in part._parameters.values() if p is not None)
 
 
 class _Weighs(Protocol):

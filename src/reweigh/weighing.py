@@ -8,7 +8,7 @@ from torch import Tensor
 from reweigh.alignment import Task, Weighted
 from reweigh.clean_gradient import CleanGradient
 from reweigh.culprits import clean_examples
-from reweigh.learning import Student
+from reweigh.learning import Setup
 from reweigh.progress import Progress
 from reweigh.rules import Evidence, Rule
 from reweigh.step import Clean, examine
@@ -17,8 +17,8 @@ from reweigh.step import Clean, examine
 class Weigher:
     """The Reweigher's half for rules that do not learn, and for the batches of the warm-up."""
 
-    def __init__(self, rule: Rule, student: Student, gradient: CleanGradient) -> None:
-        self._rule, self._at, self._gradient = rule, student, gradient
+    def __init__(self, rule: Rule, setup: Setup, gradient: CleanGradient) -> None:
+        self._rule, self._at, self._gradient = rule, setup, gradient
 
     def weigh(self, task: Task, progress: Progress) -> Tensor:
         """The weights, (B,), detached; the model is left as found.
@@ -64,7 +64,7 @@ class Weigher:
         ids = at.ids(batch)
         if clean is not None and alignments is not None:
             alignments = clean.undone(alignments)
-        bad_clean = functools.partial(clean_examples, at.model, at.clean_loss, self._gradient.batch, at.ids)
+        bad_clean = functools.partial(clean_examples, at.clean_student, self._gradient.batch, at.ids)
         examine(done.step + 1, losses, alignments, clean, ids, bad_clean)
         evidence = Evidence(len(like), like, batch, alignments, losses, at.labels)
         weights = self._rule.weigh(evidence).detach().to(like.dtype)

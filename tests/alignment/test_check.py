@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from reweigh import alignments, clean_direction
-from reweigh.alignment import AutoEngine, Double, Engine, Finite, Forward, Task
+from reweigh.alignment import AutoEngine, Double, Engine, Finite, Forward, Student
 from reweigh.alignment.candidates import CANDIDATES
 from reweigh.alignment.check import check
 from reweigh.alignment.truth import Undecided
@@ -55,7 +55,7 @@ class Doubled(Forward):
 
 
 def task_of(model, loss=double_losses, batch=BATCH):
-    return Task(model, loss, batch)
+    return Student(model, loss).on(batch)
 
 
 def direction_of(model, loss=double_losses, batch=BATCH):
@@ -262,4 +262,4 @@ def test_a_user_error_in_the_ordinary_pass_is_not_hidden():
 
     model = mlp()
     with pytest.raises(KeyError, match="mine"):
-        shared(Forward(), Task(model, broken, BATCH), direction_of(model))
+        shared(Forward(), Student(model, broken).on(BATCH), direction_of(model))

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from reweigh import alignments, clean_direction
-from reweigh.alignment import Double, Forward, Ghost, Task
+from reweigh.alignment import Double, Forward, Ghost, Student
 from reweigh.alignment.advice import remedy
 from reweigh.alignment.refusal import CannotGoThrough, refusing
 from reweigh.errors import BadInput, EngineRefused
@@ -45,7 +45,7 @@ def by_hand():
 
 
 def task_of(model, loss=losses):
-    return Task(model, loss, BATCH)
+    return Student(model, loss).on(BATCH)
 
 
 def test_the_innermost_layer_and_a_working_engine_are_named():

@@ -6,13 +6,14 @@ from reweigh.alignment.call import explain as explain
 from reweigh.alignment.double import Double as Double
 from reweigh.alignment.engine import Aligns as Aligns
 from reweigh.alignment.engine import Engine as Engine
-from reweigh.alignment.engine import Task as Task
 from reweigh.alignment.engine import Weigh as Weigh
 from reweigh.alignment.engine import Weighted as Weighted
 from reweigh.alignment.finite import Finite as Finite
 from reweigh.alignment.forward import Forward as Forward
 from reweigh.alignment.ghost import Ghost as Ghost
 from reweigh.alignment.selection import Selection as Selection
+from reweigh.student import Student as Student
+from reweigh.student import Task as Task
 
 __all__ = [
     "Aligns",
@@ -23,6 +24,7 @@ __all__ = [
     "Forward",
     "Ghost",
     "Selection",
+    "Student",
     "Task",
     "Weigh",
     "Weighted",

@@ -6,9 +6,9 @@ import torch
 
 from reweigh.alignment.candidates import CANDIDATES
 from reweigh.alignment.check import check
-from reweigh.alignment.engine import Task
 from reweigh.alignment.refusal import CannotBeRight
 from reweigh.errors import EngineRefused
+from reweigh.student import Task
 
 
 def first_that_works(task: Task, leaving_out: str) -> str | None:

@@ -14,13 +14,14 @@ from reweigh.alignment.before_a_pass import BeforeAPass
 from reweigh.alignment.blame import Disagrees
 from reweigh.alignment.candidates import CANDIDATES, SAFEST
 from reweigh.alignment.check import check, hold
-from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
+from reweigh.alignment.engine import Engine, Weigh, Weighted
 from reweigh.alignment.manner import kind_of_shapes
 from reweigh.alignment.selection import Selection
 from reweigh.alignment.skip_zeros import SkipZeros
 from reweigh.alignment.truth import Truth, Undecided, truth_of
 from reweigh.alignment.vouched import Choice, Manners, Vouched
 from reweigh.errors import BadInput, EngineRefused
+from reweigh.student import Task
 
 _Out = TypeVar("_Out")
 _Held = Callable[[Tensor], None]

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 import torch
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.refusal import CannotBeRight
 from reweigh.alignment.truth import Truth, off_along
+from reweigh.student import Task
 
 
 class Disagrees(CannotBeRight):

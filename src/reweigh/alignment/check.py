@@ -26,10 +26,11 @@ from torch import Tensor, nn
 from reweigh._types import Params
 from reweigh.alignment.arithmetic import allowed, elsewhere, full_precision, roughest, rounded
 from reweigh.alignment.blame import Off, located, told
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.shared_pass import APART, asked, compared
 from reweigh.alignment.truth import Truth, Undecided, along, balanced, off_along, product, truth_of
 from reweigh.as_found import substituted, undisturbed
+from reweigh.student import Student, Task
 
 _NOISE = 8
 """An engine may be off by so many times what rounding alone changes."""
@@ -201,7 +202,7 @@ def _change(h: Params, u: Params, truth: Truth) -> float:
 def _noise(task: Task, truth: Truth, draw: int, change: Callable[[dict[str, Tensor]], float]) -> float:
     """What an exact engine may be off by, as far as rounding the parameters changes the truth itself."""
     generator = torch.Generator().manual_seed(draw)
-    near = {name: rounded(p, truth.dtype, generator) for name, p in task.module.named_parameters()}
+    near = {name: rounded(p, truth.dtype, generator) for name, p in task.parameters.items()}
     try:
         with _with(task, near) as other:
             return min(_NOISE * change(truth_of(other, draw).h), _MOST_NOISE)
@@ -213,7 +214,7 @@ def _noise(task: Task, truth: Truth, draw: int, change: Callable[[dict[str, Tens
 def _moved(task: Task) -> Iterator[Task]:
     """The task with every trained parameter a little elsewhere."""
     generator = torch.Generator().manual_seed(0)
-    away = {name: elsewhere(p, generator) for name, p in task.module.named_parameters() if p.requires_grad}
+    away = {name: elsewhere(p, generator) for name, p in task.parameters.items() if p.requires_grad}
     with _with(task, away) as other:
         yield other
 
@@ -221,10 +222,10 @@ def _moved(task: Task) -> Iterator[Task]:
 @contextmanager
 def _with(task: Task, params: dict[str, nn.Parameter]) -> Iterator[Task]:
     """The same batch under the same model with other parameters."""
-    with undisturbed(task.module), substituted(task.module, params):
-        yield Task(task.model, task.per_example_loss, task.batch, task.layers)
+    with undisturbed(task.walk), substituted(task.walk, params):
+        yield Student(task.model, task.per_example_loss, task.layers).on(task.batch)
 
 
 def _has_zeros(task: Task) -> bool:
     """Whether a factor or a matrix is zero; vectors of zeros are biases, or what lies before them is silent."""
-    return any(p.requires_grad and p.ndim != 1 and not bool(p.any()) for p in task.module.parameters())
+    return any(p.requires_grad and p.ndim != 1 and not bool(p.any()) for p in task.parameters.values())

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.refusal import refusing
 from reweigh.alignment.twice import graph_only
 from reweigh.alignment.unfused import Unfused
 from reweigh.as_found import substituted, undisturbed
-from reweigh.student import passes_through
+from reweigh.passes import passes_through
+from reweigh.student import Task
 
 
 class Double(Engine):
@@ -32,13 +33,13 @@ class Double(Engine):
 
     def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The same, and the losses of its forward pass."""
-        values = {name: p.detach() for name, p in task.module.named_parameters()}
+        values = {name: p.detach() for name, p in task.parameters.items()}
         for name in task.chosen:
             values[name].requires_grad_()
         with (
             refusing(self, task, direction),
-            undisturbed(task.module),
-            substituted(task.module, values),
+            undisturbed(task.walk),
+            substituted(task.walk, values),
         ):
             losses, alignments = _differentiate_twice(task, values, task.tangents(direction))
         return alignments, losses.detach()

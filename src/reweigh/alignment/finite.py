@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.errors import BadInput
+from reweigh.student import Task
 from reweigh.undo import ForAWhile, lent
 
 _STEPS = {torch.float64: 1e-5, torch.float32: 5e-4}

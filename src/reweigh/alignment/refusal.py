@@ -15,11 +15,12 @@ import torch
 from torch import nn
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.switches import noted
 from reweigh.as_found import hooked, undisturbed
 from reweigh.errors import EngineRefused, ReweighError
-from reweigh.student import gradients
+from reweigh.passes import gradients
+from reweigh.student import Task
 
 
 class CannotBeRight(EngineRefused):
@@ -70,7 +71,7 @@ _asking_again: ContextVar[bool] = ContextVar("asking_again", default=False)
 
 def _raise_what_is_the_users(error: Exception, engine: Engine, task: Task, direction: Params) -> None:
     try:
-        with undisturbed(task.module), torch.enable_grad():
+        with undisturbed(task.walk), torch.enable_grad():
             gradients(task.losses().sum(), list(task.chosen.values()))
     except EngineRefused:
         raise
@@ -106,11 +107,11 @@ def _layer(task: Task, engine: Engine) -> str | None:
         calls.append((names[module], module, args, kwargs))
 
     hooks = hooked([(module, record) for module in names], with_kwargs=True)
-    with hooks, undisturbed(task.module), torch.enable_grad():  # a loss may take gradients itself
+    with hooks, undisturbed(task.walk), torch.enable_grad():  # a loss may take gradients itself
         task.losses()
     for name, module, args, kwargs in calls:  # a hook fires when a module is done: the innermost comes first
         try:
-            with undisturbed(task.module):
+            with undisturbed(task.walk):
                 engine.probe(module, args, kwargs)
         except Exception:
             kind = type(module).__name__

@@ -5,7 +5,8 @@ import weakref
 from torch import nn
 
 from reweigh.alignment.auto import AutoEngine
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
+from reweigh.student import Task
 
 _remembered: weakref.WeakKeyDictionary[nn.Module, dict[str, AutoEngine]] = weakref.WeakKeyDictionary()
 

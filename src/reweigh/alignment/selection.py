@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from reweigh._types import Batch
-from reweigh.alignment.engine import Task
 from reweigh.as_found import undisturbed
 from reweigh.batches import DEEPEST, Path, fields_of, replaced
+from reweigh.student import Task
 
 _MOST_PLACES = 8
 _EXACT, _APPROXIMATE = 1e3, 2e-2
@@ -34,7 +34,7 @@ class Selection:
 
     def works(self, task: Task) -> bool:
         """Whether the examples that count can be trained on by themselves."""
-        key = tuple(part.training for part in task.module.modules())
+        key = tuple([part.training for part in task.walk.parts])
         if key not in self._found:
             self._found[key], places = _hindrance(task)
             self._places |= places
@@ -94,7 +94,7 @@ def _are_fields(part: Any, n: int, *, whole: bool) -> bool:
 
 
 def _of_part(task: Task, batch: Batch) -> Task:
-    return Task(task.model, task.per_example_loss, batch, task.layers)
+    return Task(task.student, batch)
 
 
 def _hindrance(task: Task) -> tuple[str, set[Path]]:
@@ -102,7 +102,7 @@ def _hindrance(task: Task) -> tuple[str, set[Path]]:
     if task.wrapped:
         return "the whole batch, since training goes through a wrapper", set()
     before = torch.get_rng_state()
-    with undisturbed(task.module), torch.no_grad():
+    with undisturbed(task.walk), torch.no_grad():
         whole, buffers = task.losses(), _buffers(task)
         if not torch.equal(torch.get_rng_state(), before):
             return "the whole batch, since its pass draws random numbers", set()
@@ -114,7 +114,7 @@ def _hindrance(task: Task) -> tuple[str, set[Path]]:
     for chosen in (places, *others):  # what has as many rows by chance is left out once
         batch = part_of(task.batch, rows, len(whole), chosen)
         try:
-            with undisturbed(task.module), torch.no_grad():
+            with undisturbed(task.walk), torch.no_grad():
                 part, after = _of_part(task, batch).losses(), _buffers(task)
         except Exception as error:
             why = why or f"a part of it does not go through the model ({type(error).__name__})"

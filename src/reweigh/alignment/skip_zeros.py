@@ -8,8 +8,9 @@ pass has still to do (2) where s is below two thirds.
 import torch
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
+from reweigh.alignment.engine import Engine, Weigh, Weighted
 from reweigh.alignment.selection import Selection, same
+from reweigh.student import Task
 
 _LARGEST = 0.8
 """With a larger share of examples that count, the whole batch is taken."""

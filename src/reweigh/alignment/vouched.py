@@ -13,9 +13,10 @@ from typing import Any
 from reweigh._types import Params
 from reweigh.alignment.candidates import EVERY
 from reweigh.alignment.check import Finding
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.manner import Manner
 from reweigh.first_look import first_look
+from reweigh.student import Task
 
 _MOST_MANNERS = 16
 
@@ -125,7 +126,7 @@ class Manners:
                 if place:
                     self._known.insert(0, self._known.pop(place))
                 return vouched
-        first_look(task.module, task.per_example_loss, task.batch, layers=task.layers)  # where it has not been
+        first_look(task.student, task.batch)  # where it has not been
         vouched = Vouched()
         self._known = [(Manner(task), vouched), *self._known][:_MOST_MANNERS]
         return vouched

@@ -25,7 +25,7 @@ from reweigh.alignment.twice import graph_only
 from reweigh.alignment.unfused import Unfused
 from reweigh.as_found import moved
 from reweigh.errors import EngineRefused
-from reweigh.student import gradients
+from reweigh.passes import gradients
 
 Weigh = Callable[[Tensor], Tensor]
 """Losses (B,) with a graph to weights (B,) with a graph to the rule's parameters."""
@@ -167,7 +167,7 @@ def _by_difference(task: Task, v: Params, weights: Tensor, longer: float = 1.0) 
     def at(signed: float) -> tuple[Tensor, dict[str, Tensor]]:
         there = {name: task.chosen[name].data + signed * t for name, t in tangents.items()}
         rng.set_states(generators)
-        with moved(task.module, there), torch.enable_grad():
+        with moved(task.walk, there), torch.enable_grad():
             losses = task.losses()
             grads = gradients(losses, list(task.chosen.values()), weights.to(losses))
         return losses.detach(), {n: g.detach() for n, g in zip(task.chosen, grads, strict=True) if g is not None}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.ghost.arrange import Places, arrange
 from reweigh.alignment.ghost.cannot_separate import CannotSeparate
 from reweigh.alignment.ghost.layers import intercepted
@@ -23,7 +23,8 @@ from reweigh.alignment.ghost.seam import Seam
 from reweigh.alignment.ghost.watch import Watch
 from reweigh.alignment.refusal import refusing
 from reweigh.as_found import substituted, undisturbed
-from reweigh.student import gradients
+from reweigh.passes import gradients
+from reweigh.student import Task
 
 
 class Ghost(Engine):
@@ -35,13 +36,13 @@ class Ghost(Engine):
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """One forward pass and one backward pass over the activations."""
-        values = {name: p.detach() for name, p in task.module.named_parameters()}
+        values = {name: p.detach() for name, p in task.parameters.items()}
         for name in task.chosen:
             values[name].requires_grad_()
         with (
             refusing(self, task, direction),
-            undisturbed(task.module),
-            substituted(task.module, values),
+            undisturbed(task.walk),
+            substituted(task.walk, values),
         ):
             step = Pass(task, values, task.tangents(direction), keeping=False)
             return step.backward()
@@ -49,7 +50,7 @@ class Ghost(Engine):
     def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The same, and losses whose backward pass puts the weighted gradient together from what the seams kept."""
         with refusing(self, task, direction):
-            values: dict[str, Tensor] = dict(task.module.named_parameters())
+            values: dict[str, Tensor] = dict(task.parameters)
             step = Pass(task, values, task.tangents(direction), keeping=True)
             alignments = step.backward()
         trained = [p for p in values.values() if p.requires_grad]
@@ -86,10 +87,10 @@ class Pass:
 
         with dual_level(), torch.enable_grad():
             duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}
-            with substituted(task.module, duals):
+            with substituted(task.walk, duals):
                 standing_for = {id(dual): values[name] for name, dual in duals.items()}
-                watch = Watch(task.module, ledger, standing_for, task.kinds)
-                with watch, intercepted(task.module, watch.layer):
+                watch = Watch(task.walk, ledger, standing_for, task.kinds)
+                with watch, intercepted(task.walk.parts, watch.layer):
                     losses = task.losses()
             self.losses, tangent = unpack_dual(losses)
         self.n, self._seams, self._watch = len(self.losses), watch.seams, watch

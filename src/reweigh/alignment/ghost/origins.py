@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from reweigh.walk import Walk
 
 _ORIGIN, _REARRANGED, _BASE = "_reweigh_origin", "_reweigh_rearranged", "_reweigh_base"
 _PICKING = {Tensor.select, torch.select, Tensor.unbind, torch.unbind}
@@ -30,11 +32,11 @@ _REARRANGING = {torch.take, Tensor.take, torch.masked_select, Tensor.masked_sele
 class Origins:
     """What is known of the tensors of one pass of a module."""
 
-    def __init__(self, module: nn.Module) -> None:
-        named = list(_tensors_of(module))
+    def __init__(self, walk: Walk) -> None:
+        named = walk.tensors
         self._held = [t for _, t in named]  # a tensor that is gone could leave its identity to another
         self._names = {id(t): name for name, t in named}
-        self._parts = dict(module.named_modules())
+        self._parts = walk.named
 
     def of(self, t: Tensor) -> str | None:
         """The name of the parameter or buffer that a free tensor comes from ("" for a constant); None if it is not free."""
@@ -136,10 +138,3 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, dict):
         for part in value.values():
             yield from tensors_in(part)
-
-
-def _tensors_of(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    for prefix, part in module.named_modules():
-        for leaf, t in [*part._parameters.items(), *part._buffers.items()]:
-            if t is not None:
-                yield f"{prefix}.{leaf}" if prefix else leaf, t

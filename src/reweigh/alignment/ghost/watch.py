@@ -32,6 +32,7 @@ from reweigh.alignment.ghost.seam import Ledger, Seam, Stitch
 from reweigh.alignment.refusal import short
 from reweigh.alignment.switches import MATH_ATTENTION, switched
 from reweigh.alignment.unfused import WRITTEN_OUT
+from reweigh.walk import Walk
 
 _ATTENTION = {F.scaled_dot_product_attention, F.multi_head_attention_forward}
 
@@ -40,7 +41,7 @@ class Watch(TorchFunctionMode):
     """The mode; `seams` is what it has found, `attached` where their outputs are in the model's graph.
 
     Args:
-        module: the model, with leaves or dual numbers in the parameters' places.
+        walk: the model, with leaves or dual numbers in the parameters' places.
         ledger_of: asked when a gradient arrives.
         parameters: by the identity of what stands in its place, each parameter.
         kinds: added to: what kinds of calls there were.
@@ -48,7 +49,7 @@ class Watch(TorchFunctionMode):
 
     def __init__(
         self,
-        module: nn.Module,
+        walk: Walk,
         ledger_of: Callable[[], Ledger | None],
         parameters: dict[int, Tensor],
         kinds: set[Hashable],
@@ -60,7 +61,7 @@ class Watch(TorchFunctionMode):
         self.seams: list[Seam] = []
         self.attached: list[list[GradientEdge]] = []
         self._ledger_of, self._parameters = ledger_of, parameters
-        self._origins = Origins(module)
+        self._origins = Origins(walk)
         self._inside_layer = False
 
     def __torch_function__(
