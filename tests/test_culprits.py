@@ -55,6 +55,4 @@ def test_a_loss_before_a_gradient_and_each_alone():
 def test_a_loss_that_raises_again_hides_no_error():
     broken = Student(nn.Linear(1, 1), lambda m, b: 1 / 0)
     assert clean_examples(broken, batch_of([1.0, 0.0, 2.0]), lambda b: None) == ""
-    assert gradient_not_finite(broken, None, lambda b: None, 4).startswith(
-        "the gradient"
-    )
+    assert gradient_not_finite(broken, None, lambda b: None, 4).startswith("the gradient")

@@ -125,7 +125,9 @@ def test_students_of_two_losses_walk_once():
     assert student.with_loss(lambda m, b: losses(m, b)).walk is student.walk
 
 
-@pytest.mark.parametrize("twin_of", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+@pytest.mark.parametrize(
+    "twin_of", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"]
+)
 def test_a_copy_is_of_its_own_model(twin_of):
     student = Student(model(), losses)
     assert student.on(BATCH).chosen

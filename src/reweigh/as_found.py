@@ -21,7 +21,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from reweigh import rng
+from reweigh import _torch, rng
 from reweigh._types import Params
 from reweigh.outside_state import keep_outside
 from reweigh.undo import ForAWhile, lent, restore, unless_done
@@ -42,13 +42,13 @@ class substituted(ForAWhile):
         """The new tensors come in, each over the old one."""
         params = self._params
         places = [place for place in self._walk.places if place[3] in params]
-        flat = [(m, m._flat_weights, m._flat_weight_refs) for m in self._walk.recurrent]
+        flat = [(rnn, *_torch.flat_weights(rnn)) for rnn in self._walk.recurrent]
 
         def put_back() -> None:
             for place, leaf, p, _ in places:
                 place[leaf] = p
             for rnn, weights, refs in flat:
-                rnn._flat_weights, rnn._flat_weight_refs = weights, refs
+                _torch.set_flat_weights(rnn, weights, refs)
 
         lent(put_back)
         for place, leaf, _, name in places:
@@ -56,8 +56,8 @@ class substituted(ForAWhile):
         if flat:
             by_identity = {id(p): params[name] for _, _, p, name in places}
         for rnn, weights, _ in flat:  # recurrent layers keep a second list of their weights
-            rnn._flat_weights = [w if w is None else cast(nn.Parameter, by_identity.get(id(w), w)) for w in weights]
-            rnn._flat_weight_refs = [w if w is None else weakref.ref(w) for w in rnn._flat_weights]
+            now = [w if w is None else by_identity.get(id(w), w) for w in weights]
+            _torch.set_flat_weights(rnn, now, [w if w is None else weakref.ref(w) for w in now])
 
 
 class undisturbed(ForAWhile):
@@ -123,14 +123,7 @@ class uncompiled(ForAWhile):
 
     def change(self) -> None:
         """The compiler's stance is another one."""
-        from torch._dynamo import eval_frame  # which takes seconds, and compiled parts have done it already
-
-        found = eval_frame._stance
-
-        def put_back() -> None:
-            eval_frame._stance = found
-
-        lent(put_back)
+        lent(_torch.compile_stance())
         torch.compiler.set_stance("force_eager")
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
 from reweigh import distributed
+from reweigh._torch import tree_map
 from reweigh._types import Batch, Params
 from reweigh.as_found import substituted, undisturbed
 from reweigh.passes import losses_of

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reweigh._torch import runs_compiled
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.as_found import undisturbed as undisturbed
 from reweigh.errors import BadInput
@@ -18,7 +19,7 @@ from reweigh.passes import forbid_inference_mode, losses_of
 from reweigh.several import held, uncompiled_loss
 from reweigh.several import unwrap as unwrap
 from reweigh.trained import chosen_parameters
-from reweigh.walk import Walk, any_compiled
+from reweigh.walk import Walk
 
 
 class Student:
@@ -83,7 +84,7 @@ class Student:
     @property
     def compiled(self) -> bool:
         """Whether training goes through `torch.compile` somewhere."""
-        wrapped = self.model is not self.module and any_compiled(self.model.modules())
+        wrapped = self.model is not self.module and runs_compiled(self.model.modules())
         return wrapped or self.walk.compiled or self.loss is not self.per_example_loss
 
     def __getstate__(self) -> dict[str, Any]:

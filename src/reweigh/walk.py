@@ -5,13 +5,14 @@ all is kept as lists, and before each batch the content of every module's dictio
 identity and without a Python call a module: layers added or taken out, parameters exchanged or renamed are seen.
 """
 
-from collections.abc import Iterable
 from itertools import chain
 from operator import methodcaller
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+
+from reweigh._torch import runs_compiled
 
 _values = methodcaller("values")
 
@@ -88,7 +89,7 @@ class Walk:
     @property
     def compiled(self) -> bool:
         """Whether a part runs under `torch.compile`."""
-        return any_compiled(self.parts)
+        return runs_compiled(self.parts)
 
     def __getstate__(self) -> nn.Module:
         """A copy is of another module, and walks it."""
@@ -105,9 +106,3 @@ Walkable: TypeAlias = nn.Module | Walk
 def walked(module: Walkable) -> Walk:
     """The walk through a module, where it was not walked yet."""
     return module if isinstance(module, Walk) else Walk(module)
-
-
-def any_compiled(parts: Iterable[nn.Module]) -> bool:
-    """Whether one of the modules runs under `torch.compile`."""
-    calls = [part for part in parts if "_orig_mod" in part._modules or part._compiled_call_impl is not None]
-    return bool(calls)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reweigh._torch import pack_padded_sequence
 from reweigh.walk import Walk
 
 _ORIGIN, _REARRANGED, _BASE = "_reweigh_origin", "_reweigh_rearranged", "_reweigh_base"
@@ -26,7 +27,7 @@ _SLICING = {Tensor.__getitem__} | {
 _REPEATING = {Tensor.repeat_interleave, torch.repeat_interleave}
 """By as many as a tensor says, for each row its own number."""
 _ALONG_A_DIMENSION = {torch.index_select, Tensor.index_select, torch.gather, Tensor.gather}
-_REARRANGING = {torch.take, Tensor.take, torch.masked_select, Tensor.masked_select, torch._pack_padded_sequence}
+_REARRANGING = {torch.take, Tensor.take, torch.masked_select, Tensor.masked_select, pack_padded_sequence()}
 
 
 class Origins:

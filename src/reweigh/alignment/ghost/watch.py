@@ -12,14 +12,13 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import torch
-import torch.autograd.forward_ad as forward_ad
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.forward_ad import unpack_dual
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from reweigh._torch import tree_flatten, tree_unflatten, without_forward_grad
 from reweigh.alignment.ghost.attention import multi_head_attention
 from reweigh.alignment.ghost.cannot_separate import CannotSeparate
 from reweigh.alignment.ghost.cut import Call, by_forward_mode, by_rule, cut, operand
@@ -77,7 +76,7 @@ class Watch(TorchFunctionMode):
         origins = [self._origins.of(t) for t in tensors]
         owner = next((o for o, t in zip(origins, tensors, strict=True) if o is not None and t.requires_grad), None)
         if not torch.is_grad_enabled():
-            with forward_ad._set_fwd_grad_enabled(False):
+            with without_forward_grad():
                 out = func(*args, **kwargs)
         elif owner is None:
             out = self._without_parameters(func, args, kwargs, tensors, origins)
