@@ -14,9 +14,9 @@ All note the way back before they change anything (`reweigh.undo`).
 """
 
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +40,7 @@ class substituted(ForAWhile):
 
     def change(self) -> None:
         """The new tensors come in, each over the old one."""
-        params = self._params
+        params: Any = self._params
         places = [place for place in self._walk.places if place[3] in params]
         flat = [(rnn, *_torch.flat_weights(rnn)) for rnn in self._walk.recurrent]
 
@@ -52,7 +52,7 @@ class substituted(ForAWhile):
 
         lent(put_back)
         for place, leaf, _, name in places:
-            place[leaf] = cast(nn.Parameter, params[name])
+            place[leaf] = params[name]
         if flat:
             by_identity = {id(p): params[name] for _, _, p, name in places}
         for rnn, weights, _ in flat:  # recurrent layers keep a second list of their weights
@@ -174,20 +174,16 @@ def attributes_of(parts: Iterable[nn.Module]) -> Callable[[], None]:
     """A function that puts the modules' attributes back; what is bound to them, not what a mutable object holds."""
     parts = list(parts)
     found = list(map(dict.copy, [part.__dict__ for part in parts]))
-    before = _content(found)
+    lengths = list(map(len, found))
 
     def put_back() -> None:
         owns = [part.__dict__ for part in parts]
-        if _content(owns) != before:
+        deque(map(dict.update, owns, found), maxlen=0)  # never emptied first: without its attributes a module is lost
+        if list(map(len, owns)) != lengths:
             for own, values in zip(owns, found, strict=True):
-                restore(own, values)  # never emptied first: without its attributes a module is lost
+                restore(own, values)
 
     return put_back
-
-
-def _content(owns: list[dict[str, Any]]) -> list[Any]:
-    """The names and the identities of what is bound to them, to be compared at once."""
-    return [*chain.from_iterable(owns), *map(id, chain.from_iterable(map(dict.values, owns)))]
 
 
 def _values_of(tensors: Sequence[Tensor]) -> Callable[[], None]:

@@ -9,11 +9,11 @@ reshaped to B·T words, has the base B. Where the rows come as they are (bags of
 put together, the base is the number of rows itself, and nothing shows how many belong to an example.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reweigh._torch import pack_padded_sequence
 from reweigh.walk import Walk
@@ -129,13 +129,18 @@ def mark_rearranged(out: Any) -> None:
         setattr(part, _REARRANGED, True)
 
 
-def tensors_in(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists and dictionaries."""
+def tensors_in(value: Any) -> list[Tensor]:
+    """The tensors in nested tuples, lists and dictionaries; asked of every operation, so what holds none is passed over."""
     if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from tensors_in(part)
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from tensors_in(part)
+        return [value]
+    found: list[Tensor] = []
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ():
+        kind = part.__class__
+        if kind is Tensor or kind is nn.Parameter:
+            found += (part,)
+        elif kind not in _WITHOUT:
+            found += tensors_in(part)
+    return found
+
+
+_WITHOUT = frozenset({int, float, bool, str, type(None), slice, torch.dtype, torch.device})

@@ -72,7 +72,7 @@ class Watch(TorchFunctionMode):
             return func(*args, **kwargs)
         if func.__name__ == "__get__" and not isinstance(out := func(*args, **kwargs), Tensor):
             return out  # shape, dtype and the like; a transpose is an operation like any other
-        tensors = list(tensors_in((args, kwargs)))
+        tensors = tensors_in((args, kwargs) if kwargs else args)
         origins = [self._origins.of(t) for t in tensors]
         owner = next((o for o, t in zip(origins, tensors, strict=True) if o is not None and t.requires_grad), None)
         if not torch.is_grad_enabled():
@@ -128,7 +128,7 @@ class Watch(TorchFunctionMode):
         of_examples = [t for t, origin in zip(tensors, origins, strict=True) if origin is None]
         note_base(func, args, out, of_examples)
         if len(self.seams) > seams:
-            first = next(tensors_in(out), None)
+            first = next(iter(tensors_in(out)), None)
             self.coarse |= first is not None and first.is_floating_point() and first.dtype.itemsize < 4
             for seam in self.seams[seams:]:
                 seam.base = 0 if first is None else base_of(first)
