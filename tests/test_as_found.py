@@ -2,17 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from reweigh.as_found import hooked, kept_if_failed, moved, parts_of, undisturbed
+from reweigh.as_found import hooked, kept_if_failed, moved, undisturbed
 from reweigh.undo import whole
-
-
-def test_parts_are_all_submodules_once():
-    inner = nn.Linear(2, 2)
-    model = nn.Sequential(inner, nn.Sequential(inner, nn.ReLU()), nn.ModuleDict({"a": nn.Tanh()}))
-    model.register_module("nothing", None)
-    assert set(parts_of(model)) == set(model.modules())
-    assert len(parts_of(model)) == len(list(model.modules()))
-    assert parts_of(model)[0] is model
 
 
 def test_moved_exchanges_storage_and_puts_the_own_back():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from reweigh.alignment import Checked, Forward
+from reweigh.alignment import AutoEngine, Forward
 from reweigh.carried import Carried
 from reweigh.clean_gradient import CleanGradient
 from reweigh.clean_stream import clean_stream
@@ -13,7 +13,7 @@ from reweigh.rules import L2RW, Uniform
 def carried(rule=None, engine=None):
     stream = clean_stream({"x": torch.arange(6.0)}, batch_size=2, seed=3)
     gradient = CleanGradient(stream, lambda batch: ({}, torch.zeros(())))
-    return Carried(rule or L2RW(), stream, gradient, engine or Checked("auto"), Progress(), None)
+    return Carried(rule or L2RW(), stream, gradient, AutoEngine(engine or "auto"), Progress(), None)
 
 
 def test_each_part_takes_up_its_own_state():

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from reweigh.culprits import clean_examples, culprits, gradient_not_finite, named
+from reweigh.student import Student
 
 
 @pytest.mark.parametrize(
@@ -40,14 +41,18 @@ def batch_of(x, more=(0.0, 0.0, 0.0)):
 def test_a_loss_before_a_gradient_and_each_alone():
     """√|0| has a loss of 0 and no finite slope; in a batch, it would spoil its neighbours' gradients too."""
     model = nn.Linear(1, 1, bias=False)
-    assert culprits(model, root, batch_of([1.0, 0.0, 2.0])) == ([1], 3)
-    assert culprits(model, root, batch_of([1.0, 0.0, 2.0], (0.0, 0.0, math.inf))) == ([2], 3)
-    assert culprits(model, root, batch_of([1.0, 3.0, 2.0])) == ([], 3)
-    assert culprits(model, root, batch_of([1.0, 3.0, 2.0]), {"weight": torch.full((1, 1), math.nan)}) == ([0, 1, 2], 3)
-    assert "(ids ['b'])" in gradient_not_finite(model, root, batch_of([1.0, 0.0, 2.0]), lambda b: b["id"], 4)
+    assert culprits(Student(model, root), batch_of([1.0, 0.0, 2.0])) == ([1], 3)
+    assert culprits(Student(model, root), batch_of([1.0, 0.0, 2.0], (0.0, 0.0, math.inf))) == ([2], 3)
+    assert culprits(Student(model, root), batch_of([1.0, 3.0, 2.0])) == ([], 3)
+    assert culprits(Student(model, root), batch_of([1.0, 3.0, 2.0]), {"weight": torch.full((1, 1), math.nan)}) == (
+        [0, 1, 2],
+        3,
+    )
+    assert "(ids ['b'])" in gradient_not_finite(Student(model, root), batch_of([1.0, 0.0, 2.0]), lambda b: b["id"], 4)
     assert all(p.grad is None and bool(torch.isfinite(p).all()) for p in model.parameters())
 
 
 def test_a_loss_that_raises_again_hides_no_error():
-    assert clean_examples(nn.Linear(1, 1), lambda m, b: 1 / 0, batch_of([1.0, 0.0, 2.0]), lambda b: None) == ""
-    assert gradient_not_finite(nn.Linear(1, 1), lambda m, b: 1 / 0, None, lambda b: None, 4).startswith("the gradient")
+    broken = Student(nn.Linear(1, 1), lambda m, b: 1 / 0)
+    assert clean_examples(broken, batch_of([1.0, 0.0, 2.0]), lambda b: None) == ""
+    assert gradient_not_finite(broken, None, lambda b: None, 4).startswith("the gradient")

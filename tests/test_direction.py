@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from reweigh import clean_direction, optimizers
 from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput, EngineRefused
+from reweigh.student import Student
 
 
 def losses(model, batch):
@@ -48,7 +49,7 @@ def assert_same(found, expected):
 
 def test_the_gradient_at_the_models_own_parameters():
     model = mlp()
-    v, loss = direction_and_loss(model, losses, BATCH)
+    v, loss = direction_and_loss(Student(model, losses), BATCH)
     assert_same(v, by_hand(model))
     assert loss.shape == ()
     assert float(loss) == pytest.approx(losses(model, BATCH).mean().item())

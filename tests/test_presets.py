@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from reweigh import L2RW, MetaWeightNet, Reweigher
 from reweigh.errors import BadInput
 from reweigh.presets import preset_named
-from reweigh.student import last_layers
+from reweigh.trained import last_layers
 
 
 def losses(model, batch):

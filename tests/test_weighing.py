@@ -3,13 +3,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from reweigh.alignment import Double, Task
+from reweigh.alignment import AutoEngine, Double, Student
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
 from reweigh.direction import clean_direction
 from reweigh.errors import NonFinite
 from reweigh.fields import ids_in, labels_in
-from reweigh.learning import Student
+from reweigh.learning import Setup
 from reweigh.progress import Progress
 from reweigh.rules import L2RW, Uniform
 from reweigh.weighing import Weigher
@@ -32,14 +32,15 @@ def model():
 
 def weigher(model, rule):
     clean = batch_of(9)
-    gradient = CleanGradient(clean_stream([clean]), gradient_of(model, loss, None, None, 0.0))
-    student = Student(model, loss, loss, None, Double(), None, lambda: clean, labels_in, ids_in)
-    return Weigher(rule, student, gradient, None)
+    gradient = CleanGradient(clean_stream([clean]), gradient_of(Student(model, loss)))
+    student = Student(model, loss)
+    setup = Setup(student, student, None, AutoEngine(Double()), lambda: clean, labels_in, ids_in)
+    return Weigher(rule, setup, gradient)
 
 
 @pytest.mark.parametrize("how", ["weigh", "backward"])
 def test_a_rule_that_needs_alignments_gets_them(model, how):
-    task, done = Task(model, loss, batch_of(1)), Progress()
+    task, done = Student(model, loss).on(batch_of(1)), Progress()
     found = getattr(weigher(model, L2RW()), how)(task, done)
     weights = found if how == "weigh" else found.weights
     v = clean_direction(model, loss, batch_of(9))
@@ -54,7 +55,7 @@ def test_a_rule_that_needs_alignments_gets_them(model, how):
 def test_a_rule_that_needs_none_takes_no_clean_batch(model):
     one = weigher(model, Uniform())
     done = Progress()
-    assert one.weigh(Task(model, loss, batch_of(1)), done).tolist() == pytest.approx([1 / 6] * 6)
+    assert one.weigh(Student(model, loss).on(batch_of(1)), done).tolist() == pytest.approx([1 / 6] * 6)
     assert one._gradient._stream.state_dict()["offset"] == 0
     assert done.step == 1
 
@@ -67,5 +68,5 @@ def test_a_rule_sees_nothing_that_is_not_finite(model):
     done, batch = Progress(), batch_of(1)
     batch["x"][2] = torch.nan
     with pytest.raises(NonFinite, match="2"):
-        weigher(model, Seeing()).weigh(Task(model, loss, batch), done)
+        weigher(model, Seeing()).weigh(Student(model, loss).on(batch), done)
     assert done.step == 0

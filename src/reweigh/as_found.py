@@ -14,16 +14,18 @@ All note the way back before they change anything (`reweigh.undo`).
 """
 
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from reweigh import rng
+from reweigh import _torch, rng
 from reweigh._types import Params
 from reweigh.outside_state import keep_outside
 from reweigh.undo import ForAWhile, lent, restore, unless_done
+from reweigh.walk import Walkable, walked
 
 
 class substituted(ForAWhile):
@@ -33,33 +35,29 @@ class substituted(ForAWhile):
     are not touched, and are back in their places afterwards.
     """
 
-    def __init__(self, module: nn.Module, params: Params) -> None:
-        self._module, self._params = module, params
+    def __init__(self, module: Walkable, params: Params) -> None:
+        self._walk, self._params = walked(module), params
 
     def change(self) -> None:
         """The new tensors come in, each over the old one."""
-        parts = parts_of(self._module)
-        by_identity = {id(p): self._params[name] for name, p in self._module.named_parameters() if name in self._params}
-        places = [
-            (owner._parameters, leaf, p)
-            for owner in parts
-            for leaf, p in owner._parameters.items()
-            if p is not None and id(p) in by_identity
-        ]
-        flat = [(m, m._flat_weights, m._flat_weight_refs) for m in parts if isinstance(m, nn.RNNBase)]
+        params: Any = self._params
+        places = [place for place in self._walk.places if place[3] in params]
+        flat = [(rnn, *_torch.flat_weights(rnn)) for rnn in self._walk.recurrent]
 
         def put_back() -> None:
-            for place, leaf, p in places:
+            for place, leaf, p, _ in places:
                 place[leaf] = p
             for rnn, weights, refs in flat:
-                rnn._flat_weights, rnn._flat_weight_refs = weights, refs
+                _torch.set_flat_weights(rnn, weights, refs)
 
         lent(put_back)
-        for place, leaf, p in places:
-            place[leaf] = cast(nn.Parameter, by_identity[id(p)])
+        for place, leaf, _, name in places:
+            place[leaf] = params[name]
+        if flat:
+            by_identity = {id(p): params[name] for _, _, p, name in places}
         for rnn, weights, _ in flat:  # recurrent layers keep a second list of their weights
-            rnn._flat_weights = [w if w is None else cast(nn.Parameter, by_identity.get(id(w), w)) for w in weights]
-            rnn._flat_weight_refs = [w if w is None else weakref.ref(w) for w in rnn._flat_weights]
+            now = [w if w is None else by_identity.get(id(w), w) for w in weights]
+            _torch.set_flat_weights(rnn, now, [w if w is None else weakref.ref(w) for w in now])
 
 
 class undisturbed(ForAWhile):
@@ -72,18 +70,18 @@ class undisturbed(ForAWhile):
     on) are restored. Compiled parts run uncompiled.
     """
 
-    def __init__(self, module: nn.Module) -> None:
-        self._module = module
+    def __init__(self, module: Walkable) -> None:
+        self._walk = walked(module)
 
     def change(self) -> None:
         """Copies take the places of the buffers."""
-        parts = parts_of(self._module)
+        walk, parts = self._walk, self._walk.parts
         lent(torch.clear_autocast_cache)
-        lent(rng.way_back(_devices_of(parts)))
-        keep_outside(self._module, parts)
+        lent(rng.way_back(walk.devices))
+        keep_outside(walk.module, parts)
         lent(attributes_of(parts))
-        lent(_values_of(_rescaled(parts)))
-        if any_compiled(parts):
+        lent(_values_of(walk.rescaled))
+        if walk.compiled:
             uncompiled().change()
         torch.clear_autocast_cache()
         buffers = [(part._buffers, part._buffers.copy()) for part in parts if part._buffers]
@@ -103,12 +101,13 @@ class undisturbed(ForAWhile):
 class moved(ForAWhile):
     """Within the block the parameters hold these values; their own storage is back in place afterwards, untouched."""
 
-    def __init__(self, module: nn.Module, values: Params) -> None:
-        self._module, self._values = module, values
+    def __init__(self, module: Walkable, values: Params) -> None:
+        self._walk, self._values = walked(module), values
 
     def change(self) -> None:
         """The parameters' storage is exchanged."""
-        own = [(p, p.data, self._values[name]) for name, p in self._module.named_parameters() if name in self._values]
+        values = self._values
+        own = [(p, p.data, values[name]) for name, p in self._walk.parameters.items() if name in values]
 
         def put_back() -> None:
             for p, data, _ in own:
@@ -124,14 +123,7 @@ class uncompiled(ForAWhile):
 
     def change(self) -> None:
         """The compiler's stance is another one."""
-        from torch._dynamo import eval_frame  # which takes seconds, and compiled parts have done it already
-
-        found = eval_frame._stance
-
-        def put_back() -> None:
-            eval_frame._stance = found
-
-        lent(put_back)
+        lent(_torch.compile_stance())
         torch.compiler.set_stance("force_eager")
 
 
@@ -156,15 +148,15 @@ class hooked(ForAWhile):
             module.register_forward_hook(hook, with_kwargs=self._with_kwargs)
 
 
-def kept_if_failed(model: nn.Module) -> None:
+def kept_if_failed(model: Walkable) -> None:
     """To be called before a pass that trains: if the public call under way fails, the model has not been passed.
 
     That is its buffers, attributes and gradients, and the random number generators.
     """
-    parts = parts_of(model)
-    parameters = list({id(p): p for part in parts for p in part._parameters.values() if p is not None}.values())
-    gradients = [(p, p.grad, None if p.grad is None else p.grad.clone()) for p in parameters]
-    buffers = [buffer for part in parts for buffer in part._buffers.values() if buffer is not None]
+    walk = walked(model)
+    gradients = [(p, p.grad, None if p.grad is None else p.grad.clone()) for p in walk.parameters.values()]
+    holders = [part._buffers for part in walk.parts if part._buffers]
+    buffers = [buffer for holder in holders for buffer in holder.values() if buffer is not None]
 
     def put_back() -> None:
         for p, gradient, value in gradients:
@@ -173,31 +165,22 @@ def kept_if_failed(model: nn.Module) -> None:
             p.grad = gradient
 
     unless_done(put_back)
-    unless_done(rng.way_back(_devices_of(parts)))
-    unless_done(attributes_of(parts))
-    unless_done(_values_of([*buffers, *_rescaled(parts)]))
-
-
-def parts_of(module: nn.Module) -> list[nn.Module]:
-    """All submodules, the module itself first: `modules()` in no particular order, and in a third of the time."""
-    found, todo = {module: None}, [module]
-    while todo:
-        for part in todo.pop()._modules.values():
-            if part is not None and part not in found:
-                found[part] = None
-                todo.append(part)
-    return list(found)
+    unless_done(rng.way_back(walk.devices))
+    unless_done(attributes_of(walk.parts))
+    unless_done(_values_of([*buffers, *walk.rescaled]))
 
 
 def attributes_of(parts: Iterable[nn.Module]) -> Callable[[], None]:
     """A function that puts the modules' attributes back; what is bound to them, not what a mutable object holds."""
-    attributes = [(part, part.__dict__.copy()) for part in parts]
+    parts = list(parts)
+    found = list(map(dict.copy, [part.__dict__ for part in parts]))
+    lengths = list(map(len, found))
 
     def put_back() -> None:
-        for part, values in attributes:
-            own = part.__dict__
-            part.__dict__.update(values)  # never emptied first: without its attributes a module is lost
-            if len(own) != len(values):
+        owns = [part.__dict__ for part in parts]
+        deque(map(dict.update, owns, found), maxlen=0)  # never emptied first: without its attributes a module is lost
+        if list(map(len, owns)) != lengths:
+            for own, values in zip(owns, found, strict=True):
                 restore(own, values)
 
     return put_back
@@ -213,21 +196,6 @@ def _values_of(tensors: Sequence[Tensor]) -> Callable[[], None]:
     return put_back
 
 
-def _rescaled(parts: Iterable[nn.Module]) -> list[Tensor]:
-    """The weights of embeddings with max_norm, which rescale them in place whenever they are called."""
-    kinds = (nn.Embedding, nn.EmbeddingBag)
-    return [part.weight for part in parts if isinstance(part, kinds) and part.max_norm is not None]
-
-
-def any_compiled(parts: Iterable[nn.Module]) -> bool:
-    """Whether one of the modules runs under `torch.compile`."""
-    return any("_orig_mod" in part._modules or part.__dict__.get("_compiled_call_impl") for part in parts)
-
-
-def other_masks(module: nn.Module) -> None:
+def other_masks(module: Walkable) -> None:
     """Within `undisturbed`: let dropout draw masks that are not the ones the next pass will draw."""
-    rng.seed(int(torch.randint(2**62, ())), _devices_of(parts_of(module)))
-
-
-def _devices_of(parts: Iterable[nn.Module]) -> set[torch.device]:
-    return {p.device for part in parts for p in part._parameters.values() if p is not None}
+    rng.seed(int(torch.randint(2**62, ())), walked(module).devices)

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from reweigh.alignment import Checked, Engine
+from reweigh.alignment import AutoEngine
 from reweigh.clean_gradient import CleanGradient
 from reweigh.clean_stream import CleanStream
 from reweigh.errors import BadInput
@@ -17,7 +17,7 @@ class Carried(NamedTuple):
     rule: Rule
     stream: CleanStream
     gradient: CleanGradient
-    engine: Engine
+    engine: AutoEngine
     progress: Progress
     learner: Learner | None
 
@@ -47,7 +47,7 @@ class Carried(NamedTuple):
             "rule_state": self.rule,
             "clean": self.stream,
             "clean_gradient": self.gradient,
-            "engine": self.engine if isinstance(self.engine, Checked) else None,
+            "engine": self.engine,
             "watch": self.progress.watch,
             "weightless": self.progress.weightless,
             "learner": self.learner,

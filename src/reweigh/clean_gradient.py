@@ -22,27 +22,20 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed
-from reweigh._types import Batch, LayerChoice, PerExampleLoss
+from reweigh._types import Batch
 from reweigh.clean_stream import CleanStream
 from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput
 from reweigh.step import Clean
+from reweigh.student import Student
 
 Gradient = Callable[[Batch], tuple[dict[str, Tensor], Tensor]]
 """From M clean examples to their direction, by parameter name, and their mean loss, ()."""
 
 
-def gradient_of(
-    model: Any,
-    clean_loss: PerExampleLoss,
-    optimizer: Optimizer | None,
-    layers: LayerChoice,
-    weight_decay: float,
-) -> Gradient:
+def gradient_of(student: Student, optimizer: Optimizer | None = None, weight_decay: float = 0.0) -> Gradient:
     """The gradient that `clean_direction` takes, with all but the batch settled."""
-    return functools.partial(
-        direction_and_loss, model, clean_loss, optimizer=optimizer, layers=layers, weight_decay=weight_decay
-    )
+    return functools.partial(direction_and_loss, student, optimizer=optimizer, weight_decay=weight_decay)
 
 
 @dataclass(frozen=True)

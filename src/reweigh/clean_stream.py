@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
 from torch.utils.data import Dataset
 
 from reweigh import rng
+from reweigh._torch import tree_map
 from reweigh._types import Batch
 from reweigh.batches import fields_of
 from reweigh.clean_source import dataset_batches, field_batches, is_of_fields, row_count

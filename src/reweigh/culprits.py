@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch import Tensor
 
 from reweigh import distributed
-from reweigh._types import Batch, Params, PerExampleLoss
-from reweigh.student import losses_of, substituted, undisturbed, unwrap
+from reweigh._torch import tree_map
+from reweigh._types import Batch, Params
+from reweigh.as_found import substituted, undisturbed
+from reweigh.passes import losses_of
+from reweigh.student import Student
 
 _MOST = 10
 _MOST_GRADIENTS = 2000
@@ -41,54 +43,48 @@ def not_finite(values: Tensor) -> list[int]:
     return [int(row) for row in (~torch.isfinite(values.detach())).nonzero().flatten().tolist()]
 
 
-def culprits(model: nn.Module, loss: PerExampleLoss, batch: Batch, at: Params | None = None) -> tuple[list[int], int]:
+def culprits(student: Student, batch: Batch, at: Params | None = None) -> tuple[list[int], int]:
     """The rows whose loss, or else whose gradient, is not finite, and how many examples there are.
 
     The model is left as found. With several ranks only losses are looked at, since ranks may have different numbers of
     examples, and layers may wait for each other.
     """
-    module, point = unwrap(model), at or {}
-    trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    walk, point = student.walk.refresh(), at or {}
+    trained = {name: p for name, p in walk.parameters.items() if p.requires_grad}
     leaves = {name: point.get(name, p).detach().requires_grad_() for name, p in trained.items()}
-    with undisturbed(module), substituted(module, {**point, **leaves}), torch.enable_grad():
-        losses = losses_of(module, loss, batch)
+    with undisturbed(walk), substituted(walk, {**point, **leaves}), torch.enable_grad():
+        losses = losses_of(student.module, student.per_example_loss, batch)
         rows, size = not_finite(losses), len(losses)
         if rows or distributed.world_size() > 1 or size > _MOST_GRADIENTS or not losses.requires_grad:
             return rows, size
-    return [row for row in range(size) if _bad_alone(module, loss, batch, row, size, {**point, **leaves}, leaves)], size
+    return [row for row in range(size) if _bad_alone(student, batch, row, size, {**point, **leaves}, leaves)], size
 
 
-def _bad_alone(
-    module: nn.Module, loss: PerExampleLoss, batch: Batch, row: int, size: int, point: Params, leaves: Params
-) -> bool:
+def _bad_alone(student: Student, batch: Batch, row: int, size: int, point: Params, leaves: Params) -> bool:
     """Whether this example's gradient by itself is not finite; in a batch, zero times infinity spoils the others' too."""
 
     def only(leaf: Any) -> Any:
         return leaf[row : row + 1] if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == size else leaf
 
-    with undisturbed(module), substituted(module, point), torch.enable_grad():
-        alone = losses_of(module, loss, tree_map(only, batch))
+    with undisturbed(student.walk), substituted(student.walk, point), torch.enable_grad():
+        alone = losses_of(student.module, student.per_example_loss, tree_map(only, batch))
         found = torch.autograd.grad(alone.sum(), list(leaves.values()), allow_unused=True)
     return len(alone) == 1 and not all(bool(torch.isfinite(g).all()) for g in found if g is not None)
 
 
-def clean_examples(
-    model: nn.Module, loss: PerExampleLoss, batch: Batch, ids: Callable[[Batch], Any], at: Params | None = None
-) -> str:
+def clean_examples(student: Student, batch: Batch, ids: Callable[[Batch], Any], at: Params | None = None) -> str:
     """ "clean examples with ids [7]" for a clean batch with something not finite; empty where that cannot be told."""
     try:
-        rows, size = culprits(model, loss, batch, at)
+        rows, size = culprits(student, batch, at)
         return f"; clean examples with {named(rows, ids(batch), size)}" if rows else ""
     except Exception:  # on the way to another error, which says more
         return ""
 
 
-def gradient_not_finite(
-    model: nn.Module, loss: PerExampleLoss, batch: Batch, ids: Callable[[Batch], Any], step: int
-) -> str:
+def gradient_not_finite(student: Student, batch: Batch, ids: Callable[[Batch], Any], step: int) -> str:
     """The sentence for a training batch whose losses are finite, and their gradient is not."""
     try:
-        rows, size = culprits(model, loss, batch)
+        rows, size = culprits(student, batch)
         those = f" ({named(rows, ids(batch), size)})" if rows else ""
     except Exception:  # an example may not go through the model alone
         those = ""

@@ -23,9 +23,8 @@ from reweigh.as_found import other_masks, substituted, undisturbed
 from reweigh.errors import BadInput
 from reweigh.first_look import empty, leaves_of, refuse_others_reached, refuse_others_trained, unreached
 from reweigh.outside_state import all_copied, plan_of
-from reweigh.several import unwrap
-from reweigh.student import forbid_inference_mode, gradients, losses_of
-from reweigh.trained import chosen_parameters
+from reweigh.passes import gradients, losses_of
+from reweigh.student import Student, Task
 from reweigh.undo import whole
 
 ZERO = "the clean direction is exactly zero here (the clean loss is flat: fitted, saturated or clipped at zero)"
@@ -64,15 +63,9 @@ def clean_direction(
             nothing, the optimizer trains none of it, or the loss or the optimizer has parameters outside the model.
         EngineRefused: under reentrant activation checkpointing, which cannot give gradients of chosen parameters.
     """
+    student = Student(model, per_example_loss, layers)
     v, _ = direction_and_loss(
-        model,
-        per_example_loss,
-        clean_batch,
-        optimizer=optimizer,
-        layers=layers,
-        at=at,
-        gradient=gradient,
-        weight_decay=weight_decay,
+        student, clean_batch, optimizer=optimizer, at=at, gradient=gradient, weight_decay=weight_decay
     )
     if empty(v):
         warnings.warn(f"{ZERO}: all alignments along it are zero", stacklevel=2)
@@ -80,20 +73,17 @@ def clean_direction(
 
 
 def direction_and_loss(
-    model: Any,
-    per_example_loss: PerExampleLoss,
+    student: Student,
     clean_batch: Batch,
     *,
     optimizer: Optimizer | None = None,
-    layers: LayerChoice = None,
     at: Params | None = None,
     gradient: Params | None = None,
     weight_decay: float = 0.0,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """As `clean_direction`, with the mean clean loss, shape (), beside it."""
-    forbid_inference_mode()
-    module = unwrap(model)
-    chosen = chosen_parameters(module, layers)
+    task = student.on(clean_batch)
+    chosen = task.chosen
     point: Params = at or {}
     if optimizer is not None:
         if not optimizers.trains(optimizer, chosen):
@@ -101,19 +91,19 @@ def direction_and_loss(
                 "optimizer= trains none of the parameters that take part: pass the one that trains this model"
             )
         if at is None:
-            point = optimizers.look_ahead(optimizer, dict(module.named_parameters()), gradient)
-    with _first_pass(module, per_example_loss, optimizer) as first:
-        v, loss = _gradient(module, per_example_loss, clean_batch, chosen, point, first)
+            point = optimizers.look_ahead(optimizer, task.parameters, gradient)
+    with _first_pass(task, optimizer) as first:
+        v, loss = _gradient(task, point, first)
     if weight_decay:
         v = {name: g + weight_decay * point.get(name, chosen[name]).detach() for name, g in v.items()}
     return (v if optimizer is None else optimizers.carried(v, optimizer, chosen, gradient)), loss
 
 
 @contextlib.contextmanager
-def _first_pass(module: nn.Module, loss: PerExampleLoss, optimizer: Optimizer | None) -> Iterator[bool]:
+def _first_pass(task: Task, optimizer: Optimizer | None) -> Iterator[bool]:
     """Whether this is the first clean pass of the module with this loss: then what moves and what is reached is noted."""
-    plan = plan_of(module)
-    key = plan.manner(module, loss)
+    module, plan = task.module, plan_of(task.module)
+    key = plan.manner(task.walk.parts, task.per_example_loss)
     if key in plan.passed:
         yield False
         return
@@ -123,20 +113,19 @@ def _first_pass(module: nn.Module, loss: PerExampleLoss, optimizer: Optimizer | 
     plan.passed.add(key)
 
 
-def _gradient(
-    module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch, chosen: Params, point: Params, first: bool
-) -> tuple[dict[str, Tensor], Tensor]:
+def _gradient(task: Task, point: Params, first: bool) -> tuple[dict[str, Tensor], Tensor]:
     """∇ of the mean loss with respect to the chosen parameters alone, at `point`; layers below them record no graph."""
-    values = {name: point.get(name, p).detach() for name, p in module.named_parameters()}
-    leaves, own = [values[name].requires_grad_() for name in chosen], dict(module.named_parameters())
-    with undisturbed(module), substituted(module, values), torch.enable_grad():
-        other_masks(module)
-        loss = losses_of(module, per_example_loss, batch).mean()
+    chosen, own, walk = task.chosen, task.parameters, task.walk
+    values = {name: point.get(name, p).detach() for name, p in own.items()}
+    leaves = [values[name].requires_grad_() for name in chosen]
+    with undisturbed(walk), substituted(walk, values), torch.enable_grad():
+        other_masks(walk)
+        loss = losses_of(task.module, task.per_example_loss, task.batch).mean()
         if not loss.requires_grad:
             raise BadInput(unreached("clean"))
         if first:  # within the block the substituted values are the parameters; what a loss makes for itself is none
-            reached, _ = leaves_of(loss, batch)
-            refuse_others_reached((p for p in reached if isinstance(p, nn.Parameter)), module, own)
+            reached, _ = leaves_of(loss, task.batch)
+            refuse_others_reached((p for p in reached if isinstance(p, nn.Parameter)), task.module, own)
         grads = gradients(loss, leaves)
     if all(g is None for g in grads):
         raise BadInput(unreached("clean"))

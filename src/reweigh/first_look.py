@@ -14,42 +14,35 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh.as_found import undisturbed
 from reweigh.batches import fields_of, tensors_of
 from reweigh.errors import BadInput
 from reweigh.outside_state import all_copied, plan_of
-from reweigh.several import uncompiled_loss
-from reweigh.student import losses_of, undisturbed
-from reweigh.trained import chosen_parameters
+from reweigh.passes import losses_of
+from reweigh.student import Student
 
 _MOST_SEARCHED = 20_000
 
 
-def first_look(
-    module: nn.Module,
-    per_example_loss: PerExampleLoss,
-    batch: Batch,
-    *,
-    layers: LayerChoice = None,
-    optimizer: Optimizer | None = None,
-) -> None:
-    """Look, if this loss has not been looked at under this module; `module` is the unwrapped one.
+def first_look(student: Student, batch: Batch, optimizer: Optimizer | None = None) -> None:
+    """Look, if this student's loss has not been looked at under its model.
 
     Raises:
         BadInput: if the loss reaches none of the parameters that take part; or if it reaches, or the optimizer trains,
             parameters that are not the model's.
     """
-    plan = plan_of(module)
-    key = plan.manner(module, per_example_loss)
+    module, plan = student.module, plan_of(student.module)
+    key = plan.manner(student.walk.parts, student.per_example_loss)
     if key in plan.looked:
         return
     refuse_others_trained(module, optimizer)
-    loss = uncompiled_loss(per_example_loss)
+    loss = student.loss
     with all_copied(module):
         losses, leaves, hidden = _pass(module, loss, batch)
     again, leaves_again, _ = _pass(module, loss, batch)
-    chosen = chosen_parameters(module, layers)
+    chosen = student.chosen
     if not hidden and _identities(leaves).isdisjoint(map(id, chosen.values())):
-        raise BadInput(unreached("training", layers))
+        raise BadInput(unreached("training", student.layers))
     # What a loss makes for itself is another tensor each time.
     refuse_others_reached([leaf for leaf in leaves if id(leaf) in _identities(leaves_again)], module)
     _compare(losses, again)

@@ -9,8 +9,8 @@ import warnings
 from typing import Any, NamedTuple
 
 import torch
-from torch.autograd import forward_ad
-from torch.overrides import _get_current_function_mode_stack, _pop_mode, _push_mode
+
+from reweigh import _torch
 
 
 class Modes(NamedTuple):
@@ -30,9 +30,9 @@ class Modes(NamedTuple):
         """As they are; a few microseconds."""
         return cls(
             torch.is_grad_enabled(),
-            torch._C._is_fwd_grad_enabled(),
-            forward_ad._current_level,
-            tuple(_get_current_function_mode_stack()) if torch._C._len_torch_function_stack() else (),
+            _torch.forward_grad_enabled(),
+            _torch.dual_level(),
+            _torch.function_modes(),
             tuple((kind, torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in _kinds()),
             _nesting(),
             torch.is_autocast_cache_enabled(),
@@ -41,10 +41,10 @@ class Modes(NamedTuple):
 
     def put_back(self) -> None:
         """As they were."""
-        _to_functions(self.functions)  # first, since a mode sees what else is called here
-        _to_level(self.level)
-        torch._C._set_grad_enabled(self.grad)
-        torch._C._set_fwd_grad_enabled(self.forward_grad)
+        _torch.set_function_modes(self.functions)  # first, since a mode sees what else is called here
+        _torch.set_dual_level(self.level)
+        _torch.set_grad(self.grad)
+        _torch.set_forward_grad(self.forward_grad)
         for kind, enabled, dtype in self.autocast:
             torch.set_autocast_enabled(kind, enabled)
             torch.set_autocast_dtype(kind, dtype)
@@ -60,26 +60,6 @@ def _kinds() -> tuple[str, ...]:
     """The kinds of devices that autocast is set for."""
     accelerator = torch.accelerator.current_accelerator()
     return ("cpu",) if accelerator is None else ("cpu", accelerator.type)
-
-
-def _to_functions(modes: tuple[Any, ...]) -> None:
-    while True:
-        now = _get_current_function_mode_stack()
-        if len(now) <= len(modes) and all(one is other for one, other in zip(now, modes, strict=False)):
-            break
-        _pop_mode()
-    for mode in modes[len(now) :]:
-        _push_mode(mode)
-
-
-def _to_level(level: int) -> None:
-    """An interrupt can come between what PyTorch does in C++ and what it notes of it in Python."""
-    for opened in range(level + 2, level, -1):
-        try:
-            torch._C._exit_dual_level(level=opened)
-        except RuntimeError:  # it is not open
-            continue
-    forward_ad._current_level = level
 
 
 def _nesting() -> int:

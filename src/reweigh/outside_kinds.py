@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reweigh._torch import keeping_version
+
 
 class Container:
     """A list, dict, set, deque or the attributes of an object."""
@@ -43,7 +45,7 @@ class TensorCopy:
         self._t, self._compare = t, compare
         with torch.no_grad():
             self._data, self._copy = t.data, t.detach().clone()
-        self._version = None if t.is_inference() else _keeps_version(t)
+        self._version = None if t.is_inference() else keeping_version(t)
         self._written = 0 if t.is_inference() else t._version
 
     def __call__(self) -> bool:
@@ -58,9 +60,6 @@ class TensorCopy:
         if self._version is not None:  # a graph that the caller holds stays valid: the numbers are back
             self._version.__exit__(None, None, None)
         return moved
-
-
-_keeps_version: Any = torch.autograd._unsafe_preserve_version_counter  # type: ignore[attr-defined]
 
 
 class Slots:

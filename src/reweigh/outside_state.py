@@ -42,12 +42,12 @@ class _Plan:
 
     def refresh(self, module: nn.Module, parts: Sequence[nn.Module]) -> None:
         """Look again where a part has got an attribute since; cheaper than looking at each."""
-        if (size := sum([len(part.__dict__) for part in parts])) != self._size:
+        if (size := sum(map(len, [part.__dict__ for part in parts]))) != self._size:
             self._places, self._size = places_of_module(module), size
 
-    def manner(self, module: nn.Module, loss: Any) -> tuple[Weakly, tuple[bool, ...]]:
-        """The key of a loss under the module's modes: what moves in training may stand still in evaluation."""
-        return self.meet(loss), tuple([part.training for part in module.modules()])
+    def manner(self, parts: Sequence[nn.Module], loss: Any) -> tuple[Weakly, tuple[bool, ...]]:
+        """The key of a loss under its parts' modes: what moves in training may stand still in evaluation."""
+        return self.meet(loss), tuple([part.training for part in parts])
 
     def meet(self, loss: Any) -> Weakly:
         """Look into a loss, once; the key under which it is known."""

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from reweigh import distributed
 from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
-from reweigh.alignment import Checked, Engine, Selection, Task, Weighted
+from reweigh.alignment import AutoEngine, Engine, Selection, Task, Weighted
 from reweigh.arguments import check_rule, check_together
 from reweigh.as_found import kept_if_failed
 from reweigh.carried import Carried
@@ -23,13 +23,14 @@ from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
 from reweigh.fields import ids_in, labels_in
 from reweigh.first_look import first_look
-from reweigh.learning import Learner, Learning, Student
+from reweigh.learning import Learner, Learning, Setup
 from reweigh.optimizers.wrapped import has_stepped, unwrapped
 from reweigh.presets import preset_named
 from reweigh.progress import Progress
 from reweigh.rules import LearnedRule, Rule, Uniform
-from reweigh.several import held, unwrap
+from reweigh.several import unwrap
 from reweigh.step import StepReport
+from reweigh.student import Student
 from reweigh.trained import last_layers
 from reweigh.turns import Turns, in_turn
 from reweigh.undo import whole
@@ -90,20 +91,21 @@ class Reweigher:
         seed: int = 0,
     ) -> None:
         check_rule(rule)
-        self._model, clean_loss = held(model), clean_loss or per_example_loss
         self.rule, self._warm_up = rule, warm_up
-        self._engine = Checked(engine) if isinstance(engine, str) else engine
         if (chosen := preset_named(preset)).last_layers and layers is None:
-            layers = last_layers(unwrap(self._model)) or None
+            layers = last_layers(unwrap(model)) or None
+        self._student = Student(model, per_example_loss, layers)
+        clean_student = self._student.with_loss(clean_loss or per_example_loss)
+        skips = chosen.skip_zeros if skip_zeros is None else skip_zeros
+        self._engine = AutoEngine(engine, Selection() if skips else None)
         self._given_optimizer, self._optimizer = optimizer, unwrapped(optimizer)
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
-        losses = per_example_loss, clean_loss
-        self._at = Student(self._model, *losses, self._optimizer, self._engine, layers, self._stream.next, labels, ids)
-        gradient = gradient_of(self._model, clean_loss, self._optimizer, layers, clean_weight_decay)
+        students = self._student, clean_student
+        self._at = Setup(*students, self._optimizer, self._engine, self._stream.next, labels, ids)
+        gradient = gradient_of(clean_student, self._optimizer, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
-        self._selection = Selection() if (chosen.skip_zeros if skip_zeros is None else skip_zeros) else None
         self._progress = Progress()
-        self._turns = Turns(self._model, self._optimizer)
+        self._turns = Turns(self._student.model, self._optimizer)
         self._looked = False
         check_together(rule, learning, keeps=self._clean_gradient.keeps, skip_zeros=skip_zeros)
         self._learner = Learner(rule, learning or Learning(), self._at) if isinstance(rule, LearnedRule) else None
@@ -137,7 +139,7 @@ class Reweigher:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
         """
         task = self._task(batch)
-        kept_if_failed(task.module)
+        kept_if_failed(task.walk)
         return self._half().backward(task, self._progress)
 
     def after_backward(self) -> None:
@@ -181,11 +183,11 @@ class Reweigher:
 
     def explain(self) -> str:
         """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
-        engine = self._engine.explain() if isinstance(self._engine, Checked) else f"{self._engine!r}, as given"
-        places = self.rule.places(unwrap(self._model))
+        places = self.rule.places(self._student.module)
         states = f"internal states: {', '.join(places)}" if places else ""
-        more = self._learner.explain() if self._learner else self._selection.reason if self._selection else ""
-        return "\n".join(line for line in (engine, more, states) if line)
+        selection = self._engine.selection
+        more = self._learner.explain() if self._learner else selection.reason if selection else ""
+        return "\n".join(line for line in (self._engine.explain(), more, states) if line)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to give the same weights: rule, clean stream, engine choice, step."""
@@ -205,7 +207,7 @@ class Reweigher:
 
     def _begin(self) -> None:
         """A call that fails has not been: what is counted and kept is put back; the stream sees to itself."""
-        mine = self, self.rule, self._clean_gradient, self._engine, self._selection, *self._progress.holds()
+        mine = self, self.rule, self._clean_gradient, self._engine, self._engine.selection, *self._progress.holds()
         self._turns.begin(*mine, *(self._learner.holds() if self._learner else ()))
 
     def _half(self) -> Learner | Weigher:
@@ -213,16 +215,16 @@ class Reweigher:
         warm = self._progress.step < self._warm_up
         if self._learner is not None and not warm:
             return self._learner
-        return Weigher(Uniform() if warm else self.rule, self._at, self._clean_gradient, self._selection)
+        return Weigher(Uniform() if warm else self.rule, self._at, self._clean_gradient)
 
     def _learner_now(self) -> Learner | None:
         return self._learner if self._progress.step >= self._warm_up else None
 
     def _task(self, batch: Batch) -> Task:
         """The batch under the model, after a first look at both."""
-        at = self._at
-        task = Task(at.model, at.per_example_loss, batch, at.layers)
+        task = self._student.on(batch)
         if not self._looked:
-            first_look(task.module, at.per_example_loss, batch, layers=at.layers, optimizer=at.optimizer)
+            first_look(self._student, batch, self._optimizer)
             self._looked = True
+            task = self._student.on(batch)  # what a first pass makes, is there now
         return task

@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import nn
 
+from reweigh._torch import before_compiling, inside_compiled
 from reweigh.errors import BadInput
 
 _DATA_PARALLEL = (nn.parallel.DistributedDataParallel, nn.DataParallel)
@@ -77,7 +78,7 @@ def unwrap(model: Any) -> nn.Module:
             return module.bare
         if isinstance(module, _DATA_PARALLEL):
             module = held(module.module)
-        elif isinstance(inner := getattr(module, "_orig_mod", None), nn.Module):
+        elif isinstance(inner := inside_compiled(module), nn.Module):
             module = inner
         else:
             return module
@@ -85,7 +86,7 @@ def unwrap(model: Any) -> nn.Module:
 
 def uncompiled_loss(loss: Any) -> Any:
     """The function that `torch.compile` was given, or the loss itself."""
-    return getattr(loss, "_torchdynamo_orig_callable", loss)
+    return before_compiling(loss)
 
 
 def as_given(module: nn.Module) -> Any:

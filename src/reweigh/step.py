@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reweigh import _torch
 from reweigh.culprits import named, not_finite
 from reweigh.distributed import agree
 from reweigh.errors import NonFinite
@@ -80,7 +81,7 @@ class Clean:
     def _norm(self, dtype: torch.dtype | None) -> Tensor:
         if not self.direction:
             return torch.zeros_like(self.loss)
-        norms = torch.stack(torch._foreach_norm(list(self.direction.values()), 2, dtype))
+        norms = _torch.norms(list(self.direction.values()), dtype)
         return (norms if dtype else norms.float()).square().sum().sqrt()
 
 

@@ -1,105 +1,181 @@
-"""The student: the user's module, what of it takes part, and the losses of its examples.
+"""The student: the user's model with the loss of its examples, walked once; and the task that an engine is given.
 
-What the module and the loss hold elsewhere is put back by `outside_state`; `several` takes wrappers off first. `as_found` is
+What the model and the loss hold elsewhere is put back by `outside_state`; `several` takes wrappers off first. `as_found` is
 how engines call the module with other parameters, and leave it as it was.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Hashable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from reweigh._types import Batch, PerExampleLoss
-from reweigh.as_found import any_compiled, parts_of
-from reweigh.as_found import other_masks as other_masks
-from reweigh.as_found import substituted as substituted
+from reweigh._torch import runs_compiled
+from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
 from reweigh.as_found import undisturbed as undisturbed
-from reweigh.errors import BadInput, EngineRefused
-from reweigh.several import as_given
+from reweigh.errors import BadInput
+from reweigh.passes import forbid_inference_mode, losses_of
+from reweigh.several import held, uncompiled_loss
 from reweigh.several import unwrap as unwrap
-from reweigh.trained import chosen_parameters as chosen_parameters
-from reweigh.trained import last_layers as last_layers
+from reweigh.trained import chosen_parameters
+from reweigh.walk import Walk
 
 
-def forbid_inference_mode() -> None:
-    """Tensors made under `torch.inference_mode` carry no tangents and no graph: everything would silently be zero.
+class Student:
+    """The model as it is trained, the loss of each example, and the layers that take part.
 
-    Raises:
-        BadInput: if it is on.
-    """
-    if torch.is_inference_mode_enabled():
-        raise BadInput("torch.inference_mode is on, which forbids gradients: call outside of it, or use torch.no_grad")
+    The model may change between steps: what it consists of is compared with what was found before each batch.
 
-
-def is_compiled(module: nn.Module) -> bool:
-    """Whether the module or a part of it runs under `torch.compile`."""
-    return any_compiled(parts_of(module))
-
-
-def losses_of(module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch) -> Tensor:
-    """`per_example_loss(module, batch)`, checked to be what the name says: floating point, shape (B,), B >= 1.
+    Args:
+        model: the student, or a list or dict of modules; wrappers (DDP, `torch.compile`) may stay on.
+        per_example_loss: `(model, batch) -> (B,)`.
+        layers: only the parameters inside these submodules take part (glob patterns or a predicate).
+        walk: through the model without its wrappers, where it was walked already.
 
     Raises:
-        BadInput: in one sentence, if it is anything else.
+        BadInput: if the model is neither a module nor a list or dict of modules.
     """
-    losses = per_example_loss(as_given(module), batch)
-    if not isinstance(losses, Tensor):
-        raise BadInput(
-            f"per_example_loss returned {type(losses).__name__}, not a tensor: return one loss an example, (B,)"
-        )
-    if losses.ndim == 0:
-        raise BadInput(
-            "per_example_loss returned a single number, so the losses are averaged or summed already: "
-            "return one loss an example, with reduction='none'"
-        )
-    if losses.ndim > 1:
-        raise BadInput(
-            f"per_example_loss returned shape {tuple(losses.shape)}: return one loss an example, (B,), "
-            "for instance losses.flatten(1).mean(1)"
-        )
-    if losses.numel() == 0:
-        raise BadInput("per_example_loss returned no losses: the batch is empty")
-    if not losses.is_floating_point():
-        raise BadInput(f"per_example_loss returned {losses.dtype}: losses must be floating point")
-    return losses
+
+    def __init__(
+        self, model: Any, per_example_loss: PerExampleLoss, layers: LayerChoice = None, *, walk: Walk | None = None
+    ) -> None:
+        self.model = held(model)
+        self.walk = Walk(unwrap(self.model)) if walk is None else walk
+        self.module = self.walk.module
+        self.per_example_loss, self.layers = per_example_loss, layers
+        self._chosen: dict[str, nn.Parameter] = {}
+        self._chosen_from: Any = None
+
+    def on(self, batch: Batch) -> "Task":
+        """The batch under this student.
+
+        Raises:
+            BadInput: under `torch.inference_mode`.
+        """
+        forbid_inference_mode()
+        self.walk.refresh()
+        return Task(self, batch)
+
+    def with_loss(self, per_example_loss: PerExampleLoss) -> "Student":
+        """The same with another loss, as clean batches may have one; the model is still walked once."""
+        return Student(self.model, per_example_loss, self.layers, walk=self.walk)
+
+    @property
+    def loss(self) -> PerExampleLoss:
+        """The per-example loss, uncompiled where the user compiled it."""
+        loss: PerExampleLoss = uncompiled_loss(self.per_example_loss)
+        return loss
+
+    @property
+    def chosen(self) -> dict[str, nn.Parameter]:
+        """The trainable parameters along which the alignment is taken; chosen anew where one has changed in kind.
+
+        Raises:
+            BadInput: as `chosen_parameters`.
+        """
+        all_ = self.walk.parameters.values()
+        kinds = [(p.requires_grad, p.dtype, p.__class__) for p in all_], [*map(len, [p.__dict__ for p in all_])]
+        basis = self.walk.version, kinds
+        if basis != self._chosen_from or callable(self.layers):  # what a predicate goes by is not known
+            self._chosen, self._chosen_from = chosen_parameters(self.module, self.layers), basis
+        return self._chosen
+
+    @property
+    def compiled(self) -> bool:
+        """Whether training goes through `torch.compile` somewhere."""
+        wrapped = self.model is not self.module and runs_compiled(self.model.modules())
+        return wrapped or self.walk.compiled or self.loss is not self.per_example_loss
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has other parameters."""
+        return {**vars(self), "_chosen": {}, "_chosen_from": None}
 
 
-def gradients(
-    outputs: Tensor, leaves: Sequence[Tensor], weights: Tensor | None = None, *, keep_graph: bool = False
-) -> tuple[Tensor | None, ...]:
-    """`torch.autograd.grad` of the (weighted) outputs: dense, and None for what was not used.
+class Task:
+    """One batch under one student: all that an engine is told.
 
-    Raises:
-        EngineRefused: under reentrant activation checkpointing, which cannot give gradients of chosen tensors.
+    Attributes:
+        student, batch: as given.
+        model, module, walk, per_example_loss, layers: the student's.
+        kinds: what an engine's passes come by, operation by operation, as far as it looks: a check vouches for no more.
+        places: where examples lie, as proven in earlier passes of the same manner; empty where there were none.
     """
-    try:
-        found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True, retain_graph=keep_graph)
-    except RuntimeError as error:
-        if "checkpoint" not in str(error).lower() or "compatible" not in str(error):
-            raise
-        raise EngineRefused(_REENTRANT) from error
-    # PyTorch complains only if it passes the checkpoint on its way to a leaf; what lies inside is None without a word.
-    if any(g is None for g in found) and passes_through(outputs, "CheckpointFunctionBackward"):
-        raise EngineRefused(_REENTRANT)
-    return tuple(g.to_dense() if g is not None and g.is_sparse else g for g in found)
 
+    def __init__(self, student: Student, batch: Batch) -> None:
+        self.student, self.batch = student, batch
+        self.model, self.module, self.walk = student.model, student.module, student.walk
+        self.per_example_loss, self.layers = student.per_example_loss, student.layers
+        self.kinds: set[Hashable] = set()
+        self.places: dict[Hashable, Any] = {}
 
-_REENTRANT = (
-    "the model uses reentrant activation checkpointing, which no engine can go through: call "
-    "torch.utils.checkpoint.checkpoint(..., use_reentrant=False)"
-)
+    @functools.cached_property
+    def chosen(self) -> dict[str, nn.Parameter]:
+        """The trainable parameters along which the alignment is taken."""
+        return self.student.chosen
 
+    @functools.cached_property
+    def loss(self) -> PerExampleLoss:
+        """The per-example loss, uncompiled where the user compiled it."""
+        return self.student.loss
 
-def passes_through(output: Tensor, kind: str) -> bool:
-    """Whether the tensor's graph has a node of this kind, by the name that autograd gives it."""
-    seen: set[Any] = set()
-    todo: list[Any] = [output.grad_fn]
-    while todo:
-        node = todo.pop()
-        if node is not None and node not in seen:
-            if node.name().rpartition("::")[2] == kind:
-                return True
-            seen.add(node)
-            todo += [following for following, _ in node.next_functions]
-    return False
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """All parameters by name, as they stand when nothing stands in their places."""
+        return self.walk.parameters
+
+    @property
+    def devices(self) -> set[torch.device]:
+        """Where the parameters live."""
+        return self.walk.devices
+
+    @functools.cached_property
+    def compiled(self) -> bool:
+        """Whether training goes through `torch.compile` somewhere."""
+        return self.student.compiled
+
+    @property
+    def wrapped(self) -> bool:
+        """Whether training goes through a wrapper or a compiled part, which the engines' own passes leave out."""
+        return self.model is not self.module or self.compiled
+
+    def losses(self) -> Tensor:
+        """The losses as the engines see them, (B,): of the unwrapped module, checked."""
+        return losses_of(self.module, self.loss, self.batch)
+
+    def losses_alone(self) -> Tensor:
+        """The same numbers without a graph; the model is left as found.
+
+        A loss may take gradients itself (a gradient penalty, forces, a look-ahead): it is given a graph then.
+        """
+        try:
+            with undisturbed(self.walk), torch.no_grad():
+                return self.losses()
+        except RuntimeError as error:
+            if "does not require grad" not in str(error):
+                raise
+        with undisturbed(self.walk), torch.enable_grad():
+            return self.losses().detach()
+
+    def training_losses(self) -> Tensor:
+        """The losses as training sees them, (B,): through the wrappers, so that compiled and distributed parts work."""
+        with torch.enable_grad():
+            return losses_of(self.model, self.per_example_loss, self.batch)
+
+    def tangents(self, direction: Params) -> dict[str, Tensor]:
+        """The part of the direction that lies in the chosen parameters, checked against them.
+
+        Raises:
+            BadInput: for a name that is no parameter, or a tensor of another shape.
+        """
+        known, kind = self.parameters, type(self.module).__name__
+        for name, v in direction.items():
+            if name not in known:
+                raise BadInput(
+                    f"the direction has an entry {name!r}, which is no parameter of {kind}: make it with clean_direction() "
+                    "for this model"
+                )
+            if v.shape != known[name].shape:
+                shapes = f"shape {tuple(v.shape)} but the parameter has {tuple(known[name].shape)}"
+                raise BadInput(f"the direction's entry {name!r} has {shapes}")
+        return {name: direction[name].detach().to(p) for name, p in self.chosen.items() if name in direction}

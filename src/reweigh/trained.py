@@ -24,8 +24,8 @@ def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str
         raise BadInput(
             "the model has no trainable parameter: set requires_grad=True on those that the optimizer trains"
         )
-    if unfit := next(((name, why) for name, p in trainable.items() if (why := _unfit(p))), None):
-        raise BadInput(f"parameter {unfit[0]!r} {unfit[1]}")
+    if barred := next(((name, why) for name, p in trainable.items() if (why := _bar(p))), None):
+        raise BadInput(f"parameter {barred[0]!r} {barred[1]}")
     if layers is None:
         return trainable
     if callable(layers):
@@ -42,10 +42,8 @@ def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str
     return chosen
 
 
-def _unfit(p: nn.Parameter) -> str:
-    """Why a parameter cannot take part; empty where it can. Asked of each at each batch, so the usual answer is quick."""
-    if type(p) is nn.Parameter and not p.__dict__ and not p.dtype.is_complex:
-        return ""
+def _bar(p: nn.Parameter) -> str:
+    """Why a parameter cannot take part; empty where it can."""
     if isinstance(p, nn.parameter.UninitializedParameter):
         return "has no shape yet: run one forward pass before asking for alignments"
     if p.is_complex():

@@ -9,8 +9,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from reweigh import distributed
+from reweigh._torch import versions
 from reweigh._types import Batch
-from reweigh.as_found import parts_of
 from reweigh.errors import BadInput
 from reweigh.undo import remember, whole
 
@@ -36,7 +36,7 @@ class Turns:
         """A number that any change of a parameter raises, where several threads weigh; else a change is the model's own."""
         if len(self._callers) < 2:
             return None
-        return sum(p._version for part in parts_of(self._model) for p in part._parameters.values() if p is not None)
+        return sum(versions(self._model.parameters()))
 
 
 class _Weighs(Protocol):

@@ -5,10 +5,10 @@ import functools
 import torch
 from torch import Tensor
 
-from reweigh.alignment import Checked, Selection, Task, Weighted
+from reweigh.alignment import Task, Weighted
 from reweigh.clean_gradient import CleanGradient
 from reweigh.culprits import clean_examples
-from reweigh.learning import Student
+from reweigh.learning import Setup
 from reweigh.progress import Progress
 from reweigh.rules import Evidence, Rule
 from reweigh.step import Clean, examine
@@ -17,8 +17,8 @@ from reweigh.step import Clean, examine
 class Weigher:
     """The Reweigher's half for rules that do not learn, and for the batches of the warm-up."""
 
-    def __init__(self, rule: Rule, student: Student, gradient: CleanGradient, selection: Selection | None) -> None:
-        self._rule, self._at, self._gradient, self._selection = rule, student, gradient, selection
+    def __init__(self, rule: Rule, setup: Setup, gradient: CleanGradient) -> None:
+        self._rule, self._at, self._gradient = rule, setup, gradient
 
     def weigh(self, task: Task, progress: Progress) -> Tensor:
         """The weights, (B,), detached; the model is left as found.
@@ -39,7 +39,7 @@ class Weigher:
         clean = self._clean()
         if clean is not None:
             weigh = functools.partial(self._weights, progress, task, clean)
-            return self._at.engine.backward(task, clean.towards, weigh, selection=self._selection)
+            return self._at.engine.backward(task, clean.towards, weigh)
         losses = task.training_losses()
         weights = self._weights(progress, task, None, None, losses.detach())
         torch.autograd.backward(losses, weights)
@@ -64,12 +64,12 @@ class Weigher:
         ids = at.ids(batch)
         if clean is not None and alignments is not None:
             alignments = clean.undone(alignments)
-        bad_clean = functools.partial(clean_examples, at.model, at.clean_loss, self._gradient.batch, at.ids)
+        bad_clean = functools.partial(clean_examples, at.clean_student, self._gradient.batch, at.ids)
         examine(done.step + 1, losses, alignments, clean, ids, bad_clean)
         evidence = Evidence(len(like), like, batch, alignments, losses, at.labels)
         weights = self._rule.weigh(evidence).detach().to(like.dtype)
         done.count(weights, alignments, losses, clean, ids)
         if clean is not None and done.report is not None:
             self._gradient.used(done.report.direction_norm)
-            done.see(undecided=isinstance(at.engine, Checked) and at.engine.chosen is None)
+            done.see(undecided=at.engine.chosen is None)
         return weights

@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from reweigh import clean_direction
-from reweigh.alignment import Checked, Double, Engine, Finite, Forward, Task
+from reweigh import alignments, clean_direction
+from reweigh.alignment import AutoEngine, Double, Engine, Finite, Forward, Student
+from reweigh.alignment.candidates import CANDIDATES
 from reweigh.alignment.check import check
 from reweigh.alignment.truth import Undecided
 from reweigh.errors import EngineRefused
@@ -54,7 +55,7 @@ class Doubled(Forward):
 
 
 def task_of(model, loss=double_losses, batch=BATCH):
-    return Task(model, loss, batch)
+    return Student(model, loss).on(batch)
 
 
 def direction_of(model, loss=double_losses, batch=BATCH):
@@ -70,10 +71,11 @@ def test_a_right_engine_passes_and_the_deviation_is_told(engine):
 
 
 @pytest.mark.parametrize("factor", [0.0, 1 + 1e-6, -1.0, 1e6])
-def test_a_wrong_engine_is_refused(factor):
+def test_a_wrong_engine_is_refused(factor, monkeypatch):
     model = mlp()
+    monkeypatch.setitem(CANDIDATES, "forward", (Off(factor),))
     with pytest.raises(EngineRefused, match="disagrees with the backward pass") as caught:
-        check(Off(factor), task_of(model), direction_of(model))
+        alignments(model, double_losses, BATCH, direction_of(model), engine="forward")
     assert "engine='ghost' works" in str(caught.value)
 
 
@@ -242,7 +244,7 @@ def test_a_recomputed_model_trains_rightly(inside, asked):
     """Softmax's tangent, in the dual pass, keeps tensors that the second computation does not: the pass is not shared."""
     model, twin = recomputing(inside()), recomputing(inside())
     v = direction_of(model)
-    choice, weights = Checked(asked), torch.linspace(0.1, 1.0, 6).double()
+    choice, weights = AutoEngine(asked), torch.linspace(0.1, 1.0, 6).double()
     choice.backward(task_of(model), v, lambda along, own: weights)
     if asked != "double":
         shares = isinstance(inside(), nn.Tanh) or asked == "auto"  # which takes ghost, without dual numbers in there
@@ -260,4 +262,4 @@ def test_a_user_error_in_the_ordinary_pass_is_not_hidden():
 
     model = mlp()
     with pytest.raises(KeyError, match="mine"):
-        shared(Forward(), Task(model, broken, BATCH), direction_of(model))
+        shared(Forward(), Student(model, broken).on(BATCH), direction_of(model))

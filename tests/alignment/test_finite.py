@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from reweigh import alignments, clean_direction
-from reweigh.alignment import Finite, Task
+from reweigh.alignment import Finite, Student
 from reweigh.errors import BadInput
 
 
@@ -33,7 +33,7 @@ def test_parameters_are_bit_for_bit_what_they_were(dtype):
     before, versions = bits(model), [p._version for p in model.parameters()]
     direction = {name: torch.randn_like(p) for name, p in model.named_parameters()}
     for _ in range(3):
-        assert bool(Finite().alignments(Task(model, losses, batch_of(dtype)), direction).any())
+        assert bool(Finite().alignments(Student(model, losses).on(batch_of(dtype)), direction).any())
     assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
     assert [p._version for p in model.parameters()] == versions
 
@@ -50,7 +50,7 @@ def test_they_are_set_back_when_the_loss_raises(failing):
         return losses(m, batch)
 
     with pytest.raises(KeyError):
-        Finite().alignments(Task(model, broken, batch_of()), dict(model.named_parameters()))
+        Finite().alignments(Student(model, broken).on(batch_of()), dict(model.named_parameters()))
     assert not torch.equal(calls[-1][0], before[0])  # it was moved when the loss raised
     assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
 
@@ -75,7 +75,7 @@ def steps_seen(engine, dtype, scale=1.0):
         return losses(m, batch)
 
     direction = {name: scale * torch.ones_like(p) for name, p in model.named_parameters()}
-    engine.alignments(Task(model, watched, batch_of(dtype)), direction)
+    engine.alignments(Student(model, watched).on(batch_of(dtype)), direction)
     (ahead, _), (behind, _) = seen
     torch.testing.assert_close(ahead, -behind, rtol=0.1, atol=1e-4 if dtype != torch.bfloat16 else 3e-3)
     return float(ahead.norm())
@@ -101,7 +101,7 @@ def test_mixed_precisions_take_the_coarsest_of_their_steps():
         return losses(lambda x: m[1](m[0](x).double()), batch)
 
     direction = {"1.weight": torch.ones(2, 2).double(), "0.weight": torch.zeros(2, 3)}
-    Finite().alignments(Task(model, loss, batch_of(torch.float32)), direction)
+    Finite().alignments(Student(model, loss).on(batch_of(torch.float32)), direction)
     assert float((seen[0] - seen[1]).norm()) == pytest.approx(2 * 5e-4, rel=1e-3)
 
 
@@ -110,7 +110,7 @@ def test_both_passes_draw_the_masks_of_the_next_pass():
     model[2].register_forward_hook(lambda m, _, out: masks.append(out == 0))
     direction = clean_direction(model, losses, batch_of())
     masks.clear()
-    Finite().alignments(Task(model, losses, batch_of()), direction)
+    Finite().alignments(Student(model, losses).on(batch_of()), direction)
     losses(model, batch_of())
     assert len(masks) == 3
     assert torch.equal(masks[0], masks[1])
@@ -126,7 +126,7 @@ def test_a_direction_of_zero_moves_nothing(direction):
         seen.append(torch.equal(m[0].weight, model[0].weight))
         return losses(m, batch)
 
-    found = Finite().alignments(Task(model, watched, batch_of()), direction)
+    found = Finite().alignments(Student(model, watched).on(batch_of()), direction)
     assert found.tolist() == [0.0] * 6
     assert seen == [True]
 
@@ -152,6 +152,6 @@ def test_only_the_chosen_parameters_move():
         return losses(m, batch)
 
     direction = {name: torch.ones_like(p) for name, p in model.named_parameters()}
-    Finite().alignments(Task(model, watched, batch_of(), "3"), direction)
+    Finite().alignments(Student(model, watched, "3").on(batch_of()), direction)
     assert all(torch.equal(first, model[0].weight) for first, _ in seen)
     assert not any(torch.equal(last, model[3].weight) for _, last in seen)

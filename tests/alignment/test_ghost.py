@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 import reference
 from laws import assert_close
 from reweigh import L2RW, Reweigher, alignments
-from reweigh.alignment import Ghost, Task
+from reweigh.alignment import Ghost, Student
 from reweigh.errors import EngineRefused
 
 N = 6
@@ -62,7 +62,7 @@ def test_refused_by_name(name):
     between, said = REFUSED[name]
     model = By(between).double()
     with pytest.raises(EngineRefused, match=said) as caught:
-        Ghost().alignments(Task(model, losses, batch_of(3)), reference.random_direction(model))
+        Ghost().alignments(Student(model, losses).on(batch_of(3)), reference.random_direction(model))
     assert str(caught.value).startswith("engine 'ghost' cannot go through")
 
 
@@ -80,7 +80,7 @@ def test_harmless_indices_are_not_refused(name):
     model = By(ALLOWED[name]).double()
     direction = reference.random_direction(model)
     truth = reference.loop_alignments(model, losses, batch_of(3), direction)
-    assert_close(Ghost().alignments(Task(model, losses, batch_of(3)), direction), truth, 1e-10)
+    assert_close(Ghost().alignments(Student(model, losses).on(batch_of(3)), direction), truth, 1e-10)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_batch_norm_on_the_input_mixes_no_gradients():
     direction = reference.random_direction(model)
     truth = reference.loop_alignments(model, losses, batch_of(3), direction)
     before = model[0].running_mean.clone()
-    task = Task(model, losses, batch_of(3))
+    task = Student(model, losses).on(batch_of(3))
     assert_close(Ghost().alignments(task, direction), truth, 1e-10)
     assert torch.equal(model[0].running_mean, before)
     Ghost().joint(task, direction)
@@ -165,7 +165,7 @@ def test_hooks_of_parameters_see_the_weighted_gradient():
     fused.load_state_dict(plain.state_dict())
     seen = []
     fused.weight.register_hook(lambda g: seen.append(g.clone()))
-    found, _ = Ghost().joint(Task(fused, losses, batch_of(3)), {})
+    found, _ = Ghost().joint(Student(fused, losses).on(batch_of(3)), {})
     assert seen == []
     weights = torch.linspace(0, 1, N).double()
     found.backward(weights)
@@ -203,7 +203,7 @@ def test_a_checkpointed_block_with_dropout_shares_the_pass():
     fused, plain = Block().double(), Block().double()
     plain.load_state_dict(fused.state_dict())
     torch.manual_seed(3)
-    found, _ = Ghost().joint(Task(fused, losses, batch_of(3)), reference.random_direction(fused))
+    found, _ = Ghost().joint(Student(fused, losses).on(batch_of(3)), reference.random_direction(fused))
     after = torch.get_rng_state()
     weights = torch.linspace(0, 1, N).double()
     found.backward(weights)
@@ -217,7 +217,7 @@ def test_the_direction_may_lack_parameters():
     model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)).double()
     direction = {name: v for name, v in reference.random_direction(model).items() if name.endswith("bias")}
     truth = reference.loop_alignments(model, losses, batch_of(3), direction)
-    assert_close(Ghost().alignments(Task(model, losses, batch_of(3)), direction), truth, 1e-10)
+    assert_close(Ghost().alignments(Student(model, losses).on(batch_of(3)), direction), truth, 1e-10)
 
 
 def test_nothing_is_kept_after_the_step():

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 import reference
 from laws import assert_close
-from reweigh.alignment import Ghost, Task, ghost
+from reweigh import alignments
+from reweigh.alignment import Ghost, Student, ghost
 from reweigh.alignment.ghost import layers as registry
 from reweigh.errors import BadInput, EngineRefused
 
@@ -60,7 +61,7 @@ def registered(monkeypatch):
 def test_without_a_rule_it_is_refused_by_name():
     net = model()
     with pytest.raises(EngineRefused, match=r"cannot go through 1 \(MyScale\).*engine='finite' works"):
-        Ghost().alignments(Task(net, losses, BATCH), reference.random_direction(net))
+        alignments(net, losses, BATCH, reference.random_direction(net), engine=Ghost())
 
 
 def test_with_a_rule_it_is_exact(registered):
@@ -68,8 +69,8 @@ def test_with_a_rule_it_is_exact(registered):
     net = model()
     direction = reference.random_direction(net)
     truth = reference.loop_alignments(net, losses, BATCH, direction)
-    assert_close(Ghost().alignments(Task(net, losses, BATCH), direction), truth, 1e-12)
-    found, along = Ghost().joint(Task(net, losses, BATCH), direction)
+    assert_close(Ghost().alignments(Student(net, losses).on(BATCH), direction), truth, 1e-12)
+    found, along = Ghost().joint(Student(net, losses).on(BATCH), direction)
     assert_close(along, truth, 1e-12)
     weights = torch.linspace(0, 1, 6).double()
     expected = reference.gradients(net, (losses(net, BATCH) * weights).sum())
@@ -91,7 +92,7 @@ def test_a_rule_that_is_wrong_in_form_is_told(registered, rule, said):
     registered(rule)
     net = model()
     with pytest.raises(BadInput, match=said):
-        Ghost().alignments(Task(net, losses, BATCH), reference.random_direction(net))
+        Ghost().alignments(Student(net, losses).on(BATCH), reference.random_direction(net))
 
 
 def test_only_module_classes_can_be_registered():

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 import reference
 from laws import assert_close
-from reweigh.alignment import Ghost, Task
+from reweigh.alignment import Ghost, Student
 from reweigh.errors import EngineRefused
 
 B = 5
@@ -35,7 +35,7 @@ def agrees(make, batch, loss=smooth, layers=None):
     if layers is not None:
         direction = {name: v for name, v in direction.items() if name.split(".")[0] in layers}
     truth = reference.loop_alignments(model, loss, batch, direction)
-    task = Task(model, loss, batch, layers)
+    task = Student(model, loss, layers).on(batch)
     assert_close(Ghost().alignments(task, direction), truth, 1e-10)
     losses, along = Ghost().joint(task, direction)
     assert_close(along, truth, 1e-10)
@@ -333,7 +333,7 @@ def test_what_was_proven_holds_for_later_batches(how):
     for n, time in ((5, 3), (4, 4), (3, 4), (1, 4), (4, 8)):
         batch = numbers(time, 4, n=n)
         truth = reference.loop_alignments(model, smooth, batch, direction)
-        assert_close(Ghost().alignments(Task(model, smooth, batch), direction), truth, 1e-10)
+        assert_close(Ghost().alignments(Student(model, smooth).on(batch), direction), truth, 1e-10)
 
 
 def test_a_loss_a_token_and_one_of_the_parameters():
@@ -353,9 +353,9 @@ def test_a_loss_of_parameters_alone():
     model = nn.Linear(4, 3).double()
     direction = reference.random_direction(model)
     truth = reference.loop_alignments(model, loss, None, direction)
-    assert_close(Ghost().alignments(Task(model, loss, None), direction), truth, 1e-10)
+    assert_close(Ghost().alignments(Student(model, loss).on(None), direction), truth, 1e-10)
     with pytest.raises(EngineRefused, match="no seam"):
-        Ghost().joint(Task(model, loss, None), direction)
+        Ghost().joint(Student(model, loss).on(None), direction)
 
 
 @pytest.mark.parametrize("layers", [["2"], ["0"], ["0", "2"]], ids=str)

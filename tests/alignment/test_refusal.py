@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from reweigh import alignments, clean_direction
-from reweigh.alignment import Double, Forward, Task
-from reweigh.alignment.refusal import is_searching, refusing, remedy
+from reweigh.alignment import Double, Forward, Ghost, Student
+from reweigh.alignment.advice import remedy
+from reweigh.alignment.refusal import CannotGoThrough, refusing
 from reweigh.errors import BadInput, EngineRefused
 
 BATCH = torch.randn(6, 3, generator=torch.Generator().manual_seed(2)), torch.arange(6) % 2
@@ -44,13 +45,13 @@ def by_hand():
 
 
 def task_of(model, loss=losses):
-    return Task(model, loss, BATCH)
+    return Student(model, loss).on(BATCH)
 
 
 def test_the_innermost_layer_and_a_working_engine_are_named():
     model = by_hand()
     with pytest.raises(EngineRefused) as caught:
-        Forward().alignments(task_of(model), clean_direction(model, losses, BATCH))
+        alignments(model, losses, BATCH, clean_direction(model, losses, BATCH), engine=Forward())
     said = str(caught.value)
     assert "engine 'forward' cannot go through 2.1 (Cubed) (" in said
     assert said.endswith("engine='ghost' works for this model")
@@ -62,7 +63,7 @@ def test_a_layer_without_a_second_derivative_is_named():
     model = nn.Sequential(nn.Sequential(nn.EmbeddingBag(9, 5, mode="max")), nn.Linear(5, 2))
     batch = torch.arange(24).view(6, 4) % 9, BATCH[1]
     with pytest.raises(EngineRefused) as caught:
-        Double().alignments(Task(model, losses, batch), clean_direction(model, losses, batch))
+        alignments(model, losses, batch, clean_direction(model, losses, batch), engine=Double())
     assert "engine 'double' cannot go through 0.0 (EmbeddingBag) (" in str(caught.value)
     assert str(caught.value).endswith("engine='finite' works for this model")
 
@@ -77,8 +78,9 @@ def test_what_can_be_differentiated_once_only_is_no_constant_to_the_engine_itsel
     """`once_differentiable` raises only if autograd comes by its node, and on the way to ε it does not."""
     model = by_hand()
     direction = clean_direction(model, losses, BATCH)
-    with pytest.raises(EngineRefused, match="ghost"):
+    with pytest.raises(CannotGoThrough, match="once_differentiable") as caught:
         Double().alignments(task_of(model), direction)
+    assert (caught.value.engine, caught.value.layer) == ("double", "2.1 (Cubed)")
 
 
 def test_the_root_modules_own_forward():
@@ -109,7 +111,6 @@ def test_no_hook_and_no_disturbance_remain():
     assert not any(part._forward_hooks for part in model.modules())
     assert int(model[1].num_batches_tracked) == 0
     assert torch.equal(torch.get_rng_state(), state)
-    assert not is_searching()
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError, TypeError, AttributeError, KeyError, ZeroDivisionError])
@@ -126,7 +127,7 @@ def test_a_users_own_error_comes_through(engine, kind):
 
 def test_reweighs_own_errors_come_through():
     model = by_hand()
-    with pytest.raises(BadInput, match="reduction='none'"), refusing("forward", task_of(model), lambda: None):
+    with pytest.raises(BadInput, match="reduction='none'"), refusing(Forward(), task_of(model), {}):
         raise BadInput("reduction='none'")
 
 
@@ -135,20 +136,18 @@ def test_a_remedy_is_found_by_trying_and_the_search_ends():
     mixing = by_hand().insert(1, nn.BatchNorm1d(4))
     assert remedy("forward", task_of(mixing)) == "engine='finite' works for this model"
     assert remedy("finite", task_of(mixing)) == "no other engine works for this model either"
-    assert not is_searching()
 
 
-def test_within_a_search_a_refusal_does_not_search(monkeypatch):
-    from reweigh.alignment import refusal
-
+def test_an_engine_by_itself_tells_the_fact_and_tries_no_other(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Ghost, "alignments", lambda *_: asked.append("ghost"))
     model = by_hand()
-    token = refusal._searching.set(True)
-    try:
-        with pytest.raises(EngineRefused) as caught:
-            Forward().alignments(task_of(model), clean_direction(model, losses, BATCH))
-    finally:
-        refusal._searching.reset(token)
-    assert "works for this model" not in str(caught.value)
+    with pytest.raises(CannotGoThrough) as caught:
+        Forward().alignments(task_of(model), clean_direction(model, losses, BATCH))
+    fact = caught.value
+    assert (fact.engine, fact.layer) == ("forward", "2.1 (Cubed)")
+    assert str(fact) == f"engine 'forward' cannot go through 2.1 (Cubed) ({fact.cause})"
+    assert asked == []
 
 
 def test_a_long_message_is_cut():

@@ -7,8 +7,9 @@ from torch.nn import functional as F
 
 import laws
 from laws.weights import telling_seed
-from reweigh.alignment import Forward, Selection, Task
+from reweigh.alignment import Forward, Selection, Student
 from reweigh.alignment.selection import part_of
+from reweigh.alignment.skip_zeros import SkipZeros
 from zoo import CASES, named
 
 SERVED = [case for case in CASES if "auto" not in case.refused_by]
@@ -96,9 +97,9 @@ def batch_of(n=8):
 
 def test_buffers_that_follow_the_batch_forbid_it_until_eval_mode():
     selection, model = Selection(), Counter()
-    assert not selection.works(Task(model, loss, batch_of()))
-    assert selection.works(Task(model.eval(), loss, batch_of()))
-    assert not selection.works(Task(model.train(), loss, batch_of()))
+    assert not selection.works(Student(model, loss).on(batch_of()))
+    assert selection.works(Student(model.eval(), loss).on(batch_of()))
+    assert not selection.works(Student(model.train(), loss).on(batch_of()))
     assert model.mean.tolist() == [0, 0, 0]
 
 
@@ -112,8 +113,8 @@ def test_a_batch_whose_parts_turn_out_different_goes_whole():
     selection._found[tuple(part.training for part in model.modules())] = ""
     direction = {name: torch.randn_like(p) for name, p in model.named_parameters()}
     weights = torch.tensor([0.5, 0, 0, 0, 0.25, 0, 0.25, 0])
-    task = Task(model, divided, batch_of())
-    found = selection.backward(Forward(), task, direction, lambda a, losses: weights)
+    task = Student(model, divided).on(batch_of())
+    found = SkipZeros(Forward(), selection).backward(task, direction, lambda a, losses: weights)
     grads = torch.autograd.grad((divided(model, batch_of()) * weights).sum(), list(model.parameters()))
     torch.testing.assert_close([p.grad for p in model.parameters()], list(grads))
     torch.testing.assert_close(found.losses, divided(model, batch_of()).detach())
@@ -123,8 +124,8 @@ def test_a_batch_whose_parts_turn_out_different_goes_whole():
 def test_no_example_with_a_weight_gives_gradients_of_zero():
     model, selection = nn.Linear(3, 2), Selection()
     direction = {name: torch.randn_like(p) for name, p in model.named_parameters()}
-    task = Task(model, loss, batch_of())
-    selection.backward(Forward(), task, direction, lambda a, losses: torch.zeros_like(losses))
+    task = Student(model, loss).on(batch_of())
+    SkipZeros(Forward(), selection).backward(task, direction, lambda a, losses: torch.zeros_like(losses))
     assert all(not p.grad.any() for p in model.parameters())
 
 

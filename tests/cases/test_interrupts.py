@@ -112,12 +112,12 @@ def test_sixty_interrupts_at_random_instructions_lose_nothing():
 @pytest.mark.parametrize("where", ["substituted", "undisturbed"])
 def test_an_interrupt_at_each_line_of_what_lends_the_model_its_tensors_keeps_it(where):
     """Each line of the context managers, wherever they are written."""
-    from reweigh import student
+    from reweigh import as_found
 
     model = Nets.dense()
     by = Reweigher(model, loss, rule=L2RW(), clean=batch_of(5, 9), engine="forward")
     by.backward(batch_of(7))
-    place = getattr(student, where)
+    place = getattr(as_found, where)
     code = place.change.__code__ if isinstance(place, type) else place.__wrapped__.__code__
     lines = {line - code.co_firstlineno for _, _, line in code.co_lines() if line} - {0}
     model.zero_grad()

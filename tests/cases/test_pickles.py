@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import reweigh
 from reweigh import L2RW, Learning, Reweigher, errors
-from reweigh.alignment.choose import CANDIDATES
-from reweigh.alignment.ghost.watch import Unfit
+from reweigh.alignment.candidates import CANDIDATES
+from reweigh.alignment.ghost.cannot_separate import CannotSeparate
 from reweigh.optimizers import ReversibleSGD
 from reweigh.rules import ClassAwareWeightNet, ClassProportion, DeepInteraction, MetaWeightNet, RandomRectified
 
@@ -152,7 +152,7 @@ def test_a_stream_of_batches_is_copied_with_its_place(clean):
     "error",
     [
         *(kind("one") for kind in (errors.BadInput, errors.EngineRefused, errors.NonFinite, errors.MissingExtra)),
-        Unfit("a (B)", "why"),
+        CannotSeparate("a (B)", "why"),
     ],
 )
 def test_errors_are_pickled(error):

@@ -1,26 +1,30 @@
 """Alignments a_i = ⟨∇ℓ_i(θ), v⟩, one module an engine."""
 
+from reweigh.alignment.auto import AutoEngine as AutoEngine
 from reweigh.alignment.call import alignments as alignments
 from reweigh.alignment.call import explain as explain
-from reweigh.alignment.choose import Checked as Checked
 from reweigh.alignment.double import Double as Double
+from reweigh.alignment.engine import Aligns as Aligns
 from reweigh.alignment.engine import Engine as Engine
-from reweigh.alignment.engine import Task as Task
 from reweigh.alignment.engine import Weigh as Weigh
 from reweigh.alignment.engine import Weighted as Weighted
 from reweigh.alignment.finite import Finite as Finite
 from reweigh.alignment.forward import Forward as Forward
 from reweigh.alignment.ghost import Ghost as Ghost
 from reweigh.alignment.selection import Selection as Selection
+from reweigh.student import Student as Student
+from reweigh.student import Task as Task
 
 __all__ = [
-    "Checked",
+    "Aligns",
+    "AutoEngine",
     "Double",
     "Engine",
     "Finite",
     "Forward",
     "Ghost",
     "Selection",
+    "Student",
     "Task",
     "Weigh",
     "Weighted",

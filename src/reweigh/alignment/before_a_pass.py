@@ -1,8 +1,7 @@
 """Generators and buffers as they were before a training pass, so that it can be made again by another engine."""
 
 from reweigh import rng
-from reweigh.alignment.engine import Task
-from reweigh.as_found import parts_of
+from reweigh.student import Task
 
 
 class BeforeAPass:
@@ -10,7 +9,7 @@ class BeforeAPass:
 
     def __init__(self, task: Task, *, buffers: bool) -> None:
         self._generators = rng.states(task.devices)
-        places = [part._buffers for part in parts_of(task.module) if part._buffers] if buffers else []
+        places = [part._buffers for part in task.walk.parts if part._buffers] if buffers else []
         self._buffers = [
             (place, name, buffer, buffer.detach().clone())
             for place in places

@@ -6,11 +6,12 @@ from typing import Any
 from torch import Tensor
 
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.remembered import choices_for, engine_for
 from reweigh.errors import BadInput
 from reweigh.first_look import empty, first_look
 from reweigh.several import unwrap
+from reweigh.student import Student
 from reweigh.undo import remember, whole
 
 
@@ -42,7 +43,7 @@ def alignments(
         BadInput: if the losses are not one an example or reach no parameter, or the direction is empty or does not fit.
         EngineRefused: if the engine asked for cannot be right; the sentence names the layer and an engine that works.
     """
-    task = Task(model, per_example_loss, batch, layers)
+    task = Student(model, per_example_loss, layers).on(batch)
     tangents = task.tangents(direction)
     if not tangents:
         raise BadInput(
@@ -51,7 +52,7 @@ def alignments(
         )
     if empty(tangents):
         warnings.warn("the direction is exactly zero, and so are all alignments along it", stacklevel=2)
-    first_look(task.module, per_example_loss, batch, layers=layers)
+    first_look(task.student, batch)
     found = engine_for(task, engine)
     remember(found)
     return found.alignments(task, direction)

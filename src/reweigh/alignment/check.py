@@ -16,22 +16,21 @@ Three things make a check worth something.
   where the usual tolerance does not suffice; TF32 is off while a check is made.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from reweigh._types import Params
 from reweigh.alignment.arithmetic import allowed, elsewhere, full_precision, roughest, rounded
-from reweigh.alignment.engine import Engine, Task
-from reweigh.alignment.refusal import is_searching, remedy
+from reweigh.alignment.blame import Off, located, told
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.shared_pass import APART, asked, compared
 from reweigh.alignment.truth import Truth, Undecided, along, balanced, off_along, product, truth_of
 from reweigh.as_found import substituted, undisturbed
-from reweigh.errors import EngineRefused
+from reweigh.student import Student, Task
 
 _NOISE = 8
 """An engine may be off by so many times what rounding alone changes."""
@@ -70,6 +69,7 @@ def check(
     draw: int = 0,
     move: bool = True,
     truth: Truth | None = None,
+    locate: bool = True,
 ) -> Finding:
     """The adjoint identity for random c, and with `share` whether the engine's shared pass gives the same gradients.
 
@@ -81,17 +81,20 @@ def check(
         draw: which random c.
         truth: what `truth_of` has found for this draw, where it has been asked.
         move: ask once more with the parameters moved, where something was not proven.
+        locate: look for the layer, where the engine is wrong.
 
     Raises:
-        EngineRefused: if the engine and the ordinary backward pass disagree; names the layer.
+        Disagrees: if the engine and the ordinary backward pass disagree; names the layer.
         Undecided: if this batch cannot tell.
     """
     with full_precision():
-        finding = _at(engine, task, direction, share, draw, truth)
+        with located(engine, task, locate):
+            finding = _at(engine, task, direction, share, draw, truth)
         if move and engine.exact and (finding.silent or finding.faint or _has_zeros(task)):
             with _moved(task) as other:
                 try:
-                    there = _at(engine, other, direction, False, draw)
+                    with located(engine, other, locate):
+                        there = _at(engine, other, direction, False, draw)
                 except Undecided:
                     return finding
             finding = finding._replace(silent=finding.silent & there.silent)
@@ -100,13 +103,13 @@ def check(
 
 def hold(
     engine: Engine, task: Task, direction: Params, alignments: Tensor, truth: Truth, draw: int, *, others: bool = False
-) -> None:
+) -> str:
     """The identity for alignments that a step has worked out anyway, by what `truth_of` found before the step's pass.
 
-    Where there are `others` to go on with, rough differences are refused, not only warned of.
+    Where there are `others` to go on with, rough differences are refused; else told, in a sentence, which is empty usually.
 
     Raises:
-        EngineRefused: likewise; `Undecided` if this batch cannot tell.
+        Disagrees: likewise; `Undecided` if this batch cannot tell.
     """
     tangents = task.tangents(direction)
     expected = along(truth.h, tangents)
@@ -120,10 +123,11 @@ def hold(
     if off > limit and not engine.exact:
         limit = max(limit, _roughness(engine, task, tangents, alignments, truth.dtype))
         if not others and limit < off <= _ALONE * roughest(truth.dtype):
-            _warn(engine, task, off, truth.dtype)
-            return
+            return _rough(engine, off, truth.dtype)
     if off > limit:
-        _refuse(engine, task, [truth], off, limit)
+        with located(engine, task, True):
+            raise Off([truth], off, limit, balanced(truth))
+    return ""
 
 
 def _at(engine: Engine, task: Task, direction: Params, share: bool, draw: int, truth: Truth | None = None) -> Finding:
@@ -137,13 +141,18 @@ def _at(engine: Engine, task: Task, direction: Params, share: bool, draw: int, t
     off, limit = abs(found - expected) / expected, allowed(truth.dtype, True)
     if not off <= limit:
         limit = max(limit, _noise(task, truth, draw, lambda h: _change(h, u, truth) / expected))
-    told = _told(off, limit, truth.dtype)
     if not off <= limit:
-        _refuse(engine, task, [truth], off, limit)
+        raise Off([truth], off, limit, u)
     silent = frozenset(name for name in task.chosen if not truth.norms.get(name))
     faint = frozenset(truth.norms.keys() - u.keys()) - silent
     shares_too, shared_told = compared(joint, truth) if share else (None, "")
-    return Finding(f"{engine!r}: the adjoint identity holds {told}", silent, faint, shares_too, shared_told)
+    return Finding(
+        f"{engine!r}: the adjoint identity holds {told(off, limit, truth.dtype)}",
+        silent,
+        faint,
+        shares_too,
+        shared_told,
+    )
 
 
 def _along_direction(engine: Engine, task: Task, direction: Params, share: bool, draw: int) -> Finding:
@@ -161,9 +170,16 @@ def _along_direction(engine: Engine, task: Task, direction: Params, share: bool,
     if not off <= limit:
         limit = max(limit, _roughness(engine, task, tangents, alignments, truths[0].dtype))
     if not off <= limit:
-        _refuse(engine, task, truths, off, limit, tangents)
-    told = _told(off, limit, truths[0].dtype)
-    return Finding(f"{engine!r}: the adjoint identity holds {told}", shares=False if share else None, shared_told=APART)
+        raise Off(truths, off, limit, tangents)
+    return Finding(
+        f"{engine!r}: the adjoint identity holds {told(off, limit, truths[0].dtype)}",
+        shares=False if share else None,
+        shared_told=APART,
+    )
+
+
+def _holds(engine: Engine, off: float, limit: float, dtype: torch.dtype) -> str:
+    return f"{engine!r}: the adjoint identity holds {told(off, limit, dtype)}"
 
 
 def _roughness(engine: Engine, task: Task, tangents: Params, alignments: Tensor, dtype: torch.dtype) -> float:
@@ -171,12 +187,10 @@ def _roughness(engine: Engine, task: Task, tangents: Params, alignments: Tensor,
     return min(_ROUGH * engine.roughness(task, tangents, alignments), roughest(dtype))
 
 
-def _warn(engine: Engine, task: Task, off: float, dtype: torch.dtype) -> None:
-    warnings.warn(
+def _rough(engine: Engine, off: float, dtype: torch.dtype) -> str:
+    return (
         f"engine {engine.name!r} is off by {off:.1e} at this batch, where {allowed(dtype, False):.0e} is usual: differences "
-        "have become rough (kinks of the network, losses close to zero), and the weights with them; "
-        f"{remedy(engine.name, task)}",
-        stacklevel=2,
+        "have become rough (kinks of the network, losses close to zero), and the weights with them"
     )
 
 
@@ -188,7 +202,7 @@ def _change(h: Params, u: Params, truth: Truth) -> float:
 def _noise(task: Task, truth: Truth, draw: int, change: Callable[[dict[str, Tensor]], float]) -> float:
     """What an exact engine may be off by, as far as rounding the parameters changes the truth itself."""
     generator = torch.Generator().manual_seed(draw)
-    near = {name: rounded(p, truth.dtype, generator) for name, p in task.module.named_parameters()}
+    near = {name: rounded(p, truth.dtype, generator) for name, p in task.parameters.items()}
     try:
         with _with(task, near) as other:
             return min(_NOISE * change(truth_of(other, draw).h), _MOST_NOISE)
@@ -200,7 +214,7 @@ def _noise(task: Task, truth: Truth, draw: int, change: Callable[[dict[str, Tens
 def _moved(task: Task) -> Iterator[Task]:
     """The task with every trained parameter a little elsewhere."""
     generator = torch.Generator().manual_seed(0)
-    away = {name: elsewhere(p, generator) for name, p in task.module.named_parameters() if p.requires_grad}
+    away = {name: elsewhere(p, generator) for name, p in task.parameters.items() if p.requires_grad}
     with _with(task, away) as other:
         yield other
 
@@ -208,40 +222,10 @@ def _moved(task: Task) -> Iterator[Task]:
 @contextmanager
 def _with(task: Task, params: dict[str, nn.Parameter]) -> Iterator[Task]:
     """The same batch under the same model with other parameters."""
-    with undisturbed(task.module), substituted(task.module, params):
-        yield Task(task.model, task.per_example_loss, task.batch, task.layers)
+    with undisturbed(task.walk), substituted(task.walk, params):
+        yield Student(task.model, task.per_example_loss, task.layers).on(task.batch)
 
 
 def _has_zeros(task: Task) -> bool:
     """Whether a factor or a matrix is zero; vectors of zeros are biases, or what lies before them is silent."""
-    return any(p.requires_grad and p.ndim != 1 and not bool(p.any()) for p in task.module.parameters())
-
-
-def _told(off: float, limit: float, dtype: torch.dtype) -> str:
-    return f"to {off:.1e} ({limit:.0e} is allowed in {str(dtype).removeprefix('torch.')})"
-
-
-def _refuse(
-    engine: Engine, task: Task, truths: list[Truth], off: float, limit: float, tangents: Params | None = None
-) -> NoReturn:
-    told = _told(off, limit, truths[0].dtype)
-    if is_searching():
-        raise EngineRefused(f"the adjoint identity holds only {told}")
-    layer = _last_layer_off(engine, task, truths, limit, balanced(truths[0]) if tangents is None else tangents)
-    raise EngineRefused(
-        f"engine {engine.name!r} disagrees with the backward pass at {layer}: the adjoint identity holds only {told}; "
-        f"{remedy(engine.name, task)}"
-    )
-
-
-def _last_layer_off(engine: Engine, task: Task, truths: list[Truth], limit: float, tangents: Params) -> str:
-    """The last submodule along whose own parameters the engine is off by itself: what it feeds is to blame."""
-    found = f"{type(task.module).__name__}'s own forward"
-    seen: set[int] = set()  # a tied parameter belongs to the first that has it
-    for name, part in task.module.named_modules():
-        own = {id(p) for p in part.parameters(recurse=False)} - seen
-        seen |= own
-        inside = {key: v for key, v in tangents.items() if key in task.chosen and id(task.chosen[key]) in own}
-        if name and inside and not off_along(truths, inside, engine.alignments(task, inside)) <= limit:
-            found = f"{name} ({type(part).__name__})"
-    return found
+    return any(p.requires_grad and p.ndim != 1 and not bool(p.any()) for p in task.parameters.values())

@@ -5,115 +5,14 @@ An engine knows nothing of rules. Beside `alignments` it offers `backward`, whic
 """
 
 import abc
-import dataclasses
-import functools
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
-from reweigh.as_found import undisturbed
-from reweigh.errors import BadInput
-from reweigh.several import held, uncompiled_loss, unwrap
-from reweigh.student import forbid_inference_mode, is_compiled, losses_of
-from reweigh.trained import chosen_parameters
-
-if TYPE_CHECKING:
-    from reweigh.alignment.selection import Selection
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """One batch under one model, be it given as one module or as several: all that an engine is told."""
-
-    model: nn.Module
-    per_example_loss: PerExampleLoss
-    batch: Batch
-    layers: LayerChoice = None
-    kinds: set[Hashable] = dataclasses.field(default_factory=set, compare=False, repr=False)
-    """What an engine's passes come by, operation by operation, as far as it looks: a check vouches for no more."""
-    places: dict[Hashable, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
-    """Where examples lie, as proven in earlier passes of the same manner; empty where there were none."""
-
-    def __post_init__(self) -> None:
-        forbid_inference_mode()
-        object.__setattr__(self, "model", held(self.model))
-
-    @functools.cached_property
-    def module(self) -> nn.Module:
-        """The model without its wrappers."""
-        return unwrap(self.model)
-
-    @functools.cached_property
-    def chosen(self) -> dict[str, nn.Parameter]:
-        """The trainable parameters along which the alignment is taken."""
-        return chosen_parameters(self.module, self.layers)
-
-    @property
-    def devices(self) -> set[torch.device]:
-        """Where the parameters live."""
-        return {p.device for p in self.module.parameters()}
-
-    @property
-    def loss(self) -> PerExampleLoss:
-        """The per-example loss, uncompiled where the user compiled it."""
-        loss: PerExampleLoss = uncompiled_loss(self.per_example_loss)
-        return loss
-
-    @property
-    def wrapped(self) -> bool:
-        """Whether training goes through a wrapper or a compiled part, which the engines' own passes leave out."""
-        return self.model is not self.module or self.compiled
-
-    @property
-    def compiled(self) -> bool:
-        """Whether training goes through `torch.compile` somewhere."""
-        return self.loss is not self.per_example_loss or is_compiled(self.model)
-
-    def losses(self) -> Tensor:
-        """The losses as the engines see them, (B,): of the unwrapped module, checked."""
-        return losses_of(self.module, self.loss, self.batch)
-
-    def losses_alone(self) -> Tensor:
-        """The same numbers without a graph; the model is left as found.
-
-        A loss may take gradients itself (a gradient penalty, forces, a look-ahead): it is given a graph then.
-        """
-        try:
-            with undisturbed(self.module), torch.no_grad():
-                return self.losses()
-        except RuntimeError as error:
-            if "does not require grad" not in str(error):
-                raise
-        with undisturbed(self.module), torch.enable_grad():
-            return self.losses().detach()
-
-    def training_losses(self) -> Tensor:
-        """The losses as training sees them, (B,): through the wrappers, so that compiled and distributed parts work."""
-        with torch.enable_grad():
-            return losses_of(self.model, self.per_example_loss, self.batch)
-
-    def tangents(self, direction: Params) -> dict[str, Tensor]:
-        """The part of the direction that lies in the chosen parameters, checked against them.
-
-        Raises:
-            BadInput: for a name that is no parameter, or a tensor of another shape.
-        """
-        known = dict(self.module.named_parameters())
-        for name, v in direction.items():
-            if name not in known:
-                raise BadInput(
-                    f"the direction has an entry {name!r}, which is no parameter of {type(self.module).__name__}: "
-                    "make it with clean_direction() for this model"
-                )
-            if v.shape != known[name].shape:
-                raise BadInput(
-                    f"the direction's entry {name!r} has shape {tuple(v.shape)} but the parameter has "
-                    f"{tuple(known[name].shape)}"
-                )
-        return {name: direction[name].detach().to(p) for name, p in self.chosen.items() if name in direction}
+from reweigh._types import Params
+from reweigh.student import Task
 
 
 class Weighted(NamedTuple):
@@ -127,21 +26,35 @@ Weigh = Callable[[Tensor, Tensor], Tensor]
 """`(alignments (B,), losses (B,)) -> weights (B,)`: the rule, as an engine sees it."""
 
 
+class Aligns(Protocol):
+    """What gives alignments: an engine, or what has one."""
+
+    def alignments(self, task: Task, direction: Params) -> Tensor:
+        """a_i = ⟨∇ℓ_i(θ), v⟩, shape (B,), detached; the model is left as found."""
+        ...
+
+
 class Engine(abc.ABC):
     """A way to compute alignments. Engines have no state but their settings."""
 
     name: ClassVar[str]
     exact: ClassVar[bool]
-    skips: ClassVar[bool] = False
-    """Whether `backward` leaves out examples without a weight by itself."""
+    assembles: ClassVar[bool] = False
+    """Whether `backward` puts the weighted gradient together from the examples' own parts, those without a weight left out;
+    then it may find only in the middle of the pass that it cannot.
+    """
 
     @abc.abstractmethod
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """a_i = ⟨∇ℓ_i(θ), v⟩, shape (B,), detached; the model is left as found.
 
         Raises:
-            EngineRefused: naming the layer and an engine that works, where this one does not.
+            EngineRefused: naming the layer, where this engine cannot be right.
         """
+
+    def probe(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Take one call of a submodule through what the engine does: raises whatever PyTorch raises there."""
+        return
 
     def roughness(self, task: Task, direction: Params, alignments: Tensor) -> float:
         """How far off it may be, relative to all alignments together, where it is not exact: as it tells itself."""
@@ -165,15 +78,11 @@ class Engine(abc.ABC):
         weigh: Weigh,
         *,
         share: bool = True,
-        selection: "Selection | None" = None,
     ) -> Weighted:
         """Add the gradient of Σ w_i ℓ_i to `.grad`; the training pass happens once, as in plain training.
 
-        With `share`, passes are shared where the engine can and no wrapper wants a forward pass of its own. With a
-        `selection`, the training pass leaves out examples without a weight, where that changes nothing.
+        With `share`, passes are shared where the engine can and no wrapper wants a forward pass of its own.
         """
-        if selection is not None and not self.skips and selection.works(task):
-            return selection.backward(self, task, dict(direction), weigh)
         both = self.joint(task, direction) if share and not task.wrapped else None
         if both is None:
             alignments = self.alignments(task, direction)

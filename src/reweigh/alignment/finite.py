@@ -15,9 +15,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from reweigh._torch import add_each, copy_each
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.errors import BadInput
+from reweigh.student import Task
 from reweigh.undo import ForAWhile, lent
 
 _STEPS = {torch.float64: 1e-5, torch.float32: 5e-4}
@@ -82,7 +84,7 @@ class _set_back(ForAWhile):
 
     def change(self) -> Callable[[], None]:
         """Nothing but a snapshot."""
-        set_back = functools.partial(torch._foreach_copy_, self._places, [p.clone() for p in self._places])
+        set_back = functools.partial(copy_each, self._places, [p.clone() for p in self._places])
         lent(set_back)
         return set_back
 
@@ -98,5 +100,5 @@ def step_length(tangents: Params, step: float | None = None) -> float:
 
 def _losses_at(task: Task, places: list[Tensor], vs: list[Tensor], h: float) -> Tensor:
     with torch.no_grad():
-        torch._foreach_add_(places, vs, alpha=h)
+        add_each(places, vs, h)
     return task.losses_alone()

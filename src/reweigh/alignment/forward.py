@@ -5,17 +5,18 @@ directional derivative of ℓ_i. Nothing is assumed about how examples interact,
 cost is about one forward pass for the losses and two for the tangents, and no graph is kept.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.refusal import refusing
 from reweigh.alignment.unfused import Unfused
 from reweigh.as_found import substituted, undisturbed
+from reweigh.student import Task
 
 
 class Forward(Engine):
@@ -30,22 +31,35 @@ class Forward(Engine):
 
     def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The same pass shows the losses."""
-        constants = {name: p.detach() for name, p in task.module.named_parameters()}
-        with refusing(self.name, task, lambda: self.look(task, direction)), undisturbed(task.module):
+        constants = {name: p.detach() for name, p in task.parameters.items()}
+        with refusing(self, task, direction), undisturbed(task.walk):
             losses, alignments = _dual_pass(task, constants, task.tangents(direction))
         return alignments, losses.detach()
 
     def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The dual pass as the training pass: its losses carry the graph that the weighted backward pass needs."""
-        with refusing(self.name, task, lambda: self.look(task, direction)):
-            return _dual_pass(task, dict(task.module.named_parameters()), task.tangents(direction))
+        with refusing(self, task, direction):
+            return _dual_pass(task, task.parameters, task.tangents(direction))
+
+    def probe(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """One module's call with dual numbers, inputs included."""
+        with dual_level(), torch.enable_grad(), Unfused(forward_mode=True):
+
+            def dual(value: Any) -> Any:
+                if isinstance(value, Tensor) and value.is_floating_point():
+                    return make_dual(value.detach(), torch.ones_like(value))
+                return value
+
+            parameters = {name: dual(p) for name, p in module.named_parameters()}
+            with substituted(module, parameters):
+                module(*map(dual, args), **{k: dual(v) for k, v in kwargs.items()})
 
 
 def _dual_pass(task: Task, values: Params, tangents: Params) -> tuple[Tensor, Tensor]:
     """The losses at `values`, with their graph if these require gradients, and their tangents, detached; both (B,)."""
     with dual_level(), torch.enable_grad():
         duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}
-        with substituted(task.module, duals), Unfused(forward_mode=True):
+        with substituted(task.walk, duals), Unfused(forward_mode=True):
             losses = task.losses()
         primal, tangent = unpack_dual(losses)
     return primal, torch.zeros_like(primal.detach()) if tangent is None else tangent.detach()

@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh.alignment.engine import Task
-from reweigh.as_found import parts_of
+from reweigh.student import Task
 from reweigh.weakly import Weakly
 
 _MOST_TENSORS = 256
@@ -40,15 +39,15 @@ class Manner:
 
 def _facts(task: Task) -> tuple[Hashable, ...]:
     """Modules, modes, hooks and what is trained."""
-    facts: list[Hashable] = [task.model is task.module, _hashable(task.layers)]
-    kinds = {"cpu"}
-    for part in parts_of(task.module):
-        facts += (id(part), part.training, len(part._forward_hooks) + len(part._forward_pre_hooks))
-        for p in part._parameters.values():
-            if p is not None:
-                facts += (p.requires_grad, p.dtype)
-                kinds.add(p.device.type)
-    for kind in sorted(kinds):
+    parts, parameters = task.walk.parts, task.parameters.values()
+    facts: list[Hashable] = [task.model is task.module, _hashable(task.layers), len(parts)]
+    facts += map(id, parts)
+    facts += [part.training for part in parts]
+    facts += map(len, [part._forward_hooks for part in parts])
+    facts += map(len, [part._forward_pre_hooks for part in parts])
+    facts += [p.requires_grad for p in parameters]
+    facts += [p.dtype for p in parameters]
+    for kind in sorted({"cpu", *(device.type for device in task.devices)}):
         on = torch.is_autocast_enabled(kind)
         facts += (on, torch.get_autocast_dtype(kind) if on else None)
     return tuple(facts)

@@ -4,22 +4,23 @@ import weakref
 
 from torch import nn
 
-from reweigh.alignment.choose import Checked
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.auto import AutoEngine
+from reweigh.alignment.engine import Engine
+from reweigh.student import Task
 
-_remembered: weakref.WeakKeyDictionary[nn.Module, dict[str, Checked]] = weakref.WeakKeyDictionary()
+_remembered: weakref.WeakKeyDictionary[nn.Module, dict[str, AutoEngine]] = weakref.WeakKeyDictionary()
 
 
-def engine_for(task: Task, engine: str | Engine) -> Engine:
-    """The engine object for what a user passed; what a name stands for is remembered with the module."""
+def engine_for(task: Task, engine: str | Engine) -> AutoEngine:
+    """What has the engine that a user passed; what a name stands for is remembered with the module."""
     if isinstance(engine, Engine):
-        return engine
+        return AutoEngine(engine)
     of_module = _remembered.setdefault(task.module, {})
     if engine not in of_module:
-        of_module[engine] = Checked(engine)
+        of_module[engine] = AutoEngine(engine)
     return of_module[engine]
 
 
-def choices_for(module: nn.Module) -> list[Checked]:
+def choices_for(module: nn.Module) -> list[AutoEngine]:
     """The choices remembered with a module, the latest last."""
     return list(_remembered.get(module, {}).values())

@@ -1,8 +1,4 @@
-"""A training pass over the examples with a weight only: L2RW gives none to about half of a batch.
-
-The weights come first, from a pass that keeps no graph; then forward and backward run over the examples that count, a share
-s of the batch: 3·s passes. That is less than a training pass of its own (3), and less than what the forward engine's shared
-pass has still to do (2) where s is below two thirds.
+"""Whether some examples of a batch can be trained on by themselves, and their losses.
 
 The gradient is the same to rounding where the losses of a part of the batch are those of the whole, where no random numbers
 are drawn and where buffers do not depend on the batch. All of that is tried at the first batch, and again whenever parts of
@@ -19,19 +15,17 @@ import torch
 from torch import Tensor
 
 from reweigh._types import Batch
-from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
 from reweigh.as_found import undisturbed
 from reweigh.batches import DEEPEST, Path, fields_of, replaced
+from reweigh.student import Task
 
-_LARGEST = 0.8
-"""With a larger share of examples that count, the whole batch is taken."""
 _MOST_PLACES = 8
 _EXACT, _APPROXIMATE = 1e3, 2e-2
 """How far losses may be apart: in units of rounding, and for an engine whose losses are approximate."""
 
 
 class Selection:
-    """Whether a batch can be taken apart, found out once for each mode of the model; and the pass over a part of it."""
+    """Whether a batch can be taken apart, found out once for each mode of the model."""
 
     def __init__(self) -> None:
         self.reason = ""
@@ -40,30 +34,19 @@ class Selection:
 
     def works(self, task: Task) -> bool:
         """Whether the examples that count can be trained on by themselves."""
-        key = tuple(part.training for part in task.module.modules())
+        key = tuple([part.training for part in task.walk.parts])
         if key not in self._found:
             self._found[key], places = _hindrance(task)
             self._places |= places
         self.reason = f"zero weights: {self._found[key] or 'a pass over the other examples only'}"
         return not self._found[key]
 
-    def backward(self, engine: Engine, task: Task, direction: dict[str, Tensor], weigh: Weigh) -> Weighted:
-        """As `Engine.backward`; the weights first, then the training pass over those that have one."""
-        alignments, losses = engine.look(task, direction)
-        weights = weigh(alignments, losses)
-        rows = weights.nonzero().flatten()
-        if 0 < len(rows) <= _LARGEST * len(weights):
-            own = self._losses_of_some(task, rows, len(weights))
-            if own is not None and _same(own.detach(), losses[rows], engine.exact):
-                torch.autograd.backward(own, weights[rows])
-                return Weighted(losses.index_copy(0, rows, own.detach()), weights)
-            self._found = dict.fromkeys(self._found, "the whole batch, since a part of it has other losses")
-        whole = task.training_losses()
-        torch.autograd.backward(whole, weights)
-        return Weighted(whole.detach(), weights)
+    def fails(self) -> None:
+        """A part of a batch had other losses after all."""
+        self._found = dict.fromkeys(self._found, "the whole batch, since a part of it has other losses")
 
-    def _losses_of_some(self, task: Task, rows: Tensor, n: int) -> Tensor | None:
-        """The training losses of these examples; None where the batch cannot be cut as the first one was."""
+    def losses_of_some(self, task: Task, rows: Tensor, n: int) -> Tensor | None:
+        """The training losses of these of n examples; None where the batch cannot be cut as the first one was."""
         if not self._places <= set(places_with_rows(task.batch, n)):
             return None
         try:
@@ -111,7 +94,7 @@ def _are_fields(part: Any, n: int, *, whole: bool) -> bool:
 
 
 def _of_part(task: Task, batch: Batch) -> Task:
-    return Task(task.model, task.per_example_loss, batch, task.layers)
+    return Task(task.student, batch)
 
 
 def _hindrance(task: Task) -> tuple[str, set[Path]]:
@@ -119,7 +102,7 @@ def _hindrance(task: Task) -> tuple[str, set[Path]]:
     if task.wrapped:
         return "the whole batch, since training goes through a wrapper", set()
     before = torch.get_rng_state()
-    with undisturbed(task.module), torch.no_grad():
+    with undisturbed(task.walk), torch.no_grad():
         whole, buffers = task.losses(), _buffers(task)
         if not torch.equal(torch.get_rng_state(), before):
             return "the whole batch, since its pass draws random numbers", set()
@@ -131,12 +114,12 @@ def _hindrance(task: Task) -> tuple[str, set[Path]]:
     for chosen in (places, *others):  # what has as many rows by chance is left out once
         batch = part_of(task.batch, rows, len(whole), chosen)
         try:
-            with undisturbed(task.module), torch.no_grad():
+            with undisturbed(task.walk), torch.no_grad():
                 part, after = _of_part(task, batch).losses(), _buffers(task)
         except Exception as error:
             why = why or f"a part of it does not go through the model ({type(error).__name__})"
             continue
-        if _same(part, whole[rows], True) and all(map(torch.equal, buffers, after)):
+        if same(part, whole[rows], True) and all(map(torch.equal, buffers, after)):
             return "", set(chosen)
         why = why or "the model makes something else of a part of it"
     return f"the whole batch, since {why}", set()
@@ -146,6 +129,7 @@ def _buffers(task: Task) -> list[Tensor]:
     return [buffer.clone() for buffer in task.module.buffers()]
 
 
-def _same(one: Tensor, other: Tensor, exact: bool) -> bool:
+def same(one: Tensor, other: Tensor, exact: bool) -> bool:
+    """Whether losses of some examples are what they were in the whole batch."""
     tolerance = _EXACT * torch.finfo(one.dtype).eps if exact else _APPROXIMATE
     return one.shape == other.shape and bool((one - other).abs().max() <= tolerance * other.abs().max())

@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.refusal import is_out_of_memory
 from reweigh.alignment.truth import Truth, norm
 from reweigh.as_found import undisturbed
 from reweigh.errors import EngineRefused
-from reweigh.student import gradients
+from reweigh.passes import gradients
+from reweigh.student import Task
 
 _SHARED_TOLERANCE = 2e-2  # two correct passes in bfloat16 differ by 1e-2; a broken graph is off by far more
 APART = "weights first, then a pass for training"
@@ -22,7 +23,7 @@ def asked(
     if not share:
         return engine.alignments(task, u), None
     try:
-        with undisturbed(task.module), torch.enable_grad():
+        with undisturbed(task.walk), torch.enable_grad():
             if (both := engine.joint(task, u)) is None:
                 return engine.alignments(task, u), APART
             return both[1], _by_name(task, both[0], c)

@@ -4,32 +4,22 @@ The switches belong to the process. PyTorch's context managers for them are gene
 way, to go on when nobody expects it any more; and some warn about settings that they do not change.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from reweigh._torch import Switch, attention_switches, layer_switches
 from reweigh.undo import ForAWhile, lent
 
-Switch = tuple[Callable[[], bool], Callable[[bool], None]]
-
-
-def _attention(name: str) -> Switch:
-    return getattr(torch._C, f"_get_{name}_sdp_enabled"), getattr(torch._C, f"_set_sdp_use_{name}")
-
-
-_KERNELS = ("flash", "mem_efficient", "cudnn", "overrideable")
-_FUSED: list[Switch] = [_attention(name) for name in _KERNELS if hasattr(torch._C, f"_set_sdp_use_{name}")]
-_MATH = _attention("math")
+_MATH, _FUSED = attention_switches()
 _FAST_PATH: Switch = (torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled)
-_CUDNN: Switch = (torch._C._get_cudnn_enabled, torch._C._set_cudnn_enabled)
-_ONEDNN: Switch = (torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled)
 
 MATH_ATTENTION: Mapping[Switch, bool] = {_MATH: True, **dict.fromkeys(_FUSED, False)}
 """Attention by operations that have a forward mode and second derivatives."""
 ANY_ATTENTION: Mapping[Switch, bool] = dict.fromkeys([_MATH, *_FUSED], True)
 UNFUSED_ATTENTION: Mapping[Switch, bool] = {**MATH_ATTENTION, _FAST_PATH: False}
-PLAIN_LAYERS: Mapping[Switch, bool] = {_CUDNN: False, _ONEDNN: False}
+PLAIN_LAYERS: Mapping[Switch, bool] = dict.fromkeys(layer_switches(), False)
 """Recurrent layers without cuDNN and oneDNN."""
 
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from reweigh._types import Params
 from reweigh.alignment.arithmetic import Coarsest
-from reweigh.alignment.engine import Task
 from reweigh.as_found import undisturbed
-from reweigh.student import gradients
+from reweigh.passes import gradients
+from reweigh.student import Task
 
 _FAINT, _FAINTEST = 1e3, 5e-2
 """Beside the largest gradient, in units of rounding and at the most: below that a gradient may be nothing but noise."""
@@ -51,7 +51,7 @@ def truth_of(task: Task, draw: int) -> Truth:
         Undecided: where the gradients are not finite, or all zero, or too small for their arithmetic.
     """
     generator = torch.Generator().manual_seed(draw)
-    with undisturbed(task.module), torch.enable_grad(), Coarsest() as seen:
+    with undisturbed(task.walk), torch.enable_grad(), Coarsest() as seen:
         losses = task.losses()
         c = torch.randn(len(losses), generator=generator, dtype=torch.float64).to(losses)
         if not losses.requires_grad:

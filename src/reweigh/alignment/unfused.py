@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.autograd.forward_ad as forward_ad
 import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from reweigh._torch import weight_norm, without_forward_grad
 from reweigh.alignment.switches import PLAIN_LAYERS, UNFUSED_ATTENTION, switched
 from reweigh.alignment.tangents import RULES, cut_off
 from reweigh.alignment.twice import TWICE
@@ -83,7 +83,7 @@ WRITTEN_OUT: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.gru: _recurrent,
     torch.rnn_tanh: _recurrent,
     torch.rnn_relu: _recurrent,
-    torch._weight_norm: _weight_norm,
+    weight_norm(): _weight_norm,
     F.embedding_bag: _embedding_bag,
 }
 
@@ -115,7 +115,7 @@ class Unfused(TorchFunctionMode):
         """Called by PyTorch for every operation within the block."""
         kwargs = kwargs or {}
         if self._forward_mode and not torch.is_grad_enabled():
-            with forward_ad._set_fwd_grad_enabled(False):
+            with without_forward_grad():
                 return func(*args, **kwargs)
         if (instead := WRITTEN_OUT.get(func)) is not None:
             return instead(func, *args, **kwargs)

@@ -11,8 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reweigh._types import Params
+from reweigh.alignment.candidates import EVERY
 from reweigh.alignment.check import Finding
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
+from reweigh.alignment.manner import Manner
+from reweigh.first_look import first_look
+from reweigh.student import Task
+
+_MOST_MANNERS = 16
 
 
 @dataclass
@@ -42,6 +48,15 @@ class Choice:
     _woken: frozenset[str] = frozenset()
     kinds: set[Hashable] = field(default_factory=set)
     places: dict[Hashable, Any] = field(default_factory=dict)
+
+    @classmethod
+    def as_saved(cls, state: dict[str, Any]) -> "Choice":
+        """The choice of a checkpoint, which is asked first and has to pass a check like any other."""
+        name, step = state["chosen"]
+        known = [engine for engine in EVERY if engine.name == name and getattr(engine, "step", None) == step]
+        before = EVERY[: EVERY.index(known[0])] if known else []
+        found = {name: state[name] for name in ("identity", "sharing", "shares")}
+        return cls(engine=known[0] if known else None, told=list(state["told"]), given_up=before, resumed=True, **found)
 
     @property
     def reasons(self) -> list[str]:
@@ -95,3 +110,26 @@ class Vouched:
     def news(choice: Choice, task: Task) -> bool:
         """Whether the pass came by operations that were not vouched for."""
         return not task.kinds <= choice.kinds
+
+
+class Manners:
+    """What was vouched for in the manners of the last tasks, the latest first."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[Manner, Vouched]] = []
+
+    def of(self, task: Task) -> Vouched:
+        """What was vouched for in this manner; looks at the model and its loss where both are new."""
+        facts = Manner.facts_of(task)
+        for place, (manner, vouched) in enumerate(self._known):
+            if manner.fits(task.per_example_loss, facts):
+                if place:
+                    self._known.insert(0, self._known.pop(place))
+                return vouched
+        first_look(task.student, task.batch)  # where it has not been
+        vouched = Vouched()
+        self._known = [(Manner(task), vouched), *self._known][:_MOST_MANNERS]
+        return vouched
+
+    def __len__(self) -> int:
+        return len(self._known)

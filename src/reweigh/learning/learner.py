@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed, optimizers
-from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
-from reweigh.alignment import Engine, Task, Weighted
+from reweigh._types import Batch, Look
+from reweigh.alignment import AutoEngine, Task, Weighted
 from reweigh.culprits import clean_examples, gradient_not_finite
 from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput, NonFinite
@@ -20,26 +20,25 @@ from reweigh.learning.settings import Learning
 from reweigh.learning.teaching import Teaching
 from reweigh.learning.window import Window
 from reweigh.optimizers import Adjoint, ReversibleSGD, Snapshot
+from reweigh.passes import gradients
 from reweigh.progress import Progress
 from reweigh.rules import Evidence, LearnedRule
 from reweigh.states import watching
 from reweigh.step import Clean, examine, examine_clean
-from reweigh.student import gradients, unwrap
+from reweigh.student import Student
 from reweigh.trajectory import Curvature, Part, back_through
 
 _DECAY = 0.95
 
 
 @dataclass(frozen=True)
-class Student:
-    """What the learner must know of the student and of the clean side."""
+class Setup:
+    """Among what a rule weighs: the student, the same with the loss of clean batches, and what comes with them."""
 
-    model: nn.Module
-    per_example_loss: PerExampleLoss
-    clean_loss: PerExampleLoss
+    student: Student
+    clean_student: Student
     optimizer: Optimizer | None
-    engine: Engine
-    layers: LayerChoice
+    engine: AutoEngine
     next_clean: Callable[[], Batch]
     labels: Look
     ids: Callable[[Batch], Any]
@@ -55,19 +54,19 @@ class Learned(NamedTuple):
 class Learner:
     """The Reweigher's other half for rules that learn."""
 
-    def __init__(self, rule: LearnedRule, learning: Learning, student: Student) -> None:
-        if student.optimizer is None:
+    def __init__(self, rule: LearnedRule, learning: Learning, setup: Setup) -> None:
+        if setup.optimizer is None:
             raise BadInput(f"the {rule.name} rule learns from the student's steps: pass optimizer=, the student's own")
-        if learning.memory == "reverse" and not isinstance(student.optimizer, ReversibleSGD):
+        if learning.memory == "reverse" and not isinstance(setup.optimizer, ReversibleSGD):
             raise BadInput(
-                f"memory='reverse' steps back exactly, which {type(student.optimizer).__name__} cannot: train the student "
+                f"memory='reverse' steps back exactly, which {type(setup.optimizer).__name__} cannot: train the student "
                 "with reweigh.optimizers.ReversibleSGD, or use memory='snapshots'"
             )
         self.rule, self.learning, self.curvature = rule, learning, Curvature()
-        self._at, self._optimizer = student, student.optimizer
-        self._module = unwrap(student.model)
+        self._at, self._optimizer = setup, setup.optimizer
+        self._module = setup.student.module
         self._teaching = Teaching(rule, learning)
-        self._window = Window(self._module, self._optimizer, learning)
+        self._window = Window(setup.student.walk, self._optimizer, learning)
         self._steps, self._due = 0, False
         self._clean_loss = float("nan")
 
@@ -116,7 +115,7 @@ class Learner:
         examine(evidence.step + 1, evidence.losses, None, None, ids)
         clean = alignments = None
         if self.virtual:
-            with looked.setting.again(self._module):
+            with looked.setting.again(looked.task.walk):
                 clean, alignments = self._learn_virtually(evidence, looked.losses, looked.task)
         weights = self.rule.weigh(evidence)
         progress.count(weights, alignments, evidence.losses, clean, ids)
@@ -126,7 +125,7 @@ class Learner:
 
     def _learn_virtually(self, evidence: Evidence, losses: Tensor, task: Task) -> Learned:
         """One step of the rule from a virtual step of the student (Shu et al. 2019, equations 3 to 5)."""
-        params = dict(task.module.named_parameters())
+        params = task.parameters
         weights = self.rule.weights(evidence)
         omega = self._teaching.parameters
         along_losses = weights.detach().to(losses.dtype)
@@ -138,8 +137,8 @@ class Learner:
             clean = self._clean_pass(optimizers.step_ahead(held, params, g))
         except NonFinite:
             if not all(bool(torch.isfinite(d).all()) for d in g.values()):
-                at, where = self._at, (self._module, self._at.per_example_loss, evidence.batch)
-                raise NonFinite(gradient_not_finite(*where, at.ids, evidence.step + 1)) from None
+                at = self._at
+                raise NonFinite(gradient_not_finite(at.student, evidence.batch, at.ids, evidence.step + 1)) from None
             raise
         along, _ = optimizers.step_back(Adjoint(clean.towards), held, params, g, params_too=False)
         a = self._at.engine.alignments(task, along)
@@ -166,12 +165,10 @@ class Learner:
         by_omega, latest = back_through(
             self._window.steps,
             clean.towards,
-            model=self._at.model,
-            per_example_loss=self._at.per_example_loss,
+            student=self._at.student,
             rule=self.rule,
             engine=self._at.engine,
             curvature=self.curvature,
-            layers=self._at.layers,
             optimizer=self._optimizer,
         )
         for part, a in zip(self._window.steps[-1].parts, latest, strict=True):
@@ -209,7 +206,7 @@ class Learner:
         """The clean gradient at these parameters, averaged over ranks; the rule may look on."""
         batch, places = self._at.next_clean(), self.rule.places(self._module)
         with watching(self._module, places or ()) as seen:
-            v, loss = direction_and_loss(self._at.model, self._at.clean_loss, batch, layers=self._at.layers, at=at)
+            v, loss = direction_and_loss(self._at.clean_student, batch, at=at)
         labels = None
         with distributed.together(loss.device):
             if places is not None:
@@ -218,7 +215,7 @@ class Learner:
         v, loss = distributed.averaged(v), distributed.summed(loss) / distributed.world_size()
         clean = Clean(v, loss)
         states = [s.abs().amax() for s in seen.states.values()]
-        examine_clean(clean, states, lambda: clean_examples(self._module, self._at.clean_loss, batch, self._at.ids, at))
+        examine_clean(clean, states, lambda: clean_examples(self._at.clean_student, batch, self._at.ids, at))
         if places is not None:
             self.rule.see_clean(seen, labels)
         last, known = float(loss), not math.isnan(self._clean_loss)

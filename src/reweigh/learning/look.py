@@ -27,10 +27,10 @@ def look(
     task: Task, rule: LearnedRule, *, training: bool, graph: bool, step: int, clean_loss: float, labels: Look
 ) -> Looked:
     """The pass itself: the one that trains, or one that leaves the student as found."""
-    setting, places = Setting.of(task.module), rule.places(task.module)
+    setting, places = Setting.of(task.walk), rule.places(task.module)
     with contextlib.ExitStack() as stack:
         if not training:
-            stack.enter_context(undisturbed(task.module))
+            stack.enter_context(undisturbed(task.walk))
         stack.enter_context(torch.set_grad_enabled(graph))
         compiled = task.compiled and training
         seen = None if places is None else stack.enter_context(watching(task.module, places, compiled=compiled))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from reweigh import _torch
 from reweigh.errors import NonFinite
 from reweigh.learning.settings import Learning
 from reweigh.rules import LearnedRule
@@ -103,4 +104,4 @@ def _way_back(optimizer: Optimizer) -> Callable[[], None]:
 def _finite(tensors: Iterable[Tensor]) -> bool:
     """Whether all are, and their squares too, which Adam keeps: in one transfer."""
     found = list(tensors)
-    return not found or bool(torch.isfinite(torch.stack(torch._foreach_norm(found))).all())
+    return not found or bool(torch.isfinite(_torch.norms(found)).all())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reweigh import _torch
 from reweigh._types import Params
 from reweigh.trajectory import RecordedStep, checksum
 
@@ -36,7 +37,7 @@ class Trace:
         grads = {name: p.grad for name, p in params.items()}
         there = [(name, g) for name, g in grads.items() if g is not None]
         return cls(
-            {name: p._version for name, p in params.items()},
+            dict(zip(params, _torch.versions(params.values()), strict=True)),
             {name: None if g is None else g._version for name, g in grads.items()},
             min(there, key=lambda item: item[1].numel()) if there else None,
         )
@@ -56,8 +57,8 @@ def norm_of_gradients(params: Mapping[str, Tensor]) -> float:
     grads = [g.coalesce().values() if g.is_sparse else g for g in found]
     if not grads:
         return 0.0
-    norm = float(torch.stack(torch._foreach_norm(grads)).norm())
-    return norm if 0 < norm < math.inf else float(torch.stack(torch._foreach_norm(grads, 2, torch.float64)).norm())
+    norm = float(_torch.norms(grads).norm())
+    return norm if 0 < norm < math.inf else float(_torch.norms(grads, torch.float64).norm())
 
 
 def stepped(step: RecordedStep, params: Params, before: Trace) -> bool:

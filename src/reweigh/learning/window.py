@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh._types import Params
@@ -13,13 +13,14 @@ from reweigh.learning.trace import Trace, norm_of_gradients, stepped
 from reweigh.optimizers import Snapshot
 from reweigh.rules import Evidence, LearnedRule
 from reweigh.trajectory import Part, RecordedStep, checksum
+from reweigh.walk import Walk
 
 
 class Window:
     """Recorded steps, the earliest first; each begins where the one before it led."""
 
-    def __init__(self, module: nn.Module, optimizer: Optimizer, learning: Learning) -> None:
-        self._module, self._optimizer, self._learning = module, optimizer, learning
+    def __init__(self, walk: Walk, optimizer: Optimizer, learning: Learning) -> None:
+        self._walk, self._optimizer, self._learning = walk, optimizer, learning
         self.steps: list[RecordedStep] = []
         self._open: RecordedStep | None = None
         self._traces: list[Trace] = []
@@ -35,7 +36,7 @@ class Window:
 
         Batches that were weighed before and came to nothing are dropped: no gradient followed, or it was cleared again.
         """
-        params = dict(self._module.named_parameters())
+        params = self._walk.refresh().parameters
         now = Trace.of(params)
         if self._open is not None:
             if stepped(self._open, params, self._traces[0]):
@@ -58,7 +59,7 @@ class Window:
     def graded(self) -> None:
         """The batch's gradient has been added to `.grad`: remember its size, to see whether it is clipped."""
         if self._open is not None:
-            self._norm = norm_of_gradients(dict(self._module.named_parameters()))
+            self._norm = norm_of_gradients(self._walk.refresh().parameters)
 
     def close(self) -> bool:
         """`.grad` still holds what the optimizer was given; False where nothing was weighed, or no step was taken.
@@ -67,7 +68,7 @@ class Window:
             BadInput: if the gradients are gone already.
         """
         step, self._open = self._open, None
-        params = dict(self._module.named_parameters())
+        params = self._walk.refresh().parameters
         if step is None or not stepped(step, params, self._traces[0]):
             return False
         self._drop_void(step, Trace.of(params), params)
@@ -105,7 +106,7 @@ class Window:
     def load_state_dict(self, state: dict[str, Any], rule: LearnedRule, like: Evidence) -> None:
         """Take up where `state_dict` left off; `like` brings what finds labels in a batch."""
         self._open, self.steps, self._traces = None, [], []
-        held = Snapshot.of(self._optimizer, dict(self._module.named_parameters()))
+        held = Snapshot.of(self._optimizer, self._walk.refresh().parameters)
         for saved in state["steps"]:
             parts = [
                 Part.from_state_dict(told, like, state["omegas"][place], rule.memory_from)

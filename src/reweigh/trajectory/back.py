@@ -14,17 +14,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed
-from reweigh._types import LayerChoice, Params, PerExampleLoss
-from reweigh.alignment import Engine, Task
+from reweigh._types import Params
+from reweigh.alignment import Aligns
 from reweigh.as_found import moved
 from reweigh.optimizers import Adjoint, ReversibleSGD, step_back
 from reweigh.rules import LearnedRule
 from reweigh.states import checked, watching
-from reweigh.student import unwrap
+from reweigh.student import Student, Task
 from reweigh.trajectory.curvature import Curvature, Follow
 from reweigh.trajectory.record import Numbers, Part, RecordedStep
 from reweigh.trajectory.rewind import rewound
@@ -35,12 +35,10 @@ def back_through(
     window: Sequence[RecordedStep],
     clean_gradient: Params,
     *,
-    model: nn.Module,
-    per_example_loss: PerExampleLoss,
+    student: Student,
     rule: LearnedRule,
-    engine: Engine,
+    engine: Aligns,
     curvature: Curvature,
-    layers: LayerChoice = None,
     optimizer: Optimizer | None = None,
 ) -> tuple[Numbers, list[Tensor]]:
     """The derivative of the clean loss by ω, by name, and those by the weights of the window's last step, a (B,) each part.
@@ -53,15 +51,15 @@ def back_through(
     total: Numbers = {}
     latest: list[Tensor] = []
     adjoint = Adjoint(clean_gradient)
-    with _places(window, model, per_example_loss, optimizer) as places:
+    with _places(window, student, optimizer) as places:
         for k, (step, params) in enumerate(zip(reversed(window), places, strict=True)):
             by_gradient, adjoint = step_back(adjoint, step.held, params, step.gradient)
             along = {name: step.factor * g for name, g in by_gradient.items()}
             earliest, products = k == len(window) - 1, []
-            with moved(unwrap(model), dict(params)):
+            with moved(student.walk, dict(params)):
                 for part in step.parts:
-                    task = Task(model, per_example_loss, part.evidence.batch, layers)
-                    with part.setting.again(task.module):
+                    task = student.on(part.evidence.batch)
+                    with part.setting.again(task.walk):
                         if earliest:
                             a = engine.alignments(task, along)
                         else:
@@ -77,13 +75,13 @@ def back_through(
 
 
 def _places(
-    window: Sequence[RecordedStep], model: nn.Module, loss: PerExampleLoss, optimizer: Optimizer | None
+    window: Sequence[RecordedStep], student: Student, optimizer: Optimizer | None
 ) -> contextlib.AbstractContextManager[Iterator[Params]]:
     """The parameters before each step, the last step's first."""
     if all(step.params is not None for step in window):
         return contextlib.nullcontext(step.params for step in reversed(window) if step.params is not None)
     assert isinstance(optimizer, ReversibleSGD)
-    return rewound(window, model, loss, optimizer)
+    return rewound(window, student, optimizer)
 
 
 def _by_omega(rule: LearnedRule, part: Part, a: Tensor) -> Numbers:

@@ -16,15 +16,16 @@ from torch import Tensor
 
 from reweigh import rng
 from reweigh._types import Params
-from reweigh.alignment import Double, Engine, Task
+from reweigh.alignment import Aligns, Double, Task
+from reweigh.alignment.double import refuse_differentiable_once
 from reweigh.alignment.finite import step_length
 from reweigh.alignment.manner import Manner
-from reweigh.alignment.refusal import refuse_differentiable_once, refusing
+from reweigh.alignment.refusal import refusing
 from reweigh.alignment.twice import graph_only
 from reweigh.alignment.unfused import Unfused
 from reweigh.as_found import moved
 from reweigh.errors import EngineRefused
-from reweigh.student import gradients
+from reweigh.passes import gradients
 
 Weigh = Callable[[Tensor], Tensor]
 """Losses (B,) with a graph to weights (B,) with a graph to the rule's parameters."""
@@ -49,7 +50,7 @@ class Curvature:
         self._manner: Manner | None = None
 
     def alignments_and_product(
-        self, task: Task, v: Params, weights: Tensor, engine: Engine, follow: "Follow | None" = None
+        self, task: Task, v: Params, weights: Tensor, engine: Aligns, follow: "Follow | None" = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """a (B,), and h by parameter name; the caller has put the pass's setting in place."""
         if self._manner is None or not self._manner.fits(task.per_example_loss, Manner.facts_of(task)):
@@ -60,7 +61,7 @@ class Curvature:
         return _twice(task, v, weights, follow) if self.exact else _by_difference(task, v, weights)
 
     def _decide(
-        self, task: Task, v: Params, weights: Tensor, engine: Engine, follow: "Follow | None"
+        self, task: Task, v: Params, weights: Tensor, engine: Aligns, follow: "Follow | None"
     ) -> tuple[Tensor, dict[str, Tensor]]:
         generators = rng.states(task.devices)
         try:
@@ -130,7 +131,7 @@ def _off(one: Tensor, other: Tensor) -> float:
 
 def _twice(task: Task, v: Params, weights: Tensor, follow: Follow | None) -> tuple[Tensor, dict[str, Tensor]]:
     tangents = task.tangents(v)
-    with refusing("double", task, lambda: Double().alignments(task, v)), torch.enable_grad(), Unfused():
+    with refusing(Double(), task, v), torch.enable_grad(), Unfused():
         params = list(task.chosen.values())
         losses = task.losses()
         w = weights.detach().to(losses).requires_grad_()
@@ -166,7 +167,7 @@ def _by_difference(task: Task, v: Params, weights: Tensor, longer: float = 1.0) 
     def at(signed: float) -> tuple[Tensor, dict[str, Tensor]]:
         there = {name: task.chosen[name].data + signed * t for name, t in tangents.items()}
         rng.set_states(generators)
-        with moved(task.module, there), torch.enable_grad():
+        with moved(task.walk, there), torch.enable_grad():
             losses = task.losses()
             grads = gradients(losses, list(task.chosen.values()), weights.to(losses))
         return losses.detach(), {n: g.detach() for n, g in zip(task.chosen, grads, strict=True) if g is not None}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reweigh import rng
 from reweigh.as_found import undisturbed
@@ -18,6 +18,7 @@ from reweigh.optimizers import Snapshot
 from reweigh.rules import Evidence
 from reweigh.states import Seen
 from reweigh.undo import ForAWhile, lent
+from reweigh.walk import Walkable, walked
 
 Numbers = dict[str, Tensor]
 
@@ -32,18 +33,19 @@ class Setting:
     autocast: dict[str, str]
 
     @classmethod
-    def of(cls, module: nn.Module) -> "Setting":
+    def of(cls, module: Walkable) -> "Setting":
         """As it is now, before the pass."""
-        devices = {p.device for p in module.parameters()}
+        walk = walked(module)
+        devices, parts = walk.devices, walk.named
         kinds = {device.type for device in devices} | {"cpu"}
         return cls(
-            {name: buffer.detach().clone() for name, buffer in module.named_buffers()},
+            {name: buffer.detach().clone() for name, buffer in walk.module.named_buffers()},
             rng.states(devices),
-            {name: part.training for name, part in module.named_modules()},
+            {name: part.training for name, part in parts.items()},
             {kind: str(torch.get_autocast_dtype(kind)) for kind in kinds if torch.is_autocast_enabled(kind)},
         )
 
-    def again(self, module: nn.Module) -> ForAWhile:
+    def again(self, module: Walkable) -> ForAWhile:
         """Within the block the module passes as it did then; afterwards everything is as found."""
         return _Again(self, module)
 
@@ -53,17 +55,17 @@ class Setting:
 
 
 class _Again(ForAWhile):
-    def __init__(self, setting: Setting, module: nn.Module) -> None:
-        self._setting, self._module = setting, module
+    def __init__(self, setting: Setting, module: Walkable) -> None:
+        self._setting, self._walk = setting, walked(module)
 
     def change(self) -> None:
-        setting, module = self._setting, self._module
+        setting, walk = self._setting, self._walk
         lent(Modes.now().put_back)
-        undisturbed(module).change()
-        for name, buffer in module.named_buffers():
+        undisturbed(walk).change()
+        for name, buffer in walk.module.named_buffers():
             if name in setting.buffers:
                 buffer.copy_(setting.buffers[name])
-        for name, part in module.named_modules():
+        for name, part in walk.named.items():
             part.training = setting.training.get(name, part.training)
         rng.set_states(setting.generators)
         for kind, dtype in setting.autocast.items():

@@ -12,12 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reweigh._types import Params, PerExampleLoss
-from reweigh.alignment import Task
+from reweigh._types import Params
 from reweigh.as_found import moved
 from reweigh.errors import EngineRefused
 from reweigh.optimizers import ReversibleSGD
-from reweigh.student import unwrap
+from reweigh.student import Student
 from reweigh.trajectory.record import RecordedStep
 from reweigh.undo import ForAWhile, lent
 
@@ -31,16 +30,15 @@ class rewound(ForAWhile):
     def __init__(
         self,
         window: Sequence[RecordedStep],
-        model: nn.Module,
-        per_example_loss: PerExampleLoss,
+        student: Student,
         optimizer: ReversibleSGD,
     ) -> None:
-        self._window, self._model, self._loss, self._optimizer = window, model, per_example_loss, optimizer
+        self._window, self._student, self._optimizer = window, student, optimizer
 
     def change(self) -> Iterator[Params]:
         """Copies of parameters and state take the places of the real ones, which are not touched."""
-        module, optimizer = unwrap(self._model), self._optimizer
-        params = dict(module.named_parameters())
+        walk, optimizer = self._student.walk.refresh(), self._optimizer
+        params = walk.parameters
         gradients = [(p, p.grad) for p in params.values()]
         state: dict[Tensor, Any] = {p: optimizer.state[p] for p in params.values() if p in optimizer.state}
 
@@ -49,16 +47,15 @@ class rewound(ForAWhile):
                 p.grad = gradient
             optimizer.state.update(state)
 
-        moved(module, {name: p.detach().clone() for name, p in params.items()}).change()
+        moved(walk, {name: p.detach().clone() for name, p in params.items()}).change()
         lent(put_back)
         optimizer.state.update({p: copy.deepcopy(own) for p, own in state.items()})
-        return _backwards(self._window, self._model, self._loss, optimizer, params)
+        return _backwards(self._window, self._student, optimizer, params)
 
 
 def _backwards(
     window: Sequence[RecordedStep],
-    model: nn.Module,
-    per_example_loss: PerExampleLoss,
+    student: Student,
     optimizer: ReversibleSGD,
     params: dict[str, nn.Parameter],
 ) -> Iterator[Params]:
@@ -78,13 +75,12 @@ def _backwards(
                 "time: use memory='snapshots', or torch.use_deterministic_algorithms(True)"
             )
         yield {name: p.detach().clone() for name, p in params.items()}
-        optimizer.velocities_back(_gradients_again(step, model, per_example_loss, params, moved))
+        optimizer.velocities_back(_gradients_again(step, student, params, moved))
 
 
 def _gradients_again(
     step: RecordedStep,
-    model: nn.Module,
-    per_example_loss: PerExampleLoss,
+    student: Student,
     params: dict[str, nn.Parameter],
     moved: dict[Tensor, float],
 ) -> dict[Tensor, Tensor]:
@@ -92,8 +88,8 @@ def _gradients_again(
     for p in params.values():
         p.grad = None
     for part in step.parts:
-        task = Task(model, per_example_loss, part.evidence.batch)
-        with part.setting.again(task.module):
+        task = student.on(part.evidence.batch)
+        with part.setting.again(task.walk):
             torch.autograd.backward(task.training_losses(), part.weights)
     if step.factor != 1.0:
         raise EngineRefused(

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
+from reweigh.alignment.ghost.cannot_separate import CannotSeparate
 from reweigh.alignment.ghost.rows import Rows, candidates, residual
 from reweigh.alignment.ghost.seam import Seam
-from reweigh.alignment.ghost.unfit import Unfit
 
 Places = dict[tuple[int, int], Rows]
 """By the numbers of a seam and of its output."""
@@ -37,7 +37,7 @@ def arrange(
         doubted: whether the examples may be mixed; then all is proven in this pass, whatever the shapes say.
 
     Raises:
-        Unfit: if no arrangement fits, or none can be vouched for.
+        CannotSeparate: if no arrangement fits, or none can be vouched for.
     """
     n = len(losses)
     settled: Places = {}
@@ -74,7 +74,7 @@ def _vouch_for(settled: Places, seams: list[Seam], n: int) -> None:
         seam = seams[number]
         if n > 1 and rows.folded and seam.base != n:
             shape = seam.shapes[k]
-            raise Unfit(
+            raise CannotSeparate(
                 seam.label,
                 f"its output of shape {tuple(shape)} has {shape[rows.dim]} rows for {n} examples, and nothing shows that "
                 "each has as many",
@@ -102,7 +102,9 @@ def _proven(
         limit = _FITS_COARSELY if half else _FITS * torch.finfo(plain.dtype).eps
         by_residual = sorted((residual(rows, plain, scaled, c), str(rows), rows) for rows in possible)
         if not by_residual or not by_residual[0][0] <= limit:
-            raise Unfit(seam.label, f"the examples cannot be told apart in its output of shape {tuple(plain.shape)}")
+            raise CannotSeparate(
+                seam.label, f"the examples cannot be told apart in its output of shape {tuple(plain.shape)}"
+            )
         found[seam.number, k] = by_residual[0][2]
         if len(by_residual) == 1 or by_residual[1][0] > max(_NO_RIVAL * by_residual[0][0], limit):
             sure.append((seam.number, k))

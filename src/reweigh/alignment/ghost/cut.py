@@ -7,13 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.forward_ad import make_dual, unpack_dual
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
+from reweigh._torch import saves_by_hooks, tree_flatten, tree_map, tree_unflatten
 from reweigh.alignment.ghost.origins import Origins
 from reweigh.alignment.ghost.products import Arguments, Rule
 from reweigh.alignment.ghost.seam import Operand, Seam
 from reweigh.alignment.switches import MATH_ATTENTION, switched
-from reweigh.alignment.twice.closed import saves_by_hooks
 from reweigh.alignment.unfused import WRITTEN_OUT
 
 

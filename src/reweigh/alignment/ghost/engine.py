@@ -10,21 +10,21 @@ import weakref
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
 from reweigh._types import Params
-from reweigh.alignment.engine import Engine, Task
+from reweigh.alignment.engine import Engine
 from reweigh.alignment.ghost.arrange import Places, arrange
+from reweigh.alignment.ghost.cannot_separate import CannotSeparate
 from reweigh.alignment.ghost.layers import intercepted
 from reweigh.alignment.ghost.rows import Rows
 from reweigh.alignment.ghost.seam import Seam
-from reweigh.alignment.ghost.unfit import Unfit
 from reweigh.alignment.ghost.watch import Watch
-from reweigh.alignment.refusal import is_searching, refusing, remedy
+from reweigh.alignment.refusal import refusing
 from reweigh.as_found import substituted, undisturbed
-from reweigh.errors import EngineRefused
-from reweigh.student import gradients
+from reweigh.passes import gradients
+from reweigh.student import Task
 
 
 class Ghost(Engine):
@@ -32,26 +32,37 @@ class Ghost(Engine):
 
     name: ClassVar[str] = "ghost"
     exact: ClassVar[bool] = True
-    skips: ClassVar[bool] = True
+    assembles: ClassVar[bool] = True
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
         """One forward pass and one backward pass over the activations."""
-        values = {name: p.detach() for name, p in task.module.named_parameters()}
+        values = {name: p.detach() for name, p in task.parameters.items()}
         for name in task.chosen:
             values[name].requires_grad_()
-        with _refusing(self, task, direction), undisturbed(task.module), substituted(task.module, values):
+        with (
+            refusing(self, task, direction),
+            undisturbed(task.walk),
+            substituted(task.walk, values),
+        ):
             step = Pass(task, values, task.tangents(direction), keeping=False)
             return step.backward()
 
     def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
         """The same, and losses whose backward pass puts the weighted gradient together from what the seams kept."""
-        with _refusing(self, task, direction):
-            values: dict[str, Tensor] = dict(task.module.named_parameters())
+        with refusing(self, task, direction):
+            values: dict[str, Tensor] = dict(task.parameters)
             step = Pass(task, values, task.tangents(direction), keeping=True)
             alignments = step.backward()
         trained = [p for p in values.values() if p.requires_grad]
         assembled: Any = _Assembled.apply
         return assembled(step, step.losses.detach(), trained, *trained), alignments
+
+    def probe(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Only parameters carry tangents here; what hides them from PyTorch has to know what to do with these."""
+        with dual_level(), torch.enable_grad():
+            duals = {name: make_dual(p.detach(), torch.ones_like(p)) for name, p in module.named_parameters()}
+            with substituted(module, duals):
+                module(*args, **kwargs)
 
 
 class Pass:
@@ -76,10 +87,10 @@ class Pass:
 
         with dual_level(), torch.enable_grad():
             duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}
-            with substituted(task.module, duals):
+            with substituted(task.walk, duals):
                 standing_for = {id(dual): values[name] for name, dual in duals.items()}
-                watch = Watch(task.module, ledger, standing_for, task.kinds)
-                with watch, intercepted(task.module, watch.layer):
+                watch = Watch(task.walk, ledger, standing_for, task.kinds)
+                with watch, intercepted(task.walk.parts, watch.layer):
                     losses = task.losses()
             self.losses, tangent = unpack_dual(losses)
         self.n, self._seams, self._watch = len(self.losses), watch.seams, watch
@@ -109,7 +120,7 @@ class Pass:
         ones = torch.ones_like(self.losses)
         _, *hidden = gradients(self.losses, [self._watch.anchor, *leaves], ones)
         if self.keeping and any(g is not None for g in hidden):
-            raise Unfit(
+            raise CannotSeparate(
                 f"{type(self._task.module).__name__}'s own forward", "a parameter is used where no seam sees it"
             )
         return self._total.to(self.losses.dtype)
@@ -154,24 +165,3 @@ def _worth_choosing(weights: Tensor) -> Tensor | None:
 
 def _sum(one: Tensor, other: Tensor) -> Tensor:
     return other + one if one.is_sparse else one + other
-
-
-class _refusing:
-    """As `refusing`, and `Unfit` becomes a sentence."""
-
-    def __init__(self, engine: Engine, task: Task, direction: Params) -> None:
-        self._engine, self._task = engine, task
-        self._inner = refusing(engine.name, task, lambda: engine.alignments(task, direction))
-
-    def __enter__(self) -> None:
-        self._inner.__enter__()
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
-        if isinstance(error, Unfit):
-            if is_searching():
-                raise EngineRefused(str(error)) from error
-            raise EngineRefused(
-                f"engine {self._engine.name!r} cannot go through {error.label} ({error.why}): "
-                f"{remedy(self._engine.name, self._task)}"
-            ) from error
-        return self._inner.__exit__(kind, error, trace)

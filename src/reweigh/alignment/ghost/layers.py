@@ -10,14 +10,14 @@ PyTorch (a custom autograd Function, a kernel of its own) can be registered:
 Examples lie along the first dimension of the output.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from reweigh.alignment.ghost.products import Arrival, Own, Wanted
-from reweigh.as_found import attributes_of, parts_of, substituted
+from reweigh.as_found import attributes_of, substituted
 from reweigh.errors import BadInput
 from reweigh.undo import ForAWhile, lent
 
@@ -77,12 +77,12 @@ class OfLayer:
 class intercepted(ForAWhile):
     """Within the block, calls of registered layers go to `seam(own, layer, forward, args, kwargs)`."""
 
-    def __init__(self, module: nn.Module, seam: Callable[..., Any]) -> None:
-        self._module, self._seam = module, seam
+    def __init__(self, parts: Sequence[nn.Module], seam: Callable[..., Any]) -> None:
+        self._parts, self._seam = parts, seam
 
     def change(self) -> None:
         """A `forward` of the instance's own goes before that of its class."""
-        found = [part for part in parts_of(self._module) if type(part) in _LAYERS]
+        found = [part for part in self._parts if part.__class__ in _LAYERS] if _LAYERS else []
         lent(attributes_of(found))
         for part in found:
             part.__dict__["forward"] = self._through(part, part.forward)

@@ -9,11 +9,14 @@ reshaped to B·T words, has the base B. Where the rows come as they are (bags of
 put together, the base is the number of rows itself, and nothing shows how many belong to an example.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from reweigh._torch import pack_padded_sequence
+from reweigh.walk import Walk
 
 _ORIGIN, _REARRANGED, _BASE = "_reweigh_origin", "_reweigh_rearranged", "_reweigh_base"
 _PICKING = {Tensor.select, torch.select, Tensor.unbind, torch.unbind}
@@ -24,17 +27,17 @@ _SLICING = {Tensor.__getitem__} | {
 _REPEATING = {Tensor.repeat_interleave, torch.repeat_interleave}
 """By as many as a tensor says, for each row its own number."""
 _ALONG_A_DIMENSION = {torch.index_select, Tensor.index_select, torch.gather, Tensor.gather}
-_REARRANGING = {torch.take, Tensor.take, torch.masked_select, Tensor.masked_select, torch._pack_padded_sequence}
+_REARRANGING = {torch.take, Tensor.take, torch.masked_select, Tensor.masked_select, pack_padded_sequence()}
 
 
 class Origins:
     """What is known of the tensors of one pass of a module."""
 
-    def __init__(self, module: nn.Module) -> None:
-        named = list(_tensors_of(module))
+    def __init__(self, walk: Walk) -> None:
+        named = walk.tensors
         self._held = [t for _, t in named]  # a tensor that is gone could leave its identity to another
         self._names = {id(t): name for name, t in named}
-        self._parts = dict(module.named_modules())
+        self._parts = walk.named
 
     def of(self, t: Tensor) -> str | None:
         """The name of the parameter or buffer that a free tensor comes from ("" for a constant); None if it is not free."""
@@ -126,20 +129,18 @@ def mark_rearranged(out: Any) -> None:
         setattr(part, _REARRANGED, True)
 
 
-def tensors_in(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists and dictionaries."""
+def tensors_in(value: Any) -> list[Tensor]:
+    """The tensors in nested tuples, lists and dictionaries; asked of every operation, so what holds none is passed over."""
     if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from tensors_in(part)
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from tensors_in(part)
+        return [value]
+    found: list[Tensor] = []
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ():
+        kind = part.__class__
+        if kind is Tensor or kind is nn.Parameter:
+            found += (part,)
+        elif kind not in _WITHOUT:
+            found += tensors_in(part)
+    return found
 
 
-def _tensors_of(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    for prefix, part in module.named_modules():
-        for leaf, t in [*part._parameters.items(), *part._buffers.items()]:
-            if t is not None:
-                yield f"{prefix}.{leaf}" if prefix else leaf, t
+_WITHOUT = frozenset({int, float, bool, str, type(None), slice, torch.dtype, torch.device})

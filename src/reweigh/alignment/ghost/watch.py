@@ -12,15 +12,15 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import torch
-import torch.autograd.forward_ad as forward_ad
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.forward_ad import unpack_dual
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from reweigh._torch import tree_flatten, tree_unflatten, without_forward_grad
 from reweigh.alignment.ghost.attention import multi_head_attention
+from reweigh.alignment.ghost.cannot_separate import CannotSeparate
 from reweigh.alignment.ghost.cut import Call, by_forward_mode, by_rule, cut, operand
 from reweigh.alignment.ghost.in_place import out_of_place
 from reweigh.alignment.ghost.layers import OfLayer
@@ -28,10 +28,10 @@ from reweigh.alignment.ghost.mixing import Suspect, in_graph, kind_of, note_aran
 from reweigh.alignment.ghost.origins import Origins, base_of, mark_rearranged, note_base, rearranged, tensors_in
 from reweigh.alignment.ghost.rules import RULES
 from reweigh.alignment.ghost.seam import Ledger, Seam, Stitch
-from reweigh.alignment.ghost.unfit import Unfit
 from reweigh.alignment.refusal import short
 from reweigh.alignment.switches import MATH_ATTENTION, switched
 from reweigh.alignment.unfused import WRITTEN_OUT
+from reweigh.walk import Walk
 
 _ATTENTION = {F.scaled_dot_product_attention, F.multi_head_attention_forward}
 
@@ -40,7 +40,7 @@ class Watch(TorchFunctionMode):
     """The mode; `seams` is what it has found, `attached` where their outputs are in the model's graph.
 
     Args:
-        module: the model, with leaves or dual numbers in the parameters' places.
+        walk: the model, with leaves or dual numbers in the parameters' places.
         ledger_of: asked when a gradient arrives.
         parameters: by the identity of what stands in its place, each parameter.
         kinds: added to: what kinds of calls there were.
@@ -48,7 +48,7 @@ class Watch(TorchFunctionMode):
 
     def __init__(
         self,
-        module: nn.Module,
+        walk: Walk,
         ledger_of: Callable[[], Ledger | None],
         parameters: dict[int, Tensor],
         kinds: set[Hashable],
@@ -60,7 +60,7 @@ class Watch(TorchFunctionMode):
         self.seams: list[Seam] = []
         self.attached: list[list[GradientEdge]] = []
         self._ledger_of, self._parameters = ledger_of, parameters
-        self._origins = Origins(module)
+        self._origins = Origins(walk)
         self._inside_layer = False
 
     def __torch_function__(
@@ -72,11 +72,11 @@ class Watch(TorchFunctionMode):
             return func(*args, **kwargs)
         if func.__name__ == "__get__" and not isinstance(out := func(*args, **kwargs), Tensor):
             return out  # shape, dtype and the like; a transpose is an operation like any other
-        tensors = list(tensors_in((args, kwargs)))
+        tensors = tensors_in((args, kwargs) if kwargs else args)
         origins = [self._origins.of(t) for t in tensors]
         owner = next((o for o, t in zip(origins, tensors, strict=True) if o is not None and t.requires_grad), None)
         if not torch.is_grad_enabled():
-            with forward_ad._set_fwd_grad_enabled(False):
+            with without_forward_grad():
                 out = func(*args, **kwargs)
         elif owner is None:
             out = self._without_parameters(func, args, kwargs, tensors, origins)
@@ -106,14 +106,14 @@ class Watch(TorchFunctionMode):
         Whether something may mix them (the mean of a sequence as long as the batch): all is proven in this pass then.
 
         Raises:
-            Unfit: naming the layer and the operation.
+            CannotSeparate: naming the layer and the operation.
         """
         suspects = {found.node: found for found in self._suspects if found.rows == len(losses) > 1}
         self._suspects = []
         guilty = [suspects[node] for node in in_graph(losses, set(suspects))] if suspects else []
         for found in guilty:
             if found.plain:
-                raise Unfit(found.label, f"{found.name}() after it mixes the examples of a batch")
+                raise CannotSeparate(found.label, f"{found.name}() after it mixes the examples of a batch")
         return bool(guilty)
 
     def _note_bases(
@@ -128,7 +128,7 @@ class Watch(TorchFunctionMode):
         of_examples = [t for t, origin in zip(tensors, origins, strict=True) if origin is None]
         note_base(func, args, out, of_examples)
         if len(self.seams) > seams:
-            first = next(tensors_in(out), None)
+            first = next(iter(tensors_in(out)), None)
             self.coarse |= first is not None and first.is_floating_point() and first.dtype.itemsize < 4
             for seam in self.seams[seams:]:
                 seam.base = 0 if first is None else base_of(first)
@@ -170,7 +170,7 @@ class Watch(TorchFunctionMode):
             with switched(MATH_ATTENTION if func in _ATTENTION else {}):  # of learned queries to one another, say
                 return func(*args, **kwargs)
         except NotImplementedError as error:
-            raise Unfit(self._origins.label(owner), short(error)) from error
+            raise CannotSeparate(self._origins.label(owner), short(error)) from error
 
     def _at_seam(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], owner: str) -> Any:
         if func is F.multi_head_attention_forward:
@@ -182,7 +182,7 @@ class Watch(TorchFunctionMode):
         label = self._origins.label(owner)
         if (elsewhere := out_of_place(func)) is not None:
             if self._origins.of(args[0]) is not None:
-                raise Unfit(label, f"{func.__name__} writes examples into a tensor of parameters")
+                raise CannotSeparate(label, f"{func.__name__} writes examples into a tensor of parameters")
             return args[0].copy_(self._at_seam(elsewhere, (args[0].clone(), *args[1:]), kwargs, owner))
         call = cut(label, len(self.seams), func, args, kwargs, self._origins, self._parameters)
         rule = RULES.get(func)
@@ -192,7 +192,7 @@ class Watch(TorchFunctionMode):
         try:
             seam, outputs, rebuilt = by_forward_mode(call)
         except NotImplementedError as error:
-            raise Unfit(label, short(error)) from error
+            raise CannotSeparate(label, short(error)) from error
         return rebuilt(self._stitched(seam, outputs, call.inputs))
 
     def _layer_seam(
@@ -213,7 +213,7 @@ class Watch(TorchFunctionMode):
         operands = tuple(operand(p, name, self._parameters) for name, p in params.items())
         out = own.call(module, {o.name: o.leaf for o in operands}, call, args, kwargs)
         if not isinstance(out, Tensor):
-            raise Unfit(label, "a layer registered with ghost.layer must return one tensor")
+            raise CannotSeparate(label, "a layer registered with ghost.layer must return one tensor")
         cut_out = Call(label, len(self.seams), call, args, kwargs, inputs, leaves, operands)
         seam = cut_out.seam([out], leading=[1], own=own.gradients(module, args), arguments={})
         stitched = self._stitched(seam, [out], inputs)[0]
@@ -233,19 +233,21 @@ class Watch(TorchFunctionMode):
         """What a seam cannot be."""
         label, name = self._origins.label(owner), getattr(func, "__name__", "")
         if name == "__setitem__" or kwargs.get("out") is not None:
-            raise Unfit(label, "a parameter is written into a tensor of the examples, by an assignment or out=")
+            raise CannotSeparate(
+                label, "a parameter is written into a tensor of the examples, by an assignment or out="
+            )
         for t in tensors_in((args, kwargs)):
             if rearranged(t):
-                raise Unfit(label, "an index computed from the batch has rearranged the examples before it")
+                raise CannotSeparate(label, "an index computed from the batch has rearranged the examples before it")
             if t.is_complex() and t.requires_grad:
-                raise Unfit(label, "its numbers are complex")
+                raise CannotSeparate(label, "its numbers are complex")
             if self._origins.of(t) is None and unpack_dual(t).tangent is not None:
-                raise Unfit(label, "a parameter was used before it by a function that PyTorch hides")
+                raise CannotSeparate(label, "a parameter was used before it by a function that PyTorch hides")
         if func is F.embedding and RULES[func].bind(args, kwargs).get("scale_grad_by_freq"):
-            raise Unfit(label, "scale_grad_by_freq divides by the word counts of the whole batch")
+            raise CannotSeparate(label, "scale_grad_by_freq divides by the word counts of the whole batch")
         if func is F.batch_norm and args and isinstance(args[0], Tensor) and args[0].requires_grad:
             self._forbid_mixing(args, kwargs, owner)
 
     def _forbid_mixing(self, args: tuple[Any, ...], kwargs: dict[str, Any], owner: str) -> None:
         if RULES[F.batch_norm].bind(args, kwargs).get("training"):
-            raise Unfit(self._origins.label(owner), "in train mode it mixes the examples of a batch")
+            raise CannotSeparate(self._origins.label(owner), "in train mode it mixes the examples of a batch")

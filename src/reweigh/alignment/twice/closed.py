@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.autograd import Function, forward_ad
+from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from reweigh import _torch
 from reweigh.alignment.switches import noted
 from reweigh.undo import ForAWhile
 
@@ -65,15 +66,8 @@ def known(*tensors: Maybe) -> bool:
     return alike and not torch.is_autocast_enabled(given[0].device.type) and not _transformed()
 
 
-def saves_by_hooks() -> bool:
-    """Whether hooks see what a graph saves, as those of checkpointing do; also where this PyTorch cannot tell."""
-    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
-    return top is None or top(True) is not None
-
-
 def _transformed() -> bool:
-    interpreter = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)()
-    return saves_by_hooks() or interpreter is not None or forward_ad._current_level >= 0
+    return _torch.saves_by_hooks() or _torch.transformed() or _torch.dual_level() >= 0
 
 
 def filled(u: Sequence[Maybe], like: Sequence[Tensor]) -> list[Tensor]:

@@ -1,104 +1,102 @@
-"""Which engine: tried at the first batch, checked again and again, and explained."""
+"""Which engine: the one given, or one tried at the first batch, checked again and again, and explained."""
 
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from reweigh._types import Params
+from reweigh.alignment.advice import advised, going_on, refuse, remedy
 from reweigh.alignment.arithmetic import full_precision
 from reweigh.alignment.before_a_pass import BeforeAPass
-from reweigh.alignment.candidates import CANDIDATES, as_saved
+from reweigh.alignment.blame import Disagrees
+from reweigh.alignment.candidates import CANDIDATES, SAFEST
 from reweigh.alignment.check import check, hold
-from reweigh.alignment.engine import Engine, Task, Weigh, Weighted
-from reweigh.alignment.manner import Manner, kind_of_shapes
-from reweigh.alignment.refusal import going_on
+from reweigh.alignment.engine import Engine, Weigh, Weighted
+from reweigh.alignment.manner import kind_of_shapes
 from reweigh.alignment.selection import Selection
+from reweigh.alignment.skip_zeros import SkipZeros
 from reweigh.alignment.truth import Truth, Undecided, truth_of
-from reweigh.alignment.vouched import Choice, Vouched
+from reweigh.alignment.vouched import Choice, Manners, Vouched
 from reweigh.errors import BadInput, EngineRefused
-from reweigh.first_look import first_look
+from reweigh.student import Task
 
-_MOST_MANNERS = 16
-_SAFEST = ("double", "forward", "finite", "ghost")
-"""While a batch proves nothing: the order of how little an engine takes for granted."""
-
-_Found = TypeVar("_Found")
+_Out = TypeVar("_Out")
+_Held = Callable[[Tensor], None]
 
 
 class _Disproved(Exception):
-    """The engine in use is wrong for the batch in hand."""
+    """The engine in use is wrong for the batch in hand, and may have been for earlier ones."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+    def __init__(self, refused: EngineRefused) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
 
 
-class Checked(Engine):
-    """The first candidate that works and passes the check; for each manner of calling the model and kind of shapes anew."""
+class AutoEngine:
+    """Has an engine: for a name the first candidate that works and passes the check, in each manner of calling the model
+    and for each kind of shapes anew; an engine that is given is asked as it is. What an engine finds that it cannot do
+    becomes a sentence here, with another that can.
 
-    name: ClassVar[str] = "checked"
-    exact: ClassVar[bool] = False
+    Args:
+        asked: "auto", the name of an engine, or an engine.
+        selection: skip zero weights where that changes nothing.
 
-    def __init__(self, asked: str) -> None:
-        if asked != "auto" and asked not in CANDIDATES:
+    Raises:
+        BadInput: if there is no engine of that name.
+    """
+
+    def __init__(self, asked: str | Engine, selection: Selection | None = None) -> None:
+        if isinstance(asked, str) and asked != "auto" and asked not in CANDIDATES:
             raise BadInput(f"there is no engine {asked!r}: choose 'auto', {', '.join(map(repr, CANDIDATES))}")
-        self.asked = asked
-        self._manners: list[tuple[Manner, Vouched]] = []  # the latest first
-        self._now = Choice()
+        self.asked, self.selection = asked, selection
+        self._manners, self._now = Manners(), Choice()
         self._resumed: dict[str, Any] | None = None
 
     @property
     def chosen(self) -> Engine | None:
         """The engine of the last batch; None before the first check that could tell."""
-        return self._now.engine
+        return self.asked if isinstance(self.asked, Engine) else self._now.engine
 
     def alignments(self, task: Task, direction: Params) -> Tensor:
-        """By the engine that is vouched for; checks it first where it is not."""
+        """As `Engine.alignments`, by the engine that is vouched for; checks it first where it is not.
 
-        def use(engine: Engine, held: Callable[[Tensor], None]) -> Tensor:
-            found = engine.alignments(task, direction)
-            held(found)
-            return found
+        Raises:
+            EngineRefused: if the engine asked for cannot be right; the sentence names the layer and an engine that works.
+        """
+        return self.look(task, direction, losses_too=False)[0]
 
-        return self._by(task, direction, False, use)
-
-    def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+    def look(self, task: Task, direction: Params, *, losses_too: bool = True) -> tuple[Tensor, Tensor]:
         """Likewise, with the losses."""
 
-        def use(engine: Engine, held: Callable[[Tensor], None]) -> tuple[Tensor, Tensor]:
-            found = engine.look(task, direction)
+        def use(engine: Engine, held: _Held) -> tuple[Tensor, Tensor]:
+            found = engine.look(task, direction) if losses_too else (engine.alignments(task, direction),) * 2
             held(found[0])
             return found
 
         return self._by(task, direction, False, use)
 
-    def backward(
-        self,
-        task: Task,
-        direction: Params,
-        weigh: Weigh,
-        *,
-        share: bool = True,
-        selection: Selection | None = None,
-    ) -> Weighted:
-        """Likewise; checks too whether the engine's shared pass is right."""
+    def backward(self, task: Task, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
+        """As `Engine.backward`; checks too whether the engine's shared pass is right."""
         share = share and not task.wrapped
 
-        def use(engine: Engine, held: Callable[[Tensor], None]) -> Weighted:
+        def use(engine: Engine, held: _Held) -> Weighted:
             def weigh_what_holds(alignments: Tensor, losses: Tensor) -> Tensor:
                 held(alignments)
                 return weigh(alignments, losses)
 
-            sharing = share and bool(self._now.shares)
-            return engine.backward(task, direction, weigh_what_holds, share=sharing, selection=selection)
+            sharing = share and (engine is self.asked or bool(self._now.shares))
+            by = engine if self.selection is None else SkipZeros(engine, self.selection)
+            return by.backward(task, direction, weigh_what_holds, share=sharing)
 
         return self._by(task, direction, share, use)
 
     def explain(self) -> str:
         """Which engine is used and why, a line a candidate."""
+        if isinstance(self.asked, Engine):
+            return f"{self.asked!r}, as given"
         if self.chosen is None:
             return f"engine={self.asked!r}: not chosen yet, that happens at the first batch"
         silent = sorted(self._now.silent)
@@ -106,8 +104,10 @@ class Checked(Engine):
         lines = [*self._now.reasons, *told]
         return "\n".join([f"engine={self.asked!r} uses {self.chosen!r}", *(f"  {line}" for line in lines)])
 
-    def state_dict(self) -> dict[str, Any]:
-        """What was chosen, so that a resumed run computes with the same engine."""
+    def state_dict(self) -> dict[str, Any] | None:
+        """What was chosen, so that a resumed run computes with the same engine; None where one was given."""
+        if isinstance(self.asked, Engine):
+            return None
         now, engine = self._now, self.chosen
         chosen = None if engine is None else [engine.name, getattr(engine, "step", None)]
         told = {"told": list(now.told), "identity": now.identity, "sharing": now.sharing, "shares": now.shares}
@@ -115,45 +115,50 @@ class Checked(Engine):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up an earlier choice, if it was made for the same request; it is checked at the next batch."""
-        self._manners, self._now = [], Choice()
+        self._manners, self._now = Manners(), Choice()
         if state["asked"] == self.asked and state["chosen"] is not None:
-            self._resumed, self._now = state, as_saved(self.asked, state)
+            self._resumed, self._now = state, Choice.as_saved(state)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy takes up the choice, and checks it at its next batch: what was vouched for here is another object."""
-        return {"asked": self.asked, "state": self.state_dict()}
+        return {"asked": self.asked, "selection": self.selection, "state": self.state_dict()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["asked"])  # type: ignore[misc]
-        self.load_state_dict(state["state"])
+        self.__init__(state["asked"], state["selection"])  # type: ignore[misc]
+        if state["state"] is not None:
+            self.load_state_dict(state["state"])
 
-    def _by(
-        self, task: Task, direction: Params, share: bool, use: Callable[[Engine, Callable[[Tensor], None]], _Found]
-    ) -> _Found:
+    def _by(self, task: Task, direction: Params, share: bool, use: Callable[[Engine, _Held], _Out]) -> _Out:
         """What `use` makes of the engine that is right for this task. What was right can become wrong or unable at a later
         batch; then "auto" goes on to the next engine.
         """
-        vouched = self._vouched(task)
+        if isinstance(self.asked, Engine):
+            try:
+                return use(self.asked, lambda alignments: None)
+            except EngineRefused as refused:
+                refuse(refused, task)
+        vouched = self._manners.of(task)
         shapes = kind_of_shapes(task.batch)
         if shapes not in vouched.choices:
-            vouched.choices[shapes] = Choice() if self._resumed is None else as_saved(self.asked, self._resumed)
+            vouched.choices[shapes] = Choice() if self._resumed is None else Choice.as_saved(self._resumed)
             self._resumed = None
         choice = self._now = vouched.choices[shapes]
         task.places.update(choice.places)
         while True:
             due = vouched.due(choice, direction, share=share)
             engine = self._engine(vouched, choice, task, direction, share, due)
-            undo = BeforeAPass(task, buffers=due == "brief" or engine.skips)
+            undo = BeforeAPass(task, buffers=due == "brief" or engine.assembles)
             truth = self._truth(task, due, vouched.weighed)
             try:
-                held = functools.partial(self._held, vouched, choice, engine, task, direction, truth)
+                held = functools.partial(self._hold, vouched, choice, engine, task, direction, truth)
                 found = use(engine, held)
             except (_Disproved, EngineRefused) as wrong:
                 undo.back()
+                fact = wrong.refused if isinstance(wrong, _Disproved) else wrong
                 if self.asked != "auto" or not self._candidates(choice, after=engine):
-                    raise EngineRefused(str(wrong)) from wrong.__cause__
+                    refuse(fact, task)
                 self._regret(vouched, engine, wrong)
-                choice.give_up(engine, f"{engine!r} no longer: {wrong}")
+                choice.give_up(engine, f"{engine!r} no longer: {going_on(fact)}")
                 continue
             vouched.weighed += 1
             choice.places.update(task.places)
@@ -167,7 +172,7 @@ class Checked(Engine):
         truth: Truth | None = None
         for engine in candidates:
             try:
-                with full_precision(), going_on(engine is not candidates[-1]):
+                with full_precision():
                     truth = truth or truth_of(task, vouched.weighed)
                     finding = check(
                         engine, task, direction, share=share, draw=vouched.weighed, move=choice.new, truth=truth
@@ -176,10 +181,11 @@ class Checked(Engine):
                 return choice.engine or self._safest(choice)  # for this batch; the choice is made at a later one
             except EngineRefused as refused:
                 if len(candidates) == 1:
-                    raise
+                    refuse(refused, task)
                 if engine is choice.engine:
                     self._regret(vouched, engine, refused)
-                choice.give_up(engine, f"{engine!r}: {refused}")
+                last = engine is candidates[-1]
+                choice.give_up(engine, f"{engine!r}: {advised(refused, task) if last else going_on(refused)}")
                 continue
             choice.take(engine, finding)
             choice.kinds |= task.kinds
@@ -187,7 +193,7 @@ class Checked(Engine):
             return engine
         raise EngineRefused(f"no engine works for {type(task.module).__name__}: {'; '.join(choice.reasons)}")
 
-    def _held(
+    def _hold(
         self,
         vouched: Vouched,
         choice: Choice,
@@ -204,15 +210,14 @@ class Checked(Engine):
             return
         others = self.asked == "auto" and bool(self._candidates(choice, after=engine))
         try:
-            if truth is not None:
-                hold(engine, task, direction, a, truth, vouched.weighed, others=others)
-            else:
-                with going_on(others and not engine.exact):
-                    check(engine, task, direction, draw=vouched.weighed, move=False)
+            if truth is None:
+                check(engine, task, direction, draw=vouched.weighed, move=False)
+            elif rough := hold(engine, task, direction, a, truth, vouched.weighed, others=others):
+                warnings.warn(f"{rough}; {remedy(engine.name, task)}", stacklevel=2)
         except Undecided:
             return
         except EngineRefused as refused:
-            raise _Disproved(str(refused)) from refused
+            raise _Disproved(refused) from refused
         choice.kinds |= task.kinds
         vouched.last_check = vouched.weighed + 1
 
@@ -229,30 +234,16 @@ class Checked(Engine):
     def _regret(self, vouched: Vouched, engine: Engine, wrong: Exception) -> None:
         """What was weighed since the last check may have been wrong: that must be said."""
         unseen = vouched.weighed - vouched.last_check
-        disproved = isinstance(wrong, _Disproved) or "disagrees with the backward pass" in str(wrong)
-        if disproved and unseen > 0:
+        if isinstance(wrong, _Disproved | Disagrees) and unseen > 0:
             warnings.warn(
                 f"{engine!r} was right for this model when it was last checked and is not any more ({wrong}): the weights "
                 f"of the last {unseen} batches may be wrong; another engine goes on from here",
                 stacklevel=2,
             )
 
-    def _vouched(self, task: Task) -> Vouched:
-        facts = Manner.facts_of(task)
-        for place, (manner, vouched) in enumerate(self._manners):
-            if manner.fits(task.per_example_loss, facts):
-                if place:
-                    self._manners.insert(0, self._manners.pop(place))
-                return vouched
-        first_look(task.module, task.per_example_loss, task.batch, layers=task.layers)  # where it has not been
-        vouched = Vouched()
-        self._manners = [(Manner(task), vouched), *self._manners][:_MOST_MANNERS]
-        return vouched
-
     def _candidates(self, choice: Choice, after: Engine | None = None) -> list[Engine]:
         named = [e for name, group in CANDIDATES.items() if self.asked in ("auto", name) for e in group]
         return [e for e in named if e is not after and all(e is not other for other in choice.given_up)]
 
     def _safest(self, choice: Choice) -> Engine:
-        left = self._candidates(choice)
-        return min(left, key=lambda engine: _SAFEST.index(engine.name))
+        return min(self._candidates(choice), key=lambda engine: SAFEST.index(engine.name))

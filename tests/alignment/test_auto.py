@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from reweigh import alignments, clean_direction
-from reweigh.alignment import Checked, Double, Finite, Forward, Ghost, Task, choose, explain, remembered
-from reweigh.alignment.candidates import first_that_works
+from reweigh.alignment import AutoEngine, Double, Finite, Forward, Ghost, Student, auto, explain, remembered
+from reweigh.alignment.advice import first_that_works
 from reweigh.alignment.remembered import choices_for, engine_for
 from reweigh.errors import BadInput, EngineRefused
 
@@ -46,22 +46,22 @@ def direction_of(model, batch=BATCH):
 @pytest.fixture
 def checks(monkeypatch):
     """The engines that were checked, in order."""
-    seen, real = [], choose.check
+    seen, real = [], auto.check
 
     def counted(engine, task, direction, **how):
         seen.append(repr(engine))
         return real(engine, task, direction, **how)
 
-    monkeypatch.setattr(choose, "check", counted)
+    monkeypatch.setattr(auto, "check", counted)
     return seen
 
 
 def test_the_cheapest_that_is_right_is_taken_and_checked(checks):
     model = mlp()
-    choice, direction = Checked("auto"), direction_of(model)
+    choice, direction = AutoEngine("auto"), direction_of(model)
     assert choice.explain() == "engine='auto': not chosen yet, that happens at the first batch"
     for _ in range(20):
-        choice.backward(Task(model, losses, BATCH), direction, lambda along, own: along)
+        choice.backward(Student(model, losses).on(BATCH), direction, lambda along, own: along)
     assert checks == ["Ghost()"]
     assert isinstance(choice.chosen, Ghost)
     first, identity, shared = choice.explain().splitlines()
@@ -77,8 +77,8 @@ def test_the_cheapest_that_is_right_is_taken_and_checked(checks):
 )
 def test_what_is_asked_for_is_taken(asked, kind):
     model = mlp()
-    choice = Checked(asked)
-    choice.alignments(Task(model, losses, BATCH), direction_of(model))
+    choice = AutoEngine(asked)
+    choice.alignments(Student(model, losses).on(BATCH), direction_of(model))
     assert type(choice.chosen) is kind
     assert choice.explain().startswith(f"engine={asked!r} uses {kind.__name__}(")
 
@@ -86,14 +86,14 @@ def test_what_is_asked_for_is_taken(asked, kind):
 @pytest.mark.parametrize("asked", ["magic", "", "Ghost", "checked"])
 def test_an_unknown_name_is_refused_at_once(asked):
     with pytest.raises(BadInput, match="choose 'auto', 'ghost', 'forward', 'finite', 'double'") as caught:
-        Checked(asked)
+        AutoEngine(asked)
     assert repr(asked) in str(caught.value)
 
 
 def test_auto_falls_to_the_finite_difference_and_says_why():
     model = bag()
-    choice = Checked("auto")
-    along = choice.alignments(Task(model, losses, TOKENS), direction_of(model, TOKENS))
+    choice = AutoEngine("auto")
+    along = choice.alignments(Student(model, losses).on(TOKENS), direction_of(model, TOKENS))
     assert repr(choice.chosen) == "Finite(step=None)"
     first, ghost, refused, taken = choice.explain().splitlines()
     assert first == "engine='auto' uses Finite(step=None)"
@@ -114,14 +114,14 @@ def test_under_autocast_the_finite_difference_takes_its_coarse_step():
     model = nn.Sequential(nn.Linear(16, 32), nn.Linear(32, 4))
     batch = torch.randn(32, 16), torch.arange(32) % 4
     direction = clean_direction(model, autocast_losses, batch)
-    choice = Checked("finite")
-    found = choice.alignments(Task(model, autocast_losses, batch), direction)
+    choice = AutoEngine("finite")
+    found = choice.alignments(Student(model, autocast_losses).on(batch), direction)
     assert repr(choice.chosen) == "Finite(step=0.1)"
     _, fine, coarse = choice.explain().splitlines()
     assert fine.strip().startswith("Finite(step=None): ")
     assert "the adjoint identity holds only to" in fine
     assert "bfloat16" in coarse
-    exact = Forward().alignments(Task(model, losses, batch), direction)
+    exact = Forward().alignments(Student(model, losses).on(batch), direction)
     assert float((found - exact).norm() / exact.norm()) < 0.1
 
 
@@ -129,26 +129,26 @@ def test_under_autocast_the_finite_difference_takes_its_coarse_step():
 def test_nothing_is_decided_on_a_batch_that_cannot_tell(asked):
     model = mlp()
     batch = BATCH[0].clone().index_fill_(0, torch.tensor([2]), float("nan")), BATCH[1]
-    choice = Checked(asked)
-    choice.alignments(Task(model, losses, batch), direction_of(model))
+    choice = AutoEngine(asked)
+    choice.alignments(Student(model, losses).on(batch), direction_of(model))
     assert choice.chosen is None
     assert "not chosen yet" in choice.explain()
-    choice.alignments(Task(model, losses, BATCH), direction_of(model))
+    choice.alignments(Student(model, losses).on(BATCH), direction_of(model))
     assert choice.chosen is not None
 
 
 def test_until_a_batch_can_tell_the_safest_engine_serves(monkeypatch):
     asked = []
     monkeypatch.setattr(Double, "alignments", lambda self, task, v: asked.append(1) or torch.zeros(6).double())
-    Checked("auto").alignments(Task(mlp(), lambda m, b: 0 * losses(m, b), BATCH), direction_of(mlp()))
+    AutoEngine("auto").alignments(Student(mlp(), lambda m, b: 0 * losses(m, b)).on(BATCH), direction_of(mlp()))
     assert asked == [1]
 
 
 def test_an_undecided_batch_still_gets_its_gradient():
     model = mlp()
     zero = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
-    choice = Checked("auto")
-    choice.backward(Task(model, losses, BATCH), zero, lambda along, own: torch.ones_like(own))
+    choice = AutoEngine("auto")
+    choice.backward(Student(model, losses).on(BATCH), zero, lambda along, own: torch.ones_like(own))
     twin = mlp()
     losses(twin, BATCH).sum().backward()
     for p, q in zip(model.parameters(), twin.parameters(), strict=True):
@@ -159,15 +159,15 @@ def test_an_undecided_batch_still_gets_its_gradient():
 def test_a_choice_is_taken_over(model_and_batch, checks):
     make, batch = model_and_batch
     model = make()
-    one = Checked("auto")
-    one.backward(Task(model, losses, batch), direction_of(model, batch), lambda along, own: along)
+    one = AutoEngine("auto")
+    one.backward(Student(model, losses).on(batch), direction_of(model, batch), lambda along, own: along)
     state = one.state_dict()
     checks.clear()
-    other = Checked("auto")
+    other = AutoEngine("auto")
     other.load_state_dict(copy.deepcopy(state))
     assert repr(other.chosen) == repr(one.chosen)
     assert other.explain() == one.explain() + "\n  taken over from a checkpoint"
-    other.backward(Task(model, losses, batch), direction_of(model, batch), lambda along, own: along)
+    other.backward(Student(model, losses).on(batch), direction_of(model, batch), lambda along, own: along)
     assert checks == [repr(one.chosen)]  # it has to pass again, and comes first
     assert repr(other.chosen) == repr(one.chosen)
     assert one.state_dict() == state  # lists are copies
@@ -182,7 +182,7 @@ def test_the_coarse_step_is_taken_over():
         "sharing": "",
         "shares": None,
     }
-    choice = Checked("auto")
+    choice = AutoEngine("auto")
     choice.load_state_dict(state)
     assert repr(choice.chosen) == "Finite(step=0.1)"
     assert state["told"] == ["because"]
@@ -190,19 +190,19 @@ def test_the_coarse_step_is_taken_over():
 
 def test_a_choice_made_for_another_request_or_none_is_not_taken_over():
     model = mlp()
-    one = Checked("finite")
-    one.alignments(Task(model, losses, BATCH), direction_of(model))
-    other = Checked("double")
+    one = AutoEngine("finite")
+    one.alignments(Student(model, losses).on(BATCH), direction_of(model))
+    other = AutoEngine("double")
     other.load_state_dict(one.state_dict())
     assert other.chosen is None
-    other.load_state_dict(Checked("double").state_dict())
+    other.load_state_dict(AutoEngine("double").state_dict())
     assert other.chosen is None
 
 
 def test_a_wrapped_model_does_not_share_its_pass():
     model = mlp()
-    choice = Checked("forward")
-    choice.backward(Task(nn.DataParallel(model), losses, BATCH), direction_of(model), lambda along, own: along)
+    choice = AutoEngine("forward")
+    choice.backward(Student(nn.DataParallel(model), losses).on(BATCH), direction_of(model), lambda along, own: along)
     assert choice.state_dict()["shares"] is None
     assert "one pass" not in choice.explain()
 
@@ -210,14 +210,14 @@ def test_a_wrapped_model_does_not_share_its_pass():
 def test_a_check_is_believed_for_as_long_as_the_circumstances_stay(checks):
     model = mlp()
     direction = direction_of(model)
-    choice = engine_for(Task(model, losses, BATCH), "auto")
-    assert engine_for(Task(model, autocast_losses, BATCH), "auto") is choice
-    assert engine_for(Task(model, losses, BATCH), "double") is not choice
+    choice = engine_for(Student(model, losses).on(BATCH), "auto")
+    assert engine_for(Student(model, autocast_losses).on(BATCH), "auto") is choice
+    assert engine_for(Student(model, losses).on(BATCH), "double") is not choice
 
     def checked(loss=losses, layers=None, batch=BATCH):
         checks.clear()
         for _ in range(8):
-            choice.alignments(Task(model, loss, batch, layers), direction)
+            choice.alignments(Student(model, loss, layers).on(batch), direction)
         return len(checks)
 
     assert checked() == 1
@@ -242,10 +242,10 @@ def test_a_model_that_starts_to_mix_examples_gets_another_engine(fused):
     """Exact in eval mode, where it was chosen; in train mode batch normalisation mixes the examples."""
     torch.manual_seed(1)
     model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2)).double().eval()
-    choice, direction = Checked("auto"), direction_of(model)
+    choice, direction = AutoEngine("auto"), direction_of(model)
 
     def along():
-        task = Task(model, losses, BATCH)
+        task = Student(model, losses).on(BATCH)
         if not fused:
             return choice.alignments(task, direction)
         seen = []
@@ -256,7 +256,7 @@ def test_a_model_that_starts_to_mix_examples_gets_another_engine(fused):
     assert isinstance(choice.chosen, Ghost)
     model.train()
     for _ in range(2):
-        torch.testing.assert_close(along(), Forward().alignments(Task(model, losses, BATCH), direction))
+        torch.testing.assert_close(along(), Forward().alignments(Student(model, losses).on(BATCH), direction))
     assert isinstance(choice.chosen, Forward)
     assert "Ghost(): engine 'ghost' cannot go through 1 (BatchNorm1d)" in choice.explain()
     model.eval()
@@ -266,17 +266,17 @@ def test_a_model_that_starts_to_mix_examples_gets_another_engine(fused):
 
 def test_a_named_engine_is_not_replaced():
     model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2)).double().eval()
-    choice, direction = Checked("ghost"), direction_of(model)
-    choice.alignments(Task(model, losses, BATCH), direction)
+    choice, direction = AutoEngine("ghost"), direction_of(model)
+    choice.alignments(Student(model, losses).on(BATCH), direction)
     model.train()
     with pytest.raises(EngineRefused, match="engine='forward' works"):
-        choice.alignments(Task(model, losses, BATCH), direction)
+        choice.alignments(Student(model, losses).on(BATCH), direction)
 
 
 def test_an_engine_object_is_taken_as_it_is():
     engine = Finite(1e-3)
     model = mlp()
-    assert engine_for(Task(model, losses, BATCH), engine) is engine
+    assert engine_for(Student(model, losses).on(BATCH), engine).chosen is engine
     assert choices_for(model) == []
 
 
@@ -305,7 +305,7 @@ def test_explain_of_a_model():
 
 
 def test_first_that_works_leaves_one_out():
-    assert first_that_works(Task(mlp(), losses, BATCH), leaving_out="ghost") == "forward"
-    assert first_that_works(Task(mlp(), losses, BATCH), leaving_out="finite") == "ghost"
-    assert first_that_works(Task(bag(), losses, TOKENS), leaving_out="double") == "finite"
-    assert first_that_works(Task(bag(), losses, TOKENS), leaving_out="finite") is None
+    assert first_that_works(Student(mlp(), losses).on(BATCH), leaving_out="ghost") == "forward"
+    assert first_that_works(Student(mlp(), losses).on(BATCH), leaving_out="finite") == "ghost"
+    assert first_that_works(Student(bag(), losses).on(TOKENS), leaving_out="double") == "finite"
+    assert first_that_works(Student(bag(), losses).on(TOKENS), leaving_out="finite") is None

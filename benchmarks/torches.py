@@ -1,0 +1,73 @@
+"""The suite's core on the oldest PyTorch that pyproject.toml claims, the pinned one and the newest: `make test-torches`.
+
+Each version gets a virtual environment of its own below build/torches, with the library and what the core's tests need.
+
+    python -m benchmarks.torches                   all three, from the package index
+    python -m benchmarks.torches --here            this interpreter alone, nothing installed
+    python -m benchmarks.torches oldest newest     some of them
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CORE = (
+    "tests/alignment", "tests/learning", "tests/trajectory", "tests/optimizers", "tests/rules",
+    "tests/test_torch_private.py", "tests/test_walk.py", "tests/test_student.py", "tests/test_as_found.py",
+    "tests/test_direction.py", "tests/test_reweigher.py", "tests/test_laws.py", "tests/test_laws_as_found.py",
+    "tests/test_laws_modes.py",
+)  # fmt: skip
+TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "scipy", "scikit-learn", "safetensors", "pyarrow")
+
+
+def versions(pyproject: str, constraints: str) -> dict[str, str]:
+    """What pip is asked for, by the name that the command line has for it."""
+    (claimed,) = [d for d in tomllib.loads(pyproject)["project"]["dependencies"] if re.match(r"torch\b", d)]
+    oldest = re.fullmatch(r"torch>=([\d.]+)", claimed)
+    pinned = re.search(r"^torch==(\S+)", constraints, flags=re.MULTILINE)
+    if oldest is None or pinned is None:
+        raise SystemExit("pyproject.toml must say torch>=X, and constraints.txt torch==Y")
+    return {"oldest": f"torch=={oldest[1]}.*", "pinned": f"torch=={pinned[1]}", "newest": "torch"}
+
+
+def core(python: str) -> int:
+    """Run the core's tests; their exit status."""
+    told = "import torch, reweigh; print('torch', torch.__version__, 'reweigh', reweigh.__version__)"
+    subprocess.run([python, "-c", told], check=True, cwd=ROOT)
+    return subprocess.run(
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CORE], check=False, cwd=ROOT
+    ).returncode
+
+
+def environment(name: str, wanted: str) -> str:
+    """The interpreter of an environment with this PyTorch, made where it is not there."""
+    folder = ROOT / "build" / "torches" / name
+    python = str(folder / "bin" / "python")
+    if not Path(python).exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--upgrade", wanted], check=True)
+    subprocess.run([*pip, "-e", str(ROOT), *TOOLS], check=True)
+    return python
+
+
+def main() -> int:
+    """The highest of the exit statuses."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "which", nargs="*", default=["oldest", "pinned", "newest"], choices=["oldest", "pinned", "newest"]
+    )
+    parser.add_argument("--here", action="store_true", help="with this interpreter, whatever its PyTorch")
+    asked = parser.parse_args()
+    if asked.here:
+        return core(sys.executable)
+    wanted = versions((ROOT / "pyproject.toml").read_text(), (ROOT / "constraints.txt").read_text())
+    return max(core(environment(name, wanted[name])) for name in asked.which)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""Every private name of PyTorch that the package uses, in one place; `tests/test_torch_private.py` asks each.
+
+What a module keeps of its parts (`_modules`, `_parameters`, `_buffers`, its dictionaries of hooks) is as old as PyTorch, and
+is read where it is needed. `Tensor._version` likewise, for a single tensor.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.overrides import _get_current_function_mode_stack, _pop_mode, _push_mode
+from torch.utils._pytree import tree_flatten as tree_flatten
+from torch.utils._pytree import tree_map as tree_map
+from torch.utils._pytree import tree_unflatten as tree_unflatten
+
+Switch = tuple[Callable[[], bool], Callable[[bool], None]]
+"""How a switch stands, and what turns it."""
+
+# Gradient mode, forward mode, and its level
+
+
+def set_grad(on: bool) -> None:
+    """Record graphs or not, from now on."""
+    torch._C._set_grad_enabled(on)
+
+
+def forward_grad_enabled() -> bool:
+    """Whether dual numbers are followed."""
+    return torch._C._is_fwd_grad_enabled()
+
+
+def set_forward_grad(on: bool) -> None:
+    """Follow dual numbers or not, from now on."""
+    torch._C._set_fwd_grad_enabled(on)
+
+
+def without_forward_grad() -> Any:
+    """A context manager within which dual numbers are not followed."""
+    return forward_ad._set_fwd_grad_enabled(False)
+
+
+def dual_level() -> int:
+    """The innermost open level of dual numbers; -1 where there is none."""
+    return forward_ad._current_level
+
+
+def set_dual_level(level: int) -> None:
+    """Close what is open above; an interrupt can come between what PyTorch does in C++ and what it notes of it in Python."""
+    for opened in range(level + 2, level, -1):
+        try:
+            torch._C._exit_dual_level(level=opened)
+        except RuntimeError:  # it is not open
+            continue
+    forward_ad._current_level = level
+
+
+# Function modes
+
+
+def function_modes() -> tuple[Any, ...]:
+    """Those at work, the outermost first."""
+    return tuple(_get_current_function_mode_stack()) if torch._C._len_torch_function_stack() else ()
+
+
+def set_function_modes(modes: Sequence[Any]) -> None:
+    """Let these be at work, and no others."""
+    while True:
+        now = _get_current_function_mode_stack()
+        if len(now) <= len(modes) and all(one is other for one, other in zip(now, modes, strict=False)):
+            break
+        _pop_mode()
+    for mode in modes[len(now) :]:
+        _push_mode(mode)
+
+
+# Choices of kernels
+
+
+def attention_switches() -> tuple[Switch, list[Switch]]:
+    """Those of attention's kernels: the one of plain operations, and the fused ones that this PyTorch has."""
+
+    def switch(name: str) -> Switch:
+        return getattr(torch._C, f"_get_{name}_sdp_enabled"), getattr(torch._C, f"_set_sdp_use_{name}")
+
+    names = ("flash", "mem_efficient", "cudnn", "overrideable")
+    return switch("math"), [switch(name) for name in names if hasattr(torch._C, f"_set_sdp_use_{name}")]
+
+
+def layer_switches() -> tuple[Switch, Switch]:
+    """Those of cuDNN and oneDNN."""
+    cudnn: Switch = (torch._C._get_cudnn_enabled, torch._C._set_cudnn_enabled)
+    onednn: Switch = (torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled)
+    return cudnn, onednn
+
+
+# What is at work around an operation
+
+
+def saves_by_hooks() -> bool:
+    """Whether hooks see what a graph saves, as those of checkpointing do; true where PyTorch, before 2.8, cannot tell."""
+    top = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
+    return top is None or top(True) is not None
+
+
+def transformed() -> bool:
+    """Whether a transform of torch.func is at work."""
+    return getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)() is not None
+
+
+# Compiled code
+
+
+def runs_compiled(parts: Iterable[nn.Module]) -> bool:
+    """Whether one of the modules runs under `torch.compile`."""
+    return bool([part for part in parts if "_orig_mod" in part._modules or part._compiled_call_impl is not None])
+
+
+def inside_compiled(module: nn.Module) -> Any:
+    """The module that `torch.compile` was given; None where this is not its wrapper."""
+    return getattr(module, "_orig_mod", None)
+
+
+def before_compiling(function: Any) -> Any:
+    """The function that `torch.compile` was given, or the function itself."""
+    return getattr(function, "_torchdynamo_orig_callable", function)
+
+
+def compile_stance() -> Callable[[], None]:
+    """A function that puts the compiler's stance back to what it is now."""
+    from torch._dynamo import eval_frame  # which takes seconds, and compiled parts have done it already
+
+    found = eval_frame._stance
+
+    def put_back() -> None:
+        eval_frame._stance = found
+
+    return put_back
+
+
+# Tensors, several at once
+
+
+def norms(tensors: Sequence[Tensor], dtype: torch.dtype | None = None) -> Tensor:
+    """‖t‖ of each, (len(tensors),)."""
+    return torch.stack(torch._foreach_norm(list(tensors), 2, dtype))
+
+
+def copy_each(to: Sequence[Tensor], source: Sequence[Tensor]) -> None:
+    """Write each tensor over its place."""
+    torch._foreach_copy_(list(to), list(source))
+
+
+def add_each(to: Sequence[Tensor], more: Sequence[Tensor], factor: float) -> None:
+    """Add `factor` times each tensor in its place."""
+    torch._foreach_add_(list(to), list(more), alpha=factor)
+
+
+def versions(tensors: Iterable[Tensor]) -> list[int]:
+    """How often each was changed in place, as autograd counts."""
+    return [t._version for t in tensors]
+
+
+def keeping_version(tensor: Tensor) -> Any:
+    """A context manager within which changes of a tensor are not counted."""
+    return torch.autograd._unsafe_preserve_version_counter(tensor)  # type: ignore[attr-defined]
+
+
+# Layers
+
+
+def flat_weights(rnn: nn.RNNBase) -> tuple[list[Any], list[Any]]:
+    """The second list that a recurrent layer keeps of its weights, and that of weak references to them."""
+    return rnn._flat_weights, rnn._flat_weight_refs
+
+
+def set_flat_weights(rnn: nn.RNNBase, weights: list[Any], references: list[Any]) -> None:
+    """Exchange both."""
+    rnn._flat_weights, rnn._flat_weight_refs = weights, references
+
+
+def weight_norm() -> Any:
+    """The operation of old-style weight normalisation."""
+    return torch._weight_norm
+
+
+def pack_padded_sequence() -> Any:
+    """The operation that sorts the steps of sequences by time."""
+    return torch._pack_padded_sequence

@@ -1,0 +1,89 @@
+"""One pass of a module: the losses of its examples, checked, and gradients of them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reweigh._types import Batch, PerExampleLoss
+from reweigh.errors import BadInput, EngineRefused
+from reweigh.several import as_given
+
+
+def forbid_inference_mode() -> None:
+    """Tensors made under `torch.inference_mode` carry no tangents and no graph: everything would silently be zero.
+
+    Raises:
+        BadInput: if it is on.
+    """
+    if torch.is_inference_mode_enabled():
+        raise BadInput("torch.inference_mode is on, which forbids gradients: call outside of it, or use torch.no_grad")
+
+
+def losses_of(module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch) -> Tensor:
+    """`per_example_loss(module, batch)`, checked to be what the name says: floating point, shape (B,), B >= 1.
+
+    Raises:
+        BadInput: in one sentence, if it is anything else.
+    """
+    losses = per_example_loss(as_given(module), batch)
+    if not isinstance(losses, Tensor):
+        raise BadInput(
+            f"per_example_loss returned {type(losses).__name__}, not a tensor: return one loss an example, (B,)"
+        )
+    if losses.ndim == 0:
+        raise BadInput(
+            "per_example_loss returned a single number, so the losses are averaged or summed already: "
+            "return one loss an example, with reduction='none'"
+        )
+    if losses.ndim > 1:
+        raise BadInput(
+            f"per_example_loss returned shape {tuple(losses.shape)}: return one loss an example, (B,), "
+            "for instance losses.flatten(1).mean(1)"
+        )
+    if losses.numel() == 0:
+        raise BadInput("per_example_loss returned no losses: the batch is empty")
+    if not losses.is_floating_point():
+        raise BadInput(f"per_example_loss returned {losses.dtype}: losses must be floating point")
+    return losses
+
+
+def gradients(
+    outputs: Tensor, leaves: Sequence[Tensor], weights: Tensor | None = None, *, keep_graph: bool = False
+) -> tuple[Tensor | None, ...]:
+    """`torch.autograd.grad` of the (weighted) outputs: dense, and None for what was not used.
+
+    Raises:
+        EngineRefused: under reentrant activation checkpointing, which cannot give gradients of chosen tensors.
+    """
+    try:
+        found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True, retain_graph=keep_graph)
+    except RuntimeError as error:
+        if "checkpoint" not in str(error).lower() or "compatible" not in str(error):
+            raise
+        raise EngineRefused(_REENTRANT) from error
+    # PyTorch complains only if it passes the checkpoint on its way to a leaf; what lies inside is None without a word.
+    if any(g is None for g in found) and passes_through([outputs], "CheckpointFunctionBackward"):
+        raise EngineRefused(_REENTRANT)
+    return tuple(g.to_dense() if g is not None and g.is_sparse else g for g in found)
+
+
+_REENTRANT = (
+    "the model uses reentrant activation checkpointing, which no engine can go through: call "
+    "torch.utils.checkpoint.checkpoint(..., use_reentrant=False)"
+)
+
+
+def passes_through(outputs: Iterable[Tensor], kind: str) -> bool:
+    """Whether the tensors' graph has a node of this kind, by the name that autograd gives it."""
+    seen: set[Any] = set()
+    todo: list[Any] = [output.grad_fn for output in outputs]
+    while todo:
+        node = todo.pop()
+        if node is not None and node not in seen:
+            if node.name().rpartition("::")[2] == kind:
+                return True
+            seen.add(node)
+            todo += [following for following, _ in node.next_functions]
+    return False
