@@ -93,7 +93,7 @@ def open_run(
     """
     use_task(task)
     stored = read_config(path)
-    check_task_again(stored.config.task, task, f"the run in {stored.path}")
+    check_task_again(stored.config.task, task, f"the run in {stored.path}")  # before its scores are read
     folder, config = stored.path, stored.config.resolved()
     if not os.path.lexists(folder / files.SUMMARY):
         raise BadInput(
@@ -104,6 +104,7 @@ def open_run(
     if stored.digests.run is None:
         warnings.warn(f"the run in {folder} {WITHOUT_DIGESTS}", stacklevel=2)
     summary = read_summary(folder / files.SUMMARY, stored.digests)
+    check_task_again(summary.get("task"), task, f"the run in {folder}")
     score = summary.get("score", USUAL)
     if summary[score] is None:
         raise BadInput(f"{folder / files.SUMMARY} has no '{score}': the test set was too small for it, train again")

@@ -75,10 +75,15 @@ class LanguageModel(Task):
         return self.vocabulary
 
     def collate(self, examples: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Sequences of any length as one batch: "x" and "y" (B, T), filled up at their ends, and "id" (B,)."""
+        """Sequences of any length as one batch: "x" and "y" (B, T), filled up at their ends, and "id": what each loss is of.
+
+        With a weight a token, "id" (n,) is the sequence's of each token that counts.
+        """
         x = pad_sequence([one["x"] for one in examples], batch_first=True, padding_value=self.padding)
         y = pad_sequence([_targets(one) for one in examples], batch_first=True, padding_value=IGNORED)
         names = torch.stack([torch.as_tensor(one["id"]) for one in examples])
+        if self.per == "token":
+            names = names.repeat_interleave((y != IGNORED).sum(1))
         return {"x": x, "y": y, "id": names}
 
     def check(self, y: Tensor, ids: Tensor, what: str = "label") -> None:

@@ -31,7 +31,7 @@ class Translation(LanguageModel):
     words: ClassVar = Words("pair", "pairs", "all pairs", "given pair", "Pairs", "else", "these")
 
     def collate(self, examples: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Pairs as one batch: "x" (B, S), "given" and "y" (B, T), filled up at their ends, and "id" (B,)."""
+        """Pairs as one batch: "x" (B, S), "given" and "y" (B, T), filled up at their ends, and "id"."""
         batch = super().collate(examples)
         before = [torch.cat([one["y"].new_full((1,), self.start), one["y"][:-1]]) for one in examples]
         given = pad_sequence(before, batch_first=True, padding_value=self.padding)

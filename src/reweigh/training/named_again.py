@@ -34,10 +34,8 @@ def check_task_again(task: str | None, named: str | None, what: str) -> None:
     Raises:
         BadInput: if they have not, or have named another.
     """
-    if named is not None and (task is None or task_named(named) is not task_named(task)):
+    if task is not None and task_named(named or task) is not task_named(task):
         raise BadInput(f"{what} was made with the task {task!r}, not {named!r}: name that one by --task, or none")
-    if task is not None:
-        task_named(task)
 
 
 def resume_command(folder: Path, model: str | None, task: str | None = None) -> str:

@@ -28,7 +28,7 @@ from reweigh.training.config import TrainConfig
 from reweigh.training.interrupt import CtrlC
 from reweigh.training.job import Job, assemble
 from reweigh.training.loop import run_epoch
-from reweigh.training.named_again import check_named_again, resume_command
+from reweigh.training.named_again import check_named_again, check_task_again, resume_command
 from reweigh.training.own_files import check_unchanged, fingerprints
 from reweigh.training.prepare import RunData, prepare, with_clean_kept
 from reweigh.training.results import write_results
@@ -107,6 +107,7 @@ def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> di
         stored = read_config(folder.path)
         config = _same_settings(stored, given, watcher)
         check_closed(config, folder / files.CONFIG)
+        check_task_again(config.task, given.get("task"), f"the run in {folder.path}")
         damaged = _damaged_results(folder, stored)
         if damaged is not None and not damaged:
             _check_rest(folder, stored)

@@ -6,7 +6,7 @@ from typing import Any
 from reweigh.digests import Digests
 from reweigh.errors import BadInput
 from reweigh.strict_json import check_kind, parse_object
-from reweigh.tasks import MEASURES
+from reweigh.tasks import MEASURES, known_task
 from reweigh.training import run_folder as files
 
 USUAL = "test_accuracy"
@@ -27,6 +27,10 @@ def read_summary(path: Path, digests: Digests) -> dict[str, Any]:
     summary = parse_object(content, path)
     check_kind(summary, {**_KIND, **{f"{name}?": float | None for name in MEASURES}}, path)
     score = summary.get("score", USUAL)
+    if "task" in summary and not known_task(summary["task"]):
+        raise BadInput(
+            f"{path} is of the task {summary['task']!r}, which is not known here: name its class with --task module:Class"
+        )
     if summary["epochs"] < 1 or score not in MEASURES or score not in summary:
         raise BadInput(f"{path} has no 'epochs' and no score: put a good copy back, or train again")
     digests.check(path, content)
