@@ -34,7 +34,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reweigh.audit.predict import predict
+from reweigh.audit.judge import judge
 from reweigh.audit.quality import label_quality, trust
 from reweigh.data import Examples, clean_split, human_labels, load
 from reweigh.errors import ReweighError, require
@@ -156,7 +156,7 @@ def by_reweigh(task: str, config: TrainConfig, data: RunData) -> list[Row]:
     assert np.array_equal(data.train.ids, seen.id)
     trusted = trust(seen.mean_weight, seen.zero_share, seen.mean_alignment, seen.visits)
     quality = label_quality(trusted, seen.mean_loss)
-    said = predict(job.model.eval(), data.train)
+    said = judge(job.model.eval(), data.train)
     flagged = (trusted < 0.5) & (said.suggested != data.train.y).numpy()
     wrong = data.train.corrupted.numpy()
     return [

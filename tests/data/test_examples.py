@@ -88,7 +88,7 @@ def test_uint8_images_stay_bytes_in_memory_and_are_floats_in_batches():
 
 def test_a_regression_has_a_number_an_example():
     examples = animals(y=torch.tensor([0.5, -1, 2, 7]), classes=("price",))
-    assert examples.task == "regression"
+    assert examples.task.name == "regression"
     assert examples.with_labels(torch.tensor([0.5, -1, 3, 7])).corrupted.tolist() == [False, False, True, False]
     assert examples.select(torch.tensor([3]))[0]["y"].item() == 7
 
@@ -96,7 +96,7 @@ def test_a_regression_has_a_number_an_example():
 def test_several_labels_an_example_are_a_row_of_zeros_and_ones():
     given = torch.tensor([[0, 0, 1], [0, 1, 1], [1, 0, 0], [0, 0, 0]], dtype=torch.float32)
     examples = animals(y=given)
-    assert (examples.task, animals().task) == ("multi-label", "classification")
+    assert (examples.task.name, animals().task.name) == ("multi-label", "classification")
     changed = given.clone()
     changed[1] = torch.tensor([1.0, 0, 0])
     assert examples.with_labels(changed).corrupted.tolist() == [False, True, False, False]

@@ -15,18 +15,15 @@ from typing import Any
 import numpy as np
 
 from reweigh.audit.finished import FinishedRun, audited_data, ledger_summary, open_run, trained_model
-from reweigh.audit.groups import Groups, groups
-from reweigh.audit.predict import predict
+from reweigh.audit.judge import judge
 from reweigh.audit.quality import label_quality, most_distrusted_first, trust
 from reweigh.data import Examples
 from reweigh.data.own import Encoding, Names
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
-from reweigh.training.results import as_said
+from reweigh.tasks import Groups, Task
 
 THRESHOLD = 0.5
-FAR = 3.0
-"""A regression's value is far off beyond so many times the usual distance (1.4826 median distances)."""
 _EQUAL = 1e-4
 
 
@@ -77,14 +74,14 @@ class Audit:
         return wrong if wrong.any() else None
 
     @property
-    def task(self) -> str:
-        """ "classification", "multi-label" or "regression"."""
+    def task(self) -> Task:
+        """What was learnt."""
         return self.examples.task
 
     @cached_property
     def groups(self) -> Groups:
         """The classes, the labels, or ranges of a regression's target."""
-        return groups(self.task, self.examples.classes, self.given, self.suggested)
+        return self.task.groups(self.given, self.suggested)
 
     def name(self, row: int) -> str:
         """What the user calls the example: a name of their own, or the id."""
@@ -93,17 +90,12 @@ class Audit:
 
     def told(self, label: Any) -> str:
         """A given or suggested label in words."""
-        if self.task == "regression":
-            return f"{float(label):.6g}"
-        classes = self.examples.classes
-        if self.task == "classification":
-            return classes[int(label)]
-        return "; ".join(name for name, there in zip(classes, label.tolist(), strict=True) if there)
+        return self.task.told(label)
 
     @property
     def contradicted(self) -> Array:
         """(N,) bool: where the finished model says something else than the label."""
-        return _contradicted(self.task, self.given, self.suggested)
+        return self.task.contradicts(self.given, self.suggested)
 
     def per_class(self, values: Array) -> Array:
         """Means of `values` (N,) over the examples of each given class (C,) or other group; NaN for one without any."""
@@ -126,10 +118,12 @@ def audit_run(
     data_root: Path | str | None = None,
     threshold: float = THRESHOLD,
     model: str | None = None,
+    task: str | None = None,
 ) -> Audit:
     """Audit the finished run in the folder `path`: reads its ledger, loads its data, and asks its model once.
 
-    A model of one's own ("module:function") or of Hugging Face ("hf:NAME") has to be named again by `model`.
+    A model of one's own ("module:function") or of Hugging Face ("hf:NAME") has to be named again by `model`, and a task of
+    one's own ("module:Class") by `task`.
 
     Raises:
         BadInput: if the folder holds no finished run, its files are damaged, were edited or do not belong together, the data
@@ -137,7 +131,7 @@ def audit_run(
     """
     if not 0 <= threshold <= 1:
         raise BadInput(f"the threshold is {threshold}: give a share from 0 to 1, such as 0.5")
-    run = open_run(path, data_root, model)
+    run = open_run(path, data_root, model, task)
     data = audited_data(run)
     examples = data.train
     summary, rows = ledger_summary(run, examples, data.clean.ids.numpy())
@@ -156,9 +150,10 @@ def audit_run(
     alignment, visits = spread(summary.mean_alignment), np.nan_to_num(spread(summary.visits)).astype(np.int64)
     trusted, loss = trust(mean_weight, zero_share, alignment, visits), spread(summary.mean_loss)
     quality = label_quality(trusted, loss)
-    trained = trained_model(run, tuple(examples.x.shape[1:]), len(examples.classes), data.encoding)
-    said = predict(trained, examples)
-    given, suggested = (as_said(y, data.encoding).numpy() for y in (examples.y, said.suggested))
+    learnt = examples.task
+    trained = trained_model(run, tuple(examples.x.shape[1:]), learnt.outputs, data.encoding)
+    said = judge(trained, examples)
+    given, suggested = (learnt.in_units(y).numpy() for y in (examples.y, said.suggested))
     return Audit(
         run=run,
         examples=examples,
@@ -173,17 +168,8 @@ def audit_run(
         loss=loss,
         trust=trusted,
         quality=quality,
-        issue=(np.nan_to_num(trusted, nan=1.0) < threshold) & _contradicted(examples.task, given, suggested),
+        issue=(np.nan_to_num(trusted, nan=1.0) < threshold) & learnt.contradicts(given, suggested),
         order=most_distrusted_first(quality),
         names=data.names,
         encoding=data.encoding,
     )
-
-
-def _contradicted(task: str, given: Array, suggested: Array) -> Array:
-    if task == "regression":
-        distance = np.abs(given - suggested)
-        far: Array = distance > FAR * 1.4826 * np.median(distance)
-        return far
-    differs: Array = np.asarray(suggested != given)
-    return np.asarray(differs.any(1)) if task == "multi-label" else differs

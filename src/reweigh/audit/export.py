@@ -44,7 +44,7 @@ def columns(audit: Audit) -> dict[str, Any]:
     rows = order.tolist()
     found["id"] = audit.examples.ids.numpy()[order] if audit.names is None else [audit.name(row) for row in rows]
     for name, values in (("given_label", audit.given), ("suggested_label", audit.suggested)):
-        found[name] = values[order] if audit.task == "regression" else [audit.told(values[row]) for row in rows]
+        found[name] = audit.task.cells(values[order])
     return {name: found[name] for name in COLUMNS}
 
 

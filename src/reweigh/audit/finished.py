@@ -21,9 +21,10 @@ from reweigh.ledger import Ledger, Summary
 from reweigh.ledger.visits import Array
 from reweigh.storage import home
 from reweigh.strict_json import parse_object
+from reweigh.tasks import use_task
 from reweigh.training import run_folder as files
 from reweigh.training.config import TrainConfig, known
-from reweigh.training.named_again import check_named_again, resume_command
+from reweigh.training.named_again import check_named_again, check_task_again, resume_command
 from reweigh.training.own_files import check_unchanged, located
 from reweigh.training.prepare import RunData, prepare
 from reweigh.training.stored import WITHOUT_DIGESTS, check_closed, read_config
@@ -75,7 +76,9 @@ class FinishedRun:
         check_named_again(self.config.model, self.config.model if self.named else None, f"the run in {self.path}")
 
 
-def open_run(path: Path | str, data_root: Path | str | None = None, model: str | None = None) -> FinishedRun:
+def open_run(
+    path: Path | str, data_root: Path | str | None = None, model: str | None = None, task: str | None = None
+) -> FinishedRun:
     """Read a run's settings and results, and nothing large.
 
     Args:
@@ -83,20 +86,25 @@ def open_run(path: Path | str, data_root: Path | str | None = None, model: str |
         data_root: where its data lie now.
         model: the model that the run was made with, named again: needed where that is code of somebody's own
             ("module:function") or comes from the Hugging Face hub ("hf:NAME"), since nobody's file may choose those.
+        task: the same of a task of somebody's own ("module:Class").
 
     Raises:
         BadInput: if there is no run, it is not finished, or a file of it is damaged or was edited.
     """
+    use_task(task)
     stored = read_config(path)
+    check_task_again(stored.config.task, task, f"the run in {stored.path}")  # before its scores are read
     folder, config = stored.path, stored.config.resolved()
     if not os.path.lexists(folder / files.SUMMARY):
         raise BadInput(
-            f"the run in {folder} is not finished: go on with `{resume_command(folder, config.model)}`, then try again"
+            f"the run in {folder} is not finished: go on with `{resume_command(folder, config.model, config.task)}`, then "
+            "try again"
         )
     check_closed(config, folder / files.CONFIG)
     if stored.digests.run is None:
         warnings.warn(f"the run in {folder} {WITHOUT_DIGESTS}", stacklevel=2)
     summary = read_summary(folder / files.SUMMARY, stored.digests)
+    check_task_again(summary.get("task"), task, f"the run in {folder}")
     score = summary.get("score", USUAL)
     if summary[score] is None:
         raise BadInput(f"{folder / files.SUMMARY} has no '{score}': the test set was too small for it, train again")

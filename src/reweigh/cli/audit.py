@@ -8,7 +8,7 @@ from rich.table import Table
 
 from reweigh.audit.audit import THRESHOLD, Audit, audit_run
 from reweigh.audit.export import write_export
-from reweigh.cli.show import NAMED_AGAIN, console
+from reweigh.cli.show import NAMED_AGAIN, TASK_AGAIN, console
 from reweigh.errors import BadInput
 from reweigh.printable import printable
 from reweigh.storage import home
@@ -30,6 +30,7 @@ def audit(
         str | None, typer.Option(help="Where data sets lie, if not where the run found them.", show_default=False)
     ] = None,
     model: Annotated[str | None, typer.Option(help=NAMED_AGAIN, show_default=False)] = None,
+    task: Annotated[str | None, typer.Option(help=TASK_AGAIN, show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
 ) -> None:
     """Rank the examples that a run distrusted, with the label that its model would give instead.
@@ -41,7 +42,7 @@ def audit(
     output = None if output is None else home(output)
     if output is not None:
         check_output(output, overwrite=overwrite)
-    found = audit_run(run, data_root=data_root, threshold=threshold, model=model)
+    found = audit_run(run, data_root=data_root, threshold=threshold, model=model, task=task)
     if top:
         console.print(distrusted_table(found, top))
     console.print(classes_table(found))
@@ -90,7 +91,7 @@ def classes_table(audit: Audit) -> Table:
     counts = audit.groups.counts
     truths = None if truth is None else audit.per_class(truth)
     shown = [c for c in (-rates).argsort().tolist() if counts[c] > 0][:MOST_CLASSES]
-    table = Table(title=_BY[audit.task], min_width=70)
+    table = Table(title=audit.task.words.title, min_width=70)
     table.add_column("given", overflow="fold")
     for name in ("examples", "mean weight", "wrong, estimated", *(["wrong, known"] if truth is not None else [])):
         table.add_column(name, justify="right")
@@ -99,10 +100,3 @@ def classes_table(audit: Audit) -> Table:
         name = printable(audit.groups.names[c])
         table.add_row(name, f"{counts[c]:.0f}", f"{weights[c]:.2f}", f"{rates[c]:.1%}", *known)
     return table
-
-
-_BY = {
-    "classification": "Labels by class",
-    "multi-label": "Examples by label",
-    "regression": "Targets by range",
-}

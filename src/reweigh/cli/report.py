@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from reweigh.cli.show import NAMED_AGAIN, console
+from reweigh.cli.show import NAMED_AGAIN, TASK_AGAIN, console
 from reweigh.printable import printable
 from reweigh.report import write_report
 
@@ -23,11 +23,14 @@ def report(
         str | None, typer.Option(help="Where data sets lie, if not where the run found them.", show_default=False)
     ] = None,
     model: Annotated[str | None, typer.Option(help=NAMED_AGAIN, show_default=False)] = None,
+    task: Annotated[str | None, typer.Option(help=TASK_AGAIN, show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that --output names.")] = False,
 ) -> None:
     """Write a run as one HTML page: score, curves, weights, the most distrusted examples, noise by class.
 
     Example: reweigh report runs/l2rw --against runs/plain --against runs/random
     """
-    page = write_report(run, output, against=against or (), data_root=data_root, overwrite=overwrite, model=model)
+    page = write_report(
+        run, output, against=against or (), data_root=data_root, overwrite=overwrite, model=model, task=task
+    )
     console.print(f"Open {printable(page)} in a browser; it needs no network.", soft_wrap=True)

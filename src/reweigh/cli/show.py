@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from reweigh.printable import printable, printable_lines
+from reweigh.tasks import MEASURES
 from reweigh.training.demo import Row
 from reweigh.training.job import Job
-from reweigh.training.tasks import NOT_SHARES, SCORES
 
 NAMED_AGAIN = "The run's model, said again, where it is your own code or from Hugging Face."
+TASK_AGAIN = "The run's task, said again, where it is your own code."
 
 
 class _Plain(Console):
@@ -69,7 +70,7 @@ class Screen:
             f"{len(data.clean)} clean, {len(data.test)} to test"
         )
         self.note(f"{config.model}, {config.rule}, {job.steps} steps, epochs: {job.epochs}")
-        self.note(f"The test column is the {SCORES[self._score]}.")
+        self.note(f"The test column is the {MEASURES[self._score].words}.")
         self.note("    epoch     loss    clean      ‖v‖    ESS  zero  AUROC    test    sec")
 
     def step(self, done: int) -> None:
@@ -87,7 +88,7 @@ class Screen:
 
     def _tested(self, line: Mapping[str, Any]) -> str:
         value = line[self._score]
-        return _number(value, 7) if self._score in NOT_SHARES else _share(value, 7, 2)
+        return _share(value, 7, 2) if MEASURES[self._score].share else _number(value, 7)
 
 
 def demo_table(rows: Sequence[Row], seeds: int) -> Table:

@@ -13,19 +13,18 @@ import typer
 
 from reweigh.cli.show import Screen, console, progress_bar
 from reweigh.data import NAMES
-from reweigh.data.own import TASKS
 from reweigh.errors import BadInput
 from reweigh.learning import LOOK_AHEADS, MEMORIES
 from reweigh.models import MODELS
 from reweigh.presets import PRESETS
 from reweigh.printable import printable
 from reweigh.rules import NORMALISATIONS
+from reweigh.tasks import MEASURES, column_tasks, score_text
 from reweigh.training.choices import AUGMENTATIONS, ENGINES, OPTIMIZERS, READS, RULES, TEACHER_OPTIMIZERS
 from reweigh.training.config import TrainConfig
 from reweigh.training.run import resume as resume_run
 from reweigh.training.run import start
 from reweigh.training.schedule import SCHEDULES
-from reweigh.training.tasks import SCORES, score_text
 
 
 def _option(panel: str, text: str, default: str | None = None, *names: str) -> Any:
@@ -79,7 +78,9 @@ def train(
     text: Annotated[Word, _own(_TEXT)] = None,
     id_column: Annotated[Word, _own("The column that names examples.", "row numbers")] = None,
     drop: Annotated[list[str] | None, _own("A column not to learn from, may be repeated.")] = None,
-    task: Annotated[Word, _own(f"One of {_one_of(TASKS)}.", "found from the target")] = None,
+    task: Annotated[
+        Word, _own(f"{_one_of(column_tasks())} or module:Class (your own).", "found from the target")
+    ] = None,
     test_share: Annotated[Real, _own("Share of the checked examples to hold back.", "0.3")] = None,
     image_size: Annotated[Whole, _own("Pixels a side.", "the usual of the images, at most 128, grey ones 64")] = None,
     text_length: Annotated[Whole, _own("Tokens a text.", "from the data, at most 128")] = None,
@@ -161,9 +162,10 @@ _NO_SETTINGS = frozenset({"output", "resume", "overwrite", "layers", "teacher_re
 
 def _report(summary: dict[str, Any], output: Path) -> None:
     name = summary["score"]
-    others = [f"{SCORES[key]} {score_text(key, summary[key])}" for key in SCORES if key in summary and key != name]
+    keys = [key for key in MEASURES if key in summary and key != name]
+    others = [f"{MEASURES[key].words} {score_text(key, summary[key])}" for key in keys]
     told = f" ({', '.join(others)})" if others else ""
-    console.print(f"\nTest {SCORES[name]} at the last epoch: {score_text(name, summary[name])}{told}")
+    console.print(f"\nTest {MEASURES[name].words} at the last epoch: {score_text(name, summary[name])}{told}")
     if summary.get("auroc") is not None:
         wrong = summary["wrong_labels"]
         console.print(f"AUROC of the mean weights against the {wrong} wrong labels: {summary['auroc']:.3f}")

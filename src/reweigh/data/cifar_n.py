@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import BadInput
-from .checks import check_labels
+from ..tasks.checks import check_labels
 from .files import check_plain, mapped
 from .roots import data_root
 

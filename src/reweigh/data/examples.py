@@ -8,15 +8,17 @@ that everything later may trust it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..errors import BadInput
-from .checks import check_labels, check_targets, check_vector
+from ..tasks import Task, task_of
+from ..tasks.checks import check_vector
 
+_FOUND: Any = None  # stands for "the task is found from y"
 _AS_GIVEN = torch.empty(0, dtype=torch.int64)  # stands for "the true labels are the given ones"
 
 
@@ -32,6 +34,7 @@ class Examples(Dataset[dict[str, Tensor]]):
         ids: (N,) int64, unique and stable.
         classes: the C names of the classes, the L names of the labels, or the one name of a regression's target.
         true_y: like y, the labels before corruption; `y` itself where nothing else is known.
+        task: what is to be learnt of them; found from the type and the shape of y where it is not given.
 
     Raises:
         BadInput: lengths differ, an id repeats, a label is outside 0..C-1, or an input or a target is NaN or infinite.
@@ -42,20 +45,25 @@ class Examples(Dataset[dict[str, Tensor]]):
     ids: Tensor
     classes: tuple[str, ...]
     true_y: Tensor = field(default=_AS_GIVEN)
+    task: Task = _FOUND
 
     def __post_init__(self) -> None:
         if self.true_y is _AS_GIVEN:
             object.__setattr__(self, "true_y", self.y)
         if not self.classes:
             raise BadInput("the data set names no classes: give the names of all its classes, in label order")
-        _check_lengths(self.x, {"y": self.y, "ids": self.ids, "true_y": self.true_y})
+        if self.task is _FOUND:
+            object.__setattr__(self, "task", task_of(self.y, self.classes))
+        if self.task.classes != self.classes:
+            object.__setattr__(self, "task", replace(self.task, classes=self.classes))
+        vectors = ("y", "ids") if self.task.has_classes else ("ids",)
+        _check_lengths(self.x, {"y": self.y, "ids": self.ids, "true_y": self.true_y}, vectors)
         _check_ids(self.ids)
         if self.true_y.shape != self.y.shape or self.true_y.dtype != self.y.dtype:
             raise BadInput("true_y and y differ in shape or type: give both as (N,) int64, (N,) or (N, L) float32")
-        check = check_targets if self.y.is_floating_point() else check_labels
-        check(self.y, len(self.classes), self.ids)
+        self.task.check(self.y, self.ids)
         if self.true_y is not self.y:
-            check(self.true_y, len(self.classes), self.ids, what="true label")
+            self.task.check(self.true_y, self.ids, "true label")
         _check_finite(self.x, self.ids)
 
     def __len__(self) -> int:
@@ -79,7 +87,7 @@ class Examples(Dataset[dict[str, Tensor]]):
     def select(self, rows: Tensor) -> "Examples":
         """The data set of `rows` only: (B,) int64 row numbers in the order wanted, or an (N,) bool mask."""
         rows = self._rows(rows)
-        return Examples(self.x[rows], self.y[rows], self.ids[rows], self.classes, self.true_y[rows])
+        return Examples(self.x[rows], self.y[rows], self.ids[rows], self.classes, self.true_y[rows], self.task)
 
     def with_labels(self, y: Tensor) -> "Examples":
         """The same examples with other given labels (N,); the true labels stay."""
@@ -89,14 +97,7 @@ class Examples(Dataset[dict[str, Tensor]]):
     def corrupted(self) -> Tensor:
         """(N,) bool: where the given label differs from the true one; of several labels, where any does."""
         differs = self.y != self.true_y
-        return differs.any(dim=1) if differs.ndim > 1 else differs
-
-    @property
-    def task(self) -> str:
-        """ "classification", "multi-label" or "regression", as y has it."""
-        if not self.y.is_floating_point():
-            return "classification"
-        return "multi-label" if self.y.ndim > 1 else "regression"
+        return differs.flatten(1).any(dim=1) if differs.ndim > 1 else differs
 
     def _rows(self, rows: Tensor) -> Tensor:
         if rows.dtype == torch.bool and rows.shape == self.ids.shape:
@@ -120,11 +121,11 @@ def as_input(x: Tensor) -> Tensor:
     return x.to(torch.float32) / 255 if x.dtype == torch.uint8 else x
 
 
-def _check_lengths(x: Tensor, columns: dict[str, Tensor]) -> None:
+def _check_lengths(x: Tensor, columns: dict[str, Tensor], vectors: Sequence[str]) -> None:
     if x.ndim == 0:
         raise BadInput("x is a single number: give one input an example along the first dimension")
     for name, column in columns.items():
-        if not column.is_floating_point() or column.ndim == 0:
+        if name in vectors or column.ndim == 0:
             check_vector(column, name)
         if len(column) != len(x):
             raise BadInput(f"x has {len(x)} examples but {name} has {len(column)}: give one of each an example")

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..errors import BadInput
-from .checks import IntArray, check_classes, check_count, check_labels, check_vector, rows_of_class, to_array
+from ..tasks.checks import check_labels, check_vector
+from .checks import IntArray, check_classes, check_count, rows_of_class, to_array
 from .seeds import stream
 
 

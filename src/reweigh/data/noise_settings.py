@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ..errors import BadInput
-from .checks import check_labels, check_share
+from ..tasks.checks import check_labels
+from .checks import check_share
 from .files import check_plain, mapped
 from .noise import KINDS, Corruption, background, check_matrix, transition
 

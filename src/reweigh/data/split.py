@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ..errors import BadInput
-from .checks import IntArray, check_classes, check_count, check_labels, rows_of_class, to_array
+from ..tasks.checks import check_labels
+from .checks import IntArray, check_classes, check_count, rows_of_class, to_array
 from .seeds import stream
 
 

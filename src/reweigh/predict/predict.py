@@ -14,8 +14,6 @@ from reweigh.audit.finished import encoding_of, open_run, trained_model
 from reweigh.data.own import Encoding, NewData, read_new
 from reweigh.errors import BadInput
 from reweigh.training.evaluate import finite, outputs_on
-from reweigh.training.results import as_said
-from reweigh.training.tasks import probabilities, task_named
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,26 +44,23 @@ class Predicted:
         return list(self.data.names)
 
 
-def predict_new(run: Path | str, path: Path | str, *, model: str | None = None) -> Predicted:
+def predict_new(run: Path | str, path: Path | str, *, model: str | None = None, task: str | None = None) -> Predicted:
     """Ask the finished run in the folder `run` about the data at `path`.
 
-    A model of one's own ("module:function") or of Hugging Face ("hf:NAME") has to be named again by `model`.
+    A model of one's own ("module:function") or of Hugging Face ("hf:NAME") has to be named again by `model`, and a task of
+    one's own ("module:Class") by `task`.
 
     Raises:
         BadInput: if there is no such run, it was not trained on own data, a file of it is damaged, the model is to be named,
             or the new data cannot be read as the old ones were.
     """
-    finished = open_run(run, model=model)
+    finished = open_run(run, model=model, task=task)
     encoding = encoding_of(finished)
     trained = trained_model(finished, encoding.input_shape, encoding.outputs, encoding)
     data = read_new(path, encoding)
     if not len(data.x):
         raise BadInput(f"{path} has no example to predict")
     outputs = finite(outputs_on(trained, data, torch.device("cpu")))
-    task = task_named(encoding.task, encoding.outputs, encoding.target_scale)
-    scores = {} if data.y is None else task.scores(outputs, data.y)
-    if encoding.task == "regression":
-        return Predicted(data, encoding, as_said(outputs[:, 0], encoding), None, scores)
-    found = probabilities(encoding.task, outputs)
-    values = found.argmax(1) if encoding.task == "classification" else (outputs > 0).long()
-    return Predicted(data, encoding, values, found, scores)
+    learnt = encoding.fitted
+    scores = {} if data.y is None else learnt.scores(outputs, data.y)
+    return Predicted(data, encoding, learnt.predict(outputs), learnt.probabilities(outputs), scores)

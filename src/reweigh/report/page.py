@@ -17,12 +17,12 @@ from reweigh.report.charts import Line, area_chart, line_chart, number
 from reweigh.report.examples import confusion, distrusted, per_class
 from reweigh.report.scores import check_comparable, gain_text, rule_name, scores
 from reweigh.report.weights import BINS, weight_shares
-from reweigh.report.words import GROUPS, about_baselines, about_direction, about_sample_size, about_zeros, column
+from reweigh.report.words import about_baselines, about_direction, about_sample_size, about_zeros, column
 from reweigh.storage import home, make_folder, write_bytes
 from reweigh.tables import check_free
+from reweigh.tasks import MEASURES, score_text, use_task
 from reweigh.training import run_folder as files
 from reweigh.training.config import known
-from reweigh.training.tasks import NOT_SHARES, SCORES, score_text
 
 SHOWN, MOST_CLASSES = 24, 12
 
@@ -35,6 +35,7 @@ def write_report(
     data_root: Path | str | None = None,
     overwrite: bool = False,
     model: str | None = None,
+    task: str | None = None,
 ) -> Path:
     """Write a finished run as one self-contained HTML page, whole or not at all; returns its path.
 
@@ -45,6 +46,7 @@ def write_report(
         data_root: where the data lie, if not where the run found them.
         overwrite: whether a file at `path` may be replaced.
         model: the run's model, named again, where it is one of somebody's own or of Hugging Face.
+        task: the run's task, named again, where it is one of somebody's own.
 
     Raises:
         BadInput: if a run is missing, not finished or damaged, or cannot be compared.
@@ -54,9 +56,10 @@ def write_report(
     require("jinja2", "report")  # now rather than after the work
     target = home(run) / files.REPORT if path is None else home(path)
     check_free(target, overwrite=overwrite or path is None)
+    use_task(task)
     others = [open_run(other) for other in against]
     check_comparable(open_run(run), others)
-    content = render(audit_run(run, data_root=data_root, model=model), others).encode()
+    content = render(audit_run(run, data_root=data_root, model=model, task=task), others).encode()
     make_folder(target.parent)
     write_bytes(target, content)
     return target
@@ -85,7 +88,7 @@ def _shown(value: Any) -> Any:
 
 def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
     run = audit.run
-    lines, wrong = run.metrics, audit.corrupted
+    lines, wrong, measure = run.metrics, audit.corrupted, MEASURES[run.score_name]
     sizes, norms, zeros = (column(lines, n) for n in ("effective_sample_size", "direction_norm", "zero_share"))
     return {
         "name": run.path.resolve().name,
@@ -95,23 +98,22 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "examples": len(audit),
         "issues": int(audit.issue.sum()),
         "unseen": int((audit.quality != audit.quality).sum()),
-        "task": audit.task,
         "own": audit.names is not None,
         "read": audit.encoding is not None and audit.encoding.kind in ("table", "text"),
-        "words": GROUPS[audit.task],
+        "words": audit.task.words,
         "score": score_text(run.score_name, run.score, 1),
-        "score_name": SCORES.get(run.score_name, run.score_name),
+        "score_name": measure.words,
         "others": {
-            SCORES[n]: score_text(n, run.summary.get(n), 1) for n in SCORES if n in run.summary and n != run.score_name
+            other.words: score_text(n, run.summary.get(n), 1)
+            for n, other in MEASURES.items()
+            if n in run.summary and n != run.score_name
         },
         "against_best": gain_text(run.score_name, run.score - max(o.score for o in others)) if others else None,
-        "points": run.score_name not in NOT_SHARES,
-        "doubtful": run.score < (0.5 if run.score_name in NOT_SHARES else 0.75),
+        "points": measure.share,
+        "doubtful": run.score < measure.doubtful,
         "known_wrong": None if wrong is None else int(wrong.sum()),
         "scores": scores(run, others),
-        "score_finding": about_baselines(
-            run.score, [other.score for other in others], share=run.score_name not in NOT_SHARES
-        ),
+        "score_finding": about_baselines(run.score, [other.score for other in others], share=measure.share),
         "learning": _learning(run, others),
         "health": [
             (
@@ -150,7 +152,7 @@ def _learning(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Any]:
     names = [rule_name(one.config.rule) for one in runs]
     if len(set(names)) < len(names):  # two runs of one rule are told apart by their folders
         names = [f"{name}, {one.path.resolve().name}" for name, one in zip(names, runs, strict=True)]
-    share, told = run.score_name not in NOT_SHARES, SCORES.get(run.score_name, run.score_name)
+    measure = MEASURES[run.score_name]
     tested = [
         Line(n, column(one.metrics, run.score_name), k + 1) for k, (n, one) in enumerate(zip(names, runs, strict=True))
     ]
@@ -160,7 +162,7 @@ def _learning(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Any]:
         Line("clean examples", column(run.metrics, "clean_loss"), 3),
     ]
     found = [
-        (f"Test {told}", line_chart(f"Test {told}", tested[:6], percent=share), ""),
+        (f"Test {measure.words}", line_chart(f"Test {measure.words}", tested[:6], percent=measure.share), ""),
         ("Losses", line_chart("Mean losses", losses), ""),
     ]
     aurocs = column(run.metrics, "auroc")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from reweigh.audit import FinishedRun
 from reweigh.errors import BadInput
+from reweigh.tasks import MEASURES, score_text
 from reweigh.training.config import TrainConfig
 from reweigh.training.own_files import PLACES
 from reweigh.training.stored import differences
-from reweigh.training.tasks import NOT_SHARES, score_text
 
 _RULES = {"uniform": "plain training", "random": "random weights", "l2rw": "L2RW"}
 
@@ -71,7 +71,7 @@ def rule_name(rule: str | None) -> str:
 
 def gain_text(name: str, gain: float) -> str:
     """A difference of scores: points of a share, or plain."""
-    return f"{gain:+.3f}" if name in NOT_SHARES else f"{100 * gain:+.2f}"
+    return f"{100 * gain:+.2f}" if MEASURES[name].share else f"{gain:+.3f}"
 
 
 def _score(one: FinishedRun, run: FinishedRun) -> Score:

@@ -9,13 +9,6 @@ from reweigh.step import VANISHED
 
 FEW, NEARLY_ALL, NEARLY_NOTHING_LEFT = 0.1, 0.95, 0.9
 
-GROUPS: Mapping[str, Mapping[str, str]] = {
-    "classification": {"one": "class", "many": "classes", "of_each": "each class", "given": "given class"},
-    "multi-label": {"one": "label", "many": "labels", "of_each": "each label", "given": "given label"},
-    "regression": {"one": "range", "many": "ranges", "of_each": "each range of the target", "given": "given target"},
-}
-"""What groups of examples are called in each task."""
-
 
 @dataclass(frozen=True)
 class Finding:

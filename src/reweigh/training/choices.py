@@ -4,7 +4,6 @@ import math
 from collections.abc import Collection, Mapping
 
 from reweigh.data import NAMES
-from reweigh.data.own import TASKS
 from reweigh.errors import BadInput
 from reweigh.learning import LOOK_AHEADS, MEMORIES
 from reweigh.models import MODELS
@@ -26,7 +25,6 @@ AUGMENTATIONS = ("none", "crop", "crop-flip")
 
 CHOICES: Mapping[str, Collection[str]] = {
     "dataset": NAMES,
-    "task": TASKS,
     "rule": RULES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,

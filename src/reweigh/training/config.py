@@ -15,6 +15,7 @@ import torch
 from reweigh.data import parse_noise
 from reweigh.data.own import Sources
 from reweigh.errors import BadInput
+from reweigh.tasks import check_task
 from reweigh.training.checks import at_least, at_most, check_types, choose
 from reweigh.training.choices import AT_LEAST, CHOICES, LEARNED_RULES, READS, check_model
 from reweigh.training.choices import parse_imbalance as parse_imbalance
@@ -114,6 +115,7 @@ class TrainConfig:
         for name, words in CHOICES.items():
             choose(name, getattr(self, name), words)
         check_model(self.model)
+        check_task(self.task)
         for name, least in AT_LEAST.items():
             at_least(name, getattr(self, name), least)
         at_most("threads", self.threads, MOST_THREADS)

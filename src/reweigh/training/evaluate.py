@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from reweigh.data import Examples
 from reweigh.errors import BadInput
-from reweigh.training.tasks import Task
+from reweigh.tasks import Task
 
 
 class Inputs(Protocol):

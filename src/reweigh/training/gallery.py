@@ -81,15 +81,8 @@ def are_images(examples: Examples) -> bool:
 
 def _label(examples: Examples, labels: Tensor, row: int) -> str:
     """A label in few letters, as plain text: matplotlib would read mathematics between dollar signs."""
-    if examples.task == "regression":
-        return f"{float(labels[row]):+.2f} σ"
-    names = [examples.classes[k] for k in _numbers(labels[row])]
-    text = ", ".join(names) or "nothing"
+    text = examples.task.caption(labels[row])
     return (text if len(text) <= 24 else text[:23] + "…").replace("$", r"\$")
-
-
-def _numbers(label: Tensor) -> list[int]:
-    return label.nonzero().flatten().tolist() if label.ndim else [int(label)]
 
 
 def _pixels(image: Tensor) -> npt.NDArray[np.float32]:

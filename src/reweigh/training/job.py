@@ -22,6 +22,7 @@ from reweigh.rules import (
     Rule,
     Uniform,
 )
+from reweigh.tasks import Task
 from reweigh.training.augmentation import AugmentedClean
 from reweigh.training.choices import LEARNED_RULES
 from reweigh.training.config import TrainConfig, known
@@ -30,7 +31,6 @@ from reweigh.training.prepare import RunData
 from reweigh.training.records import Records
 from reweigh.training.schedule import seed_for, steps_an_epoch
 from reweigh.training.student import build_student
-from reweigh.training.tasks import Task, task_named
 from reweigh.training.teacher import build_teacher, learning_of
 
 
@@ -117,7 +117,7 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
         BadInput: if the settings do not fit the data or this machine.
     """
     device = usable_device(config.device)
-    task = task_of(data)
+    task = data.train.task
     model = build_student(config, data.train, data.encoding).to(device)
     student, inputs = learnt_from(model, data, known(config.augment), device, note)
     rule = build_rule(config, data)
@@ -141,17 +141,11 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
     return Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
 
 
-def task_of(data: RunData) -> Task:
-    """What the examples' targets ask for."""
-    scale = (0.0, 1.0) if data.encoding is None else data.encoding.target_scale
-    return task_named(data.train.task, len(data.train.classes), scale)
-
-
 def loss_on(device: torch.device, task: Task) -> PerExampleLoss:
     """The task's loss of each example, its batch brought to the model's device: (B,)."""
 
     def per_example_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        return task.losses(model(batch["x"].to(device)), batch["y"].to(device))
+        return task.loss(model, {name: value if name == "id" else value.to(device) for name, value in batch.items()})
 
     return per_example_loss
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reweigh.errors import BadInput
 from reweigh.printable import printable
+from reweigh.tasks import task_named
 
 
 def check_named_again(model: str | None, named: str | None, what: str) -> None:
@@ -27,7 +28,20 @@ def check_named_again(model: str | None, named: str | None, what: str) -> None:
         )
 
 
-def resume_command(folder: Path, model: str | None) -> str:
+def check_task_again(task: str | None, named: str | None, what: str) -> None:
+    """The user has named the `task` of the run `what`, where it is code of somebody's own and not in use already.
+
+    Raises:
+        BadInput: if they have not, or have named another.
+    """
+    if task is not None and task_named(named or task) is not task_named(task):
+        raise BadInput(f"{what} was made with the task {task!r}, not {named!r}: name that one by --task, or none")
+
+
+def resume_command(folder: Path, model: str | None, task: str | None = None) -> str:
     """What to type to go on with a run."""
-    named = f" --model {shlex.quote(model)}" if model is not None and ":" in model else ""
+    options = {"--model": model, "--task": task}
+    named = "".join(
+        f" {name} {shlex.quote(code)}" for name, code in options.items() if code is not None and ":" in code
+    )
     return f"reweigh train --output {shlex.quote(printable(folder))}{named} --resume"

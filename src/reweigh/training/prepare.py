@@ -60,8 +60,10 @@ def _own_data(config: TrainConfig, sources: Sources) -> RunData:
     model = config.model or ""
     tokenizer = model.removeprefix(PREFIX) if model.startswith(PREFIX) else None
     own = read_own(sources, seed=config.seed, tokenizer=tokenizer)
-    if own.train.task != "classification" and (config.noise, config.imbalance) != ("none", "none"):
-        raise BadInput(f"noise and imbalance are made of classes, and the task is {own.train.task}: leave them out")
+    if not own.train.task.has_classes and (config.noise, config.imbalance) != ("none", "none"):
+        raise BadInput(
+            f"noise and imbalance are made of classes, and the task is {own.train.task.name}: leave them out"
+        )
     train = _unbalanced(config, own.train)
     train = _corrupted(config, train, torch.ones(len(train), dtype=torch.bool))
     return RunData(train, own.clean, own.test, own.encoding, own.names, own.notes, own.told)
@@ -77,7 +79,7 @@ def with_clean_kept(config: TrainConfig, data: RunData) -> RunData:
 def joined(one: Examples, other: Examples) -> Examples:
     """The examples of both, one after the other."""
     x, y, ids = (torch.cat([getattr(part, name) for part in (one, other)]) for name in ("x", "y", "ids"))
-    whole = Examples(x, y, ids, one.classes)
+    whole = Examples(x, y, ids, one.classes, task=one.task)
     if one.true_y is one.y and other.true_y is other.y:
         return whole
     return replace(whole, true_y=torch.cat([one.true_y, other.true_y]))

@@ -116,7 +116,7 @@ def parquet(
 
     Columns: `id`, `name` where `names` (N,) are given, `given_label`, `true_label` (the same where the truth is not known),
     `mean_weight`, `last_epoch_weight`, `mean_alignment`, `zero_share`, `visits`. Labels are class numbers, numbers, or lists
-    of zeros and ones. The class names stand in the file's metadata under `classes` as a JSON list.
+    of zeros and ones or of numbers. The class names stand in the file's metadata under `classes` as a JSON list.
     """
     pa, parquet_file = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
 
@@ -144,5 +144,7 @@ def parquet(
 def _labels(y: Tensor) -> Any:
     pa = require("pyarrow", "cli")
     if y.ndim > 1:
-        return pa.array(y.to(torch.int8).tolist(), type=pa.list_(pa.int8()))
+        flags = bool(((y == 0) | (y == 1)).all())
+        kind = pa.int8() if flags else pa.float64() if y.is_floating_point() else pa.int64()
+        return pa.array((y.to(torch.int8) if flags else y).tolist(), type=pa.list_(kind))
     return pa.array(y.numpy(), type=pa.float64() if y.is_floating_point() else pa.int32())

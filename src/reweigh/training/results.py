@@ -4,20 +4,17 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor
-
 from reweigh._version import __version__
-from reweigh.data.own import Encoding
 from reweigh.digests import Digests
 from reweigh.errors import require
 from reweigh.metrics import mass_per_class
 from reweigh.rules import LearnedRule
+from reweigh.tasks import MEASURES
 from reweigh.training import run_folder as files
 from reweigh.training.gallery import are_images, distrusted_png
 from reweigh.training.job import Job
 from reweigh.training.records import most_distrusted, noise_auroc, parquet
 from reweigh.training.run_folder import RunFolder, json_bytes
-from reweigh.training.tasks import SCORES
 
 
 def write_results(job: Job, folder: RunFolder, lines: list[dict[str, Any]], digests: Digests) -> dict[str, Any]:
@@ -57,18 +54,10 @@ def _model(job: Job) -> bytes:
 
 
 def _weights(job: Job) -> bytes:
-    train, names, encoding = job.data.train, job.data.names, job.data.encoding
-    given, true = (as_said(y, encoding) for y in (train.y, train.true_y))
+    train, names = job.data.train, job.data.names
+    given, true = (job.task.in_units(y) for y in (train.y, train.true_y))
     told = None if names is None else [names[i] for i in train.ids.tolist()]
     return parquet(job.records, train.ids, given, true, train.classes, told)
-
-
-def as_said(y: Tensor, encoding: Encoding | None) -> Tensor:
-    """Targets as the user has them: a regression's in its own units, float64; all others as they are."""
-    if encoding is None or encoding.task != "regression":
-        return y
-    mean, deviation = encoding.target_scale
-    return y.double() * deviation + mean
 
 
 def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -79,13 +68,13 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "epochs": job.epochs,
         "steps": job.steps,
         "score": job.task.score,
-        **{name: value for name, value in lines[-1].items() if name in SCORES},
+        **{name: value for name, value in lines[-1].items() if name in MEASURES},
         "auroc": None if truth is None else noise_auroc(records.mean_weight, truth),
         "wrong_labels": None if truth is None else int(truth.sum()),
         "examples": len(train),
         "clean_examples": len(job.data.clean),
         "test_examples": len(job.data.test),
-        **({"mass_per_class": _mass(job)} if job.task.name == "classification" else {}),
+        **({"mass_per_class": _mass(job)} if job.task.has_classes else {}),
         **({"read": {"notes": list(job.data.notes), "files": job.data.told or {}}} if job.data.encoding else {}),
         "engine": job.reweigher.explain(),
         "seconds": round(sum(line["seconds"] for line in lines), 3),

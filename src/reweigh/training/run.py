@@ -21,13 +21,14 @@ from reweigh._version import __version__
 from reweigh.digests import Digests
 from reweigh.errors import BadInput, ReweighError
 from reweigh.ledger import Ledger
+from reweigh.tasks import use_task
 from reweigh.training import run_folder as files
 from reweigh.training.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.training.config import TrainConfig
 from reweigh.training.interrupt import CtrlC
 from reweigh.training.job import Job, assemble
 from reweigh.training.loop import run_epoch
-from reweigh.training.named_again import check_named_again, resume_command
+from reweigh.training.named_again import check_named_again, check_task_again, resume_command
 from reweigh.training.own_files import check_unchanged, fingerprints
 from reweigh.training.prepare import RunData, prepare, with_clean_kept
 from reweigh.training.results import write_results
@@ -66,6 +67,7 @@ def start(config: TrainConfig, output: Path | str, watcher: Watcher, *, overwrit
     """
     folder = RunFolder(output)
     folder.check_free(overwrite=overwrite)
+    use_task(config.task)
     told = fingerprints(config)
     data = _read(config, watcher)
     config = with_usual(config, data)
@@ -100,10 +102,12 @@ def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> di
     folder = RunFolder(output)
     if not (folder / files.CONFIG).exists():
         raise BadInput(f"there is no run to resume in {folder.path}: start one without --resume")
+    use_task(given.get("task"))
     with folder.locked():
         stored = read_config(folder.path)
         config = _same_settings(stored, given, watcher)
         check_closed(config, folder / files.CONFIG)
+        check_task_again(config.task, given.get("task"), f"the run in {folder.path}")
         damaged = _damaged_results(folder, stored)
         if damaged is not None and not damaged:
             _check_rest(folder, stored)
@@ -210,7 +214,7 @@ def _carry_on(
     except KeyboardInterrupt as stopped:
         raise Interrupted(
             f"stopped; {_epochs(kept)} of {job.epochs} saved in {folder.path}: "
-            f"go on with `{resume_command(folder.path, job.config.model)}`"
+            f"go on with `{resume_command(folder.path, job.config.model, job.config.task)}`"
         ) from stopped
     except ReweighError as failed:
         if kept == 0:

@@ -24,7 +24,7 @@ def build_student(config: TrainConfig, examples: Examples, encoding: Encoding | 
     Raises:
         BadInput: if there is no such model, or it does not fit the data.
     """
-    return student_for(config, tuple(examples.x.shape[1:]), len(examples.classes), encoding)
+    return student_for(config, tuple(examples.x.shape[1:]), examples.task.outputs, encoding)
 
 
 def student_for(

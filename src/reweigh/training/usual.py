@@ -14,6 +14,7 @@ from reweigh.data.own import Encoding
 from reweigh.errors import BadInput
 from reweigh.models import IMAGE_MODELS, Probe
 from reweigh.models.pretrained import PREFIX
+from reweigh.tasks import Task
 from reweigh.training.choices import OF_CLASSES
 from reweigh.training.config import TrainConfig, filled, known
 from reweigh.training.prepare import RunData
@@ -51,7 +52,7 @@ def with_usual(config: TrainConfig, data: RunData) -> TrainConfig:
     opened = {name: value for name, value in usual.items() if getattr(config, name) is None}
     config = replace(config, **opened)
     check_model_reads(known(config.model), data.encoding)
-    check_rule(known(config.rule), data.encoding.task)
+    check_rule(known(config.rule), data.train.task)
     count = len(data.train) + (len(data.clean) if config.keep_clean_in_train else 0)
     batch_size = known(config.batch_size)
     frozen = data.encoding.kind == "images" and _is_probe(config, data)
@@ -113,14 +114,14 @@ def check_model_reads(model: str, encoding: Encoding) -> None:
         raise BadInput(f"model {model!r} does not read {encoding.kind}: take one of {known}, or module:function")
 
 
-def check_rule(rule: str, task: str) -> None:
+def check_rule(rule: str, task: Task) -> None:
     """The rule can weigh for such a task.
 
     Raises:
         BadInput: if it looks at classes, and there are none.
     """
-    if task != "classification" and rule in OF_CLASSES:
+    if rule in OF_CLASSES and not task.has_classes:
         raise BadInput(
-            f"the rule {rule} looks at each example's class, and the task is {task}: take l2rw, meta-weight-net, random or "
-            "uniform"
+            f"the rule {rule} looks at each example's class, and the task is {task.name}: take l2rw, meta-weight-net, "
+            "random or uniform"
         )

@@ -30,13 +30,13 @@ def test_names_targets_and_a_clean_file(desk):
     train = desk.arrays(y=None, clean=None, target=np.arange(40) / 7, name=np.array([f"p{row}" for row in range(40)]))
     clean = desk.arrays("clean.npz", 10, y=None, target=np.arange(10) / 3)
     own = read_own(Sources(train=train, clean=clean, id_column="name", target="target"), seed=0)
-    assert (own.train.task, own.names[3]) == ("regression", "p3")
+    assert (own.train.task.name, own.names[3]) == ("regression", "p3")
 
 
 def test_a_table_of_zeros_and_ones_is_several_labels(desk):
     y = np.arange(120).reshape(40, 3) % 2
     own = read_own(Sources(train=desk.arrays(y=y)), seed=0)
-    assert (own.train.task, own.encoding.classes) == ("multi-label", ("y 0", "y 1", "y 2"))
+    assert (own.train.task.name, own.encoding.classes) == ("multi-label", ("y 0", "y 1", "y 2"))
     np.testing.assert_array_equal(own.train.y.numpy(), y[12:])
 
 

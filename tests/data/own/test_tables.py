@@ -125,7 +125,7 @@ def test_columns_to_drop_are_not_needed_later(desk, wide):
 
 def test_numbers_and_several_labels_as_targets(desk, wide):
     own = read(desk.path("wide.csv"), target="whole", task="regression", drop=("number",))
-    assert (own.train.task, own.encoding.outputs) == ("regression", 1)
+    assert (own.train.task.name, own.encoding.outputs) == ("regression", 1)
     mean, deviation = own.encoding.target_scale
     assert float(own.train.y[0]) * deviation + mean == pytest.approx(
         wide["whole"][int(own.train.ids[0])].as_py(), rel=1e-5

@@ -7,5 +7,4 @@ from .own_data import OwnData as OwnData
 from .read import read_new as read_new
 from .read import read_own as read_own
 from .sources import KINDS as KINDS
-from .sources import TASKS as TASKS
 from .sources import Sources as Sources

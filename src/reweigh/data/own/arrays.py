@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from ...errors import BadInput, require
+from ...words import shown
 from .npz_file import Array, NpzFile, check_length, inputs, named
 from .paths import existing
 from .rows import Rows
 from .sources import Sources
 from .table_rows import check_keys
 from .values import BoolArray, one_spelling
-from .words import shown
 
 INPUTS = ("x", "X", "features", "images", "data")
 TARGETS = ("y", "Y", "labels", "label", "target", "targets")

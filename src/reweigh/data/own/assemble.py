@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from ...errors import BadInput
+from ...tasks import Task
+from ...words import counted
 from ..examples import Examples
 from .hold_out import hold_out
-from .labels import Labels
+from .labels import TargetColumns
 from .names import Names, Stretch
 from .overlap import shared
 from .rows import Rows
 from .values import BoolArray
-from .words import counted, listed, shown
 
 IntArray = npt.NDArray[np.int64]
 
@@ -43,13 +44,18 @@ class Part:
         """The same file with these rows."""
         return Part(self.rows, self.kept & rows, self.y, self.first)
 
-    def examples(self, classes: tuple[str, ...]) -> Examples:
+    @property
+    def kept_y(self) -> Tensor:
+        """The targets of the rows that are kept."""
+        return self.y[torch.from_numpy(self.kept)]
+
+    def examples(self, task: Task) -> Examples:
         """The rows that are kept."""
         ids = torch.arange(self.first, self.first + len(self.rows))
         if self.kept.all():
-            return Examples(self.rows.x, self.y, ids, classes)
+            return Examples(self.rows.x, self.y, ids, task.classes, task=task)
         chosen = torch.from_numpy(self.kept)
-        return Examples(self.rows.x[chosen], self.y[chosen], ids[chosen], classes)
+        return Examples(self.rows.x[chosen], self.y[chosen], ids[chosen], task.classes, task=task)
 
 
 @dataclass(eq=False)
@@ -59,7 +65,7 @@ class Parts:
     train: Part
     clean: Part
     test: Part | None
-    labels: Labels
+    task: Task
     kind: str
     notes: list[str] = field(default_factory=list)
 
@@ -84,18 +90,18 @@ class Parts:
             BadInput: a clean or a tested example has no label.
         """
         for part, name in ((self.clean, "clean"), (self.test, "test")):
-            if part is not None and (bare := np.flatnonzero(self.labels.missing(part.rows) & part.kept)).size:
+            if part is not None and (bare := np.flatnonzero(self._missing(part) & part.kept)).size:
                 raise BadInput(
                     f"{part.rows.name(int(bare[0]))} of {part.rows.where} is a {name} example without a label: "
                     "label it, or leave it out"
                 )
-        taken = self.train.less(self.labels.missing(self.train.rows))
+        taken = self.train.less(self._missing(self.train))
         self._say(taken, "training", "without a label")
 
     def hold_back(self, share: float, seed: int) -> None:
         """Take the test part out of the clean one, class by class."""
         rows = np.flatnonzero(self.clean.kept)
-        groups = self.clean.y.numpy()[rows] if self.labels.task == "classification" else None
+        groups = self.clean.y.numpy()[rows] if self.task.has_classes else None
         held = np.zeros(len(self.clean.rows), dtype=bool)
         held[rows[hold_out(groups, rows.size, share, seed)]] = True
         self.test = self.clean.only(held)
@@ -106,7 +112,7 @@ class Parts:
         self.notes.append(f"{which} are held back for testing, as no test set was given{rough}")
 
     def check(self) -> None:
-        """Each part has examples, and the clean part has one of every class.
+        """Each part has examples, and the clean part has what the task needs.
 
         Raises:
             BadInput: naming what is missing.
@@ -116,45 +122,32 @@ class Parts:
                 raise BadInput(
                     f"no {name} example of {part.rows.where} is left: give examples that are in no other part"
                 )
-        if self.labels.task == "classification":
-            self._check_classes()
-        if self.labels.task == "multi-label":
-            without = self.clean.y.numpy()[self.clean.kept].sum(axis=0) == 0
-            bare = [name for name, lacks in zip(self.labels.classes, without, strict=True) if lacks]
-            if bare:
-                self.notes.append(
-                    f"no clean example has the label {listed(bare)}, so nothing checked says where it is right"
-                )
+        where = self.train.rows.where, self.clean.rows.where
+        self.notes += self.task.check_parts(self.train.kept_y, self.clean.kept_y, where)
 
-    def _check_classes(self) -> None:
-        size = len(self.labels.classes)
-        trained, clean = (np.bincount(part.y.numpy()[part.kept], minlength=size) for part in (self.train, self.clean))
-        for name, training, checked in zip(self.labels.classes, trained.tolist(), clean.tolist(), strict=True):
-            if training and not checked:
-                raise BadInput(
-                    f"the clean set {self.clean.rows.where} has no example of the class {shown(name)}, which "
-                    f"{self.train.rows.where} has {counted(training, 'time')}: check one, or correct those labels"
-                )
-        bare = [name for name, training in zip(self.labels.classes, trained.tolist(), strict=True) if not training]
-        if bare:
-            self.notes.append(f"no training example has the class {listed(bare)}, only clean ones do")
+    def _missing(self, part: Part) -> BoolArray:
+        return self.task.missing(TargetColumns(part.rows, self.task.targets))
 
     def _say(self, taken: int, part: str, why: str) -> None:
         if taken:
             self.notes.append(f"{counted(taken, 'example')} {why} left out of {part}")
 
 
-def parts_of(train: Rows, clean: Rows | BoolArray, test: Rows | None, labels: Labels, kind: str) -> Parts:
+def parts_of(train: Rows, clean: Rows | BoolArray, test: Rows | None, task: Task, kind: str) -> Parts:
     """The parts as the files have them: the clean one is a file of its own, or these rows of the training file."""
-    learned = Part(train, np.ones(len(train), dtype=bool), labels.encode(train))
+
+    def encoded(rows: Rows) -> Tensor:
+        return task.encode(TargetColumns(rows, task.targets))
+
+    learned = Part(train, np.ones(len(train), dtype=bool), encoded(train))
     first = len(train)
     if isinstance(clean, Rows):
-        checked = Part(clean, np.ones(len(clean), dtype=bool), labels.encode(clean), first)
+        checked = Part(clean, np.ones(len(clean), dtype=bool), encoded(clean), first)
         first += len(clean)
     else:
         checked, learned = learned.only(clean), learned.only(~clean)
-    tested = None if test is None else Part(test, np.ones(len(test), dtype=bool), labels.encode(test), first)
-    return Parts(learned, checked, tested, labels, kind)
+    tested = None if test is None else Part(test, np.ones(len(test), dtype=bool), encoded(test), first)
+    return Parts(learned, checked, tested, task, kind)
 
 
 def names_of(parts: Parts) -> Names:

@@ -1,9 +1,9 @@
 """Whether what a user says about their data goes together, before anything is read."""
 
 from ...errors import BadInput
+from ...tasks import task_named
 from .paths import existing, kind_at
-from .sources import TASKS, Sources
-from .words import meant, shown
+from .sources import Sources
 
 _ONLY = {
     "images": {"target", "text", "clean_column", "id_column", "drop", "text_length"},
@@ -52,8 +52,8 @@ def _check_clean(sources: Sources, kind: str) -> None:
 
 
 def _check_numbers(sources: Sources) -> None:
-    if sources.task is not None and sources.task not in TASKS:
-        raise BadInput(f"there is no task {shown(sources.task)}: {meant(sources.task, TASKS)}")
+    if sources.task is not None:
+        task_named(sources.task)
     if not 0 < sources.test_share < 1:
         raise BadInput(
             f"the share held back for testing is {sources.test_share}: give one between 0 and 1, such as 0.3"

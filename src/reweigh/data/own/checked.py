@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadInput, require
+from ...words import counted, listed, shown
 from .paths import existing
 from .rows import Rows
 from .sources import Sources
 from .text_file import unreadable
 from .values import BoolArray, one_spelling
-from .words import counted, listed, shown
 
 
 def checked_rows(train: Rows, sources: Sources) -> BoolArray | None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from ...errors import BadInput
 from ...fields import LABEL_NAMES
+from ...words import listed, meant, shown
 from .sources import Sources
-from .words import listed, meant, shown
 
 
 class Roles(NamedTuple):

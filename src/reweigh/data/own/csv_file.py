@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BadInput, require
+from ...words import shown
 from .dialect import find_dialect, row_of_sheet, walk
 from .text_file import DAMAGED, TextFile, unreadable
-from .words import shown
 
 BLOCK = 8 << 20  # bytes read at a time; a row may not be longer
 

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...words import counted, shown
 from .values import FloatArray
-from .words import counted, shown
 
 Plan = dict[str, Any]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import BadInput
+from ...words import counted, shown
 from .text_file import TextFile
-from .words import counted, shown
 
 DELIMITERS = ",\t;|"
 

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput, require
+from ...words import counted, listed, shown
 from .days import as_days
 from .decided import Plan
 from .numerals import Numbers, check_size
 from .other_file import numbers_like
 from .values import BoolArray, FloatArray, as_words, is_blank, is_text, is_time, is_usable
-from .words import counted, listed, shown
 
 Block = npt.NDArray[np.float32]
 

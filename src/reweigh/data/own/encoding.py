@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ...errors import BadInput
-from .sources import KINDS, TASKS
+from ...tasks import Task, known_task, task_named
+from .sources import KINDS
 
 FORMAT = 1
 
@@ -22,11 +23,11 @@ class Encoding:
 
     Attributes:
         kind: one of `KINDS`.
-        task: one of `TASKS`.
+        task: the name of a task.
         classes: the names of the C classes or L labels in the order of the model's outputs; a regression's one target.
         targets: the columns that hold the target.
         input_shape: the shape of one example's x.
-        outputs: numbers that the model gives an example: C, L or 1.
+        outputs: numbers that the model gives an example, as the task says: C, L or 1.
         model_options: what a model for such data must know: table {"categories": (n1, n2, ...)}, where the first
             columns of x are numbers and the last len(categories) are category codes held as float, from 0 (unknown or
             missing) to n - 1; text {"vocabulary": n, "padding": p}, where tokens are 0 to n - 1 and p fills texts up (0 but
@@ -44,6 +45,16 @@ class Encoding:
     model_options: dict[str, Any] = field(default_factory=dict)
     target_scale: tuple[float, float] = (0.0, 1.0)
     reader: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fitted(self) -> Task:
+        """The task, as it was fitted to the training targets.
+
+        Raises:
+            BadInput: if no task is known by that name.
+        """
+        style, unit = self.reader.get("target_written", (".", ""))
+        return task_named(self.task)(self.classes, self.targets, self.target_scale, (str(style), str(unit)))
 
     def as_json(self) -> dict[str, Any]:
         """The encoding as a dictionary that `json` can write."""
@@ -88,9 +99,9 @@ def _restored(found: Mapping[str, Any]) -> Encoding:
 
 
 def _check(encoding: Encoding) -> None:
-    if encoding.kind not in KINDS or encoding.task not in TASKS:
+    if encoding.kind not in KINDS or not known_task(encoding.task):
         raise ValueError(f"kind {encoding.kind}, task {encoding.task}")
-    if encoding.outputs != len(encoding.classes) or encoding.outputs < 1 or min(encoding.input_shape, default=1) < 1:
+    if encoding.outputs != encoding.fitted.outputs or encoding.outputs < 1 or min(encoding.input_shape, default=1) < 1:
         raise ValueError(f"{encoding.outputs} outputs, {len(encoding.classes)} classes")
     mean, deviation = encoding.target_scale
     if not (math.isfinite(mean) and math.isfinite(deviation) and deviation > 0):

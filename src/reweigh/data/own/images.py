@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from ...errors import BadInput, require
+from ...words import counted
 from .image_files import Found, find_images
 from .paths import existing
 from .pixels import Shape, pixels_of, shape_of
 from .rows import Rows
 from .sources import Sources
-from .words import counted
 
 MOST_SIDE = {1: 64, 3: 128}
 """Pixels a side by channels, unless the user asks for more: what their usual models gain from, at 50 kB a coloured image."""

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput
-from .words import counted, meant, shown
+from ...words import counted, meant, shown
 
 Array = npt.NDArray[Any]
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import require
+from ...words import counted, shown
 from .decided import Decision, dropped, missing_note, scaled
 from .numerals import EXACT, STYLES, Written, as_numbers, check_size, says_two_things
 from .values import FloatArray, as_words, different, spelled_missing
-from .words import counted, shown
 
 _NAMELIKE = 0.9
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import BadInput, require
+from ...words import shown
 from .bare import BEGINS, INFINITE, allowed, flags, floats, main_unit, split
 from .values import BoolArray, FloatArray, as_words, different, is_text, is_time
-from .words import shown
 
 THOUSANDS = "1,000"
 """Commas between thousands, as a way to write numbers."""

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from ...errors import BadInput
 from ...storage import home
+from ...words import meant
 from .csv_file import CsvFile
 from .image_files import SUFFIXES as IMAGES
 from .parquet_file import ParquetFile
-from .words import meant
 
 TABLES = (".csv", ".tsv", ".parquet", ".pq", ".txt")
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadInput, require
+from ...words import counted, shown
 from .days import DATES, as_days
 from .decided import Decision, Plan, dropped, missing_note, scaled
 from .numbers_plan import leading_zero, of_numbers, of_typed
 from .numerals import find_written, simple
 from .values import as_words, different, is_text, is_time, is_unknown, is_usable, spelled_missing
-from .words import counted, shown
 
 MOST_CATEGORIES = 1000
 """The categories of one column that get a code of their own, the most frequent ones."""

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BadInput
+from ...tasks import Task, Writing, find_task, task_of_folders
 from .arrays import ArrayReader
 from .assemble import names_of, parts_of
 from .check_sources import check_sources
 from .checked import checked_rows
 from .encoding import Encoding
 from .images import ImageReader
-from .labels import Labels, fit_labels, label_notes
+from .labels import TargetColumns
 from .names import Names, Stretch
 from .own_data import NewData, OwnData
 from .paths import kind_at
@@ -18,8 +19,7 @@ from .reader import Reader
 from .rows import Rows
 from .sources import Sources
 from .tables import TableReader
-from .targets import Style, check_usable
-from .task import find_task
+from .targets import check_usable
 from .texts import TextReader
 
 
@@ -39,11 +39,11 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
     clean = mask if mask is not None else reader.rows(str(sources.clean), "clean")
     test = reader.rows(sources.test, "test") if sources.test is not None else None
     files = [rows for rows in (train, clean, test) if isinstance(rows, Rows)]
-    labels, found = _labels(reader, files, sources.task, has_test=test is not None)
-    parts = parts_of(train, clean, test, labels, kind)
+    task, found = _task(reader, files, sources.task, has_test=test is not None)
+    parts = parts_of(train, clean, test, task, kind)
     parts.notes += [
         found,
-        *label_notes(labels, tuple(files)),
+        *task.notes([TargetColumns(rows, task.targets) for rows in files]),
         *reader.notes,
         *(n for rows in files for n in rows.notes),
     ]
@@ -53,8 +53,8 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
     if parts.test is None:
         parts.hold_back(sources.test_share, seed)
     assert parts.test is not None
-    train_set, clean_set, test_set = (part.examples(labels.classes) for part in (parts.train, parts.clean, parts.test))
-    encoding = _encoding(reader, labels)
+    train_set, clean_set, test_set = (part.examples(task) for part in (parts.train, parts.clean, parts.test))
+    encoding = _encoding(reader, task)
     told = {rows.where: rows.told for rows in files if rows.told}
     return OwnData(train_set, clean_set, test_set, encoding, names_of(parts), tuple(parts.notes), told)
 
@@ -70,13 +70,12 @@ def read_new(path: str | Path, encoding: Encoding) -> NewData:
     if found != wanted:
         raise BadInput(f"{path} is of the kind {found}, but the model learned from {encoding.kind}: give the same kind")
     rows = _restored(encoding).rows(str(path), "new")
-    written = Style(*encoding.reader.get("target_written", ()))
-    labels = Labels(encoding.task, encoding.targets, encoding.classes, encoding.target_scale, written)
-    known = bool(rows.targets) and not labels.missing(rows).any()
+    task, targets = encoding.fitted, TargetColumns(rows, encoding.targets)
+    known = bool(rows.targets) and not task.missing(targets).any()
     if known and encoding.kind == "images" and not set(rows.targets[0].to_pylist()) <= set(encoding.classes):
         known = False  # folders that are no classes are only folders
     names = Names(Stretch(0, len(rows), rows.keys))
-    return NewData(rows.x, names, labels.encode(rows) if known else None, rows.table, rows.notes)
+    return NewData(rows.x, names, task.encode(targets) if known else None, rows.table, rows.notes)
 
 
 def _reader(kind: str, sources: Sources, tokenizer: str | None) -> Reader:
@@ -98,28 +97,23 @@ def _restored(encoding: Encoding) -> Reader:
     return reader
 
 
-def _labels(reader: Reader, files: list[Rows], task: str | None, has_test: bool) -> tuple[Labels, str]:
+def _task(reader: Reader, files: list[Rows], wanted: str | None, has_test: bool) -> tuple[Task, str]:
     for rows in files:
         check_usable(rows, reader.target_names)
-    if reader.kind == "images":
-        if task not in (None, "classification"):
-            raise BadInput(f"a folder of images has one class an image, not {task}: use a table or arrays for that")
-        task, found = "classification", "the task is classification by folder"
-    else:
-        task, found = find_task(files[0], reader.target_names, task)
-    others = tuple(files[1:-1] if has_test else files[1:])
-    return fit_labels(task, reader.target_names, files[0], others), found
+    train, *others = [TargetColumns(rows, reader.target_names) for rows in files]
+    kind, found = task_of_folders(wanted) if reader.kind == "images" else find_task(train, wanted)
+    return kind.fit(train, others[:-1] if has_test else others), found
 
 
-def _encoding(reader: Reader, labels: Labels) -> Encoding:
+def _encoding(reader: Reader, task: Task) -> Encoding:
     return Encoding(
         kind=reader.kind,
-        task=labels.task,
-        classes=labels.classes,
+        task=task.name,
+        classes=task.classes,
         targets=reader.target_names,
         input_shape=reader.input_shape,
-        outputs=len(labels.classes),
+        outputs=task.outputs,
         model_options=reader.model_options,
-        target_scale=labels.scale,
-        reader=reader.as_json() | ({} if labels.written == Style() else {"target_written": list(labels.written)}),
+        target_scale=task.scale,
+        reader=reader.as_json() | ({} if task.written == Writing()[:2] else {"target_written": list(task.written)}),
     )

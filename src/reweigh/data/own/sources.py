@@ -5,9 +5,6 @@ Nothing but the training data and the checked part has to be said; the rest is f
 
 from dataclasses import dataclass
 
-TASKS = ("classification", "multi-label", "regression")
-"""What can be learned: one class an example, any number of labels an example, or a number."""
-
 KINDS = ("table", "images", "text", "arrays")
 """What an example can be: a row of a table, an image, a text, or a row of NumPy arrays."""
 
@@ -26,7 +23,7 @@ class Sources:
         target: the column to learn; for multi-label several, "a,b,c", or one whose labels stand between ";" or "|".
         text: the column of texts to learn from: makes a table kind "text".
         id_column: the column (the array) that names examples.
-        task: one of `TASKS`; None finds it from the target and says so.
+        task: the name of a task; None finds it from the target and says so.
         image_size: pixels a side that images are resized to; None takes their usual size, at most 128 (grey ones 64).
         text_length: tokens T a text; None takes it from the data, at most 128.
         test_share: share of the clean set that is held back, where there is no test set.

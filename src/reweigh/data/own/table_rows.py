@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ...errors import BadInput, require
+from ...words import counted, shown
 from .columns import Roles, present_all
 from .csv_file import CsvFile
 from .encode import Encoded
@@ -14,7 +15,6 @@ from .parquet_file import ParquetFile
 from .rows import Rows
 from .targets import as_flags
 from .values import MISSING_LABEL, BoolArray, as_words, is_usable, one_spelling
-from .words import counted, shown
 
 Inputs = Callable[[CsvFile | ParquetFile], Encoded]
 """From an opened table to (N, ...) inputs."""

@@ -7,6 +7,7 @@ Parquet file a few columns at a time.
 from typing import Any
 
 from ...errors import BadInput
+from ...words import listed
 from .columns import Roles, find_roles
 from .csv_file import CsvFile
 from .days import DATES
@@ -19,7 +20,6 @@ from .plan import decide
 from .rows import Rows
 from .sources import Sources
 from .table_rows import read_table
-from .words import listed
 
 MOST_NOTES = 30
 """Sentences about columns that go to the screen."""

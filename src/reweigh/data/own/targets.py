@@ -11,22 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput, require
+from ...tasks.targets import FloatArray, Words
+from ...words import shown
 from .numerals import LARGEST, Numbers, as_numbers, find_written, says_two_things, simple
 from .rows import Rows
 from .values import MISSING_LABEL, BoolArray, as_words, is_text, is_time, is_usable
-from .words import shown
 
 SEPARATORS = (";", "|")
 
+_LEADING_ZERO = re.compile(r"^0\d+$")
 _WHOLE_FLOAT = re.compile(r"^([+-]?\d+)\.0*$")
 _YES, _NO = ("1", "true", "yes", "y", "t"), ("0", "false", "no", "n", "f")
-
-
-class Words(NamedTuple):
-    """(N,) codes into `values`, the different words in order of appearance; -1 where a cell is missing."""
-
-    codes: npt.NDArray[np.int64]
-    values: list[str]
 
 
 def as_classes(column: Any) -> Words:
@@ -64,6 +59,15 @@ def numbers_in(column: Any) -> Numbers:
         other = as_numbers(column, *style_of(column))
         return found if other.strays.any() else other
     return found
+
+
+def different_numbers(column: Any, different: list[str]) -> FloatArray | None:
+    """The `different` cells of a column as finite numbers; None where one is no number, or is a name such as 00123."""
+    pa = require("pyarrow", "cli")
+    numbers = numbers_in(column.slice(0, 1) if is_time(column) else pa.array(different, pa.string()))
+    if numbers.strays.any() or any(_LEADING_ZERO.match(word) for word in different):
+        return None
+    return numbers.values[np.isfinite(numbers.values)]
 
 
 def how_read(column: Any, name: str, where: str) -> list[str]:
@@ -131,6 +135,17 @@ def several(column: Any) -> tuple[npt.NDArray[np.int64], list[frozenset[str]]]:
     codes, values = as_classes(column)
     sets = [frozenset(_one_spelling(part) for part in split(word)) for word in values]
     return np.where(codes < 0, len(sets), codes), [*sets, frozenset()]
+
+
+def cell_of_several(different: list[str]) -> str | None:
+    """One of the `different` cells that holds several labels, where labels come back from cell to cell.
+
+    They are fewer than the cells then, and most stand in more than one.
+    """
+    joined = next((word for word in different if any(mark in word for mark in SEPARATORS)), None)
+    parts = [part for cell in different for part in set(split(cell))]
+    come_back = len(set(parts)) < len(different) and len(parts) >= 1.5 * len(set(parts))
+    return joined if come_back else None
 
 
 def split(cell: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadInput
+from ...words import counted, listed, shown
 from .columns import Roles, find_roles
 from .csv_file import CsvFile
 from .encode import Encoded
@@ -17,7 +18,6 @@ from .sources import Sources
 from .table_rows import read_table
 from .values import as_words, is_usable
 from .vocabulary import Borrowed, Vocabulary, trained
-from .words import counted, listed, shown
 
 MOST_TOKENS = 128
 """Tokens a text, unless the user asks for more."""

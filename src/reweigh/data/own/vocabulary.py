@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import BadInput, require
-from .words import shown
+from ...words import shown
 
 SIZE = 8192
 PADDING, START = "[PAD]", "[CLS]"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from reweigh.errors import BadInput
+from reweigh.tasks.problems import NUMBERS, ONE_LABEL, SEVERAL_LABELS
 
 IGNORED = -100
 """The label of what does not count, as everywhere in transformers."""
@@ -63,8 +64,8 @@ def problem_type(model: nn.Module, batch: Mapping[str, Any]) -> str:
     if given is None:
         whole = not labels.is_floating_point() and labels.dtype != torch.bool
         if config is not None and getattr(config, "num_labels", None) == 1:
-            return "regression"
-        return "single_label_classification" if whole else "multi_label_classification"
+            return NUMBERS
+        return ONE_LABEL if whole else SEVERAL_LABELS
     if given not in _BY_PROBLEM:
         raise BadInput(f"config.problem_type is {given!r}: transformers knows {', '.join(map(repr, _BY_PROBLEM))}")
     return str(given)
@@ -173,9 +174,7 @@ TOKENS = Kind(
 CAUSAL = Kind("the next token", lambda batch: _labels_that_count(labels_of(batch)[:, 1:]), _shifted_sums)
 SPANS = Kind("answers in a text", _span_items, _span_sums, of_labels=False)
 _BY_PROBLEM = {
-    "single_label_classification": TOKENS,
-    "multi_label_classification": Kind(
-        "several labels", _one_each, _pointwise(F.binary_cross_entropy_with_logits), of_labels=False
-    ),
-    "regression": Kind("numbers", _one_each, _pointwise(F.mse_loss), of_labels=False),
+    ONE_LABEL: TOKENS,
+    SEVERAL_LABELS: Kind("several labels", _one_each, _pointwise(F.binary_cross_entropy_with_logits), of_labels=False),
+    NUMBERS: Kind("numbers", _one_each, _pointwise(F.mse_loss), of_labels=False),
 }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import DataCollatorWithFlattening
 
 from reweigh.errors import BadInput
+from reweigh.tasks.problems import NUMBERS
 
 if TYPE_CHECKING:
     from reweigh.hosts.transformers.trainer import ReweighTrainer
@@ -53,7 +54,7 @@ def _of_losses(trainer: "ReweighTrainer", per_example_loss: Any) -> str:
         return "label_smoothing_factor= does nothing where compute_loss_func= is given: leave it out"
     config = getattr(trainer.model, "config", None)
     if trainer.label_smoother is not None and (
-        getattr(config, "problem_type", None) == "regression" or getattr(config, "num_labels", None) == 1
+        getattr(config, "problem_type", None) == NUMBERS or getattr(config, "num_labels", None) == 1
     ):
         return "label_smoothing_factor= smooths the labels of classes, and this model's are numbers: leave it out"
     given = getattr(trainer.model, "_loss_function", None)

@@ -5,13 +5,12 @@ cut into ranges of about equally many examples; where examples carry several lab
 carry it, and the groups overlap.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from reweigh.ledger.visits import Array
+from reweigh.tasks.targets import Array
 
 RANGES = 5
 
@@ -65,13 +64,9 @@ class Groups:
         return table + np.diag((self.given & self.suggested).sum(0))
 
 
-def groups(task: str, names: Sequence[str], given: Array, suggested: Array) -> Groups:
-    """The groups of a task: given and suggested are class numbers (N,), zeros and ones (N, L), or values (N,)."""
-    if task == "classification":
-        return Groups(tuple(names), given, suggested)
-    if task == "multi-label":
-        return Groups(tuple(names), given.astype(bool), suggested.astype(bool))
-    edges = np.unique(np.quantile(given, np.linspace(0, 1, RANGES + 1)))
+def by_range(given: Array, suggested: Array, ranges: int = RANGES) -> Groups:
+    """Values (N,) in ranges of about equally many given ones."""
+    edges = np.unique(np.quantile(given, np.linspace(0, 1, ranges + 1)))
     inner = edges[1:-1]
     return Groups(_ranges(edges), *(np.searchsorted(inner, values, side="right") for values in (given, suggested)))
 

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 
 from reweigh.errors import BadInput
-from reweigh.training.tasks import SCORES, probabilities, score_text, task_named
+from reweigh.tasks import MEASURES, Classification, MultiLabel, Regression, column_tasks, score_text, task_named
 
 
 def test_classes():
-    task = task_named("classification", 3)
+    task = Classification(("a", "b", "c"))
     outputs, y = torch.tensor([[2.0, 0, 0], [0, 3, 0], [1, 0, 0], [0, 0, 1]]), torch.tensor([0, 1, 2, 2])
     assert torch.equal(task.losses(outputs, y), F.cross_entropy(outputs, y, reduction="none"))
     scores = task.scores(outputs, y)
@@ -21,7 +21,7 @@ def test_classes():
 
 
 def test_labels():
-    task = task_named("multi-label", 3)
+    task = MultiLabel(("a", "b", "c"))
     outputs = torch.tensor([[1.0, -1, 5], [2, 1, 5], [-1, 3, 5]])
     y = torch.tensor([[1.0, 0, 0], [1, 0, 0], [0, 1, 0]])
     by_hand = torch.stack([F.binary_cross_entropy_with_logits(o, t) for o, t in zip(outputs, y, strict=True)])
@@ -33,7 +33,7 @@ def test_labels():
 
 
 def test_values():
-    task = task_named("regression", 1, (100.0, 20.0))
+    task = Regression(("price",), ("price",), (100.0, 20.0))
     outputs, y = torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([0.5, 1.0, 12.0])
     assert task.losses(outputs, y).tolist() == [0.125, 0.0, 9.5]
     scores = task.scores(outputs, y)
@@ -46,18 +46,18 @@ def test_values():
 @pytest.mark.parametrize("task", ["classification", "multi-label", "regression"])
 def test_outputs_of_another_shape_are_one_sentence(task):
     with pytest.raises(BadInput, match=r"the model gave \(4, 7\) for a batch of 4 but the task needs \(4, 1\)"):
-        task_named(task, 1).losses(torch.zeros(4, 7), torch.zeros(4))
+        task_named(task)(("a",)).losses(torch.zeros(4, 7), torch.zeros(4))
 
 
 def test_scores_in_words():
     assert score_text("test_accuracy", 0.5) == "50.00 %"
     assert score_text("test_r2", 0.5) == "0.500"
     assert score_text("test_r2", None) == score_text("test_mae", math.nan) == "–"
-    assert set(SCORES) >= {task_named(name, 2).score for name in ("classification", "multi-label", "regression")}
+    assert set(MEASURES) >= {measure.name for name in column_tasks() for measure in task_named(name).measures}
 
 
 def test_probabilities():
     outputs = torch.tensor([[0.0, 0.0]])
-    assert probabilities("classification", outputs).tolist() == [[0.5, 0.5]]
-    assert probabilities("multi-label", outputs + 100).tolist() == [[1.0, 1.0]]
-    assert torch.equal(probabilities("regression", outputs), outputs)
+    assert Classification(("a", "b")).probabilities(outputs).tolist() == [[0.5, 0.5]]
+    assert MultiLabel(("a", "b")).probabilities(outputs + 100).tolist() == [[1.0, 1.0]]
+    assert Regression(("a",)).probabilities(outputs) is None

@@ -3,14 +3,17 @@ import pyarrow as pa
 import pytest
 import torch
 
+from reweigh.data.own.labels import TargetColumns
 from reweigh.data.own.rows import Rows
-from reweigh.data.own.task import find_task
+from reweigh.tasks import find_task
 
 RANDOM = np.random.default_rng(0)
 
 
 def task(cells, wanted=None):
-    return find_task(Rows("f", torch.zeros(len(cells), 1), (pa.array(cells),)), ("t",), wanted)
+    rows = Rows("f", torch.zeros(len(cells), 1), (pa.array(cells),))
+    kind, note = find_task(TargetColumns(rows, ("t",)), wanted)
+    return kind.name, note
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from reweigh.data.own.words import counted, listed, meant, shown
+from reweigh.words import counted, listed, meant, shown
 
 
 def test_long_values_are_cut():
