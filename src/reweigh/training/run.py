@@ -26,6 +26,7 @@ from reweigh.training.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.training.config import TrainConfig
 from reweigh.training.interrupt import CtrlC
 from reweigh.training.job import Job, assemble
+from reweigh.training.label_type import label_type
 from reweigh.training.loop import run_epoch
 from reweigh.training.named_again import check_named_again, resume_command
 from reweigh.training.own_files import check_unchanged, fingerprints
@@ -71,9 +72,11 @@ def start(config: TrainConfig, output: Path | str, watcher: Watcher, *, overwrit
     config = with_usual(config, data)
     _use_threads(config)
     job = assemble(config, with_clean_kept(config, data), watcher.note)
+    if data.encoding is not None and config.train is not None:
+        told["train"]["labels"] = label_type(config.train, data.encoding)
     with folder.locked():
         folder.check_free(overwrite=overwrite)
-        folder.clear()
+        folder.clear({Path(place["path"]) for place in told.values()})
         mark, digests = write_config(folder.path, config, versions(), told)
         return _carry_on(job, folder, digests, mark, [], watcher)
 
