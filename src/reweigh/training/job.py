@@ -22,6 +22,7 @@ from reweigh.rules import (
     Rule,
     Uniform,
 )
+from reweigh.run import World
 from reweigh.training.augmentation import AugmentedClean
 from reweigh.training.choices import LEARNED_RULES
 from reweigh.training.config import TrainConfig, known
@@ -116,7 +117,7 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
     Raises:
         BadInput: if the settings do not fit the data or this machine.
     """
-    device = usable_device(config.device)
+    device = World.here(config.device).device
     task = task_of(data)
     model = build_student(config, data.train, data.encoding).to(device)
     student, inputs = learnt_from(model, data, known(config.augment), device, note)
@@ -182,22 +183,6 @@ def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimi
         return ReversibleSGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     return kind(model.parameters(), lr, betas=(beta, 0.999), weight_decay=decay)
-
-
-def usable_device(name: str) -> torch.device:
-    """The device of that name, once a tensor has been put there.
-
-    Raises:
-        BadInput: if there is no such device on this machine.
-    """
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as refused:
-        raise BadInput(
-            f"device {name!r} cannot be used on this machine: use --device cpu, or cuda where there is a GPU"
-        ) from refused
-    return device
 
 
 def _truth(data: RunData) -> Callable[[Any], Tensor]:

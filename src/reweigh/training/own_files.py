@@ -74,7 +74,9 @@ def check_unchanged(config: TrainConfig, stored: Mapping[str, Any]) -> None:
             )
 
 
-def located(config: TrainConfig, stored: Mapping[str, Any], root: str | None, folder: Path) -> TrainConfig:
+def located(
+    config: TrainConfig, stored: Mapping[str, Any], root: str | None, folder: Path | None = None
+) -> TrainConfig:
     """The settings with paths that lead to the data now: below `root` where that is given, as given, or where they lay.
 
     Data that came from memory lie in the run's own `folder`, wherever that is now.
@@ -89,6 +91,6 @@ def located(config: TrainConfig, stored: Mapping[str, Any], root: str | None, fo
         before = stored.get(name)
         absolute = str(before["path"]) if isinstance(before, Mapping) and "path" in before else given
         tried = [Path(root) / given, Path(root) / Path(given).name] if root else [Path(given), Path(absolute)]
-        own = [folder / DATA / Path(given).name] if Path(given).parent.name == DATA else []
+        own = [folder / DATA / Path(given).name] if folder is not None and Path(given).parent.name == DATA else []
         moved[name] = str(next((path for path in [*own, *tried] if path.exists()), given))
     return replace(config, **moved)
