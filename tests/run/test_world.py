@@ -25,6 +25,7 @@ def test_the_device_that_is_there():
 
 
 def _rank(rank, place):
+    torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{place}", rank=rank, world_size=2)
     world = World.here("cpu")
     assert world.is_main == (rank == 0)

@@ -1,7 +1,7 @@
 """`reweigh.fit`: a run, from data in memory or in files, with the settings of `reweigh train`."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +15,7 @@ from reweigh.api.run import Run
 from reweigh.api.watcher import Printing
 from reweigh.api.words import in_python, said_in_python
 from reweigh.errors import BadInput
+from reweigh.run import Callback
 from reweigh.storage import home
 from reweigh.training import run_folder as files
 from reweigh.training.checks import near
@@ -37,6 +38,7 @@ def fit(
     overwrite: bool = False,
     resume: bool = False,
     verbose: bool = True,
+    callbacks: Sequence[Callback] = (),
     **settings: Any,
 ) -> Run:
     """Train a model that learns which examples to trust, as `reweigh train` does; returns the finished run.
@@ -53,6 +55,7 @@ def fit(
         overwrite: replace the run in that folder.
         resume: go on with the run in that folder; data and settings may be left out, and must else be the same.
         verbose: print what was found in the data and a line an epoch. `Run.notes` has the sentences in any case.
+        callbacks: told of every step and epoch, and may end training: `reweigh.run.Callback`, `reweigh.run.loggers`.
         **settings: as the options of `reweigh train`, with underscores: `epochs=10`, `text="title"`, `model="mlp"`,
             `dataset="digits"`, `noise="background:0.4"`, ...
 
@@ -73,7 +76,10 @@ def fit(
             said = given.settings(train, clean, test, _joined(target), wanted)
             config = {**wanted, **said, **({} if rule is None else {"rule": rule})}
             watcher.begin(given.places, given.notes)
-            _trained(config, folder, watcher, overwrite=overwrite, resume=resume)
+            if resume:
+                resume_run(folder, config, watcher, callbacks=callbacks)
+            else:
+                start(TrainConfig(**config), folder, watcher, overwrite=overwrite, callbacks=callbacks)
         except Interrupted as stopped:
             lost = "" if kept is None else "; its folder was temporary: name one by output= to keep what is done"
             raise KeyboardInterrupt(in_python(str(stopped), given.places) + lost) from None
@@ -82,13 +88,6 @@ def fit(
                 given.undo()
             raise
     return Run(folder, model=config.get("model"), kept=kept, notes=watcher.notes)
-
-
-def _trained(config: dict[str, Any], folder: Path, watcher: Printing, *, overwrite: bool, resume: bool) -> None:
-    if resume:
-        resume_run(folder, config, watcher)
-    else:
-        start(TrainConfig(**config), folder, watcher, overwrite=overwrite)
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:

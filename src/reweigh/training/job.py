@@ -1,7 +1,7 @@
 """A job: the parts of a run put together, from settings and data to a model, an optimizer and a reweigher."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from reweigh.rules import (
     Uniform,
 )
 from reweigh.run import World
+from reweigh.run.early import EarlyStopping
 from reweigh.training.augmentation import AugmentedClean
 from reweigh.training.choices import LEARNED_RULES
 from reweigh.training.config import TrainConfig, known
@@ -45,6 +46,8 @@ class Job:
         student: the part of it that learns; all of it, unless its body is frozen.
         inputs: the examples as the student reads them.
         epochs_done: how many epochs are complete.
+        early: what chooses the epoch, where that is wanted.
+        stopped: whether a callback has ended training before its time.
     """
 
     config: TrainConfig
@@ -59,6 +62,8 @@ class Job:
     records: Records
     device: torch.device
     epochs_done: int = 0
+    stopped: bool = False
+    early: EarlyStopping | None = None
 
     @property
     def steps(self) -> int:
@@ -79,6 +84,8 @@ class Job:
         """All that a resume needs."""
         return {
             "epochs_done": self.epochs_done,
+            "stopped": self.stopped,
+            **({} if self.early is None else {"early": self.early.state_dict()}),
             "model": self.student.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "reweigher": self.reweigher.state_dict(),
@@ -96,7 +103,9 @@ class Job:
             self.optimizer.load_state_dict(state["optimizer"])
             self.reweigher.load_state_dict(state["reweigher"])
             self.records.load_state_dict(state["records"])
-            self.epochs_done = int(state["epochs_done"])
+            self.epochs_done, self.stopped = int(state["epochs_done"]), bool(state.get("stopped", False))
+            if self.early is not None:
+                self.early.load_state_dict(state["early"])
             self._check_moments()
         except ReweighError:
             raise
@@ -126,7 +135,7 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
     learned = isinstance(rule, LearnedRule)
     reweigher = Reweigher(
         student,
-        loss_on(device, task),
+        loss_on(device, task, config.precision),
         rule=rule,
         clean=AugmentedClean(inputs.clean, known(config.augment)) if config.augment != "none" else inputs.clean,
         engine=config.engine,
@@ -139,7 +148,9 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
         seed=seed_for(config.seed, "clean"),
     )
     records = Records(len(data.train))
-    return Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
+    early = None if inputs.held is None else EarlyStopping(student, known(config.patience))
+    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
+    return replace(job, early=early)
 
 
 def task_of(data: RunData) -> Task:
@@ -148,13 +159,22 @@ def task_of(data: RunData) -> Task:
     return task_named(data.train.task, len(data.train.classes), scale)
 
 
-def loss_on(device: torch.device, task: Task) -> PerExampleLoss:
-    """The task's loss of each example, its batch brought to the model's device: (B,)."""
+def loss_on(device: torch.device, task: Task, precision: str = "fp32") -> PerExampleLoss:
+    """The task's loss of each example, its batch brought to the model's device: (B,).
 
-    def per_example_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    In "bf16" the model's pass is under autocast, of its own each time, so that no cast weight outlives a change; the loss
+    is worked out in float32.
+    """
+
+    def in_float32(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         return task.losses(model(batch["x"].to(device)), batch["y"].to(device))
 
-    return per_example_loss
+    def in_bfloat16(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16):
+            outputs = model(batch["x"].to(device))
+        return task.losses(outputs.float(), batch["y"].to(device))
+
+    return in_bfloat16 if precision == "bf16" else in_float32
 
 
 def build_rule(config: TrainConfig, data: RunData) -> Rule:

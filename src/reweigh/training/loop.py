@@ -15,9 +15,10 @@ from torch import Tensor
 from reweigh._types import Batch
 from reweigh.ledger import Ledger
 from reweigh.run import Callback, Step, Trainer, fit
+from reweigh.run.early import LOSS as VALIDATION_LOSS
 from reweigh.training.augmentation import augmented
 from reweigh.training.config import known
-from reweigh.training.evaluate import scores_on
+from reweigh.training.evaluate import outputs_on, scores_on
 from reweigh.training.job import Job
 from reweigh.training.records import noise_auroc
 from reweigh.training.schedule import batches, epoch_order, learning_rate, seed_for
@@ -84,7 +85,10 @@ class Notes(Callback):
         tested: dict[str, float | None] = {job.task.score: None}
         if self._test:
             tested = {**scores_on(job.student, job.inputs.test, job.task, job.device)}
-        truth = job.data.truth
+        truth, held = job.data.truth, job.inputs.held
+        if held is not None:
+            losses = job.task.losses(outputs_on(job.student, held, job.device), held.y)
+            tested[VALIDATION_LOSS] = float(losses.mean())
         line |= {
             "step": min(job.epochs_done * job.steps_an_epoch, job.steps),
             **self._means.values(),
@@ -149,5 +153,5 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
         return learning_rate(known(config.schedule), known(config.lr), step, job.steps)
 
     trainer = Trainer(job.reweigher, job.optimizer, batch, portions, rate, done=done * job.steps_an_epoch)
-    last = job.epochs if epochs is None else done + epochs
+    last = done if job.stopped else job.epochs if epochs is None else done + epochs
     fit(trainer, range(done, last), [notes, *callbacks])

@@ -21,7 +21,7 @@ from reweigh._version import __version__
 from reweigh.digests import Digests
 from reweigh.errors import BadInput, ReweighError
 from reweigh.ledger import Ledger
-from reweigh.run import Callback, Step
+from reweigh.run import Callback, Step, World
 from reweigh.training import run_folder as files
 from reweigh.training.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.training.config import TrainConfig
@@ -31,7 +31,7 @@ from reweigh.training.label_type import label_type
 from reweigh.training.loop import Notes, train
 from reweigh.training.named_again import check_named_again, resume_command
 from reweigh.training.own_files import check_unchanged, fingerprints
-from reweigh.training.prepare import RunData, prepare, with_clean_kept
+from reweigh.training.prepare import RunData, prepare, with_clean_kept, with_held_back
 from reweigh.training.results import write_results
 from reweigh.training.run_folder import RunFolder, line_bytes
 from reweigh.training.stored import WITHOUT_DIGESTS, Stored, check_closed, differences, read_config, write_config
@@ -77,7 +77,7 @@ def start(
     folder.check_free(overwrite=overwrite)
     told = fingerprints(config)
     data = _read(config, watcher)
-    config = with_usual(config, data)
+    config = replace(with_usual(config, data), device=str(World.here(config.device).device))
     _use_threads(config)
     job = assemble(config, with_clean_kept(config, data), watcher.note)
     if data.encoding is not None and config.train is not None:
@@ -92,7 +92,7 @@ def start(
 def _read(config: TrainConfig, watcher: Watcher) -> RunData:
     if config.train is not None:
         watcher.note(f"reading {config.data_name}")
-    data = prepare(config)
+    data = with_held_back(config, prepare(config))
     for sentence in data.notes:
         watcher.note(sentence)
     return data
@@ -219,13 +219,21 @@ class _Saving(Callback):
         self._ctrl_c.check()
 
     def on_epoch(self, line: dict[str, Any]) -> None:
-        job, folder = self._job, self._folder
+        job = self._job
         self._lines.append(line)
         self._watcher.epoch(line)
         if job.epochs_done % job.config.checkpoint_every == 0 or job.epochs_done == job.epochs:
-            self._digests.write(folder / files.METRICS, line_bytes(self._lines))
-            self._digests.write(folder / files.CHECKPOINT, checkpoint_bytes(job.state_dict()))
-            self.kept = job.epochs_done
+            self._save()
+
+    def on_end(self) -> None:
+        if self._job.epochs_done < self._job.epochs and not self._job.stopped:
+            self._job.stopped = True
+            self._save()
+
+    def _save(self) -> None:
+        self._digests.write(self._folder / files.METRICS, line_bytes(self._lines))
+        self._digests.write(self._folder / files.CHECKPOINT, checkpoint_bytes(self._job.state_dict()))
+        self.kept = self._job.epochs_done
 
 
 def _carry_on(
@@ -243,7 +251,7 @@ def _carry_on(
         ledger = _ledger(folder, saving.kept, mark, digests) if job.config.ledger else None
         with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), ctrl_c:
             watcher.started(job)
-            train(job, Notes(job, ledger), [*callbacks, saving])
+            train(job, Notes(job, ledger), [*callbacks, *([job.early] if job.early else []), saving])
             return write_results(job, folder, lines, digests)
     except KeyboardInterrupt as stopped:
         raise Interrupted(
