@@ -38,6 +38,8 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,7 @@ from reweigh.data import Examples, Splits, clean_split, load, two_class
 from reweigh.errors import ReweighError
 from reweigh.models import build
 from reweigh.rules import ClassProportion, ClassResampling, Evidence, HardMining, RandomRectified, Rule, Uniform
+from reweigh.run import Trainer, fit
 from runs import as_markdown, cell, one_thread, read_results, run_all, show, write_pages
 
 FOUR, NINE = 0, 1  # the labels here: 4 is the minority, 9 the majority
@@ -173,24 +176,23 @@ def train(job: Job, train_set: Examples, clean: Examples) -> nn.Module:
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=0.9 if job.released else 0.0)
     reweigher = Reweigher(model, per_example_loss, rule=rule, clean=clean.batch(torch.arange(len(clean))))
     batches = row_batches(job, rule, train_set.y)
-    for _ in range(job.steps_to_take):
-        optimizer.zero_grad()
-        take_gradient(job, reweigher, model, train_set.batch(next(batches)))
-        optimizer.step()
+    backward = partial(sparse_backward, reweigher, model) if job.method in SPARSE else None
+    trainer = Trainer(
+        reweigher, optimizer, train_set.batch, lambda _: islice(batches, job.steps_to_take), None, backward
+    )
+    fit(trainer, range(1))
     return model
 
 
-def take_gradient(job: Job, reweigher: Reweigher, model: nn.Module, batch: dict[str, Tensor]) -> None:
-    """Add the gradient of the weighted loss to `.grad`."""
-    if job.method not in SPARSE:
-        reweigher.backward(batch)
-        return
+def sparse_backward(reweigher: Reweigher, model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Add the gradient of the weighted loss to `.grad`; the losses are those of the examples with a weight."""
     # LeNet keeps examples apart, so those of weight zero may be left out of the weighted pass: the same
     # gradient as `reweigher.backward` gives, for less. One stays where all are zero, so that momentum goes on.
     weights = reweigher.weigh(batch)
     kept = weights.nonzero().squeeze(1) if weights.any() else torch.arange(1)
     losses = per_example_loss(model, {"x": batch["x"][kept], "y": batch["y"][kept]})
     torch.autograd.backward(losses, weights[kept])
+    return losses.detach(), weights
 
 
 @torch.no_grad()

@@ -28,7 +28,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from reweigh.data import Examples, clean_split, load, long_tail, parse_noise, tw
 from reweigh.errors import BadInput, ReweighError
 from reweigh.models import ResNet, build
 from reweigh.rules import ClassProportion, ClassResampling, Oracle, RandomRectified, Rule, Uniform
+from reweigh.run import Callback, Step, Trainer, fit
 from reweigh.training.checks import near
 from reweigh.training.evaluate import accuracy
 from reweigh.training.records import Records, noise_auroc
@@ -263,21 +264,31 @@ def train(
         seed=job.seed,
         **{"clean_batch_size": BATCH // 2, **own.get(job.method, {}), **options},
     )
-    records, order = Records(len(examples)), torch.empty(0, dtype=torch.int64)
-    for step in range(job.steps):
-        if len(order) < BATCH:
-            epoch = step * BATCH // len(examples)
-            order = epoch_order(len(examples), seed=job.seed, epoch=epoch, sampling=rule.sampling_weights(examples.y))
-        rows, order = order[:BATCH], order[BATCH:]
-        optimizer.param_groups[0]["lr"] = learning_rate("step", data.lr, step, job.steps)
-        optimizer.zero_grad()
-        _, weights = reweigher.backward({**examples.batch(rows), "row": rows})
-        optimizer.step()
-        reweigher.after_step()
-        if 2 * step >= job.steps:
-            records.add(rows, weights, None)
-        if watch is not None:
-            watch(step, rows, weights)
+    records = Records(len(examples))
+
+    def portions(_: int) -> Iterator[Tensor]:
+        order = torch.empty(0, dtype=torch.int64)
+        for step in range(job.steps):
+            if len(order) < BATCH:
+                epoch, sampling = step * BATCH // len(examples), rule.sampling_weights(examples.y)
+                order = epoch_order(len(examples), seed=job.seed, epoch=epoch, sampling=sampling)
+            yield order[:BATCH]
+            order = order[BATCH:]
+
+    class Noting(Callback):
+        def on_step(self, step: Step) -> None:
+            if 2 * (step.done - 1) >= job.steps:
+                records.add(step.rows, step.weights, None)
+            if watch is not None:
+                watch(step.done - 1, step.rows, step.weights)
+
+    def batch(rows: Tensor) -> dict[str, Tensor]:
+        return {**examples.batch(rows), "row": rows}
+
+    def rate(step: int) -> float:
+        return learning_rate("step", data.lr, step, job.steps)
+
+    fit(Trainer(reweigher, optimizer, batch, portions, rate), range(1), [Noting()])
     return model, records, rule
 
 

@@ -25,25 +25,37 @@ __all__ = [
     "ReweighClassifier",
     "ReweighRegressor",
     "Reweigher",
+    "Run",
     "__version__",
     "alignments",
     "clean_direction",
+    "fit",
+    "load",
     "verify",
     "write_report",
 ]
 
 if TYPE_CHECKING:
+    from reweigh.api import Run as Run
+    from reweigh.api import fit as fit
+    from reweigh.api import load as load
     from reweigh.hosts.sklearn import ReweighClassifier as ReweighClassifier
     from reweigh.hosts.sklearn import ReweighRegressor as ReweighRegressor
     from reweigh.report import write_report as write_report
 
 
+_ELSEWHERE = {
+    "Run": "reweigh.api",
+    "fit": "reweigh.api",
+    "load": "reweigh.api",
+    "write_report": "reweigh.report",
+    "ReweighClassifier": "reweigh.hosts.sklearn",
+    "ReweighRegressor": "reweigh.hosts.sklearn",
+}
+
+
 def __getattr__(name: str) -> Any:
     """What brings in more than torch and numpy, and is imported when it is asked for."""
-    if name == "write_report":
-        from reweigh.report import write_report
-
-        return write_report
-    if name in ("ReweighClassifier", "ReweighRegressor"):
-        return getattr(importlib.import_module("reweigh.hosts.sklearn"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_ELSEWHERE[name]), name)

@@ -145,7 +145,7 @@ def test_leaving_out_examples_of_weight_zero_gives_the_whole_gradient(recipe, ro
         train_set, clean = recipe.lopsided(task, recipe._data.train)
         model = recipe.build("lenet", input_shape=(1, 28, 28), classes=1)
         batch = train_set.batch(torch.arange(40))
-        for use in ("backward", "take_gradient"):
+        for use in ("backward", "sparse_backward"):
             rule = recipe.make_rule(task, train_set.y)
             reweigher = recipe.Reweigher(
                 model, recipe.per_example_loss, rule=rule, clean=clean.batch(torch.arange(len(clean)))
@@ -155,7 +155,7 @@ def test_leaving_out_examples_of_weight_zero_gives_the_whole_gradient(recipe, ro
                 reweigher.backward(batch)
                 whole = [p.grad.clone() for p in model.parameters()]
             else:
-                recipe.take_gradient(task, reweigher, model, batch)
+                recipe.sparse_backward(reweigher, model, batch)
         for expected, parameter in zip(whole, model.parameters(), strict=True):
             assert torch.allclose(expected, parameter.grad, atol=1e-5, rtol=1e-3), method
 

@@ -109,7 +109,7 @@ def open_run(
     if summary[score] is None:
         raise BadInput(f"{folder / files.SUMMARY} has no '{score}': the test set was too small for it, train again")
     metrics = files.read_lines(folder / files.METRICS, summary["epochs"], stored.digests)
-    config = located(config, stored.data, None if data_root is None else str(home(data_root)))
+    config = located(config, stored.data, None if data_root is None else str(home(data_root)), folder)
     if data_root is not None:
         config = replace(config, data_root=str(home(data_root)))
     run = FinishedRun(

@@ -20,7 +20,7 @@ from reweigh.presets import PRESETS
 from reweigh.printable import printable
 from reweigh.rules import NORMALISATIONS
 from reweigh.tasks import MEASURES, column_tasks, score_text
-from reweigh.training.choices import AUGMENTATIONS, ENGINES, OPTIMIZERS, READS, RULES, TEACHER_OPTIMIZERS
+from reweigh.training.choices import AUGMENTATIONS, ENGINES, OPTIMIZERS, PRECISIONS, READS, RULES, TEACHER_OPTIMIZERS
 from reweigh.training.config import TrainConfig
 from reweigh.training.run import resume as resume_run
 from reweigh.training.run import start
@@ -61,6 +61,8 @@ _MEMORY = f"For horizons: {_one_of(MEMORIES)} (the latter with --optimizer rever
 _READS = f"What the teacher is told, may be repeated: {_one_of(READS)}."
 _STATES = "Internal states to read, such as 'layer3' or 'head:input', may be repeated."
 _SCHEDULE = f"Learning rate over time: {_one_of(SCHEDULES)} (divides by 10 at 1/2 and at 3/4 of the way)."
+
+_PATIENCE = "End after so many epochs without a lower loss on held-back checked examples; the best model comes out."
 
 Word: TypeAlias = str | None
 Whole: TypeAlias = int | None
@@ -121,13 +123,15 @@ def train(
     weight_decay: Annotated[Real, _student("Weight decay.", "0")] = None,
     schedule: Annotated[Word, _student(_SCHEDULE, "step; cosine for your own data")] = None,
     augment: Annotated[Word, _student(f"Random crops and flips of images: {_one_of(AUGMENTATIONS)}.", "none")] = None,
+    patience: Annotated[Whole, _student(_PATIENCE)] = None,
     seed: Annotated[Whole, _student("All randomness comes from it.", "0")] = None,
     output: Annotated[Path, _run("The run's folder.", "runs/reweigh")] = Path("runs/reweigh"),
     resume: Annotated[bool, _run("Go on with the run in that folder.", None, "--resume")] = False,
     overwrite: Annotated[bool, _run("Replace the run in that folder.", None, "--overwrite")] = False,
     checkpoint_every: Annotated[Whole, _run("Save after so many epochs.", "1")] = None,
     ledger: Annotated[Flag, _run(_NO_LEDGER, None, " /--no-ledger")] = None,
-    device: Annotated[Word, _run("cpu, cuda, cuda:1 or mps.", "cpu")] = None,
+    device: Annotated[Word, _run("auto (cuda, mps or else cpu), cpu, cuda, cuda:1 or mps.", "auto")] = None,
+    precision: Annotated[Word, _run(f"Of the model's passes: {_one_of(PRECISIONS)} (autocast).", "fp32")] = None,
     threads: Annotated[Whole, _run("Processor threads.", "as torch chooses")] = None,
 ) -> None:
     """Train with learned example weights, and keep all that came out in a folder.
@@ -165,8 +169,12 @@ def _report(summary: dict[str, Any], output: Path) -> None:
     keys = [key for key in MEASURES if key in summary and key != name]
     others = [f"{MEASURES[key].words} {score_text(key, summary[key])}" for key in keys]
     told = f" ({', '.join(others)})" if others else ""
-    console.print(f"\nTest {MEASURES[name].words} at the last epoch: {score_text(name, summary[name])}{told}")
+    console.print(f"\nTest {MEASURES[name].words} at {_when(summary)}: {score_text(name, summary[name])}{told}")
     if summary.get("auroc") is not None:
         wrong = summary["wrong_labels"]
         console.print(f"AUROC of the mean weights against the {wrong} wrong labels: {summary['auroc']:.3f}")
     console.print(f"All of it is in {printable(output)}: weights.parquet says how far each example was trusted.")
+
+
+def _when(summary: dict[str, Any]) -> str:
+    return f"epoch {summary['best_epoch']}, the best" if "best_epoch" in summary else "the last epoch"

@@ -5,13 +5,13 @@ list of {"x": (T,) int64, "id": number}, where "y" (T,) may name other targets t
 does not count.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from reweigh.errors import BadInput
@@ -95,7 +95,7 @@ class LanguageModel(Task):
                 f"correct it, or write {IGNORED} where none counts"
             )
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    def loss(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Tensor:
         """The loss of each sequence, (B,), or of each token that counts, (n,), row by row."""
         outputs = model(*self.inputs(batch))
         return self.losses(getattr(outputs, "logits", outputs), batch["y"])

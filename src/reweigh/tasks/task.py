@@ -7,13 +7,13 @@ else asks which task it is: who needs to know something asks the task.
 
 import abc
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reweigh.errors import BadInput
 from reweigh.tasks.groups import Groups
@@ -158,7 +158,7 @@ class Task(abc.ABC):
         """Examples as one batch: a DataLoader's `collate_fn`."""
         return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    def loss(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Tensor:
         """The loss of each example of a batch {"x": ..., "y": ...}, (B,): what `Reweigher` is given."""
         return self.losses(model(batch["x"]), batch["y"])
 

@@ -21,6 +21,7 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
 TEACHER_OPTIMIZERS = ("sgd", "adam", "adamw")
 READS = ("surface", "internal", "interaction")
 ENGINES = ("auto", "ghost", "forward", "finite", "double")
+PRECISIONS = ("fp32", "bf16")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
 
 CHOICES: Mapping[str, Collection[str]] = {
@@ -30,6 +31,7 @@ CHOICES: Mapping[str, Collection[str]] = {
     "schedule": SCHEDULES,
     "engine": ENGINES,
     "preset": PRESETS,
+    "precision": PRECISIONS,
     "augment": AUGMENTATIONS,
     "look_ahead": LOOK_AHEADS,
     "memory": MEMORIES,
@@ -51,6 +53,7 @@ AT_LEAST: Mapping[str, float] = {
     "seed": 0,
     "threads": 1,
     "checkpoint_every": 1,
+    "patience": 1,
 }
 
 

@@ -102,8 +102,10 @@ class TrainConfig:
     weight_decay: float | None = None
     schedule: str | None = None
     augment: str | None = None
+    patience: int | None = None
     seed: int = 0
-    device: str = "cpu"
+    device: str = "auto"
+    precision: str = "fp32"
     threads: int | None = None
     ledger: bool = True
     data_root: str | None = None

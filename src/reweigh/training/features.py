@@ -6,6 +6,7 @@ Where images are augmented they differ at each visit, and the body has to be ask
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,9 @@ def learnt_from(
     """
     if not isinstance(model, Probe) or augment != "none":
         return model, data
-    parts, found, started = (data.train, data.clean, data.test), list[Tensor](), time.perf_counter()
+    named = {"train": data.train, "clean": data.clean, "test": data.test, "held": data.held}
+    there = {name: part for name, part in named.items() if part is not None}
+    parts, found, started = list(there.values()), list[Tensor](), time.perf_counter()
     sizes = [len(part) for part in parts]
     for part in parts:
         for _, features in batches_on(model.body, part, device, AT_ONCE):
@@ -35,8 +38,10 @@ def learnt_from(
                 whole = (time.perf_counter() - started) * sum(sizes) / len(features)
                 note(f"what the frozen body says of {sum(sizes):,} images is worked out once: {_about(whole)}")
     x = torch.cat(found).split(sizes)
-    train, clean, test = (replace(part, x=of_part) for part, of_part in zip(parts, x, strict=True))
-    return model.head, data._replace(train=train, clean=clean, test=test)
+    read: dict[str, Any] = {
+        name: replace(part, x=features) for (name, part), features in zip(there.items(), x, strict=True)
+    }
+    return model.head, data._replace(**read)
 
 
 def _about(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """A job: the parts of a run put together, from settings and data to a model, an optimizer and a reweigher."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,6 +22,8 @@ from reweigh.rules import (
     Rule,
     Uniform,
 )
+from reweigh.run import World
+from reweigh.run.early import EarlyStopping
 from reweigh.tasks import Task
 from reweigh.training.augmentation import AugmentedClean
 from reweigh.training.choices import LEARNED_RULES
@@ -44,6 +46,8 @@ class Job:
         student: the part of it that learns; all of it, unless its body is frozen.
         inputs: the examples as the student reads them.
         epochs_done: how many epochs are complete.
+        early: what chooses the epoch, where that is wanted.
+        stopped: whether a callback has ended training before its time.
     """
 
     config: TrainConfig
@@ -58,6 +62,8 @@ class Job:
     records: Records
     device: torch.device
     epochs_done: int = 0
+    stopped: bool = False
+    early: EarlyStopping | None = None
 
     @property
     def steps(self) -> int:
@@ -78,6 +84,8 @@ class Job:
         """All that a resume needs."""
         return {
             "epochs_done": self.epochs_done,
+            "stopped": self.stopped,
+            **({} if self.early is None else {"early": self.early.state_dict()}),
             "model": self.student.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "reweigher": self.reweigher.state_dict(),
@@ -95,7 +103,9 @@ class Job:
             self.optimizer.load_state_dict(state["optimizer"])
             self.reweigher.load_state_dict(state["reweigher"])
             self.records.load_state_dict(state["records"])
-            self.epochs_done = int(state["epochs_done"])
+            self.epochs_done, self.stopped = int(state["epochs_done"]), bool(state.get("stopped", False))
+            if self.early is not None:
+                self.early.load_state_dict(state["early"])
             self._check_moments()
         except ReweighError:
             raise
@@ -116,7 +126,7 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
     Raises:
         BadInput: if the settings do not fit the data or this machine.
     """
-    device = usable_device(config.device)
+    device = World.here(config.device).device
     task = data.train.task
     model = build_student(config, data.train, data.encoding).to(device)
     student, inputs = learnt_from(model, data, known(config.augment), device, note)
@@ -125,7 +135,7 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
     learned = isinstance(rule, LearnedRule)
     reweigher = Reweigher(
         student,
-        loss_on(device, task),
+        loss_on(device, task, config.precision),
         rule=rule,
         clean=AugmentedClean(inputs.clean, known(config.augment)) if config.augment != "none" else inputs.clean,
         engine=config.engine,
@@ -138,16 +148,32 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
         seed=seed_for(config.seed, "clean"),
     )
     records = Records(len(data.train))
-    return Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
+    early = None if inputs.held is None else EarlyStopping(student, known(config.patience))
+    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
+    return replace(job, early=early)
 
 
-def loss_on(device: torch.device, task: Task) -> PerExampleLoss:
-    """The task's loss of each example, its batch brought to the model's device: (B,)."""
+def loss_on(device: torch.device, task: Task, precision: str = "fp32") -> PerExampleLoss:
+    """The task's loss of each example, its batch brought to the model's device: (B,).
+
+    In "bf16" the model's pass is under autocast, of its own each time, so that no cast weight outlives a change; the loss
+    is worked out in float32.
+    """
 
     def per_example_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        return task.loss(model, {name: value if name == "id" else value.to(device) for name, value in batch.items()})
+        there = {name: value if name == "id" else value.to(device) for name, value in batch.items()}
+        return task.loss(_in_bfloat16(model, device) if precision == "bf16" else model, there)
 
     return per_example_loss
+
+
+def _in_bfloat16(model: nn.Module, device: torch.device) -> Callable[..., Tensor]:
+    def outputs(*args: Any, **kwargs: Any) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16):
+            found: Tensor = model(*args, **kwargs)
+        return found.float()
+
+    return outputs
 
 
 def build_rule(config: TrainConfig, data: RunData) -> Rule:
@@ -176,22 +202,6 @@ def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimi
         return ReversibleSGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     return kind(model.parameters(), lr, betas=(beta, 0.999), weight_decay=decay)
-
-
-def usable_device(name: str) -> torch.device:
-    """The device of that name, once a tensor has been put there.
-
-    Raises:
-        BadInput: if there is no such device on this machine.
-    """
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as refused:
-        raise BadInput(
-            f"device {name!r} cannot be used on this machine: use --device cpu, or cuda where there is a GPU"
-        ) from refused
-    return device
 
 
 def _truth(data: RunData) -> Callable[[Any], Tensor]:

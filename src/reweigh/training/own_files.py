@@ -14,6 +14,7 @@ from reweigh.data.own.paths import existing
 from reweigh.errors import BadInput
 from reweigh.storage import home
 from reweigh.training.config import TrainConfig
+from reweigh.training.run_folder import DATA
 
 PLACES = ("train", "clean", "test", "clean_ids")
 """The settings that name files."""
@@ -73,8 +74,13 @@ def check_unchanged(config: TrainConfig, stored: Mapping[str, Any]) -> None:
             )
 
 
-def located(config: TrainConfig, stored: Mapping[str, Any], root: str | None) -> TrainConfig:
-    """The settings with paths that lead to the data now: below `root` where that is given, as given, or where they lay."""
+def located(
+    config: TrainConfig, stored: Mapping[str, Any], root: str | None, folder: Path | None = None
+) -> TrainConfig:
+    """The settings with paths that lead to the data now: below `root` where that is given, as given, or where they lay.
+
+    Data that came from memory lie in the run's own `folder`, wherever that is now.
+    """
     if config.train is None:
         return config
     moved: dict[str, Any] = {}
@@ -85,5 +91,6 @@ def located(config: TrainConfig, stored: Mapping[str, Any], root: str | None) ->
         before = stored.get(name)
         absolute = str(before["path"]) if isinstance(before, Mapping) and "path" in before else given
         tried = [Path(root) / given, Path(root) / Path(given).name] if root else [Path(given), Path(absolute)]
-        moved[name] = str(next((path for path in tried if path.exists()), given))
+        own = [folder / DATA / Path(given).name] if folder is not None and Path(given).parent.name == DATA else []
+        moved[name] = str(next((path for path in [*own, *tried] if path.exists()), given))
     return replace(config, **moved)

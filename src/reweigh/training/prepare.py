@@ -14,13 +14,20 @@ from torch import Tensor
 
 from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
 from reweigh.data.own import Encoding, Names, Sources, read_own
+from reweigh.data.own.hold_out import hold_out
 from reweigh.errors import BadInput
 from reweigh.models.pretrained import PREFIX
 from reweigh.training.config import TrainConfig, known, parse_imbalance
 
+HELD_BACK = 0.3
+"""Share of the clean examples by which the epoch is chosen."""
+
 
 class RunData(NamedTuple):
-    """What a run learns from and is tested on; of own data also how they became numbers, and what examples are called."""
+    """What a run learns from and is tested on; of own data also how they became numbers, and what examples are called.
+
+    `held` are checked examples by which the epoch is chosen, where it is.
+    """
 
     train: Examples
     clean: Examples
@@ -29,6 +36,7 @@ class RunData(NamedTuple):
     names: Names | None = None
     notes: tuple[str, ...] = ()
     told: dict[str, Any] | None = None
+    held: Examples | None = None
 
     @property
     def truth(self) -> Tensor | None:
@@ -74,6 +82,28 @@ def with_clean_kept(config: TrainConfig, data: RunData) -> RunData:
     if data.encoding is None or not config.keep_clean_in_train:
         return data
     return data._replace(train=joined(data.train, data.clean))
+
+
+def with_held_back(config: TrainConfig, data: RunData) -> RunData:
+    """The data with a share of the clean examples apart, class by class, where the settings choose the epoch by them.
+
+    Raises:
+        BadInput: if there are too few.
+    """
+    if config.patience is None:
+        return data
+    y, count = data.clean.y, len(data.clean)
+    try:
+        mask = hold_out(None if y.is_floating_point() else y.numpy(), count, HELD_BACK, config.seed)
+    except BadInput as few:
+        raise BadInput(
+            f"{count} clean examples are too few to hold some back for --patience: check more, or leave it out"
+        ) from few
+    held = data.clean.select(torch.from_numpy(mask))
+    train = data.train.select(~torch.isin(data.train.ids, held.ids))
+    said = f"{len(held)} of the {count} clean examples are held back to choose the epoch by, beside the test set"
+    clean = data.clean.select(torch.from_numpy(~mask))
+    return data._replace(train=train, clean=clean, held=held, notes=(*data.notes, said))
 
 
 def joined(one: Examples, other: Examples) -> Examples:

@@ -65,10 +65,11 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "rule": job.config.rule,
         "task": job.task.name,
-        "epochs": job.epochs,
-        "steps": job.steps,
+        "epochs": job.epochs_done,
+        "steps": lines[-1]["step"],
         "score": job.task.score,
-        **{name: value for name, value in lines[-1].items() if name in MEASURES},
+        **({} if job.early is None else {"best_epoch": job.early.epoch}),
+        **{name: value for name, value in _scored(job, lines).items() if name in MEASURES},
         "auroc": None if truth is None else noise_auroc(records.mean_weight, truth),
         "wrong_labels": None if truth is None else int(truth.sum()),
         "examples": len(train),
@@ -79,6 +80,11 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "engine": job.reweigher.explain(),
         "seconds": round(sum(line["seconds"] for line in lines), 3),
     }
+
+
+def _scored(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """The line of the epoch whose model comes out."""
+    return lines[-1 if job.early is None else job.early.epoch - 1]
 
 
 def _mass(job: Job) -> dict[str, float]:

@@ -9,7 +9,7 @@ it is gone on from, and results that are damaged are made again from the checkpo
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,16 +21,18 @@ from reweigh._version import __version__
 from reweigh.digests import Digests
 from reweigh.errors import BadInput, ReweighError
 from reweigh.ledger import Ledger
+from reweigh.run import Callback, Step, World
 from reweigh.tasks import use_task
 from reweigh.training import run_folder as files
 from reweigh.training.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.training.config import TrainConfig
 from reweigh.training.interrupt import CtrlC
 from reweigh.training.job import Job, assemble
-from reweigh.training.loop import run_epoch
+from reweigh.training.label_type import label_type
+from reweigh.training.loop import Notes, train
 from reweigh.training.named_again import check_named_again, check_task_again, resume_command
 from reweigh.training.own_files import check_unchanged, fingerprints
-from reweigh.training.prepare import RunData, prepare, with_clean_kept
+from reweigh.training.prepare import RunData, prepare, with_clean_kept, with_held_back
 from reweigh.training.results import write_results
 from reweigh.training.run_folder import RunFolder, line_bytes
 from reweigh.training.stored import WITHOUT_DIGESTS, Stored, check_closed, differences, read_config, write_config
@@ -58,8 +60,15 @@ class Interrupted(Exception):
     """The user stopped the run (ctrl-C); what was saved is complete, and the text says how to go on."""
 
 
-def start(config: TrainConfig, output: Path | str, watcher: Watcher, *, overwrite: bool = False) -> dict[str, Any]:
-    """Train from the beginning into the folder `output`; returns the summary.
+def start(
+    config: TrainConfig,
+    output: Path | str,
+    watcher: Watcher,
+    *,
+    overwrite: bool = False,
+    callbacks: Sequence[Callback] = (),
+) -> dict[str, Any]:
+    """Train from the beginning into the folder `output`; returns the summary. `callbacks` are told of steps and epochs.
 
     Raises:
         BadInput: if the settings or the data cannot be used, or the folder holds a run and `overwrite` is not set.
@@ -70,26 +79,30 @@ def start(config: TrainConfig, output: Path | str, watcher: Watcher, *, overwrit
     use_task(config.task)
     told = fingerprints(config)
     data = _read(config, watcher)
-    config = with_usual(config, data)
+    config = replace(with_usual(config, data), device=str(World.here(config.device).device))
     _use_threads(config)
     job = assemble(config, with_clean_kept(config, data), watcher.note)
+    if data.encoding is not None and config.train is not None:
+        told["train"]["labels"] = label_type(config.train, data.encoding)
     with folder.locked():
         folder.check_free(overwrite=overwrite)
-        folder.clear()
+        folder.clear({Path(place["path"]) for place in told.values()})
         mark, digests = write_config(folder.path, config, versions(), told)
-        return _carry_on(job, folder, digests, mark, [], watcher)
+        return _carry_on(job, folder, digests, mark, [], watcher, callbacks)
 
 
 def _read(config: TrainConfig, watcher: Watcher) -> RunData:
     if config.train is not None:
         watcher.note(f"reading {config.data_name}")
-    data = prepare(config)
+    data = with_held_back(config, prepare(config))
     for sentence in data.notes:
         watcher.note(sentence)
     return data
 
 
-def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> dict[str, Any]:
+def resume(
+    output: Path | str, given: Mapping[str, Any], watcher: Watcher, *, callbacks: Sequence[Callback] = ()
+) -> dict[str, Any]:
     """Go on with the run in `output`, whose settings are read from there; returns the summary.
 
     `given` are the settings that the user states again: they must be the run's own, but for those that change
@@ -134,7 +147,7 @@ def resume(output: Path | str, given: Mapping[str, Any], watcher: Watcher) -> di
             job.load_state_dict(parse_checkpoint(content, folder / files.CHECKPOINT))
             stored.digests.check(folder / files.CHECKPOINT, content)
         lines = files.read_lines(folder / files.METRICS, job.epochs_done, stored.digests)
-        return _carry_on(job, folder, stored.digests, stored.mark, lines, watcher)
+        return _carry_on(job, folder, stored.digests, stored.mark, lines, watcher, callbacks)
 
 
 def _damaged_results(folder: RunFolder, stored: Stored) -> list[str] | None:
@@ -190,36 +203,69 @@ def _same_settings(stored: Stored, given: Mapping[str, Any], watcher: Watcher) -
     return asked
 
 
+class _Saving(Callback):
+    """Shows the watcher every step and epoch, and saves: the lines of metrics first, then the checkpoint."""
+
+    def __init__(
+        self,
+        job: Job,
+        folder: RunFolder,
+        digests: Digests,
+        lines: list[dict[str, Any]],
+        watcher: Watcher,
+        ctrl_c: CtrlC,
+    ) -> None:
+        self._job, self._folder, self._digests, self._lines = job, folder, digests, lines
+        self._watcher, self._ctrl_c, self.kept = watcher, ctrl_c, job.epochs_done
+
+    def on_step(self, step: Step) -> None:
+        self._watcher.step(step.done)
+        self._ctrl_c.check()
+
+    def on_epoch(self, line: dict[str, Any]) -> None:
+        job = self._job
+        self._lines.append(line)
+        self._watcher.epoch(line)
+        if job.epochs_done % job.config.checkpoint_every == 0 or job.epochs_done == job.epochs:
+            self._save()
+
+    def on_end(self) -> None:
+        if self._job.epochs_done < self._job.epochs and not self._job.stopped:
+            self._job.stopped = True
+            self._save()
+
+    def _save(self) -> None:
+        self._digests.write(self._folder / files.METRICS, line_bytes(self._lines))
+        self._digests.write(self._folder / files.CHECKPOINT, checkpoint_bytes(self._job.state_dict()))
+        self.kept = self._job.epochs_done
+
+
 def _carry_on(
-    job: Job, folder: RunFolder, digests: Digests, mark: str, lines: list[dict[str, Any]], watcher: Watcher
+    job: Job,
+    folder: RunFolder,
+    digests: Digests,
+    mark: str,
+    lines: list[dict[str, Any]],
+    watcher: Watcher,
+    callbacks: Sequence[Callback],
 ) -> dict[str, Any]:
-    kept = job.epochs_done
+    ctrl_c = CtrlC()
+    saving = _Saving(job, folder, digests, lines, watcher, ctrl_c)
     try:
-        ledger = _ledger(folder, kept, mark, digests) if job.config.ledger else None
-        with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), CtrlC() as ctrl_c:
-
-            def on_step(done: int) -> None:
-                watcher.step(done)
-                ctrl_c.check()
-
+        ledger = _ledger(folder, saving.kept, mark, digests) if job.config.ledger else None
+        with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), ctrl_c:
             watcher.started(job)
-            while job.epochs_done < job.epochs:
-                lines.append(run_epoch(job, on_step, ledger=ledger))
-                watcher.epoch(lines[-1])
-                if job.epochs_done % job.config.checkpoint_every == 0 or job.epochs_done == job.epochs:
-                    digests.write(folder / files.METRICS, line_bytes(lines))
-                    digests.write(folder / files.CHECKPOINT, checkpoint_bytes(job.state_dict()))
-                    kept = job.epochs_done
+            train(job, Notes(job, ledger), [*callbacks, *([job.early] if job.early else []), saving])
             return write_results(job, folder, lines, digests)
     except KeyboardInterrupt as stopped:
         raise Interrupted(
-            f"stopped; {_epochs(kept)} of {job.epochs} saved in {folder.path}: "
+            f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "
             f"go on with `{resume_command(folder.path, job.config.model, job.config.task)}`"
         ) from stopped
     except ReweighError as failed:
-        if kept == 0:
+        if saving.kept == 0:
             raise
-        raise type(failed)(f"{failed} ({_epochs(kept)} of {job.epochs} saved in {folder.path})") from failed
+        raise type(failed)(f"{failed} ({_epochs(saving.kept)} of {job.epochs} saved in {folder.path})") from failed
 
 
 def _ledger(folder: RunFolder, kept: int, mark: str, digests: Digests) -> Ledger:

@@ -8,7 +8,8 @@ second one out, and vanishes with the process even when that is killed.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ TEACHER, ENCODING = "teacher.safetensors", "encoding.json"
 FILES = (CONFIG, DIGESTS, CHECKPOINT, METRICS, MODEL, TEACHER, ENCODING, WEIGHTS, GALLERY, SUMMARY)
 RESULTS = (MODEL, TEACHER, ENCODING, WEIGHTS, GALLERY, SUMMARY)
 """What the checkpoint and the lines of metrics are enough to write, the summary last."""
-LEDGER = "ledger"  # a folder
+LEDGER, DATA = "ledger", "data"  # folders; the latter has files written for data that came from memory
 REPORT = "report.html"  # written by `reweigh report`, where nothing else is said
 LOCK = ".lock"
+_FROM_MEMORY = re.compile(r"[a-z]+-[0-9a-f]{16}\.(parquet|npz)")
 LARGEST_JSON = 1 << 26  # bytes
 
 
@@ -181,8 +183,10 @@ class RunFolder:
             if (self.path / name).is_symlink():
                 raise BadInput(f"{self.path / name} is a link: nothing is written through it, remove it")
 
-    def clear(self) -> None:
+    def clear(self, keep: Collection[Path] = ()) -> None:
         """Remove the run's own files and its report, the config last: until that is gone this is still a run.
+
+        Data that came from memory stay where a path to `keep` says so.
 
         Raises:
             ReweighError: if the system refuses.
@@ -192,6 +196,9 @@ class RunFolder:
         with suppress(OSError):  # not there, or with files in it that are not ours
             ledger.rmdir()
         try:
+            for path in (self.path / DATA).glob("*-*.*"):
+                if _FROM_MEMORY.fullmatch(path.name) and path.resolve() not in keep:
+                    path.unlink()
             for name in (REPORT, *reversed(FILES)):
                 (self.path / name).unlink(missing_ok=True)
                 part_of(self.path / name).unlink(missing_ok=True)

@@ -20,10 +20,11 @@ from reweigh.errors import BadInput
 from reweigh.hosts.sklearn.callers import see_that_clean_rows_are_transformed
 from reweigh.hosts.sklearn.clean_rows import Ints, stand_in
 from reweigh.hosts.sklearn.rows import Rows, Scaling, inputs
-from reweigh.hosts.sklearn.settings import build_module, build_optimizer, build_rule, usable_device
+from reweigh.hosts.sklearn.settings import build_module, build_optimizer, build_rule
 from reweigh.hosts.sklearn.training import Loss, Plan, Trained, loss_of_batch, train
 from reweigh.reweigher import Reweigher
 from reweigh.rules import LearnedRule
+from reweigh.run import World
 
 ACCEPTED = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 _PREDICTED_AT_ONCE = 128
@@ -95,7 +96,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             assert clean_rows is not None  # named by the user or standing in
             clean = rows.select(clean_rows)
         self.clean_rows_ = clean_rows
-        device = usable_device(self.device)
+        device = World.here(self.device).device
         with rng.kept([device]):
             rng.seed(seed, [device])
             module = build_module(self.module, X.shape[1], outputs, self.hidden).to(device)

@@ -85,13 +85,3 @@ def build_rule(given: Any, seed: int, counts: Tensor | None) -> Rule:
         why = "is a rule of classes, which regression has not" if given in by_class else "is not known"
         raise BadInput(f"rule={given!r} {why}: choose one of {', '.join(known)}, or give a rule object")
     return known[given]()
-
-
-def usable_device(name: Any) -> torch.device:
-    """The device of that name, once a tensor has been put there."""
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as refused:
-        raise BadInput(f"device={name!r} cannot be used on this machine: take 'cpu'") from refused
-    return device

@@ -1,9 +1,9 @@
-"""The training loop of the estimators, and the relative weights that come out of it."""
+"""What the estimators train with, and the relative weights that come out of it."""
 
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from reweigh import rng
 from reweigh._types import Batch
 from reweigh.hosts.sklearn.rows import Rows
 from reweigh.reweigher import Reweigher
+from reweigh.run import Callback, Step, Trainer, fit
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(outputs (B, outputs), targets (B, ...)) -> (B,)."""
@@ -31,9 +32,9 @@ class Trained:
     """
 
     weights: np.ndarray[Any, Any]
-    history: list[dict[str, float]] = field(default_factory=list)
-    vanished: bool = False
-    explanation: str = ""
+    history: list[dict[str, float]]
+    vanished: bool
+    explanation: str
 
 
 @dataclass(frozen=True)
@@ -67,38 +68,44 @@ def loss_of_batch(loss: Loss, device: torch.device) -> Callable[[nn.Module, Batc
     return per_example_loss
 
 
+class _Looking(Callback):
+    """Adds up relative weights (N,) over the second half of the epochs, and keeps an epoch's means."""
+
+    def __init__(self, reweigher: Reweigher, rows: int, plan: Plan) -> None:
+        self._reweigher, self._plan, self._epoch = reweigher, plan, 0
+        self.counted = range(plan.epochs // 2, plan.epochs)
+        self.total = torch.zeros(rows, dtype=torch.float64)
+        self.history, self._lines = list[dict[str, float]](), list[dict[str, float]]()
+
+    def on_step(self, step: Step) -> None:
+        if self._epoch in self.counted:
+            self.total.index_add_(0, step.rows, step.weights.cpu().double() * len(step.rows))
+        self._lines.append(_line(self._reweigher, step.losses, step.weights))
+
+    def on_epoch(self, line: dict[str, Any]) -> None:
+        self._epoch += 1
+        self.history.append(_mean(self._lines))
+        self._lines = []
+        if self._plan.verbose:
+            print(f"epoch {line['epoch']}/{self._plan.epochs}: " + _told(self.history[-1]))
+
+
 def train(module: nn.Module, reweigher: Reweigher, optimizer: torch.optim.Optimizer, rows: Rows, plan: Plan) -> Trained:
     """Train the module in place.
 
     Raises:
         NonFinite: if a loss or the clean gradient stops being finite; the sentence names the rows.
     """
-    counted = range(plan.epochs // 2, plan.epochs)
-    total = torch.zeros(len(rows), dtype=torch.float64)
-    trained = Trained(np.empty(0))
+    looking = _Looking(reweigher, len(rows), plan)
     module.train()
     with warnings.catch_warnings():
         # The estimator says it itself, and only where the user can do something about it.
         warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")
-        for epoch in range(plan.epochs):
-            lines = []
-            for chosen in plan.batches(epoch):
-                optimizer.zero_grad()
-                losses, weights = reweigher.backward(rows.batch(chosen))
-                optimizer.step()
-                reweigher.after_step()
-                if epoch in counted:
-                    total.index_add_(0, chosen, weights.cpu().double() * len(chosen))
-                lines.append(_line(reweigher, losses, weights))
-            trained.history.append(_mean(lines))
-            if plan.verbose:
-                print(f"epoch {epoch + 1}/{plan.epochs}: " + _told(trained.history[-1]))
-    total /= len(counted)
-    total[_others(len(rows), plan.train)] = 1.0
-    trained.weights = total.numpy()
-    trained.vanished = bool(reweigher.state_dict()["watch"]["warned"])
-    trained.explanation = reweigher.explain()
-    return trained
+        fit(Trainer(reweigher, optimizer, rows.batch, plan.batches), range(plan.epochs), [looking])
+    weights = looking.total / len(looking.counted)
+    weights[_others(len(rows), plan.train)] = 1.0
+    vanished = bool(reweigher.state_dict()["watch"]["warned"])
+    return Trained(weights.numpy(), looking.history, vanished, reweigher.explain())
 
 
 def _others(n: int, rows: Tensor) -> Tensor:

@@ -1,0 +1,130 @@
+"""`reweigh.fit`: a run, from data in memory or in files, with the settings of `reweigh train`."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from reweigh.api.given import Given
+from reweigh.api.run import Run
+from reweigh.api.watcher import Printing
+from reweigh.api.words import in_python, said_in_python
+from reweigh.errors import BadInput
+from reweigh.run import Callback
+from reweigh.storage import home
+from reweigh.training import run_folder as files
+from reweigh.training.checks import near
+from reweigh.training.config import TrainConfig
+from reweigh.training.run import Interrupted, start
+from reweigh.training.run import resume as resume_run
+from reweigh.training.run_folder import RunFolder
+
+_TUPLES = frozenset(field.name for field in fields(TrainConfig) if "tuple" in str(field.type))
+
+
+def fit(
+    train: Any = None,
+    *,
+    clean: Any = None,
+    test: Any = None,
+    target: str | list[str] | None = None,
+    rule: str | None = None,
+    output: Path | str | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    verbose: bool = True,
+    callbacks: Sequence[Callback] = (),
+    **settings: Any,
+) -> Run:
+    """Train a model that learns which examples to trust, as `reweigh train` does; returns the finished run.
+
+    Args:
+        train: what to learn from: a pandas or polars frame, a data set of `datasets`, an Arrow table, a dict of columns, a
+            pair (x, y) of arrays (N, ...) and (N,) or (N, L), or a path to what `reweigh train` reads.
+        clean: the checked examples: the same kind of thing; or which rows of `train` they are: a mask (N,), row numbers,
+            labels of a pandas index, or the name of a column that says so.
+        test: examples that give the score; without it 30 % of the checked ones are held back.
+        target: the column to learn, or several for labels that may stand together.
+        rule: how to weigh: "l2rw" by default.
+        output: the run's folder; without one the run lives in a temporary folder, as long as the returned object does.
+        overwrite: replace the run in that folder.
+        resume: go on with the run in that folder; data and settings may be left out, and must else be the same.
+        verbose: print what was found in the data and a line an epoch. `Run.notes` has the sentences in any case.
+        callbacks: told of every step and epoch, and may end training: `reweigh.run.Callback`, `reweigh.run.loggers`.
+        **settings: as the options of `reweigh train`, with underscores: `epochs=10`, `text="title"`, `model="mlp"`,
+            `dataset="digits"`, `noise="background:0.4"`, ...
+
+    Raises:
+        BadInput: a sentence that says which argument or which data cannot be used.
+        KeyboardInterrupt: on ctrl-C; what was saved in `output` stays there.
+    """
+    kept = tempfile.TemporaryDirectory(prefix="reweigh-") if output is None else None
+    if kept is not None and (resume or overwrite):
+        raise BadInput("resume= and overwrite= are about a run's folder: name it by output=")
+    folder = home(output or "") if kept is None else Path(kept.name)
+    given, watcher = Given(folder.absolute() / files.DATA), Printing(verbose)
+    with said_in_python(given.places), _threads_kept():
+        if not resume:
+            RunFolder(folder).check_free(overwrite=overwrite)
+        wanted = _settings(settings)
+        try:
+            said = given.settings(train, clean, test, _joined(target), wanted)
+            config = {**wanted, **said, **({} if rule is None else {"rule": rule})}
+            watcher.begin(given.places, given.notes)
+            if resume:
+                resume_run(folder, config, watcher, callbacks=callbacks)
+            else:
+                start(TrainConfig(**config), folder, watcher, overwrite=overwrite, callbacks=callbacks)
+        except Interrupted as stopped:
+            lost = "" if kept is None else "; its folder was temporary: name one by output= to keep what is done"
+            raise KeyboardInterrupt(in_python(str(stopped), given.places) + lost) from None
+        except BaseException:
+            if not (folder / files.CONFIG).exists():
+                given.undo()
+            raise
+    return Run(folder, model=config.get("model"), kept=kept, notes=watcher.notes)
+
+
+def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as `TrainConfig` has them: numbers of NumPy, lists and paths are taken too."""
+    known = {field.name for field in fields(TrainConfig)}
+    for name in given:
+        if name not in known:
+            raise BadInput(f"there is no setting {name!r}{near(name, known)}")
+    return {name: _plain(name, value) for name, value in given.items() if value is not None}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Path):
+        value = str(value)
+    if isinstance(value, torch.nn.Module) or (name in ("model", "rule") and not isinstance(value, str)):
+        raise BadInput(
+            f"{name}= is a {type(value).__name__}: give its name, since a run says by its settings what it was made with"
+            + (", and of a model of your own 'module:function'" if name == "model" else "")
+        )
+    if name in _TUPLES:
+        return (value,) if isinstance(value, str) else tuple(value)
+    return value
+
+
+def _joined(target: Any) -> str | None:
+    return target if target is None or isinstance(target, str) else ",".join(map(str, target))
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """What a run sets for the whole process is put back: a notebook goes on after it."""
+    cudnn = torch.backends.cudnn
+    threads, before = torch.get_num_threads(), (cudnn.deterministic, cudnn.benchmark)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        cudnn.deterministic, cudnn.benchmark = before

@@ -1,0 +1,216 @@
+"""Data as a caller has them, as settings of a run: what is in memory becomes files in the run's folder.
+
+A run is audited, resumed and opened again by the data that it learnt from, so these lie beside it. A file is named by its
+content, so that it never takes the place of another.
+"""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reweigh.api.rows import mask_of
+from reweigh.api.tables import as_table, is_frame, is_pandas
+from reweigh.errors import BadInput, require
+from reweigh.storage import make_folder, write_bytes
+
+MARK = "checked"
+
+
+class Given:
+    """Files written for data in memory, below `folder`.
+
+    Attributes:
+        places: from a file's path to the argument that it came in.
+        notes: what was changed on the way, one sentence each.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.places, self.notes = folder, dict[str, str](), list[str]()
+        self._written: list[Path] = []
+
+    def settings(
+        self, train: Any, clean: Any, test: Any, target: str | None, settings: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The settings that name the data.
+
+        Raises:
+            BadInput: if they are of no kind that is known, or do not go together.
+        """
+        if _is_pair(train) and is_frame(train[0]):
+            target = target or str(getattr(train[1], "name", None) or "target")
+        found: dict[str, Any] = {} if target is None else {"target": target}
+        marked: Any = None
+        if is_frame(train) and isinstance(clean, str) and clean in _column_names(train):
+            found["clean_column"] = clean
+        elif clean is not None and (_is_path(clean) or _is_data(clean)):
+            found["clean"] = self.path_of(clean, "clean", target)
+        elif clean is not None and (_is_path(train) or _is_data(train)):
+            marked = mask_of(clean, train)
+        if test is not None:
+            found["test"] = self.path_of(test, "test", target)
+        if train is None:
+            return found
+        if marked is not None:
+            found["clean_column"] = _free(MARK, _column_names(train) if is_frame(train) else ())
+        names = self._index(train) if is_frame(train) and not settings.get("id_column") else None
+        if names is not None:
+            found["id_column"] = names[0]
+        extra = {} if names is None else {names[0]: names[1]}
+        if marked is not None:
+            extra[found["clean_column"]] = marked
+        return {**found, "train": self.path_of(train, "train", target, extra)}
+
+    def path_of(self, data: Any, role: str, target: str | None = None, extra: dict[str, Any] | None = None) -> str:
+        """Where the data lie: a path as it is given, else that of a file which is written; `extra` columns go with it.
+
+        Raises:
+            BadInput: if they are of no kind that is known.
+        """
+        if _is_path(data):
+            if extra:
+                raise BadInput(
+                    "clean= names rows, and train= is a path: give clean= a path too, or clean_ids= or clean_column="
+                )
+            return str(data)
+        if is_frame(data):
+            return self._table(data, role, extra or {})
+        if _is_pair(data):
+            x, y = data
+            if is_frame(x):
+                return self._table(joined(x, y, role, target), role, extra or {})
+            if target is not None and role != "new":
+                raise BadInput(
+                    f"target= names a column, and {role}= is (x, y), which has its own targets: leave target= out"
+                )
+            return self._arrays({"x": inputs(x, role), "y": targets(y, role), **(extra or {})}, role)
+        if role == "new" and (hasattr(data, "shape") or isinstance(data, list)):
+            return self._arrays({"x": inputs(data, role)}, role)
+        named = "this" if role == "new" else f"{role}="
+        raise BadInput(
+            f"{named} is a {type(data).__name__}: give a pandas or polars frame, a pair of arrays (x, y), a data set of "
+            "datasets, or a path"
+        )
+
+    def undo(self) -> None:
+        """Take away what was written here."""
+        for path in self._written:
+            path.unlink(missing_ok=True)
+        if self._written and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _table(self, data: Any, role: str, extra: dict[str, Any]) -> str:
+        pa, parquet = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
+        table, notes = as_table(data, role)
+        self.notes += notes
+        for name, values in extra.items():
+            table = table.append_column(name, pa.array(values))
+        sink = pa.BufferOutputStream()
+        try:
+            parquet.write_table(table, sink)
+        except pa.ArrowException as refused:
+            told = " ".join(str(refused).split())[:160].rstrip(".")
+            raise BadInput(
+                f"{role} has a column of a type that no file can hold ({told}): make it text, or leave it out"
+            ) from refused
+        return self._write(role, ".parquet", sink.getvalue())
+
+    def _arrays(self, arrays: dict[str, Any], role: str) -> str:
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        return self._write(role, ".npz", buffer.getvalue())
+
+    def _write(self, role: str, ending: str, content: Any) -> str:
+        path = self.folder / f"{role}-{hashlib.blake2b(content, digest_size=8).hexdigest()}{ending}"
+        if not path.exists():
+            make_folder(self.folder)
+            write_bytes(path, content)
+            self._written.append(path)
+        for said in (str(path), path.name):
+            self.places[said] = role if role != "new" else "the new data"
+        return str(path)
+
+    def _index(self, frame: Any) -> tuple[str, list[str]] | None:
+        """The labels of a pandas index that names rows: one that is not 0, 1, 2, ... and has none twice."""
+        if not is_pandas(frame):
+            return None
+        index = frame.index
+        if index.nlevels > 1 or not index.is_unique or index.hasnans or index.equals(type(index)(range(len(index)))):
+            return None
+        return _free(str(index.name or "index"), _column_names(frame)), [str(label) for label in index]
+
+
+def joined(x: Any, y: Any, role: str, target: str | None) -> Any:
+    """A frame of inputs and its targets, a series or a frame, as one."""
+    other: Any = getattr(y, "index", None)
+    if is_pandas(x) and hasattr(other, "equals") and not other.equals(x.index):
+        raise BadInput(
+            f"x and y of {role}= have different indexes: give y.loc[x.index], or y.to_numpy() to go by position"
+        )
+    if is_frame(y):
+        raise BadInput(
+            f"{role}= is a pair of frames: put the targets into the first, and name their columns by target="
+        )
+    if len(x) != len(y):
+        raise BadInput(f"x of {role}= has {len(x)} rows and y has {len(y)}: give one target a row")
+    name = str(target or getattr(y, "name", None) or "target")
+    if name in _column_names(x):
+        raise BadInput(f"x of {role}= has a column {name!r} already, as y is called: take it out, or name y otherwise")
+    pa = require("pyarrow", "cli")
+    table, _ = as_table(x, role)
+    return table.append_column(name, pa.array(y if hasattr(y, "dtype") else list(y), from_pandas=True))
+
+
+def inputs(x: Any, role: str) -> Any:
+    """An array of numbers, of an array, a tensor or lists."""
+    found = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
+    if found.dtype == object:
+        raise BadInput(
+            f"x of {role}= holds other things than numbers: give columns of several kinds as a pandas or polars frame"
+        )
+    return found
+
+
+def targets(y: Any, role: str) -> Any:
+    """An array of numbers or words; where nothing stands among words, an empty one."""
+    found = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+    if found.dtype.kind not in "OT":
+        return found
+    if found.ndim != 1:
+        raise BadInput(f"y of {role}= has shape {found.shape} and holds objects: give one label or number an example")
+    pa = require("pyarrow", "cli")
+    try:
+        cells = pa.array(found.astype(object), from_pandas=True)
+    except pa.ArrowException as refused:
+        raise BadInput(f"y of {role}= holds values of several types: give words only, or numbers only") from refused
+    if not pa.types.is_string(cells.type):
+        return cells.to_numpy(zero_copy_only=False)
+    return np.array(cells.fill_null("").to_pylist(), dtype=str)
+
+
+def _column_names(data: Any) -> list[str]:
+    if isinstance(data, dict):
+        return [str(name) for name in data]
+    if hasattr(data, "collect_schema"):
+        return list(data.collect_schema().names())
+    return [str(name) for name in (data.column_names if hasattr(data, "column_names") else data.columns)]
+
+
+def _free(name: str, taken: Any) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _is_path(data: Any) -> bool:
+    return isinstance(data, str | Path)
+
+
+def _is_pair(data: Any) -> bool:
+    return isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "__len__") for part in data)
+
+
+def _is_data(data: Any) -> bool:
+    return is_frame(data) or (_is_pair(data) and np.ndim(data[0] if not is_frame(data[0]) else [[0]]) > 1)

@@ -1,0 +1,128 @@
+"""An audit and predictions as tables of whatever library the caller works with."""
+
+import abc
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reweigh.audit import Audit
+from reweigh.audit.export import columns as audit_columns
+from reweigh.errors import require
+from reweigh.predict import Predicted
+from reweigh.predict import columns as predicted_columns
+from reweigh.training.label_type import as_labels
+
+
+class Tabular(abc.ABC):
+    """Columns by name, and the table that they make."""
+
+    @abc.abstractmethod
+    def columns(self) -> dict[str, Any]:
+        """Columns (N,) by name: arrays or lists."""
+
+    def to_arrow(self) -> Any:
+        """A `pyarrow.Table`; what is not known is null."""
+        pa = require("pyarrow", "cli")
+        return pa.table({name: pa.array(values, from_pandas=True) for name, values in self.columns().items()})
+
+    def to_polars(self) -> Any:
+        """A `polars.DataFrame`.
+
+        Raises:
+            MissingExtra: if polars is not installed.
+        """
+        return require("polars", "frames").from_arrow(self.to_arrow())
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame`.
+
+        Raises:
+            MissingExtra: if pandas is not installed.
+        """
+        frame = require("pandas", "frames").DataFrame(self.columns())
+        return frame if (index := self._index(frame)) is None else frame.set_axis(index, axis=0)
+
+    def _index(self, frame: Any) -> Any:
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class AuditTable(Tabular):
+    """The ranking of a run's training examples; `audit` has all that it was made from, such as `audit.noise_rates`."""
+
+    audit: Audit
+    labels: str
+
+    def __len__(self) -> int:
+        """The number of examples, N."""
+        return len(self.audit)
+
+    def columns(self) -> dict[str, Any]:
+        """Columns (N,), most distrusted first: `row` is the place in the training data, from 0, and `id` its name.
+
+        Labels are of the type that the training data had.
+        """
+        found = {"row": self.audit.examples.ids.numpy()[self.audit.order], **audit_columns(self.audit)}
+        for name in ("given_label", "suggested_label"):
+            if isinstance(found[name], list):
+                found[name] = as_labels(found[name], self.labels)
+        return found
+
+    def _index(self, frame: Any) -> Any:
+        """Rows by their place in the training data, so that `train.iloc[table.index]` is in the same order."""
+        return require("pandas", "frames").Index(frame.pop("row"), name="row")
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction(Tabular):
+    """What a model says of N new rows, in their order.
+
+    Attributes:
+        predicted: the values, probabilities and names as they are worked out.
+        labels: the type of the training data's labels.
+        index: of the pandas frame that was asked about.
+        notes: what was said of the data, such as how many values were unknown.
+    """
+
+    predicted: Predicted
+    labels: str
+    index: Any = None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """The number of rows, N."""
+        return len(self.predicted)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.asarray(self.values, dtype=dtype)
+
+    @property
+    def values(self) -> Any:
+        """(N,) the predicted labels, of the type that the training data had, or the predicted numbers."""
+        found = predicted_columns(self.predicted)["prediction"]
+        return as_labels(found, self.labels) if isinstance(found, list) else found
+
+    @property
+    def probabilities(self) -> Any:
+        """(N, K) of each class or label, in the order of `classes`; None of a regression."""
+        found = self.predicted.probabilities
+        return None if found is None else found.numpy()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes or labels."""
+        return self.predicted.encoding.classes
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The scores by name, where the data have the target."""
+        return dict(self.predicted.scores)
+
+    def columns(self) -> dict[str, Any]:
+        """`prediction`, and of classes `probability` (that of the prediction) and `probability of NAME` for each."""
+        found = predicted_columns(self.predicted, each=True)
+        return {name: self.values if name == "prediction" else found[name] for name in found if name != "id"}
+
+    def _index(self, frame: Any) -> Any:
+        return self.index if hasattr(self.index, "get_indexer") else None

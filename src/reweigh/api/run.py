@@ -1,0 +1,192 @@
+"""A finished run, to be asked: its audit, its report, its model and what that says of new data."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reweigh.api.given import Given
+from reweigh.api.model import TrainedModel, export, trained
+from reweigh.api.results import AuditTable, Prediction
+from reweigh.api.words import in_python, said_in_python
+from reweigh.audit import audit_run, open_run
+from reweigh.audit.audit import THRESHOLD
+from reweigh.audit.finished import FinishedRun
+from reweigh.data.own import Encoding
+from reweigh.errors import BadInput
+from reweigh.predict import predict_new
+from reweigh.report import write_report
+from reweigh.storage import home, make_folder
+from reweigh.training.label_type import TEXT
+
+
+class Run:
+    """A run in its folder. `reweigh.fit` makes one, `reweigh.load` opens one.
+
+    Attributes:
+        path: the folder.
+        finished: its settings, summary and metrics as they were read.
+        notes: the sentences that were said of the data.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        model: str | None = None,
+        data_root: Path | str | None = None,
+        kept: tempfile.TemporaryDirectory[str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self._named, self._data_root, self._kept = model, data_root, kept
+        self._model: TrainedModel | None = None
+        with said_in_python({}):
+            self.finished: FinishedRun = open_run(path, data_root, model)
+        self.path = self.finished.path
+        read = self.finished.summary.get("read") or {}
+        self.notes = tuple(notes) or tuple(in_python(note, self._places) for note in read.get("notes", ()))
+
+    def __repr__(self) -> str:
+        where = "in a temporary folder" if self._kept is not None else f"in {self.path}"
+        config = self.finished.config
+        data = "data in memory" if self._places else config.data_name
+        return f"<reweigh.Run of {config.rule} on {data}, {self.finished.score_name} {self.score:.4f}, {where}>"
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The scores, how many examples there were, and what was found in the data, as `summary.json` has them."""
+        return dict(self.finished.summary)
+
+    @property
+    def score(self) -> float:
+        """The number that counts, on the test set at the last epoch; `summary["score"]` is its name."""
+        return self.finished.score
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """A line an epoch: losses, score, effective sample size."""
+        return list(self.finished.metrics)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that the run was made with."""
+        return self.finished.config.as_json()
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """How own data became numbers; None of a known data set."""
+        return self.model.encoding
+
+    @property
+    def model(self) -> TrainedModel:
+        """The trained `nn.Module` on the CPU, in eval mode, with its encoding: `run.model(run.model.encode(frame))`.
+
+        Raises:
+            BadInput: if a file of it is damaged.
+        """
+        if self._model is None:
+            with said_in_python(self._places):
+                self._model = trained(self.finished)
+        return self._model
+
+    def predict(self, data: Any) -> Prediction:
+        """What the model says of each row of `data`: a frame, an array x, a pair (x, y), a data set or a path.
+
+        Columns are found by their names, so their order does not matter; the target need not be there. Where it is, the
+        scores are worked out too.
+
+        Raises:
+            BadInput: if a column that the model learned from is missing, or `data` is of another kind.
+        """
+        with tempfile.TemporaryDirectory(prefix="reweigh-") as folder:
+            given = Given(Path(folder))
+            with said_in_python(given.places):
+                target = None if self.encoding is None else self.encoding.targets[0]
+                found = predict_new(self.path, given.path_of(data, "new", target), model=self._named)
+                notes = [*given.notes, *(in_python(note, given.places) for note in found.data.notes)]
+            return Prediction(found, self._labels, getattr(data, "index", None), tuple(notes))
+
+    def audit(self, threshold: float = THRESHOLD) -> AuditTable:
+        """The training examples ranked, the most distrusted first, with the label that the model would give.
+
+        Raises:
+            BadInput: if the rule trusts all alike, or the data have changed since.
+        """
+        with said_in_python(self._places):
+            found = audit_run(self.path, data_root=self._data_root, threshold=threshold, model=self._named)
+        return AuditTable(found, self._labels)
+
+    def report(
+        self, path: Path | str | None = None, *, against: Sequence["Run | Path | str"] = (), overwrite: bool = False
+    ) -> Path:
+        """Write the run as one HTML page, beside other runs on the same data; returns its path.
+
+        Raises:
+            BadInput: if `path` exists and `overwrite` is not set, or is missing where the run's folder is temporary.
+        """
+        if path is None and self._kept is not None:
+            raise BadInput(
+                "this run's folder is temporary, and the page would go with it: name one, report('page.html')"
+            )
+        others = [other.path if isinstance(other, Run) else other for other in against]
+        with said_in_python(self._places):
+            return write_report(
+                self.path, path, against=others, data_root=self._data_root, overwrite=overwrite, model=self._named
+            )
+
+    def export(self, path: Path | str, *, overwrite: bool = False) -> Path:
+        """Write the model as one file: `.pt2` for `torch.export`, `.onnx` for ONNX; returns its path.
+
+        Inputs are encoded (`run.model.encode`), any number of rows at once; outputs are logits, or a standardised value.
+
+        Raises:
+            BadInput: for another ending, or if the file exists and `overwrite` is not set.
+            MissingExtra: if ONNX is not installed.
+        """
+        with said_in_python(self._places):
+            return export(self.model, home(path), overwrite=overwrite)
+
+    def save(self, folder: Path | str) -> "Run":
+        """Copy the run, with data that came from memory, to a folder that is not there yet; returns the run there.
+
+        Raises:
+            BadInput: if there is something at `folder`.
+        """
+        target = home(folder)
+        if os.path.lexists(target):
+            raise BadInput(f"{target} exists: name a folder that does not")
+        make_folder(target.parent)
+        part = target.with_name(f".{target.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(self.path, part)
+        part.rename(target)
+        return Run(target, model=self._named, data_root=self._data_root, notes=self.notes)
+
+    @property
+    def _labels(self) -> str:
+        return str((self.finished.data.get("train") or {}).get("labels", TEXT))
+
+    @property
+    def _places(self) -> dict[str, str]:
+        """Files that were written for data in memory, and what they are called."""
+        config = self.finished.config
+        named = {"train": config.train, "clean": config.clean, "test": config.test}
+        inside = (self.path / "data").absolute()
+        memory = {path: name for name, path in named.items() if path is not None and Path(path).parent == inside}
+        return memory | {Path(path).name: name for path, name in memory.items()}
+
+
+def load(folder: Path | str, *, model: str | None = None, data_root: Path | str | None = None) -> Run:
+    """Open a finished run, made from Python or by `reweigh train`.
+
+    Args:
+        folder: the run's folder.
+        model: the run's model, said again, where it is your own code or from Hugging Face.
+        data_root: where its data lie now, if not where the run found them.
+
+    Raises:
+        BadInput: if there is no finished run, or a file of it is damaged.
+    """
+    return Run(folder, model=model, data_root=data_root)

@@ -1,0 +1,69 @@
+"""The training loop that the command line, the estimators and the recipes share: for each batch, weigh, step, tell."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reweigh._types import Batch
+from reweigh.reweigher import Reweigher
+from reweigh.run.callbacks import Callback, Step
+
+
+@dataclass
+class Trainer:
+    """How a step is taken, and of which rows.
+
+    Attributes:
+        batch: from rows (B,) to what the model is given.
+        portions: from an epoch's number, from 0, to the rows of its batches.
+        rate: from the steps done to the learning rate of the next; None leaves it as the optimizer has it.
+        backward: leaves the weighted gradient in `.grad`, (losses, weights) of a batch; None: `reweigher.backward`.
+        done: how many steps were taken.
+    """
+
+    reweigher: Reweigher
+    optimizer: torch.optim.Optimizer
+    batch: Callable[[Tensor], Batch]
+    portions: Callable[[int], Iterable[Tensor]]
+    rate: Callable[[int], float] | None = None
+    backward: Callable[[Batch], tuple[Tensor, Tensor]] | None = None
+    done: int = 0
+
+    def step(self, rows: Tensor) -> Step:
+        """Take a step on these rows of the training set (B,).
+
+        Raises:
+            NonFinite: if a loss or the clean gradient stops being a finite number; the sentence names the examples.
+        """
+        if self.rate is not None:
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.rate(self.done)
+        batch = self.batch(rows)
+        self.optimizer.zero_grad()
+        losses, weights = (self.backward or self.reweigher.backward)(batch)
+        self.optimizer.step()
+        self.reweigher.after_step()
+        self.done += 1
+        return Step(self.done, rows, batch, losses, weights, self.reweigher.report)
+
+
+def fit(trainer: Trainer, epochs: Iterable[int], callbacks: Sequence[Callback] = ()) -> None:
+    """Train for these epochs; each callback is told of every step and epoch, in their order.
+
+    Raises:
+        NonFinite: as `Trainer.step`.
+    """
+    for epoch in epochs:
+        for rows in trainer.portions(epoch):
+            step = trainer.step(rows)
+            for callback in callbacks:
+                callback.on_step(step)
+        line: dict[str, Any] = {"epoch": epoch + 1}
+        ended = [callback.on_epoch(line) for callback in callbacks]  # each is asked
+        if any(ended):
+            break
+    for callback in callbacks:
+        callback.on_end()

@@ -1,0 +1,50 @@
+"""Of which type the labels were before they became names of classes, so that predictions can be compared with them.
+
+A class is a name to reweigh; to a program whose labels are numbers, "1" is not 1.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reweigh.data.own import Encoding
+from reweigh.data.own.npz_file import NpzFile
+from reweigh.errors import require
+
+TEXT = "string"
+
+
+def label_type(train: str, encoding: Encoding) -> str:
+    """The name of an Arrow type: int64, double, bool, ..., or "string" where labels are words, several, or numbers to learn.
+
+    A CSV file has no types: there they are whole numbers where all classes are written as such.
+    """
+    if len(encoding.targets) > 1 or encoding.kind == "images":
+        return TEXT
+    path, target = Path(train), encoding.targets[0]
+    if path.suffix == ".npz":
+        return _named(require("pyarrow", "cli").array(NpzFile(path).load(target)[:0]).type)
+    if path.suffix in (".parquet", ".pq"):
+        schema = require("pyarrow.parquet", "cli").read_schema(path)
+        return next((_named(field.type) for field in schema if field.name.strip() == target), TEXT)
+    whole = all(name.removeprefix("-").isdecimal() and str(int(name)) == name for name in encoding.classes)
+    return "int64" if whole else TEXT
+
+
+def _named(kind: Any) -> str:
+    kinds = require("pyarrow.types", "cli")
+    kind = kind.value_type if kinds.is_dictionary(kind) else kind
+    return str(kind) if kinds.is_integer(kind) or kinds.is_boolean(kind) or kinds.is_floating(kind) else TEXT
+
+
+def as_labels(names: list[str], kind: str) -> Any:
+    """(N,) names of classes as labels of that type; as text where one is no such value."""
+    pa = require("pyarrow", "cli")
+    words = np.array(names, dtype=object)
+    if kind == TEXT:
+        return words
+    try:
+        return pa.array(names, pa.string()).cast(pa.type_for_alias(kind)).to_numpy(zero_copy_only=False)
+    except (pa.ArrowException, ValueError):
+        return words

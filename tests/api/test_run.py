@@ -1,0 +1,85 @@
+"""What a run can be asked from Python."""
+
+import importlib.util
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import reweigh
+from notebook_data import CHECKED, ROWS
+from reweigh.errors import BadInput, MissingExtra
+
+
+def test_predictions_have_the_frame_s_rows_and_the_labels_type(frame, run):
+    asked = frame.sample(20, random_state=1)[["day", "odd", "gap", "kind", "size"]]  # other order, no target
+    found = run.predict(asked).to_pandas()
+    assert found.index.equals(asked.index)
+    assert found["prediction"].dtype == np.int64
+    scores = run.predict(frame).scores
+    assert scores["test_accuracy"] == pytest.approx((run.predict(frame).values == frame["y"].to_numpy()).mean())
+    with torch.no_grad():
+        logits = run.model(run.model.encode(asked))
+    assert np.array_equal(logits.argmax(1).numpy(), np.asarray(run.predict(asked)))
+
+
+def test_a_column_that_is_missing(frame, run):
+    with pytest.raises(BadInput, match="the new data has no column 'size'"):
+        run.predict(frame.drop(columns="size"))
+    with pytest.raises(BadInput, match="of the kind arrays, but the model learned from table"):
+        run.predict(np.zeros((2, 5)))
+
+
+def test_the_audit_as_frames_leads_back_to_the_rows(frame, run):
+    table = run.audit().to_pandas()
+    assert len(table) == ROWS - CHECKED.sum()  # checked rows are not audited
+    assert (frame["y"].iloc[table.index].to_numpy() == table["given_label"].to_numpy()).all()
+    assert list(frame.index[table.index]) == list(table["id"])
+    assert table["label_quality"].is_monotonic_increasing
+    assert run.audit().to_polars()["row"].to_list() == list(table.index)
+
+
+def test_a_run_that_is_saved_and_loaded(frame, run, tmp_path):
+    saved = run.save(tmp_path / "elsewhere")
+    loaded = reweigh.load(tmp_path / "elsewhere")
+    pd.testing.assert_frame_equal(loaded.audit().to_pandas(), run.audit().to_pandas())
+    pd.testing.assert_frame_equal(saved.predict(frame).to_pandas(), run.predict(frame).to_pandas())
+    assert "elsewhere" in repr(loaded)
+    assert not [note for note in loaded.notes if "/" in note]
+    with pytest.raises(BadInput, match="exists"):
+        run.save(tmp_path / "elsewhere")
+    moved = (tmp_path / "elsewhere").rename(tmp_path / "moved")
+    assert len(reweigh.load(moved).audit()) == len(run.audit())
+
+
+def test_the_page(frame, run, tmp_path):
+    plain = reweigh.fit(frame, clean=CHECKED, target="y", rule="uniform", steps=20, verbose=False)
+    page = run.report(tmp_path / "page.html", against=[plain])
+    assert page.read_text().startswith("<!doctype html>")
+    with pytest.raises(BadInput, match="overwrite=True"):
+        run.report(page)
+
+
+def test_the_model_as_a_file_gives_what_the_model_gives(frame, run, tmp_path):
+    path = run.export(tmp_path / "model.pt2")
+    beside = {"encoding.json": ""}
+    module = torch.export.load(path, extra_files=beside).module()
+    for rows in (1, 7):
+        x = run.model.encode(frame.head(rows))
+        torch.testing.assert_close(module(x), run.model(x))
+    assert '"kind": "table"' in beside["encoding.json"]
+    with pytest.raises(BadInput, match=r"neither .pt2 nor .onnx"):
+        run.export(tmp_path / "model.txt")
+
+
+def test_onnx_says_what_to_install_or_gives_the_same(frame, run, tmp_path):
+    if importlib.util.find_spec("onnx") is None:
+        with pytest.raises(MissingExtra, match=r"reweigh\[onnx\]"):
+            run.export(tmp_path / "model.onnx")
+        return
+    path, runtime = run.export(tmp_path / "model.onnx"), pytest.importorskip("onnxruntime")
+    session = runtime.InferenceSession(path)
+    x = run.model.encode(frame.head(3))
+    found = session.run(None, {session.get_inputs()[0].name: x.numpy()})[0]
+    torch.testing.assert_close(torch.from_numpy(found), run.model(x), rtol=1e-4, atol=1e-5)
