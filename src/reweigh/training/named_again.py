@@ -11,23 +11,26 @@ from reweigh.errors import BadInput
 from reweigh.printable import printable
 
 
-def check_named_again(model: str | None, named: str | None, what: str) -> None:
-    """The user has named the `model` of the run `what`, where it is more than a name of one of ours.
+def check_named_again(model: str | None, named: str | None, what: str, option: str = "model") -> None:
+    """The user has named the `model` of the run `what` (or what `option` says), where it is more than a name of one of ours.
 
     Raises:
         BadInput: if they have not, or have named another.
     """
     if named is not None and named != model:
-        raise BadInput(f"{what} was made with the model {model!r}, not {named!r}: name that one by --model, or none")
+        raise BadInput(
+            f"{what} was made with the {option} {model!r}, not {named!r}: name that one by --{option}, or none"
+        )
     if model is not None and ":" in model and named is None:
         kind = "a model from elsewhere" if model.startswith("hf:") else "code of somebody's own"
         raise BadInput(
             f"{what} names {kind}, {model!r}, which is not used because a file says so: if you trust it, name it yourself "
-            f"with --model {model}"
+            f"with --{option} {model}"
         )
 
 
-def resume_command(folder: Path, model: str | None) -> str:
+def resume_command(folder: Path, model: str | None, rule: str | None = None) -> str:
     """What to type to go on with a run."""
-    named = f" --model {shlex.quote(model)}" if model is not None and ":" in model else ""
+    code = {"model": model, "rule": rule}
+    named = "".join(f" --{option} {shlex.quote(name)}" for option, name in code.items() if name and ":" in name)
     return f"reweigh train --output {shlex.quote(printable(folder))}{named} --resume"
