@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from reweigh.training.choices import RULES
+from reweigh.rules import registry
 from reweigh.training.config import TrainConfig
 from reweigh.training.job import assemble
 from reweigh.training.loop import Means, run_epoch
@@ -16,7 +16,7 @@ def job_of(**settings):
     return assemble(config, prepare(config))
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", registry.names())
 def test_every_rule_trains(rule):
     job = job_of(rule=rule)
     before = [p.clone() for p in job.model.parameters()]

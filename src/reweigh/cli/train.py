@@ -18,9 +18,9 @@ from reweigh.learning import LOOK_AHEADS, MEMORIES
 from reweigh.models import MODELS
 from reweigh.presets import PRESETS
 from reweigh.printable import printable
-from reweigh.rules import NORMALISATIONS
+from reweigh.rules import NORMALISATIONS, READS, registry
 from reweigh.tasks import MEASURES, column_tasks, score_text
-from reweigh.training.choices import AUGMENTATIONS, ENGINES, OPTIMIZERS, PRECISIONS, READS, RULES, TEACHER_OPTIMIZERS
+from reweigh.training.choices import AUGMENTATIONS, ENGINES, OPTIMIZERS, PRECISIONS, TEACHER_OPTIMIZERS
 from reweigh.training.config import TrainConfig
 from reweigh.training.run import resume as resume_run
 from reweigh.training.run import start
@@ -54,6 +54,8 @@ _NO_LEDGER = "Do not keep each epoch's weights; audit and report need them."
 _NOISE = "Labels to make wrong: background:0.4 (40 % get one same class), uniform:0.4, symmetric:0.4, pair:0.4."
 _IMBALANCE = "Classes to make rare: long-tail:100 makes the largest 100 times the smallest."
 _ROOT = "Where data sets lie or are put."
+_RULE = f"How to weigh: {_one_of(registry.names())} or module:Class (your own)."
+_RULE_OPTION = "What only this rule has, as NAME=VALUE such as share=0.2, may be repeated."
 _LAYERS = "Compare gradients in these submodules only; a pattern such as 'layer3.*', may be repeated."
 _NORMALISE = f"Weights of a batch sum to one, or are each divided by its size: {_one_of(NORMALISATIONS)}."
 _LOOK = f"Learn from the real step, or from a virtual one before it: {_one_of(LOOK_AHEADS)}."
@@ -92,7 +94,8 @@ def train(
     imbalance: Annotated[Word, _data(_IMBALANCE, "none")] = None,
     data_root: Annotated[Word, _data(_ROOT, "$REWEIGH_DATA, else the user's cache")] = None,
     download: Annotated[Flag, _data("Do not fetch data that are missing.", None, " /--no-download")] = None,
-    rule: Annotated[Word, _weights(f"How to weigh: {_one_of(RULES)}.", "l2rw")] = None,
+    rule: Annotated[Word, _weights(_RULE, registry.DEFAULT)] = None,
+    rule_option: Annotated[list[str] | None, _weights(_RULE_OPTION)] = None,
     engine: Annotated[Word, _weights(f"How alignments are computed: {_one_of(ENGINES)}.", "auto")] = None,
     preset: Annotated[Word, _weights(f"What a step may cost: {_one_of(PRESETS)} (the last layers).", "exact")] = None,
     layers: Annotated[list[str] | None, _weights(_LAYERS, "all")] = None,
@@ -143,12 +146,8 @@ def train(
     encoding.json (how they became numbers) and, of a rule that learns, teacher.safetensors. A run that was
     stopped or killed goes on with --resume and ends as if nothing had happened.
     """
-    given = {name: value for name, value in locals().items() if name not in _NO_SETTINGS and value is not None}
-    for name, words in {"layers": layers, "teacher_reads": teacher_reads, "teacher_states": teacher_states}.items():
-        if words:
-            given[name] = tuple(words)
-    if drop:
-        given["drop"] = tuple(drop)
+    given = {name: value for name, value in locals().items() if name not in _NO_SETTINGS and value not in (None, [])}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     if resume and overwrite:
         raise BadInput("--resume and --overwrite contradict each other: give one of them")
     config = None if resume else TrainConfig(**given)
@@ -161,7 +160,7 @@ def train(
     _report(summary, output)
 
 
-_NO_SETTINGS = frozenset({"output", "resume", "overwrite", "layers", "teacher_reads", "teacher_states", "drop"})
+_NO_SETTINGS = frozenset({"output", "resume", "overwrite"})
 
 
 def _report(summary: dict[str, Any], output: Path) -> None:

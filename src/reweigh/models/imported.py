@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from reweigh.errors import BadInput
-from reweigh.own_code import current_folder_first, own_code, told
+from reweigh.named_code import current_folder_first, first_line, named_code
 
 
 def imported(name: str, input_shape: tuple[int, ...], classes: int, **options: Any) -> nn.Module:
@@ -21,11 +21,11 @@ def imported(name: str, input_shape: tuple[int, ...], classes: int, **options: A
         BadInput: if there is no such module or function, it fails, or gives no `torch.nn.Module`.
     """
     with current_folder_first():
-        build = own_code(name, "model")
+        build = named_code(name, "model")
         try:
             model = build(input_shape, classes, **_accepted(build, options))
         except Exception as failed:  # whatever the user's code raises
-            raise BadInput(f"the model {name!r} could not be built: {told(failed)}") from failed
+            raise BadInput(f"the model {name!r} could not be built: {first_line(failed)}") from failed
     if not isinstance(model, nn.Module):
         raise BadInput(f"{name} gave a {type(model).__name__}: let it return a torch.nn.Module")
     return model

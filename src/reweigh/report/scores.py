@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from reweigh.audit import FinishedRun
 from reweigh.errors import BadInput
+from reweigh.rules import registry
 from reweigh.tasks import MEASURES, score_text
 from reweigh.training.config import TrainConfig
 from reweigh.training.own_files import PLACES
 from reweigh.training.stored import differences
-
-_RULES = {"uniform": "plain training", "random": "random weights", "l2rw": "L2RW"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,8 @@ def _held_back(config: TrainConfig) -> tuple[object, ...]:
 
 def rule_name(rule: str | None) -> str:
     """A rule as people call it."""
-    return _RULES.get(rule or "", rule or "")
+    entry = registry.inside(rule)
+    return (rule or "") if entry is None else entry.title
 
 
 def gain_text(name: str, gain: float) -> str:

@@ -4,7 +4,7 @@ All weights sum to one over the batch, so that every rule trains with the same e
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -12,26 +12,33 @@ from torch import Tensor
 from reweigh import distributed
 from reweigh._types import Look
 from reweigh.errors import BadInput, NonFinite
+from reweigh.rules.materials import Materials, NoOptions
+from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence, Rule, to_sum_one, whole_labels
 
 
+@rule("uniform", title="plain training")
 class Uniform(Rule):
     """Plain training: every example counts 1/B."""
 
-    name: ClassVar[str] = "uniform"
+    tells_apart: ClassVar[bool] = False
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """1/B for each of the B examples."""
         return to_sum_one(torch.ones_like(evidence.like))
 
 
+@rule("random", title="random weights")
 class RandomRectified(Rule):
     """max(z_i, 0) / Σ max(z_j, 0), z standard normal (equation 16): the control for any rule that zeroes half a batch."""
 
-    name: ClassVar[str] = "random"
-
     def __init__(self, seed: int = 0) -> None:
         self._generator = torch.Generator().manual_seed(seed)
+
+    @classmethod
+    def made(cls, materials: Materials, options: NoOptions) -> Self:
+        """With a seed of its own."""
+        return cls(materials.seed("random weights"))
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """Drawn anew for each batch, from the rule's own generator: as one rank would for all ranks' examples in a row."""
@@ -51,6 +58,7 @@ class RandomRectified(Rule):
         self._generator.set_state(state["generator"])
 
 
+@rule("proportion", needs={"classes"})
 class ClassProportion(Rule):
     """Every class counts alike over an epoch: the inverse of its frequency in the training set.
 
@@ -60,13 +68,16 @@ class ClassProportion(Rule):
     count as in plain training.
     """
 
-    name: ClassVar[str] = "proportion"
-
     def __init__(self, counts: Sequence[int] | Tensor) -> None:
         self._counts = torch.as_tensor(counts, dtype=torch.float64)
         countable = bool((torch.isfinite(self._counts) & (self._counts >= 0)).all())
         if self._counts.ndim != 1 or not countable or not bool(self._counts.any()):
             raise BadInput("class counts must be a list of the number of training examples of each class, not all zero")
+
+    @classmethod
+    def made(cls, materials: Materials, options: NoOptions) -> Self:
+        """For the training set's class sizes."""
+        return cls(materials.sizes)
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """By the given label's class."""
@@ -82,10 +93,9 @@ class ClassProportion(Rule):
         return of_class.to(evidence.like)[labels]
 
 
+@rule("resampling", needs={"classes"})
 class ClassResampling(Rule):
     """Class-balanced mini-batches: every class is drawn equally often, and within a batch all examples count alike."""
-
-    name: ClassVar[str] = "resampling"
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """1/B: the balance is in the drawing."""
@@ -99,6 +109,7 @@ class ClassResampling(Rule):
         return weights
 
 
+@rule("hard-mining", needs={"classes"})
 class HardMining(Rule):
     """Of the majority class only the hardest examples: those of highest loss, as many as the rest of the batch has.
 
@@ -106,7 +117,6 @@ class HardMining(Rule):
     examples arbitrarily; here the losses are each example's own.
     """
 
-    name: ClassVar[str] = "hard-mining"
     needs: ClassVar[frozenset[str]] = frozenset({"losses"})
 
     def __init__(self, majority: int | None = None) -> None:
@@ -127,13 +137,18 @@ class HardMining(Rule):
         return to_sum_one(kept.index_fill(0, hardest, 1.0))
 
 
+@rule("oracle", needs={"truth"})
 class Oracle(Rule):
     """Knows the truth: corrupted examples count nothing, the others alike. No rule of zeros and ones can do better."""
 
-    name: ClassVar[str] = "oracle"
-
     def __init__(self, corrupted: Look) -> None:
         self._corrupted = corrupted
+
+    @classmethod
+    def made(cls, materials: Materials, options: NoOptions) -> Self:
+        """Of the labels that are known to be wrong."""
+        assert materials.wrong is not None
+        return cls(materials.wrong)
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """Zero where `corrupted(batch)`, a boolean tensor (B,), is true."""

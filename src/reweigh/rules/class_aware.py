@@ -6,17 +6,20 @@ are put into families by size (k-means on the sizes), and each family has a curv
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput
-from reweigh.rules.learned import LearnedRule, a_width
+from reweigh.rules.learned import LearnedOptions, LearnedRule, a_width, seed_from
+from reweigh.rules.materials import Materials
 from reweigh.rules.meta_weight_net import _Curves, within_reach
+from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence
 
 
+@rule("class-aware", needs={"classes"})
 class ClassAwareWeightNet(LearnedRule):
     """A curve from loss to weight for each family of classes.
 
@@ -31,8 +34,6 @@ class ClassAwareWeightNet(LearnedRule):
     Raises:
         BadInput: for sizes that are not counts, or fewer than one family.
     """
-
-    name: ClassVar[str] = "class-aware"
 
     def __init__(
         self,
@@ -49,6 +50,16 @@ class ClassAwareWeightNet(LearnedRule):
             raise BadInput(f"families={families!r}: give a number of at least 1, or 'each'")
         self.families, self.hidden = families, a_width("hidden", hidden)
         self.family = families_by_size(self.sizes, families)
+
+    @classmethod
+    def made(cls, materials: Materials, options: LearnedOptions) -> Self:
+        """For the training set's class sizes."""
+        return cls(materials.sizes, normalise=options.normalise, seed=seed_from(materials))
+
+    @property
+    def class_count(self) -> int:
+        """C."""
+        return len(self.sizes)
 
     def build(self, evidence: Evidence) -> nn.Module:
         """1 to `hidden` to one output a family."""

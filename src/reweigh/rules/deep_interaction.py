@@ -15,20 +15,34 @@ only", "internal only" and "both" are one code:
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput
 from reweigh.rules.clean_means import Means
-from reweigh.rules.learned import LearnedRule, a_width
+from reweigh.rules.learned import LearnedOptions, LearnedRule, a_width, seed_from
+from reweigh.rules.materials import Materials
+from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence, whole_labels
 from reweigh.rules.surface import surface
 from reweigh.rules.teacher import Teacher
 from reweigh.states import Seen, checked, named_places, usual_places
 
+READS = ("surface", "internal", "interaction")
 
+
+@dataclass(frozen=True)
+class TeacherOptions(LearnedOptions):
+    """Which of `READS` the teacher is told, and the places of the internal states, None for what is found."""
+
+    reads: tuple[str, ...] = READS
+    states: tuple[str, ...] | None = None
+
+
+@rule("deep-interaction", needs={"classes"}, options=TeacherOptions)
 class DeepInteraction(LearnedRule):
     """The teacher.
 
@@ -49,8 +63,6 @@ class DeepInteraction(LearnedRule):
     Raises:
         BadInput: if nothing is left to read.
     """
-
-    name: ClassVar[str] = "deep-interaction"
 
     def __init__(
         self,
@@ -88,6 +100,23 @@ class DeepInteraction(LearnedRule):
         self.total_steps = None if total_steps is None else a_width("total_steps", total_steps)
         self._places: list[str] | None = None
         self._means: dict[str, Means] = {}
+
+    @classmethod
+    def made(cls, materials: Materials, options: TeacherOptions) -> Self:
+        """For the number of classes."""
+        told = {what: what in options.reads for what in READS}
+        states, seed = options.states, seed_from(materials)
+        return cls(len(materials.sizes), states=states, **told, normalise=options.normalise, seed=seed)
+
+    @property
+    def class_count(self) -> int:
+        """C."""
+        return self.classes
+
+    def used_with(self, options: TeacherOptions) -> None:
+        """The places belong to the student, which may be another one."""
+        if options.states is not None:
+            self.states = list(options.states)
 
     def places(self, module: nn.Module) -> list[str]:
         """The states that are read; an empty list where the teacher keeps to the surface."""

@@ -11,13 +11,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence, Rule, to_sum_one
 
 
+@rule("l2rw", title="L2RW")
 class L2RW(Rule):
     """Rectified alignments that sum to one over the batch. Nothing is learned, and nothing is kept between batches."""
 
-    name: ClassVar[str] = "l2rw"
     needs: ClassVar[frozenset[str]] = frozenset({"alignments"})
 
     def weigh(self, evidence: Evidence) -> Tensor:

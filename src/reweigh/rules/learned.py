@@ -5,6 +5,7 @@ clean loss by each weight and takes it from there: `weights.backward(derivatives
 """
 
 import abc
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from reweigh import distributed, rng
 from reweigh.as_found import substituted
 from reweigh.errors import BadInput
+from reweigh.rules.materials import Materials
 from reweigh.rules.rule import Evidence, Rule, to_sum_one
 from reweigh.rules.rule_file import network_of, read_rule, rule_as_bytes
 from reweigh.states import Seen
@@ -21,6 +23,13 @@ from reweigh.storage import write_bytes
 
 _LOWEST = 80.0  # e⁻⁸⁰ is well within float32, and its gradient too
 NORMALISATIONS = ("sum", "mean")
+
+
+@dataclass(frozen=True)
+class LearnedOptions:
+    """What every rule that learns can be told."""
+
+    normalise: str = "sum"
 
 
 class LearnedRule(Rule):
@@ -50,6 +59,19 @@ class LearnedRule(Rule):
         self.normalise, self.seed = normalise, seed
         self.net: nn.Module | None = None
         self.frozen = False
+
+    @classmethod
+    def made(cls, materials: Materials, options: Any) -> Self:
+        """Of these options, and a seed of its own."""
+        return cls(**vars(options), seed=seed_from(materials))
+
+    @property
+    def class_count(self) -> int | None:
+        """For how many classes the rule was made; None where it serves any number."""
+        return None
+
+    def used_with(self, options: Any) -> None:
+        """Take of the options what may differ from how a rule that was trained before was made: as a rule nothing."""
 
     @abc.abstractmethod
     def build(self, evidence: Evidence) -> nn.Module:
@@ -171,6 +193,11 @@ class LearnedRule(Rule):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.config().items())})"
+
+
+def seed_from(materials: Materials) -> int:
+    """The seed of a rule's network."""
+    return materials.seed("teacher") % 2**31
 
 
 def linear(width: int, out: int) -> nn.Linear:

@@ -7,17 +7,19 @@ then really with the new weights: `Learning(look_ahead="virtual-sgd")`. The chea
 look-ahead and the new Θ counts from the next batch on, is `Learning(look_ahead="real")`.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from reweigh.rules.learned import LearnedRule, a_width, between_0_and_1, linear
+from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence
 
 _FAR = 1e30
 
 
+@rule("meta-weight-net")
 class MetaWeightNet(LearnedRule):
     """One curve from loss to weight.
 
@@ -26,8 +28,6 @@ class MetaWeightNet(LearnedRule):
         normalise: as for every `LearnedRule`.
         seed: likewise.
     """
-
-    name: ClassVar[str] = "meta-weight-net"
 
     def __init__(self, hidden: int = 100, *, normalise: str = "sum", seed: int = 0) -> None:
         super().__init__(normalise, seed)

@@ -3,7 +3,7 @@
 import abc
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from reweigh import distributed
 from reweigh._types import Batch, Look
 from reweigh.errors import BadInput
+from reweigh.rules.materials import Materials
 from reweigh.states import Seen
 
 
@@ -77,6 +78,18 @@ class Rule(abc.ABC):
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]] = frozenset()
     """What `Evidence` must hold: any of "alignments", "losses"."""
+    entry: ClassVar[Any]
+    """What the registry knows of it, once it is made known."""
+    tells_apart: ClassVar[bool] = True
+    """Whether a low weight says anything of an example; not where all of them count alike."""
+
+    @classmethod
+    def made(cls, materials: Materials, options: Any) -> Self:
+        """A rule of these options, a dataclass whose fields are the constructor's arguments unless a rule says otherwise."""
+        return cls(**vars(options))
+
+    def prepare(self, materials: Materials) -> None:  # noqa: B027 (most rules need no more than their batches)
+        """Take note of data and student, before training begins; whoever trains calls it once."""
 
     def places(self, module: nn.Module) -> list[str] | None:
         """Which internal states of the student to watch (see `reweigh.states`); None: nothing, not even the logits."""

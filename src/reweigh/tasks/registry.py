@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from reweigh.errors import BadInput
-from reweigh.own_code import current_folder_first, own_code
+from reweigh.named_code import current_folder_first, named_code
 from reweigh.tasks.measures import add_measures
 from reweigh.tasks.task import Task
 from reweigh.words import listed, meant, shown
@@ -48,7 +48,7 @@ def use_task(name: str | None) -> None:
     if name is None or ":" not in name:
         return
     with current_folder_first():
-        kind = own_code(name, "task", "class")
+        kind = named_code(name, "task", "class")
     if not (isinstance(kind, type) and issubclass(kind, Task)):
         raise BadInput(f"{name} is no task: let the class inherit from reweigh.tasks.Task")
     lacking = sorted(getattr(kind, "__abstractmethods__", ()))

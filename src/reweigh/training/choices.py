@@ -8,25 +8,18 @@ from reweigh.errors import BadInput
 from reweigh.learning import LOOK_AHEADS, MEMORIES
 from reweigh.models import MODELS
 from reweigh.presets import PRESETS
-from reweigh.rules import NORMALISATIONS
+from reweigh.rules import NORMALISATIONS, registry
 from reweigh.training.checks import choose
 from reweigh.training.schedule import SCHEDULES
 
-PLAIN_RULES = ("l2rw", "uniform", "random", "proportion", "resampling", "hard-mining", "oracle")
-LEARNED_RULES = ("meta-weight-net", "class-aware", "deep-interaction")
-RULES = PLAIN_RULES + LEARNED_RULES
-OF_CLASSES = frozenset({"proportion", "resampling", "hard-mining", "class-aware", "deep-interaction"})
-"""Rules that look at an example's class, and so need one."""
 OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
 TEACHER_OPTIMIZERS = ("sgd", "adam", "adamw")
-READS = ("surface", "internal", "interaction")
 ENGINES = ("auto", "ghost", "forward", "finite", "double")
 PRECISIONS = ("fp32", "bf16")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
 
 CHOICES: Mapping[str, Collection[str]] = {
     "dataset": NAMES,
-    "rule": RULES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "engine": ENGINES,
@@ -68,6 +61,19 @@ def check_model(name: str | None) -> None:
         choose("model", name, [*MODELS, "hf:NAME", "module:function"])
     elif not before or not after:
         raise BadInput(f"model {name!r} is not known: write hf:NAME, hf:FOLDER or module:function")
+
+
+def check_rule(name: str | None) -> None:
+    """A rule of ours by name, or a class (`module:Class`).
+
+    Raises:
+        BadInput: if it is neither.
+    """
+    before, colon, after = (name or "").partition(":")
+    if not colon:
+        choose("rule", name, [*registry.names(), "module:Class"])
+    elif not before or not after:
+        raise BadInput(f"rule {name!r} is not known: write one of {', '.join(registry.names())}, or module:Class")
 
 
 def parse_imbalance(text: str) -> float | None:

@@ -15,9 +15,10 @@ import torch
 from reweigh.data import parse_noise
 from reweigh.data.own import Sources
 from reweigh.errors import BadInput
+from reweigh.rules import READS, registry
 from reweigh.tasks import check_task
 from reweigh.training.checks import at_least, at_most, check_types, choose
-from reweigh.training.choices import AT_LEAST, CHOICES, LEARNED_RULES, READS, check_model
+from reweigh.training.choices import AT_LEAST, CHOICES, check_model, check_rule
 from reweigh.training.choices import parse_imbalance as parse_imbalance
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ USUAL_LR = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "reversible-sgd": 0.01}
 _USUAL: Mapping[str, Any] = {
     "clean_per_class": 10,
     "keep_clean_in_train": False,
-    "rule": "l2rw",
+    "rule": registry.DEFAULT,
     "warm_up": 0,
     "batch_size": 100,
     "optimizer": "sgd",
@@ -77,6 +78,7 @@ class TrainConfig:
     clean_per_class: int | None = None
     keep_clean_in_train: bool | None = None
     rule: str | None = None
+    rule_option: tuple[str, ...] = ()
     engine: str = "auto"
     preset: str = "exact"
     layers: tuple[str, ...] | None = None
@@ -118,6 +120,7 @@ class TrainConfig:
             choose(name, getattr(self, name), words)
         check_model(self.model)
         check_task(self.task)
+        check_rule(self.rule)
         for name, least in AT_LEAST.items():
             at_least(name, getattr(self, name), least)
         at_most("threads", self.threads, MOST_THREADS)
@@ -132,9 +135,9 @@ class TrainConfig:
             raise BadInput(f"teacher_lr is {self.teacher_lr}: give a learning rate above 0, such as 0.001")
         if not self.teacher_reads or set(self.teacher_reads) - set(READS):
             raise BadInput(f"teacher_reads is {self.teacher_reads}: give one or more of {', '.join(READS)}")
-        if self.teacher is not None and self.rule not in LEARNED_RULES:
+        if self.teacher is not None and not self._learns:
             raise BadInput(f"a teacher is given, but the rule is {self.rule!r}: add --rule with the teacher's own rule")
-        if self.rule in LEARNED_RULES and self.teacher is None:
+        if self._learns and self.teacher is None:
             self._check_learning()
         if self.layers is not None and not all(self.layers):
             raise BadInput("layers holds an empty pattern: give patterns over module names, such as 'layers.*'")
@@ -169,6 +172,12 @@ class TrainConfig:
                 f"memory is {self.memory!r} and the optimizer {self.optimizer or 'sgd'!r}: stepping back exactly takes both "
                 "--memory reverse and --optimizer reversible-sgd"
             )
+
+    @property
+    def _learns(self) -> bool:
+        """Whether the rule is known to learn; one written outside may, and its code is not run by reading settings."""
+        entry = registry.inside(self.rule)
+        return ":" in (self.rule or "") if entry is None else entry.learns
 
     @property
     def data_name(self) -> str:

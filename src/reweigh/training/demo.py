@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import BadInput
+from reweigh.rules import L2RW, RandomRectified, Uniform
 from reweigh.training.config import TrainConfig
 from reweigh.training.gallery import Bar, demo_png, distrusted_png
 from reweigh.training.job import assemble
@@ -39,11 +40,11 @@ class Method:
 
 
 METHODS = (
-    Method("plain training", "uniform"),
-    Method("plain, noisy + clean", "uniform", "noisy and clean"),
-    Method("clean images only", "uniform", "clean"),
-    Method("random weights", "random"),
-    Method("L2RW", "l2rw"),
+    Method("plain training", Uniform.name),
+    Method("plain, noisy + clean", Uniform.name, "noisy and clean"),
+    Method("clean images only", Uniform.name, "clean"),
+    Method("random weights", RandomRectified.name),
+    Method("L2RW", L2RW.name),
 )
 OURS, PLAIN = METHODS[-1], METHODS[0]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,29 +12,18 @@ from reweigh._types import PerExampleLoss
 from reweigh.errors import BadInput, ReweighError
 from reweigh.optimizers import ReversibleSGD
 from reweigh.reweigher import Reweigher
-from reweigh.rules import (
-    L2RW,
-    ClassProportion,
-    ClassResampling,
-    HardMining,
-    LearnedRule,
-    Oracle,
-    RandomRectified,
-    Rule,
-    Uniform,
-)
+from reweigh.rules import LearnedRule, Rule, SecondModel
 from reweigh.run import World
 from reweigh.run.early import EarlyStopping
 from reweigh.tasks import Task
 from reweigh.training.augmentation import AugmentedClean
-from reweigh.training.choices import LEARNED_RULES
 from reweigh.training.config import TrainConfig, known
 from reweigh.training.features import learnt_from
 from reweigh.training.prepare import RunData
 from reweigh.training.records import Records
+from reweigh.training.rule import build_rule, learning_of
 from reweigh.training.schedule import seed_for, steps_an_epoch
 from reweigh.training.student import build_student
-from reweigh.training.teacher import build_teacher, learning_of
 
 
 @dataclass
@@ -130,12 +120,14 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
     task = data.train.task
     model = build_student(config, data.train, data.encoding).to(device)
     student, inputs = learnt_from(model, data, known(config.augment), device, note)
-    rule = build_rule(config, data)
+    loss = loss_on(device, task, config.precision)
+    second = SecondModel(student=student, loss=loss, clean=inputs.clean, optimizer=partial(build_optimizer, config))
+    rule = build_rule(config, data, second)
     optimizer = build_optimizer(config, student)
     learned = isinstance(rule, LearnedRule)
     reweigher = Reweigher(
         student,
-        loss_on(device, task, config.precision),
+        loss,
         rule=rule,
         clean=AugmentedClean(inputs.clean, known(config.augment)) if config.augment != "none" else inputs.clean,
         engine=config.engine,
@@ -176,23 +168,6 @@ def _in_bfloat16(model: nn.Module, device: torch.device) -> Callable[..., Tensor
     return outputs
 
 
-def build_rule(config: TrainConfig, data: RunData) -> Rule:
-    """The rule that the settings name, told what it needs to know about the data."""
-    train = data.train
-    if config.rule in LEARNED_RULES:
-        return build_teacher(config, data)
-    makers: dict[str, Callable[[], Rule]] = {
-        "l2rw": L2RW,
-        "uniform": Uniform,
-        "random": lambda: RandomRectified(seed=seed_for(config.seed, "random weights")),
-        "proportion": lambda: ClassProportion(train.y.bincount(minlength=len(train.classes))),
-        "resampling": ClassResampling,
-        "hard-mining": HardMining,
-        "oracle": lambda: Oracle(_truth(data)),
-    }
-    return makers[known(config.rule)]()
-
-
 def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
     """SGD with momentum, or Adam and AdamW, whose first beta the momentum is."""
     lr, decay, beta = known(config.lr), known(config.weight_decay), float(config.momentum)
@@ -202,17 +177,3 @@ def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimi
         return ReversibleSGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     return kind(model.parameters(), lr, betas=(beta, 0.999), weight_decay=decay)
-
-
-def _truth(data: RunData) -> Callable[[Any], Tensor]:
-    """From a batch to which of its labels are wrong (B,), by the ids."""
-    corrupted = data.truth
-    if corrupted is None:
-        raise BadInput("the oracle needs labels that are known to be wrong: add --noise, or take another rule")
-    order = data.train.ids.argsort()
-    sorted_ids = data.train.ids[order]
-
-    def corrupted_in(batch: dict[str, Tensor]) -> Tensor:
-        return corrupted[order[torch.searchsorted(sorted_ids, batch["id"].cpu())]]
-
-    return corrupted_in

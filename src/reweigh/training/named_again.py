@@ -12,19 +12,21 @@ from reweigh.printable import printable
 from reweigh.tasks import task_named
 
 
-def check_named_again(model: str | None, named: str | None, what: str) -> None:
-    """The user has named the `model` of the run `what`, where it is more than a name of one of ours.
+def check_named_again(model: str | None, named: str | None, what: str, option: str = "model") -> None:
+    """The user has named the `model` of the run `what` (or what `option` says), where it is more than a name of one of ours.
 
     Raises:
         BadInput: if they have not, or have named another.
     """
     if named is not None and named != model:
-        raise BadInput(f"{what} was made with the model {model!r}, not {named!r}: name that one by --model, or none")
+        raise BadInput(
+            f"{what} was made with the {option} {model!r}, not {named!r}: name that one by --{option}, or none"
+        )
     if model is not None and ":" in model and named is None:
         kind = "a model from elsewhere" if model.startswith("hf:") else "code of somebody's own"
         raise BadInput(
             f"{what} names {kind}, {model!r}, which is not used because a file says so: if you trust it, name it yourself "
-            f"with --model {model}"
+            f"with --{option} {model}"
         )
 
 
@@ -38,10 +40,8 @@ def check_task_again(task: str | None, named: str | None, what: str) -> None:
         raise BadInput(f"{what} was made with the task {task!r}, not {named!r}: name that one by --task, or none")
 
 
-def resume_command(folder: Path, model: str | None, task: str | None = None) -> str:
+def resume_command(folder: Path, model: str | None, task: str | None = None, rule: str | None = None) -> str:
     """What to type to go on with a run."""
-    options = {"--model": model, "--task": task}
-    named = "".join(
-        f" {name} {shlex.quote(code)}" for name, code in options.items() if code is not None and ":" in code
-    )
+    code = {"model": model, "task": task, "rule": rule}
+    named = "".join(f" --{option} {shlex.quote(name)}" for option, name in code.items() if name and ":" in name)
     return f"reweigh train --output {shlex.quote(printable(folder))}{named} --resume"

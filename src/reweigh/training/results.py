@@ -37,7 +37,7 @@ def _results(job: Job, lines: list[dict[str, Any]]) -> dict[str, Callable[[], by
     if job.data.encoding is not None:
         found[files.ENCODING] = lambda: json_bytes(job.data.encoding.as_json())  # type: ignore[union-attr]
     found[files.WEIGHTS] = lambda: _weights(job)
-    if are_images(train) and job.rule.name != "uniform":
+    if are_images(train) and job.rule.tells_apart:
         found[files.GALLERY] = lambda: distrusted_png(train, most_distrusted(job.records, 10))
     found[files.SUMMARY] = lambda: json_bytes(_summary(job, lines))
     return found

@@ -130,7 +130,8 @@ def resume(
             watcher.note(f"{folder / name} is damaged or missing: it is made again from the checkpoint")
         if stored.digests.run is None:
             watcher.note(f"the run in {folder.path} {WITHOUT_DIGESTS}")
-        check_named_again(config.model, given.get("model"), f"the run in {folder.path}")
+        for option in ("model", "rule"):
+            check_named_again(getattr(config, option), given.get(option), f"the run in {folder.path}", option)
         _use_threads(config)
         check_unchanged(config, stored.data)
         there = os.path.lexists(folder / files.CHECKPOINT)
@@ -260,7 +261,7 @@ def _carry_on(
     except KeyboardInterrupt as stopped:
         raise Interrupted(
             f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "
-            f"go on with `{resume_command(folder.path, job.config.model, job.config.task)}`"
+            f"go on with `{resume_command(folder.path, job.config.model, job.config.task, job.config.rule)}`"
         ) from stopped
     except ReweighError as failed:
         if saving.kept == 0:

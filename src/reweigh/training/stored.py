@@ -22,7 +22,7 @@ from reweigh.training.config import TrainConfig
 
 FREE = frozenset({"data_root", "download", "checkpoint_every"})
 """Settings that do not change what comes out, so that a resumed run may have others."""
-_WORDS = ("layers", "teacher_reads", "teacher_states", "drop")
+_WORDS = ("layers", "rule_option", "teacher_reads", "teacher_states", "drop")
 _DIGEST = "digest"
 WITHOUT_DIGESTS = (
     "was begun by an earlier version of reweigh and has no digests of its files: damage to them would go unnoticed, train "

@@ -14,8 +14,8 @@ from reweigh.data.own import Encoding
 from reweigh.errors import BadInput
 from reweigh.models import IMAGE_MODELS, Probe
 from reweigh.models.pretrained import PREFIX
+from reweigh.rules import registry
 from reweigh.tasks import Task
-from reweigh.training.choices import OF_CLASSES
 from reweigh.training.config import TrainConfig, filled, known
 from reweigh.training.prepare import RunData
 from reweigh.training.schedule import steps_an_epoch
@@ -23,7 +23,7 @@ from reweigh.training.student import FROZEN, build_student
 
 LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 600, 6000, 200
 USUAL: Mapping[str, Any] = {
-    "rule": "l2rw",
+    "rule": registry.DEFAULT,
     "keep_clean_in_train": True,
     "batch_size": 128,
     "optimizer": "adam",
@@ -120,8 +120,8 @@ def check_rule(rule: str, task: Task) -> None:
     Raises:
         BadInput: if it looks at classes, and there are none.
     """
-    if rule in OF_CLASSES and not task.has_classes:
+    if not task.has_classes and "classes" in registry.entry_of(rule).needs:
         raise BadInput(
-            f"the rule {rule} looks at each example's class, and the task is {task.name}: take l2rw, meta-weight-net, "
-            "random or uniform"
+            f"the rule {rule} looks at each example's class, and the task is {task.name}: take one of "
+            f"{', '.join(registry.offered({'second model'}))}"
         )

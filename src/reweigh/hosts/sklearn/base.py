@@ -23,7 +23,8 @@ from reweigh.hosts.sklearn.rows import Rows, Scaling, inputs
 from reweigh.hosts.sklearn.settings import build_module, build_optimizer, build_rule
 from reweigh.hosts.sklearn.training import Loss, Plan, Trained, loss_of_batch, train
 from reweigh.reweigher import Reweigher
-from reweigh.rules import LearnedRule
+from reweigh.rules import LearnedRule, SecondModel
+from reweigh.rules.registry import DEFAULT
 from reweigh.run import World
 
 ACCEPTED = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
@@ -41,7 +42,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         *,
         hidden: tuple[int, ...] = (100,),
         loss: Any = None,
-        rule: Any = "l2rw",
+        rule: Any = DEFAULT,
         learning: Any = None,
         epochs: int = 30,
         batch_size: int = 100,
@@ -113,7 +114,13 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             )
 
     def _train(self, module: nn.Module, rows: Rows, clean: Rows, loss: Any, counts: Any, seed: int) -> Trained:
-        self.rule_ = build_rule(self.rule, seed, counts)
+        second = SecondModel(
+            student=module,
+            loss=loss,
+            clean=clean,
+            optimizer=lambda model: build_optimizer(self.optimizer, model, self.lr),
+        )
+        self.rule_ = build_rule(self.rule, seed, counts, second)
         optimizer = build_optimizer(self.optimizer, module, self.lr)
         learned = isinstance(self.rule_, LearnedRule)
         reweigher = Reweigher(

@@ -9,18 +9,7 @@ from torch import Tensor, nn
 
 from reweigh.errors import BadInput
 from reweigh.models import MLP
-from reweigh.rules import (
-    L2RW,
-    ClassAwareWeightNet,
-    ClassProportion,
-    ClassResampling,
-    DeepInteraction,
-    HardMining,
-    MetaWeightNet,
-    RandomRectified,
-    Rule,
-    Uniform,
-)
+from reweigh.rules import Materials, Rule, SecondModel, registry
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -58,30 +47,22 @@ def build_optimizer(given: Any, module: nn.Module, lr: float) -> torch.optim.Opt
     return made
 
 
-def build_rule(given: Any, seed: int, counts: Tensor | None) -> Rule:
+def build_rule(given: Any, seed: int, counts: Tensor | None, second: SecondModel | None = None) -> Rule:
     """A copy of the rule given, or a new one of that name; `counts` (C,) are the class sizes, None for regression.
 
     Raises:
         BadInput: for an unknown name, or a rule of classes where there are none.
     """
+    materials = Materials(seed=lambda purpose: seed, class_sizes=counts, second_model=second)
     if isinstance(given, Rule):
-        return copy.deepcopy(given)
-    anywhere: dict[str, Callable[[], Rule]] = {
-        "l2rw": L2RW,
-        "meta-weight-net": lambda: MetaWeightNet(seed=seed),
-        "uniform": Uniform,
-        "random": lambda: RandomRectified(seed=seed),
-    }
-    sizes = torch.ones(1) if counts is None else counts
-    by_class: dict[str, Callable[[], Rule]] = {
-        "class-aware": lambda: ClassAwareWeightNet(sizes, seed=seed),
-        "deep-interaction": lambda: DeepInteraction(len(sizes), seed=seed),
-        "proportion": lambda: ClassProportion(sizes),
-        "resampling": ClassResampling,
-        "hard-mining": HardMining,
-    }
-    known = anywhere if counts is None else anywhere | by_class
-    if given not in known:
-        why = "is a rule of classes, which regression has not" if given in by_class else "is not known"
+        copied = copy.deepcopy(given)
+        copied.prepare(materials)
+        return copied
+    if isinstance(given, str) and ":" in given:
+        return registry.entry_of(given).make(materials)
+    entry, known = registry.inside(given if isinstance(given, str) else None), registry.offered(materials.has)
+    if entry is None or not entry.needs <= materials.has:
+        of_classes = entry is not None and "classes" in entry.needs
+        why = "is a rule of classes, which regression has not" if of_classes else "is not known"
         raise BadInput(f"rule={given!r} {why}: choose one of {', '.join(known)}, or give a rule object")
-    return known[given]()
+    return entry.make(materials)

@@ -1,0 +1,88 @@
+"""What a rule may be made from: what the caller knows of the data and the student, each None where it is not known."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from reweigh._types import Batch, Look, PerExampleLoss
+from reweigh.errors import BadInput
+
+
+class ByRows(Protocol):
+    """Examples handed out as batches; each batch has its examples' ids under "id"."""
+
+    def __len__(self) -> int:
+        """The number of examples."""
+
+    def batch(self, rows: Tensor) -> Batch:
+        """The examples at `rows`, (B,) int64."""
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """Of a rule that has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondModel:
+    """What it takes to train another model beside the student.
+
+    Attributes:
+        student: before its first step; who trains a copy leaves it as it is.
+        loss: of each example, (B,).
+        clean: the clean set.
+        optimizer: from a model to an optimizer of the student's kind for it.
+    """
+
+    student: nn.Module
+    loss: PerExampleLoss
+    clean: ByRows
+    optimizer: Callable[[nn.Module], torch.optim.Optimizer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Materials:
+    """What a rule may be made from.
+
+    Attributes:
+        seed: from what numbers are drawn for to a seed.
+        class_sizes: how many training examples have each label, (C,) int64; None where the task has no classes.
+        wrong: from a batch to which of its labels are known to be wrong, (B,) bool.
+        second_model: what it takes to train one.
+    """
+
+    seed: Callable[[str], int] = lambda purpose: 0
+    class_sizes: Tensor | None = None
+    wrong: Look | None = None
+    second_model: SecondModel | None = None
+
+    @property
+    def has(self) -> frozenset[str]:
+        """What is there, in the words of `_MISSING`."""
+        there = {"classes": self.class_sizes, "truth": self.wrong, "second model": self.second_model}
+        return frozenset(name for name, value in there.items() if value is not None)
+
+    @property
+    def sizes(self) -> Tensor:
+        """The class sizes, of a rule that needs classes."""
+        assert self.class_sizes is not None
+        return self.class_sizes
+
+    def check_has(self, needs: Collection[str], rule: str) -> None:
+        """All that is needed is there.
+
+        Raises:
+            BadInput: saying what is not.
+        """
+        for missing in sorted(set(needs) - self.has):
+            raise BadInput(_MISSING[missing].format(rule))
+
+
+_MISSING = {
+    "classes": "the rule {} looks at each example's class, and there are none: take another rule",
+    "truth": "the {} needs labels that are known to be wrong: add --noise, or take another rule",
+    "second model": "the rule {} trains a second model on the clean set, and is given none: set second_model=",
+}
