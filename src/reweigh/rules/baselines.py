@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reweigh import distributed
-from reweigh._types import Look
+from reweigh._types import BatchGetter
 from reweigh.errors import BadInput, NonFinite
 from reweigh.rules.rule import Evidence, Rule, to_sum_one, whole_labels
 
@@ -132,7 +132,7 @@ class Oracle(Rule):
 
     name: ClassVar[str] = "oracle"
 
-    def __init__(self, corrupted: Look) -> None:
+    def __init__(self, corrupted: BatchGetter) -> None:
         self._corrupted = corrupted
 
     def weigh(self, evidence: Evidence) -> Tensor:
