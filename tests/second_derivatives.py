@@ -2,7 +2,7 @@
 
 import torch
 
-from reweigh.alignment.twice import graph_only
+from reweigh.alignment.double_backward import graph_only
 
 
 def derivatives(function, inputs):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from reweigh.as_found import hooked, kept_if_failed, moved, undisturbed
+from reweigh.as_found import hooked, kept_if_failed, moved, preserve_module_state
 from reweigh.undo import whole
 
 
@@ -62,7 +62,7 @@ def test_a_training_pass_in_a_call_that_fails_has_not_been():
 def test_attributes_that_a_pass_sets_or_takes_away_are_put_back():
     model = nn.Linear(2, 2)
     model.seen, model.gone = 1, 2
-    with undisturbed(model):
+    with preserve_module_state(model):
         model.seen, model.new = 3, 4
         del model.gone
     assert (model.seen, model.gone) == (1, 2)

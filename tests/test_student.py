@@ -178,7 +178,7 @@ def test_undisturbed_restores_everything(fails):
     weight = model.table.weight.clone()
     states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     try:
-        with as_found.undisturbed(model):
+        with as_found.preserve_module_state(model):
             model(torch.randn(4, 3))
             assert float(model.calls) == 1
             assert model.twin.calls is model.calls
@@ -212,7 +212,7 @@ def test_undisturbed_runs_compiled_parts_uncompiled():
 
     torch._dynamo.reset()
     model = nn.Sequential(torch.compile(Squashed(3, 2), backend=backend))
-    with as_found.undisturbed(model):
+    with as_found.preserve_module_state(model):
         model(torch.randn(2, 3))
     assert compiled == []
     model(torch.randn(2, 3))
@@ -227,8 +227,8 @@ def test_other_masks_are_others_and_are_themselves_repeatable():
     found = []
     for _ in range(2):
         torch.set_rng_state(state)
-        with as_found.undisturbed(model):
-            as_found.other_masks(model)
+        with as_found.preserve_module_state(model):
+            as_found.reseed_dropout(model)
             found.append(model(x))
         assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(*found)

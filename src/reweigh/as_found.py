@@ -5,7 +5,7 @@ little further along?) in the middle of somebody's training loop. Context manage
 
 - `substituted(module, params)` puts other tensors in the parameters' places, tied weights included, without touching
   the parameters themselves;
-- `undisturbed(module)` gives the module copies of its buffers and forks the random number generators, so that
+- `preserve_module_state(module)` gives the module copies of its buffers and forks the random number generators, so that
   BatchNorm statistics, counters and dropout masks are afterwards what they were, even when the pass raises;
 - `moved(module, values)` lets the parameters hold other values, for kernels that follow nothing else;
 - `hooked(hooks)` has submodules' outputs seen.
@@ -60,7 +60,7 @@ class substituted(ForAWhile):
             _torch.set_flat_weights(rnn, now, [w if w is None else weakref.ref(w) for w in now])
 
 
-class undisturbed(ForAWhile):
+class preserve_module_state(ForAWhile):
     """Whatever the block runs, the module and the random number generators are afterwards as they were.
 
     Within the block the buffers are copies, so writes to them land nowhere; attributes that a forward pass sets are set
@@ -196,6 +196,6 @@ def _values_of(tensors: Sequence[Tensor]) -> Callable[[], None]:
     return put_back
 
 
-def other_masks(module: Walkable) -> None:
-    """Within `undisturbed`: let dropout draw masks that are not the ones the next pass will draw."""
+def reseed_dropout(module: Walkable) -> None:
+    """Within `preserve_module_state`: let dropout draw masks that are not the ones the next pass will draw."""
     rng.seed(int(torch.randint(2**62, ())), walked(module).devices)

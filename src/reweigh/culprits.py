@@ -13,7 +13,7 @@ from torch import Tensor
 from reweigh import distributed
 from reweigh._torch import tree_map
 from reweigh._types import Batch, Params
-from reweigh.as_found import substituted, undisturbed
+from reweigh.as_found import preserve_module_state, substituted
 from reweigh.passes import losses_of
 from reweigh.student import Student
 
@@ -52,7 +52,7 @@ def culprits(student: Student, batch: Batch, at: Params | None = None) -> tuple[
     walk, point = student.walk.refresh(), at or {}
     trained = {name: p for name, p in walk.parameters.items() if p.requires_grad}
     leaves = {name: point.get(name, p).detach().requires_grad_() for name, p in trained.items()}
-    with undisturbed(walk), substituted(walk, {**point, **leaves}), torch.enable_grad():
+    with preserve_module_state(walk), substituted(walk, {**point, **leaves}), torch.enable_grad():
         losses = losses_of(student.module, student.per_example_loss, batch)
         rows, size = not_finite(losses), len(losses)
         if rows or distributed.world_size() > 1 or size > _MOST_GRADIENTS or not losses.requires_grad:
@@ -66,7 +66,7 @@ def _bad_alone(student: Student, batch: Batch, row: int, size: int, point: Param
     def only(leaf: Any) -> Any:
         return leaf[row : row + 1] if isinstance(leaf, Tensor) and leaf.ndim and len(leaf) == size else leaf
 
-    with undisturbed(student.walk), substituted(student.walk, point), torch.enable_grad():
+    with preserve_module_state(student.walk), substituted(student.walk, point), torch.enable_grad():
         alone = losses_of(student.module, student.per_example_loss, tree_map(only, batch))
         found = torch.autograd.grad(alone.sum(), list(leaves.values()), allow_unused=True)
     return len(alone) == 1 and not all(bool(torch.isfinite(g).all()) for g in found if g is not None)

@@ -19,12 +19,12 @@ from torch.optim import Optimizer
 
 from reweigh import distributed, optimizers
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
-from reweigh.as_found import other_masks, substituted, undisturbed
+from reweigh.as_found import preserve_module_state, reseed_dropout, substituted
 from reweigh.errors import BadInput
 from reweigh.first_look import empty, leaves_of, refuse_others_reached, refuse_others_trained, unreached
 from reweigh.outside_state import all_copied, plan_of
 from reweigh.passes import gradients, losses_of
-from reweigh.student import Student, Task
+from reweigh.student import EngineTask, Student
 from reweigh.undo import whole
 
 ZERO = "the clean direction is exactly zero here (the clean loss is flat: fitted, saturated or clipped at zero)"
@@ -96,11 +96,11 @@ def direction_and_loss(
         v, loss = _gradient(task, point, first)
     if weight_decay:
         v = {name: g + weight_decay * point.get(name, chosen[name]).detach() for name, g in v.items()}
-    return (v if optimizer is None else optimizers.carried(v, optimizer, chosen, gradient)), loss
+    return (v if optimizer is None else optimizers.precondition(v, optimizer, chosen, gradient)), loss
 
 
 @contextlib.contextmanager
-def _first_pass(task: Task, optimizer: Optimizer | None) -> Iterator[bool]:
+def _first_pass(task: EngineTask, optimizer: Optimizer | None) -> Iterator[bool]:
     """Whether this is the first clean pass of the module with this loss: then what moves and what is reached is noted."""
     module, plan = task.module, plan_of(task.module)
     key = plan.manner(task.walk.parts, task.per_example_loss)
@@ -113,13 +113,13 @@ def _first_pass(task: Task, optimizer: Optimizer | None) -> Iterator[bool]:
     plan.passed.add(key)
 
 
-def _gradient(task: Task, point: Params, first: bool) -> tuple[dict[str, Tensor], Tensor]:
+def _gradient(task: EngineTask, point: Params, first: bool) -> tuple[dict[str, Tensor], Tensor]:
     """∇ of the mean loss with respect to the chosen parameters alone, at `point`; layers below them record no graph."""
     chosen, own, walk = task.chosen, task.parameters, task.walk
     values = {name: point.get(name, p).detach() for name, p in own.items()}
     leaves = [values[name].requires_grad_() for name in chosen]
-    with undisturbed(walk), substituted(walk, values), torch.enable_grad():
-        other_masks(walk)
+    with preserve_module_state(walk), substituted(walk, values), torch.enable_grad():
+        reseed_dropout(walk)
         loss = losses_of(task.module, task.per_example_loss, task.batch).mean()
         if not loss.requires_grad:
             raise BadInput(unreached("clean"))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
-from reweigh.as_found import undisturbed
+from reweigh.as_found import preserve_module_state
 from reweigh.batches import fields_of, tensors_of
 from reweigh.errors import BadInput
 from reweigh.outside_state import all_copied, plan_of
@@ -61,7 +61,7 @@ def unreached(which: str, layers: LayerChoice = None) -> str:
 
 def _pass(module: nn.Module, loss: PerExampleLoss, batch: Batch) -> tuple[Tensor, list[Tensor], bool]:
     """The losses, the leaves that they are computed from, and whether some may be hidden."""
-    with undisturbed(module), torch.enable_grad():
+    with preserve_module_state(module), torch.enable_grad():
         losses = losses_of(module, loss, batch)
         leaves, hidden = leaves_of(losses, batch)
     return losses.detach().clone(), leaves, hidden

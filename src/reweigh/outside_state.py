@@ -2,7 +2,7 @@
 
 A momentum encoder in the loss's closure, a memory of each example in a dict, a running metric, a counter, a generator of
 one's own: whatever is reached from the model's parts or from the loss moves with each pass, and the library makes passes of
-its own. `keep_outside(module)`, which `undisturbed` asks, puts all of it back.
+its own. `keep_outside(module)`, which `preserve_module_state` asks, puts all of it back.
 
 What there is, is looked for once for each module and loss (`meet`) and remembered as places; a pass copies what these hold
 at the time. An ordinary model and loss have no such place, and a pass then costs nothing. Parameters that a forward pass
@@ -139,7 +139,7 @@ def _own(parts: Sequence[nn.Module]) -> frozenset[int]:
 
 @contextlib.contextmanager
 def all_copied(module: nn.Module) -> Iterator[list[str]]:
-    """Within the block each `undisturbed` copies all that could move, the parameters too, and notes what did.
+    """Within the block each `preserve_module_state` copies all that could move, the parameters too, and notes what did.
 
     Yields a list that holds the names afterwards.
     """

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed
-from reweigh._types import Batch, LayerChoice, Look, PerExampleLoss
-from reweigh.alignment import AutoEngine, Engine, Selection, Task, Weighted
+from reweigh._types import Batch, BatchGetter, LayerChoice, PerExampleLoss
+from reweigh.alignment import AutoEngine, Engine, EngineTask, Selection, Weighted
 from reweigh.arguments import check_rule, check_together
 from reweigh.as_found import kept_if_failed
 from reweigh.carried import Carried
@@ -78,7 +78,7 @@ class Reweigher:
         layers: LayerChoice = None,
         optimizer: Optimizer | None = None,
         learning: Learning | None = None,
-        labels: Look = labels_in,
+        labels: BatchGetter = labels_in,
         ids: Callable[[Batch], Any] = ids_in,
         clean_loss: PerExampleLoss | None = None,
         preset: str = "exact",
@@ -220,7 +220,7 @@ class Reweigher:
     def _learner_now(self) -> Learner | None:
         return self._learner if self._progress.step >= self._warm_up else None
 
-    def _task(self, batch: Batch) -> Task:
+    def _task(self, batch: Batch) -> EngineTask:
         """The batch under the model, after a first look at both."""
         task = self._student.on(batch)
         if not self._looked:

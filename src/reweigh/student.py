@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from reweigh._torch import runs_compiled
 from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
-from reweigh.as_found import undisturbed as undisturbed
+from reweigh.as_found import preserve_module_state as preserve_module_state
 from reweigh.errors import BadInput
 from reweigh.passes import forbid_inference_mode, losses_of
 from reweigh.several import held, uncompiled_loss
@@ -47,7 +47,7 @@ class Student:
         self._chosen: dict[str, nn.Parameter] = {}
         self._chosen_from: Any = None
 
-    def on(self, batch: Batch) -> "Task":
+    def on(self, batch: Batch) -> "EngineTask":
         """The batch under this student.
 
         Raises:
@@ -55,7 +55,7 @@ class Student:
         """
         forbid_inference_mode()
         self.walk.refresh()
-        return Task(self, batch)
+        return EngineTask(self, batch)
 
     def with_loss(self, per_example_loss: PerExampleLoss) -> "Student":
         """The same with another loss, as clean batches may have one; the model is still walked once."""
@@ -92,7 +92,7 @@ class Student:
         return {**vars(self), "_chosen": {}, "_chosen_from": None}
 
 
-class Task:
+class EngineTask:
     """One batch under one student: all that an engine is told.
 
     Attributes:
@@ -149,12 +149,12 @@ class Task:
         A loss may take gradients itself (a gradient penalty, forces, a look-ahead): it is given a graph then.
         """
         try:
-            with undisturbed(self.walk), torch.no_grad():
+            with preserve_module_state(self.walk), torch.no_grad():
                 return self.losses()
         except RuntimeError as error:
             if "does not require grad" not in str(error):
                 raise
-        with undisturbed(self.walk), torch.enable_grad():
+        with preserve_module_state(self.walk), torch.enable_grad():
             return self.losses().detach()
 
     def training_losses(self) -> Tensor:

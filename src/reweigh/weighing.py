@@ -5,7 +5,7 @@ import functools
 import torch
 from torch import Tensor
 
-from reweigh.alignment import Task, Weighted
+from reweigh.alignment import EngineTask, Weighted
 from reweigh.clean_gradient import CleanGradient
 from reweigh.culprits import clean_examples
 from reweigh.learning import Setup
@@ -20,7 +20,7 @@ class Weigher:
     def __init__(self, rule: Rule, setup: Setup, gradient: CleanGradient) -> None:
         self._rule, self._at, self._gradient = rule, setup, gradient
 
-    def weigh(self, task: Task, progress: Progress) -> Tensor:
+    def weigh(self, task: EngineTask, progress: Progress) -> Tensor:
         """The weights, (B,), detached; the model is left as found.
 
         Raises:
@@ -34,7 +34,7 @@ class Weigher:
             losses = task.losses_alone()
         return self._weights(progress, task, clean, alignments, losses)
 
-    def backward(self, task: Task, progress: Progress) -> Weighted:
+    def backward(self, task: EngineTask, progress: Progress) -> Weighted:
         """As `weigh`, from the pass that trains where the engine can, and the gradient of Σ w_i ℓ_i is added to `.grad`."""
         clean = self._clean()
         if clean is not None:
@@ -52,7 +52,7 @@ class Weigher:
     def _weights(
         self,
         done: Progress,
-        task: Task,
+        task: EngineTask,
         clean: Clean | None,
         alignments: Tensor | None,
         losses: Tensor | None,

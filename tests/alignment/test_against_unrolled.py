@@ -13,7 +13,7 @@ from zoo import CASES, named
 # Differentiating twice needs a second derivative of every layer, the same masks in both, and autograd.grad.
 # And what a pass moves beside buffers has moved in the reference, which makes two passes, one after the other.
 MOVED = {"momentum-encoder", "memory-in-a-dict"}
-TWICE = [
+CLOSED_FORMS = [
     case
     for case in CASES
     if case.twice and not case.random and "auto" not in case.refused_by and case.name not in MOVED
@@ -23,7 +23,7 @@ ALLOWED = {"ghost": 1e-9, "forward": 1e-8, "double": 1e-8, "auto": 1e-8, "finite
 MODELS = named("mlp", "shared-parameter", "batchnorm2d-train", "layernorm", "rnn-tanh")
 
 
-@pytest.mark.parametrize(("case", "engine"), laws.pairs(TWICE))
+@pytest.mark.parametrize(("case", "engine"), laws.pairs(CLOSED_FORMS))
 def test_weights_of_the_look_ahead_differentiated_twice(case, engine):
     laws.agrees_with_unrolling(case, engine, ALLOWED[engine])
 

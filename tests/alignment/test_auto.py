@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from reweigh import alignments, clean_direction
 from reweigh.alignment import AutoEngine, Double, Finite, Forward, Ghost, Student, auto, explain, remembered
 from reweigh.alignment.advice import first_that_works
+from reweigh.alignment.candidates import CANDIDATES, EVERY
 from reweigh.alignment.remembered import choices_for, engine_for
 from reweigh.errors import BadInput, EngineRefused
 
@@ -309,3 +310,13 @@ def test_first_that_works_leaves_one_out():
     assert first_that_works(Student(mlp(), losses).on(BATCH), leaving_out="finite") == "ghost"
     assert first_that_works(Student(bag(), losses).on(TOKENS), leaving_out="double") == "finite"
     assert first_that_works(Student(bag(), losses).on(TOKENS), leaving_out="finite") is None
+
+
+def test_engines_have_settings_and_no_state():
+    before = [dict(vars(engine)) for engine in EVERY]
+    model = mlp()
+    for asked in CANDIDATES:
+        AutoEngine(asked).backward(
+            Student(model, losses).on(BATCH), direction_of(model), lambda along, own: torch.ones_like(own)
+        )
+    assert [vars(engine) for engine in EVERY] == before

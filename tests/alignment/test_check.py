@@ -49,8 +49,8 @@ class Doubled(Forward):
     def __init__(self, factor):
         self.factor = factor
 
-    def joint(self, task, direction):
-        found, along = super().joint(task, direction)
+    def shared_pass(self, task, direction):
+        found, along = super().shared_pass(task, direction)
         return found * self.factor, along
 
 
@@ -211,8 +211,8 @@ def test_gradients_that_only_one_of_the_passes_has_count_as_off():
     """A parameter that the shared pass does not reach would silently stop training."""
 
     class Stopped(Forward):
-        def joint(self, task, direction):
-            along = super().joint(task, direction)[1]
+        def shared_pass(self, task, direction):
+            along = super().shared_pass(task, direction)[1]
             hidden = task.module[2](task.module[1](task.module[0](task.batch[0])).detach())
             return F.cross_entropy(hidden, task.batch[1], reduction="none"), along
 

@@ -105,7 +105,7 @@ def test_batch_norm_on_the_input_mixes_no_gradients():
     task = Student(model, losses).on(batch_of(3))
     assert_close(Ghost().alignments(task, direction), truth, 1e-10)
     assert torch.equal(model[0].running_mean, before)
-    Ghost().joint(task, direction)
+    Ghost().shared_pass(task, direction)
     torch.testing.assert_close(model[0].running_mean, 0.9 * before + 0.1 * batch_of(3)[0].mean(0))
 
 
@@ -165,7 +165,7 @@ def test_hooks_of_parameters_see_the_weighted_gradient():
     fused.load_state_dict(plain.state_dict())
     seen = []
     fused.weight.register_hook(lambda g: seen.append(g.clone()))
-    found, _ = Ghost().joint(Student(fused, losses).on(batch_of(3)), {})
+    found, _ = Ghost().shared_pass(Student(fused, losses).on(batch_of(3)), {})
     assert seen == []
     weights = torch.linspace(0, 1, N).double()
     found.backward(weights)
@@ -203,7 +203,7 @@ def test_a_checkpointed_block_with_dropout_shares_the_pass():
     fused, plain = Block().double(), Block().double()
     plain.load_state_dict(fused.state_dict())
     torch.manual_seed(3)
-    found, _ = Ghost().joint(Student(fused, losses).on(batch_of(3)), reference.random_direction(fused))
+    found, _ = Ghost().shared_pass(Student(fused, losses).on(batch_of(3)), reference.random_direction(fused))
     after = torch.get_rng_state()
     weights = torch.linspace(0, 1, N).double()
     found.backward(weights)

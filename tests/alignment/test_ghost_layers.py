@@ -70,7 +70,7 @@ def test_with_a_rule_it_is_exact(registered):
     direction = reference.random_direction(net)
     truth = reference.loop_alignments(net, losses, BATCH, direction)
     assert_close(Ghost().alignments(Student(net, losses).on(BATCH), direction), truth, 1e-12)
-    found, along = Ghost().joint(Student(net, losses).on(BATCH), direction)
+    found, along = Ghost().shared_pass(Student(net, losses).on(BATCH), direction)
     assert_close(along, truth, 1e-12)
     weights = torch.linspace(0, 1, 6).double()
     expected = reference.gradients(net, (losses(net, BATCH) * weights).sum())

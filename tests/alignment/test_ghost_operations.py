@@ -37,12 +37,12 @@ def agrees(make, batch, loss=smooth, layers=None):
     truth = reference.loop_alignments(model, loss, batch, direction)
     task = Student(model, loss, layers).on(batch)
     assert_close(Ghost().alignments(task, direction), truth, 1e-10)
-    losses, along = Ghost().joint(task, direction)
+    losses, along = Ghost().shared_pass(task, direction)
     assert_close(along, truth, 1e-10)
     torch.testing.assert_close(losses, loss(model, batch), rtol=1e-12, atol=1e-12)
     weights = torch.linspace(-0.5, 1.0, len(truth), dtype=torch.float64)
     trains_as_plainly(model, loss, batch, losses, weights)
-    losses, _ = Ghost().joint(task, direction)
+    losses, _ = Ghost().shared_pass(task, direction)
     trains_as_plainly(model, loss, batch, losses, weights.clamp(min=0))  # as L2RW does
 
 
@@ -355,7 +355,7 @@ def test_a_loss_of_parameters_alone():
     truth = reference.loop_alignments(model, loss, None, direction)
     assert_close(Ghost().alignments(Student(model, loss).on(None), direction), truth, 1e-10)
     with pytest.raises(EngineRefused, match="no seam"):
-        Ghost().joint(Student(model, loss).on(None), direction)
+        Ghost().shared_pass(Student(model, loss).on(None), direction)
 
 
 @pytest.mark.parametrize("layers", [["2"], ["0"], ["0", "2"]], ids=str)

@@ -109,7 +109,7 @@ def test_sixty_interrupts_at_random_instructions_lose_nothing():
     assert total["tried"] == total["kept"] == 60, total["lost"]
 
 
-@pytest.mark.parametrize("where", ["substituted", "undisturbed"])
+@pytest.mark.parametrize("where", ["substituted", "preserve_module_state"])
 def test_an_interrupt_at_each_line_of_what_lends_the_model_its_tensors_keeps_it(where):
     """Each line of the context managers, wherever they are written."""
     from reweigh import as_found

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, RMSprop
 
-from reweigh.optimizers import carried, look_ahead, step, trains
+from reweigh.optimizers import look_ahead, precondition, step, trains
 
 SETTINGS = {
     "sgd": (SGD, {"lr": 0.1}),
@@ -104,7 +104,7 @@ def test_what_is_carried_is_the_derivative_of_the_step(name, steps):
 
     ahead, behind = at(1), at(-1)
     slope = {key: (behind[key] - ahead[key]) / (2 * h) for key in params}  # θ' = θ − S(g)
-    assert_same(carried(v, optimizer, params, gradient), slope, 1e-7)
+    assert_same(precondition(v, optimizer, params, gradient), slope, 1e-7)
 
 
 def test_amsgrad_case_meets_both_kinds_of_coordinates():
@@ -123,7 +123,7 @@ def test_amsgrad_case_meets_both_kinds_of_coordinates():
 def test_before_adams_first_step_a_zero_gradient_is_carried_as_by_sgd(make):
     params, optimizer = trained(make, {"lr": 0.1, "weight_decay": 0.0}, 0)
     v = drawn(params, 1)
-    assert_same(carried(v, optimizer, params), {name: 0.1 * g for name, g in v.items()}, 1e-12)
+    assert_same(precondition(v, optimizer, params), {name: 0.1 * g for name, g in v.items()}, 1e-12)
     assert_same(look_ahead(optimizer, params), {name: p.detach() for name, p in params.items()}, 0.0)
 
 
@@ -133,7 +133,7 @@ def test_a_coordinate_that_adam_never_saw_a_gradient_of_has_no_say():
         p.grad = torch.ones_like(p)
     params["bias"].grad[1] = 0.0
     optimizer.step()
-    found = carried(drawn(params, 1), optimizer, params)
+    found = precondition(drawn(params, 1), optimizer, params)
     assert found["bias"][1] == 0.0
     assert int((found["bias"] == 0).sum()) == 1
     assert all(bool(torch.isfinite(v).all()) for v in found.values())
@@ -144,7 +144,7 @@ def test_nothing_is_changed(name):
     params, optimizer = trained(*SETTINGS[name], 3)
     before = copy.deepcopy((optimizer.state_dict(), {key: (p.detach(), p.grad) for key, p in params.items()}))
     look_ahead(optimizer, params, drawn(params, 5))
-    carried(drawn(params, 6), optimizer, params, drawn(params, 5))
+    precondition(drawn(params, 6), optimizer, params, drawn(params, 5))
     after = optimizer.state_dict(), {key: (p.detach(), p.grad) for key, p in params.items()}
     torch.testing.assert_close(after, before, rtol=0, atol=0)
 
@@ -159,7 +159,7 @@ def test_every_group_steps_by_its_own_settings():
     params, optimizer = trained(SGD, {"lr": 0.01}, 3, groups)
     gradient, v = drawn(params, 99), drawn(params, 98)
     assert_same(look_ahead(optimizer, params, gradient), really_stepped(params, optimizer, gradient), 1e-12)
-    found = carried(v, optimizer, params, gradient)
+    found = precondition(v, optimizer, params, gradient)
     assert_same(found, {"weight": 0.5 * v["weight"], "bias": 0.01 * v["bias"], "scale": 0.01 * v["scale"]}, 1e-12)
 
 
@@ -169,7 +169,7 @@ def test_a_parameter_that_the_optimizer_does_not_train_stays_and_is_dropped():
     there = look_ahead(optimizer, params, gradient)
     assert torch.equal(there["bias"], params["bias"])
     assert not torch.equal(there["weight"], params["weight"])
-    assert set(carried(drawn(params, 1), optimizer, params, gradient)) == {"weight", "scale"}
+    assert set(precondition(drawn(params, 1), optimizer, params, gradient)) == {"weight", "scale"}
     assert trains(optimizer, params)
     assert not trains(optimizer, {"bias": params["bias"]})
 
@@ -179,12 +179,12 @@ def test_names_missing_from_gradient_or_direction():
     there = look_ahead(optimizer, params, {"bias": torch.ones(4).double()})
     torch.testing.assert_close(there["bias"], params["bias"].detach() - 0.1)
     assert torch.equal(there["weight"], params["weight"])
-    assert set(carried({"bias": torch.ones(4).double()}, optimizer, params)) == {"bias"}
+    assert set(precondition({"bias": torch.ones(4).double()}, optimizer, params)) == {"bias"}
 
 
 def test_the_results_record_no_graph():
     params, optimizer = trained(Adam, {"lr": 0.1}, 1)
-    found = [*look_ahead(optimizer, params).values(), *carried(drawn(params, 1), optimizer, params).values()]
+    found = [*look_ahead(optimizer, params).values(), *precondition(drawn(params, 1), optimizer, params).values()]
     assert not any(t.requires_grad for t in found)
 
 
@@ -193,11 +193,11 @@ def test_an_unknown_optimizer_is_plain_sgd_and_said_so_once(monkeypatch):
     params, optimizer = trained(RMSprop, {"lr": 0.25}, 1)
     v = drawn(params, 1)
     with pytest.warns(UserWarning, match="RMSprop") as seen:
-        found = carried(v, optimizer, params, drawn(params, 2))
+        found = precondition(v, optimizer, params, drawn(params, 2))
     assert len(seen) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        carried(v, optimizer, params)
+        precondition(v, optimizer, params)
         look_ahead(optimizer, params)
     assert_same(found, {name: 0.25 * g for name, g in v.items()}, 1e-12)
 

@@ -12,20 +12,20 @@ from reweigh.alignment.finite import Finite as Finite
 from reweigh.alignment.forward import Forward as Forward
 from reweigh.alignment.ghost import Ghost as Ghost
 from reweigh.alignment.selection import Selection as Selection
+from reweigh.student import EngineTask as EngineTask
 from reweigh.student import Student as Student
-from reweigh.student import Task as Task
 
 __all__ = [
     "Aligns",
     "AutoEngine",
     "Double",
     "Engine",
+    "EngineTask",
     "Finite",
     "Forward",
     "Ghost",
     "Selection",
     "Student",
-    "Task",
     "Weigh",
     "Weighted",
     "alignments",

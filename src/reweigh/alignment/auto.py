@@ -21,7 +21,7 @@ from reweigh.alignment.skip_zeros import SkipZeros
 from reweigh.alignment.truth import Truth, Undecided, truth_of
 from reweigh.alignment.vouched import Choice, Manners, Vouched
 from reweigh.errors import BadInput, EngineRefused
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 _Out = TypeVar("_Out")
 _Held = Callable[[Tensor], None]
@@ -60,25 +60,21 @@ class AutoEngine:
         """The engine of the last batch; None before the first check that could tell."""
         return self.asked if isinstance(self.asked, Engine) else self._now.engine
 
-    def alignments(self, task: Task, direction: Params) -> Tensor:
+    def alignments(self, task: EngineTask, direction: Params) -> Tensor:
         """As `Engine.alignments`, by the engine that is vouched for; checks it first where it is not.
 
         Raises:
             EngineRefused: if the engine asked for cannot be right; the sentence names the layer and an engine that works.
         """
-        return self.look(task, direction, losses_too=False)[0]
 
-    def look(self, task: Task, direction: Params, *, losses_too: bool = True) -> tuple[Tensor, Tensor]:
-        """Likewise, with the losses."""
-
-        def use(engine: Engine, held: _Held) -> tuple[Tensor, Tensor]:
-            found = engine.look(task, direction) if losses_too else (engine.alignments(task, direction),) * 2
-            held(found[0])
+        def use(engine: Engine, held: _Held) -> Tensor:
+            found = engine.alignments(task, direction)
+            held(found)
             return found
 
         return self._by(task, direction, False, use)
 
-    def backward(self, task: Task, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
+    def backward(self, task: EngineTask, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
         """As `Engine.backward`; checks too whether the engine's shared pass is right."""
         share = share and not task.wrapped
 
@@ -128,7 +124,7 @@ class AutoEngine:
         if state["state"] is not None:
             self.load_state_dict(state["state"])
 
-    def _by(self, task: Task, direction: Params, share: bool, use: Callable[[Engine, _Held], _Out]) -> _Out:
+    def _by(self, task: EngineTask, direction: Params, share: bool, use: Callable[[Engine, _Held], _Out]) -> _Out:
         """What `use` makes of the engine that is right for this task. What was right can become wrong or unable at a later
         batch; then "auto" goes on to the next engine.
         """
@@ -164,7 +160,9 @@ class AutoEngine:
             choice.places.update(task.places)
             return found
 
-    def _engine(self, vouched: Vouched, choice: Choice, task: Task, direction: Params, share: bool, due: str) -> Engine:
+    def _engine(
+        self, vouched: Vouched, choice: Choice, task: EngineTask, direction: Params, share: bool, due: str
+    ) -> Engine:
         """The engine in use, after a thorough check where one is due; the first candidate that passes it."""
         if choice.engine is not None and due != "thorough":
             return choice.engine
@@ -198,7 +196,7 @@ class AutoEngine:
         vouched: Vouched,
         choice: Choice,
         engine: Engine,
-        task: Task,
+        task: EngineTask,
         direction: Params,
         truth: Truth | None,
         a: Tensor,
@@ -222,7 +220,7 @@ class AutoEngine:
         vouched.last_check = vouched.weighed + 1
 
     @staticmethod
-    def _truth(task: Task, due: str, draw: int) -> Truth | None:
+    def _truth(task: EngineTask, due: str, draw: int) -> Truth | None:
         """What a brief check will hold the step's alignments against, found before the step's pass moves anything."""
         if due != "brief":
             return None

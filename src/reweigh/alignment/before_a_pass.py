@@ -1,13 +1,13 @@
 """Generators and buffers as they were before a training pass, so that it can be made again by another engine."""
 
 from reweigh import rng
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 
 class BeforeAPass:
     """What was before the pass; `back` puts it there again."""
 
-    def __init__(self, task: Task, *, buffers: bool) -> None:
+    def __init__(self, task: EngineTask, *, buffers: bool) -> None:
         self._generators = rng.states(task.devices)
         places = [part._buffers for part in task.walk.parts if part._buffers] if buffers else []
         self._buffers = [

@@ -9,7 +9,7 @@ from reweigh._types import Params
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.refusal import CannotBeRight
 from reweigh.alignment.truth import Truth, off_along
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 
 class Disagrees(CannotBeRight):
@@ -34,7 +34,7 @@ class Off(Exception):
 
 
 @contextmanager
-def located(engine: Engine, task: Task, locate: bool) -> Iterator[None]:
+def located(engine: Engine, task: EngineTask, locate: bool) -> Iterator[None]:
     """Whose fault it is, where an engine is off within the block."""
     try:
         yield
@@ -43,7 +43,7 @@ def located(engine: Engine, task: Task, locate: bool) -> Iterator[None]:
         raise Disagrees(engine.name, layer, wrong.told) from None
 
 
-def _last_layer_off(engine: Engine, task: Task, wrong: Off) -> str:
+def _last_layer_off(engine: Engine, task: EngineTask, wrong: Off) -> str:
     """The last submodule along whose own parameters the engine is off by itself: what it feeds is to blame."""
     found = f"{type(task.module).__name__}'s own forward"
     seen: set[int] = set()  # a tied parameter belongs to the first that has it

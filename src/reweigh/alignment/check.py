@@ -29,8 +29,8 @@ from reweigh.alignment.blame import Off, located, told
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.shared_pass import APART, asked, compared
 from reweigh.alignment.truth import Truth, Undecided, along, balanced, off_along, product, truth_of
-from reweigh.as_found import substituted, undisturbed
-from reweigh.student import Student, Task
+from reweigh.as_found import preserve_module_state, substituted
+from reweigh.student import EngineTask, Student
 
 _NOISE = 8
 """An engine may be off by so many times what rounding alone changes."""
@@ -62,7 +62,7 @@ class Finding(NamedTuple):
 
 def check(
     engine: Engine,
-    task: Task,
+    task: EngineTask,
     direction: Params,
     *,
     share: bool = False,
@@ -102,7 +102,14 @@ def check(
 
 
 def hold(
-    engine: Engine, task: Task, direction: Params, alignments: Tensor, truth: Truth, draw: int, *, others: bool = False
+    engine: Engine,
+    task: EngineTask,
+    direction: Params,
+    alignments: Tensor,
+    truth: Truth,
+    draw: int,
+    *,
+    others: bool = False,
 ) -> str:
     """The identity for alignments that a step has worked out anyway, by what `truth_of` found before the step's pass.
 
@@ -130,13 +137,15 @@ def hold(
     return ""
 
 
-def _at(engine: Engine, task: Task, direction: Params, share: bool, draw: int, truth: Truth | None = None) -> Finding:
+def _at(
+    engine: Engine, task: EngineTask, direction: Params, share: bool, draw: int, truth: Truth | None = None
+) -> Finding:
     if not engine.exact:
         return _along_direction(engine, task, direction, share, draw)
     truth = truth_of(task, draw) if truth is None else truth
     u = balanced(truth)
     expected = float(len(u))
-    alignments, joint = asked(engine, task, u, truth.c, share)
+    alignments, shared = asked(engine, task, u, truth.c, share)
     found = float(truth.c @ alignments.double()) / truth.unit
     off, limit = abs(found - expected) / expected, allowed(truth.dtype, True)
     if not off <= limit:
@@ -145,7 +154,7 @@ def _at(engine: Engine, task: Task, direction: Params, share: bool, draw: int, t
         raise Off([truth], off, limit, u)
     silent = frozenset(name for name in task.chosen if not truth.norms.get(name))
     faint = frozenset(truth.norms.keys() - u.keys()) - silent
-    shares_too, shared_told = compared(joint, truth) if share else (None, "")
+    shares_too, shared_told = compared(shared, truth) if share else (None, "")
     return Finding(
         f"{engine!r}: the adjoint identity holds {told(off, limit, truth.dtype)}",
         silent,
@@ -155,7 +164,7 @@ def _at(engine: Engine, task: Task, direction: Params, share: bool, draw: int, t
     )
 
 
-def _along_direction(engine: Engine, task: Task, direction: Params, share: bool, draw: int) -> Finding:
+def _along_direction(engine: Engine, task: EngineTask, direction: Params, share: bool, draw: int) -> Finding:
     """As `_at` for an engine that is not exact: along v, or h where v is zero, since its step must suit the direction; and
     by several draws, since what is allowed is less far from what is wrong.
     """
@@ -182,7 +191,7 @@ def _holds(engine: Engine, off: float, limit: float, dtype: torch.dtype) -> str:
     return f"{engine!r}: the adjoint identity holds {told(off, limit, dtype)}"
 
 
-def _roughness(engine: Engine, task: Task, tangents: Params, alignments: Tensor, dtype: torch.dtype) -> float:
+def _roughness(engine: Engine, task: EngineTask, tangents: Params, alignments: Tensor, dtype: torch.dtype) -> float:
     """What differences may be off by, as far as other steps give something else."""
     return min(_ROUGH * engine.roughness(task, tangents, alignments), roughest(dtype))
 
@@ -199,7 +208,7 @@ def _change(h: Params, u: Params, truth: Truth) -> float:
     return sum(abs(product(h[n], u[n]) / truth.unit - 1) if n in h else 1.0 for n in u)
 
 
-def _noise(task: Task, truth: Truth, draw: int, change: Callable[[dict[str, Tensor]], float]) -> float:
+def _noise(task: EngineTask, truth: Truth, draw: int, change: Callable[[dict[str, Tensor]], float]) -> float:
     """What an exact engine may be off by, as far as rounding the parameters changes the truth itself."""
     generator = torch.Generator().manual_seed(draw)
     near = {name: rounded(p, truth.dtype, generator) for name, p in task.parameters.items()}
@@ -211,7 +220,7 @@ def _noise(task: Task, truth: Truth, draw: int, change: Callable[[dict[str, Tens
 
 
 @contextmanager
-def _moved(task: Task) -> Iterator[Task]:
+def _moved(task: EngineTask) -> Iterator[EngineTask]:
     """The task with every trained parameter a little elsewhere."""
     generator = torch.Generator().manual_seed(0)
     away = {name: elsewhere(p, generator) for name, p in task.parameters.items() if p.requires_grad}
@@ -220,12 +229,12 @@ def _moved(task: Task) -> Iterator[Task]:
 
 
 @contextmanager
-def _with(task: Task, params: dict[str, nn.Parameter]) -> Iterator[Task]:
+def _with(task: EngineTask, params: dict[str, nn.Parameter]) -> Iterator[EngineTask]:
     """The same batch under the same model with other parameters."""
-    with undisturbed(task.walk), substituted(task.walk, params):
+    with preserve_module_state(task.walk), substituted(task.walk, params):
         yield Student(task.model, task.per_example_loss, task.layers).on(task.batch)
 
 
-def _has_zeros(task: Task) -> bool:
+def _has_zeros(task: EngineTask) -> bool:
     """Whether a factor or a matrix is zero; vectors of zeros are biases, or what lies before them is silent."""
     return any(p.requires_grad and p.ndim != 1 and not bool(p.any()) for p in task.parameters.values())

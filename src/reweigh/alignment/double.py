@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import Params
+from reweigh.alignment.double_backward import graph_only
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.refusal import refusing
-from reweigh.alignment.twice import graph_only
 from reweigh.alignment.unfused import Unfused
-from reweigh.as_found import substituted, undisturbed
+from reweigh.as_found import preserve_module_state, substituted
 from reweigh.passes import passes_through
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 
 class Double(Engine):
@@ -27,24 +27,24 @@ class Double(Engine):
     name: ClassVar[str] = "double"
     exact: ClassVar[bool] = True
 
-    def alignments(self, task: Task, direction: Params) -> Tensor:
+    def alignments(self, task: EngineTask, direction: Params) -> Tensor:
         """One forward pass, its backward pass with a graph, and the backward pass of that."""
-        return self.look(task, direction)[0]
+        return self.alignments_and_losses(task, direction)[0]
 
-    def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+    def alignments_and_losses(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The same, and the losses of its forward pass."""
         values = {name: p.detach() for name, p in task.parameters.items()}
         for name in task.chosen:
             values[name].requires_grad_()
         with (
             refusing(self, task, direction),
-            undisturbed(task.walk),
+            preserve_module_state(task.walk),
             substituted(task.walk, values),
         ):
             losses, alignments = _differentiate_twice(task, values, task.tangents(direction))
         return alignments, losses.detach()
 
-    def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+    def shared_pass(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The first forward pass serves the weighted backward pass too."""
         with refusing(self, task, direction):
             return _differentiate_twice(task, task.chosen, task.tangents(direction))
@@ -66,7 +66,7 @@ class Double(Engine):
                 torch.autograd.grad(used, weights, [torch.ones_like(g) for g in used], allow_unused=True)
 
 
-def _differentiate_twice(task: Task, values: Params, tangents: Params) -> tuple[Tensor, Tensor]:
+def _differentiate_twice(task: EngineTask, values: Params, tangents: Params) -> tuple[Tensor, Tensor]:
     """The losses with their graph, and the alignments, detached; both (B,)."""
     with torch.enable_grad(), Unfused():
         losses = task.losses()

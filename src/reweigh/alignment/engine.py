@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import Params
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 
 class Weighted(NamedTuple):
@@ -29,7 +29,7 @@ Weigh = Callable[[Tensor, Tensor], Tensor]
 class Aligns(Protocol):
     """What gives alignments: an engine, or what has one."""
 
-    def alignments(self, task: Task, direction: Params) -> Tensor:
+    def alignments(self, task: EngineTask, direction: Params) -> Tensor:
         """a_i = ⟨∇ℓ_i(θ), v⟩, shape (B,), detached; the model is left as found."""
         ...
 
@@ -45,7 +45,7 @@ class Engine(abc.ABC):
     """
 
     @abc.abstractmethod
-    def alignments(self, task: Task, direction: Params) -> Tensor:
+    def alignments(self, task: EngineTask, direction: Params) -> Tensor:
         """a_i = ⟨∇ℓ_i(θ), v⟩, shape (B,), detached; the model is left as found.
 
         Raises:
@@ -56,15 +56,15 @@ class Engine(abc.ABC):
         """Take one call of a submodule through what the engine does: raises whatever PyTorch raises there."""
         return
 
-    def roughness(self, task: Task, direction: Params, alignments: Tensor) -> float:
+    def roughness(self, task: EngineTask, direction: Params, alignments: Tensor) -> float:
         """How far off it may be, relative to all alignments together, where it is not exact: as it tells itself."""
         return 0.0
 
-    def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+    def alignments_and_losses(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The alignments and, from the same passes where they show them, the losses; both (B,), without a graph."""
         return self.alignments(task, direction), task.losses_alone()
 
-    def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor] | None:
+    def shared_pass(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor] | None:
         """The losses of a training pass, with their graph, and the alignments from that same pass, both (B,).
 
         None where the engine has no pass to share.
@@ -73,7 +73,7 @@ class Engine(abc.ABC):
 
     def backward(
         self,
-        task: Task,
+        task: EngineTask,
         direction: Params,
         weigh: Weigh,
         *,
@@ -83,7 +83,7 @@ class Engine(abc.ABC):
 
         With `share`, passes are shared where the engine can and no wrapper wants a forward pass of its own.
         """
-        both = self.joint(task, direction) if share and not task.wrapped else None
+        both = self.shared_pass(task, direction) if share and not task.wrapped else None
         if both is None:
             alignments = self.alignments(task, direction)
             both = task.training_losses(), alignments

@@ -19,7 +19,7 @@ from reweigh._torch import add_each, copy_each
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine
 from reweigh.errors import BadInput
-from reweigh.student import Task
+from reweigh.student import EngineTask
 from reweigh.undo import ForAWhile, lent
 
 _STEPS = {torch.float64: 1e-5, torch.float32: 5e-4}
@@ -41,7 +41,7 @@ class Finite(Engine):
             raise BadInput(f"the finite engine's step is {step}: it is ‖h·v‖, a positive number such as 5e-4")
         self.step, self._longer = step, longer
 
-    def roughness(self, task: Task, direction: Params, alignments: Tensor) -> float:
+    def roughness(self, task: EngineTask, direction: Params, alignments: Tensor) -> float:
         """What half the step and twice the step give otherwise; of the latter a third, since h² is all that it tells of."""
         size = max(float(alignments.double().norm()), 1e-300)
 
@@ -51,11 +51,11 @@ class Finite(Engine):
 
         return max(apart(0.5), apart(2.0) / 3)
 
-    def alignments(self, task: Task, direction: Params) -> Tensor:
+    def alignments(self, task: EngineTask, direction: Params) -> Tensor:
         """Two forward passes without a graph, with the same buffers and the same dropout masks."""
-        return self.look(task, direction)[0]
+        return self.alignments_and_losses(task, direction)[0]
 
-    def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+    def alignments_and_losses(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The same, and the mean of the two passes' losses, which is theirs in the middle to within h²."""
         tangents = task.tangents(direction)
         h = self._longer * step_length(tangents, self.step)
@@ -98,7 +98,7 @@ def step_length(tangents: Params, step: float | None = None) -> float:
     return (step or max(_STEPS.get(v.dtype.to_real(), COARSE_STEP) for v in tangents.values())) / norm
 
 
-def _losses_at(task: Task, places: list[Tensor], vs: list[Tensor], h: float) -> Tensor:
+def _losses_at(task: EngineTask, places: list[Tensor], vs: list[Tensor], h: float) -> Tensor:
     with torch.no_grad():
         add_each(places, vs, h)
     return task.losses_alone()

@@ -15,8 +15,8 @@ from reweigh._types import Params
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.refusal import refusing
 from reweigh.alignment.unfused import Unfused
-from reweigh.as_found import substituted, undisturbed
-from reweigh.student import Task
+from reweigh.as_found import preserve_module_state, substituted
+from reweigh.student import EngineTask
 
 
 class Forward(Engine):
@@ -25,18 +25,18 @@ class Forward(Engine):
     name: ClassVar[str] = "forward"
     exact: ClassVar[bool] = True
 
-    def alignments(self, task: Task, direction: Params) -> Tensor:
+    def alignments(self, task: EngineTask, direction: Params) -> Tensor:
         """One dual forward pass that records no graph."""
-        return self.look(task, direction)[0]
+        return self.alignments_and_losses(task, direction)[0]
 
-    def look(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+    def alignments_and_losses(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The same pass shows the losses."""
         constants = {name: p.detach() for name, p in task.parameters.items()}
-        with refusing(self, task, direction), undisturbed(task.walk):
+        with refusing(self, task, direction), preserve_module_state(task.walk):
             losses, alignments = _dual_pass(task, constants, task.tangents(direction))
         return alignments, losses.detach()
 
-    def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+    def shared_pass(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The dual pass as the training pass: its losses carry the graph that the weighted backward pass needs."""
         with refusing(self, task, direction):
             return _dual_pass(task, task.parameters, task.tangents(direction))
@@ -55,7 +55,7 @@ class Forward(Engine):
                 module(*map(dual, args), **{k: dual(v) for k, v in kwargs.items()})
 
 
-def _dual_pass(task: Task, values: Params, tangents: Params) -> tuple[Tensor, Tensor]:
+def _dual_pass(task: EngineTask, values: Params, tangents: Params) -> tuple[Tensor, Tensor]:
     """The losses at `values`, with their graph if these require gradients, and their tangents, detached; both (B,)."""
     with dual_level(), torch.enable_grad():
         duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh.student import Task
+from reweigh.student import EngineTask
 from reweigh.weakly import Weakly
 
 _MOST_TENSORS = 256
@@ -23,7 +23,7 @@ _MOST_TENSORS = 256
 class Manner:
     """How a task was called: compares itself with later tasks."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: EngineTask) -> None:
         self._loss = Weakly(task.per_example_loss)
         self._facts = _facts(task)
 
@@ -32,12 +32,12 @@ class Manner:
         return self._loss.holds(loss) and self._facts == facts
 
     @staticmethod
-    def facts_of(task: Task) -> tuple[Hashable, ...]:
+    def facts_of(task: EngineTask) -> tuple[Hashable, ...]:
         """All but the loss, to be compared by `fits`."""
         return _facts(task)
 
 
-def _facts(task: Task) -> tuple[Hashable, ...]:
+def _facts(task: EngineTask) -> tuple[Hashable, ...]:
     """Modules, modes, hooks and what is trained."""
     parts, parameters = task.walk.parts, task.parameters.values()
     facts: list[Hashable] = [task.model is task.module, _hashable(task.layers), len(parts)]

@@ -17,10 +17,10 @@ from torch import nn
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.switches import noted
-from reweigh.as_found import hooked, undisturbed
+from reweigh.as_found import hooked, preserve_module_state
 from reweigh.errors import EngineRefused, ReweighError
 from reweigh.passes import gradients
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 
 class CannotBeRight(EngineRefused):
@@ -48,7 +48,7 @@ class CannotGoThrough(CannotBeRight):
 
 
 @contextlib.contextmanager
-def refusing(engine: Engine, task: Task, direction: Params) -> Iterator[None]:
+def refusing(engine: Engine, task: EngineTask, direction: Params) -> Iterator[None]:
     """Turn what is raised within the block into `CannotGoThrough`, where the engine is to blame.
 
     It is not where memory ran out, where the model's ordinary pass fails too, or where the engine, asked again by
@@ -69,9 +69,9 @@ def refusing(engine: Engine, task: Task, direction: Params) -> Iterator[None]:
 _asking_again: ContextVar[bool] = ContextVar("asking_again", default=False)
 
 
-def _raise_what_is_the_users(error: Exception, engine: Engine, task: Task, direction: Params) -> None:
+def _raise_what_is_the_users(error: Exception, engine: Engine, task: EngineTask, direction: Params) -> None:
     try:
-        with undisturbed(task.walk), torch.enable_grad():
+        with preserve_module_state(task.walk), torch.enable_grad():
             gradients(task.losses().sum(), list(task.chosen.values()))
     except EngineRefused:
         raise
@@ -98,7 +98,7 @@ def short(error: Exception) -> str:
     return text if len(text) <= 140 else text[:139] + "…"
 
 
-def _layer(task: Task, engine: Engine) -> str | None:
+def _layer(task: EngineTask, engine: Engine) -> str | None:
     """The innermost submodule that fails by itself under what the engine does, as `name (Type)`."""
     calls: list[tuple[str, nn.Module, tuple[Any, ...], dict[str, Any]]] = []
     names = {module: name for name, module in task.module.named_modules()}
@@ -107,11 +107,11 @@ def _layer(task: Task, engine: Engine) -> str | None:
         calls.append((names[module], module, args, kwargs))
 
     hooks = hooked([(module, record) for module in names], with_kwargs=True)
-    with hooks, undisturbed(task.walk), torch.enable_grad():  # a loss may take gradients itself
+    with hooks, preserve_module_state(task.walk), torch.enable_grad():  # a loss may take gradients itself
         task.losses()
     for name, module, args, kwargs in calls:  # a hook fires when a module is done: the innermost comes first
         try:
-            with undisturbed(task.walk):
+            with preserve_module_state(task.walk):
                 engine.probe(module, args, kwargs)
         except Exception:
             kind = type(module).__name__

@@ -6,12 +6,12 @@ from torch import nn
 
 from reweigh.alignment.auto import AutoEngine
 from reweigh.alignment.engine import Engine
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 _remembered: weakref.WeakKeyDictionary[nn.Module, dict[str, AutoEngine]] = weakref.WeakKeyDictionary()
 
 
-def engine_for(task: Task, engine: str | Engine) -> AutoEngine:
+def engine_for(task: EngineTask, engine: str | Engine) -> AutoEngine:
     """What has the engine that a user passed; what a name stands for is remembered with the module."""
     if isinstance(engine, Engine):
         return AutoEngine(engine)

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from reweigh._types import Batch
-from reweigh.as_found import undisturbed
+from reweigh.as_found import preserve_module_state
 from reweigh.batches import DEEPEST, Path, fields_of, replaced
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 _MOST_PLACES = 8
 _EXACT, _APPROXIMATE = 1e3, 2e-2
@@ -32,7 +32,7 @@ class Selection:
         self._found: dict[tuple[bool, ...], str] = {}
         self._places: set[Path] = set()
 
-    def works(self, task: Task) -> bool:
+    def works(self, task: EngineTask) -> bool:
         """Whether the examples that count can be trained on by themselves."""
         key = tuple([part.training for part in task.walk.parts])
         if key not in self._found:
@@ -45,7 +45,7 @@ class Selection:
         """A part of a batch had other losses after all."""
         self._found = dict.fromkeys(self._found, "the whole batch, since a part of it has other losses")
 
-    def losses_of_some(self, task: Task, rows: Tensor, n: int) -> Tensor | None:
+    def losses_of_some(self, task: EngineTask, rows: Tensor, n: int) -> Tensor | None:
         """The training losses of these of n examples; None where the batch cannot be cut as the first one was."""
         if not self._places <= set(places_with_rows(task.batch, n)):
             return None
@@ -93,16 +93,16 @@ def _are_fields(part: Any, n: int, *, whole: bool) -> bool:
     return len(tensors) == n and (whole or all(item.ndim and len(item) == n for item in tensors))
 
 
-def _of_part(task: Task, batch: Batch) -> Task:
-    return Task(task.student, batch)
+def _of_part(task: EngineTask, batch: Batch) -> EngineTask:
+    return EngineTask(task.student, batch)
 
 
-def _hindrance(task: Task) -> tuple[str, set[Path]]:
+def _hindrance(task: EngineTask) -> tuple[str, set[Path]]:
     """Why examples cannot be taken out of the batch, empty where they can; and then where it has one row an example."""
     if task.wrapped:
         return "the whole batch, since training goes through a wrapper", set()
     before = torch.get_rng_state()
-    with undisturbed(task.walk), torch.no_grad():
+    with preserve_module_state(task.walk), torch.no_grad():
         whole, buffers = task.losses(), _buffers(task)
         if not torch.equal(torch.get_rng_state(), before):
             return "the whole batch, since its pass draws random numbers", set()
@@ -114,7 +114,7 @@ def _hindrance(task: Task) -> tuple[str, set[Path]]:
     for chosen in (places, *others):  # what has as many rows by chance is left out once
         batch = part_of(task.batch, rows, len(whole), chosen)
         try:
-            with undisturbed(task.walk), torch.no_grad():
+            with preserve_module_state(task.walk), torch.no_grad():
                 part, after = _of_part(task, batch).losses(), _buffers(task)
         except Exception as error:
             why = why or f"a part of it does not go through the model ({type(error).__name__})"
@@ -125,7 +125,7 @@ def _hindrance(task: Task) -> tuple[str, set[Path]]:
     return f"the whole batch, since {why}", set()
 
 
-def _buffers(task: Task) -> list[Tensor]:
+def _buffers(task: EngineTask) -> list[Tensor]:
     return [buffer.clone() for buffer in task.module.buffers()]
 
 

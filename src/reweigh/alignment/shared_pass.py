@@ -7,24 +7,24 @@ from reweigh._types import Params
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.refusal import is_out_of_memory
 from reweigh.alignment.truth import Truth, norm
-from reweigh.as_found import undisturbed
+from reweigh.as_found import preserve_module_state
 from reweigh.errors import EngineRefused
 from reweigh.passes import gradients
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 _SHARED_TOLERANCE = 2e-2  # two correct passes in bfloat16 differ by 1e-2; a broken graph is off by far more
 APART = "weights first, then a pass for training"
 
 
 def asked(
-    engine: Engine, task: Task, u: Params, c: Tensor, share: bool
+    engine: Engine, task: EngineTask, u: Params, c: Tensor, share: bool
 ) -> tuple[Tensor, "dict[str, Tensor] | str | None"]:
     """The engine's alignments along u, and the gradients of its shared pass under c, or why there are none."""
     if not share:
         return engine.alignments(task, u), None
     try:
-        with undisturbed(task.walk), torch.enable_grad():
-            if (both := engine.joint(task, u)) is None:
+        with preserve_module_state(task.walk), torch.enable_grad():
+            if (both := engine.shared_pass(task, u)) is None:
                 return engine.alignments(task, u), APART
             return both[1], _by_name(task, both[0], c)
     except (EngineRefused, _NotAgain) as error:
@@ -32,7 +32,7 @@ def asked(
         return engine.alignments(task, u), f"its own pass cannot serve training ({kind}): {APART}"
 
 
-def _by_name(task: Task, losses: Tensor, c: Tensor) -> dict[str, Tensor]:
+def _by_name(task: EngineTask, losses: Tensor, c: Tensor) -> dict[str, Tensor]:
     try:
         found = gradients(losses, list(task.chosen.values()), c.to(losses))
     except RuntimeError as error:
@@ -46,11 +46,13 @@ class _NotAgain(Exception):
     """The shared pass has no backward pass."""
 
 
-def compared(joint: "dict[str, Tensor] | str | None", truth: Truth) -> tuple[bool, str]:
+def compared(shared: "dict[str, Tensor] | str | None", truth: Truth) -> tuple[bool, str]:
     """Whether the shared pass gave the ordinary gradients, and a sentence."""
-    if not isinstance(joint, dict):
-        return False, joint or APART
-    off = max((_far(truth.h.get(n), joint.get(n), truth.faintest) for n in truth.h.keys() | joint.keys()), default=0.0)
+    if not isinstance(shared, dict):
+        return False, shared or APART
+    off = max(
+        (_far(truth.h.get(n), shared.get(n), truth.faintest) for n in truth.h.keys() | shared.keys()), default=0.0
+    )
     if not off <= _SHARED_TOLERANCE:
         return False, f"its own pass gives other gradients (off by {off:.1e}): {APART}"
     return True, f"one pass serves weights and training (gradients agree to {off:.1e})"

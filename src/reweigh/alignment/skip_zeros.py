@@ -10,7 +10,7 @@ import torch
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine, Weigh, Weighted
 from reweigh.alignment.selection import Selection, same
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 _LARGEST = 0.8
 """With a larger share of examples that count, the whole batch is taken."""
@@ -22,12 +22,12 @@ class SkipZeros:
     def __init__(self, engine: Engine, selection: Selection) -> None:
         self._engine, self._selection = engine, selection
 
-    def backward(self, task: Task, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
+    def backward(self, task: EngineTask, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
         """As `Engine.backward`; the weights first, then the training pass over those that have one."""
         engine, selection = self._engine, self._selection
         if engine.assembles or not selection.works(task):
             return engine.backward(task, direction, weigh, share=share)
-        alignments, losses = engine.look(task, direction)
+        alignments, losses = engine.alignments_and_losses(task, direction)
         weights = weigh(alignments, losses)
         rows = weights.nonzero().flatten()
         if 0 < len(rows) <= _LARGEST * len(weights):

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.forward_ad import make_dual, unpack_dual
 
+from reweigh.alignment.double_backward.attention import scores_of, weights_of
 from reweigh.alignment.switches import ANY_ATTENTION, switched
-from reweigh.alignment.twice.attention import scores_of, weights_of
 
 Size = int | Sequence[int] | str
 

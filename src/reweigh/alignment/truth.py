@@ -8,9 +8,9 @@ from torch import Tensor
 
 from reweigh._types import Params
 from reweigh.alignment.arithmetic import Coarsest
-from reweigh.as_found import undisturbed
+from reweigh.as_found import preserve_module_state
 from reweigh.passes import gradients
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 _FAINT, _FAINTEST = 1e3, 5e-2
 """Beside the largest gradient, in units of rounding and at the most: below that a gradient may be nothing but noise."""
@@ -44,14 +44,14 @@ class Truth(NamedTuple):
         return self.scale * min(_FAINT * torch.finfo(self.dtype).eps, _FAINTEST)
 
 
-def truth_of(task: Task, draw: int) -> Truth:
+def truth_of(task: EngineTask, draw: int) -> Truth:
     """One ordinary pass, forward and backward, under random c.
 
     Raises:
         Undecided: where the gradients are not finite, or all zero, or too small for their arithmetic.
     """
     generator = torch.Generator().manual_seed(draw)
-    with undisturbed(task.walk), torch.enable_grad(), Coarsest() as seen:
+    with preserve_module_state(task.walk), torch.enable_grad(), Coarsest() as seen:
         losses = task.losses()
         c = torch.randn(len(losses), generator=generator, dtype=torch.float64).to(losses)
         if not losses.requires_grad:

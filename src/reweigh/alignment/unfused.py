@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from reweigh._torch import weight_norm, without_forward_grad
+from reweigh.alignment.double_backward import CLOSED_FORMS
 from reweigh.alignment.switches import PLAIN_LAYERS, UNFUSED_ATTENTION, switched
 from reweigh.alignment.tangents import RULES, cut_off
-from reweigh.alignment.twice import TWICE
 
 
 def _recurrent(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -120,7 +120,7 @@ class Unfused(TorchFunctionMode):
         if (instead := WRITTEN_OUT.get(func)) is not None:
             return instead(func, *args, **kwargs)
         if not self._forward_mode:
-            return TWICE[func](func, *args, **kwargs) if func in TWICE else func(*args, **kwargs)
+            return CLOSED_FORMS[func](func, *args, **kwargs) if func in CLOSED_FORMS else func(*args, **kwargs)
         if (rule := RULES.get(func)) is not None:
             return cut_off(rule(func, *args, **kwargs), args)
         return cut_off(func(*args, **kwargs), args)

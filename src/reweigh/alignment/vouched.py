@@ -16,7 +16,7 @@ from reweigh.alignment.check import Finding
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.manner import Manner
 from reweigh.first_look import first_look
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 _MOST_MANNERS = 16
 
@@ -107,7 +107,7 @@ class Vouched:
         return "brief" if power else ""
 
     @staticmethod
-    def news(choice: Choice, task: Task) -> bool:
+    def news(choice: Choice, task: EngineTask) -> bool:
         """Whether the pass came by operations that were not vouched for."""
         return not task.kinds <= choice.kinds
 
@@ -118,7 +118,7 @@ class Manners:
     def __init__(self) -> None:
         self._known: list[tuple[Manner, Vouched]] = []
 
-    def of(self, task: Task) -> Vouched:
+    def of(self, task: EngineTask) -> Vouched:
         """What was vouched for in this manner; looks at the model and its loss where both are new."""
         facts = Manner.facts_of(task)
         for place, (manner, vouched) in enumerate(self._known):

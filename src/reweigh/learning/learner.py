@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed, optimizers
-from reweigh._types import Batch, Look
-from reweigh.alignment import AutoEngine, Task, Weighted
+from reweigh._types import Batch, BatchGetter
+from reweigh.alignment import AutoEngine, EngineTask, Weighted
 from reweigh.culprits import clean_examples, gradient_not_finite
 from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput, NonFinite
@@ -40,7 +40,7 @@ class Setup:
     optimizer: Optimizer | None
     engine: AutoEngine
     next_clean: Callable[[], Batch]
-    labels: Look
+    labels: BatchGetter
     ids: Callable[[Batch], Any]
 
 
@@ -79,7 +79,7 @@ class Learner:
         """All objects that a call changes."""
         return self, self.curvature, self._teaching, self._window, self._window.opened
 
-    def weigh(self, task: Task, progress: Progress) -> Tensor:
+    def weigh(self, task: EngineTask, progress: Progress) -> Tensor:
         """The weights, (B,), from a pass that leaves the student as found; where the rule learns virtually, after it has.
 
         Raises:
@@ -87,7 +87,7 @@ class Learner:
         """
         return self._weigh(self._look(task, progress.step, training=False), progress)
 
-    def backward(self, task: Task, progress: Progress) -> Weighted:
+    def backward(self, task: EngineTask, progress: Progress) -> Weighted:
         """As `weigh`, from the pass that trains, and the gradient of Σ w_i ℓ_i is added to `.grad`."""
         looked = self._look(task, progress.step, training=True)
         weights = self._weigh(looked, progress)
@@ -99,7 +99,7 @@ class Learner:
         """The batch's gradient has been added to `.grad`."""
         self._window.graded()
 
-    def _look(self, task: Task, step: int, *, training: bool) -> Looked:
+    def _look(self, task: EngineTask, step: int, *, training: bool) -> Looked:
         return look(
             task,
             self.rule,
@@ -123,7 +123,7 @@ class Learner:
             self._window.add(Part(evidence, self._teaching.copy(), weights, looked.setting))
         return weights
 
-    def _learn_virtually(self, evidence: Evidence, losses: Tensor, task: Task) -> Learned:
+    def _learn_virtually(self, evidence: Evidence, losses: Tensor, task: EngineTask) -> Learned:
         """One step of the rule from a virtual step of the student (Shu et al. 2019, equations 3 to 5)."""
         params = task.parameters
         weights = self.rule.weights(evidence)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from reweigh._types import Look
-from reweigh.alignment import Task
-from reweigh.as_found import undisturbed
+from reweigh._types import BatchGetter
+from reweigh.alignment import EngineTask
+from reweigh.as_found import preserve_module_state
 from reweigh.rules import Evidence, LearnedRule
 from reweigh.states import checked, watching
 from reweigh.trajectory import Setting
@@ -17,20 +17,27 @@ from reweigh.trajectory import Setting
 class Looked(NamedTuple):
     """The losses (B,), with a graph where asked for; the evidence, without one; and the setting of the pass."""
 
-    task: Task
+    task: EngineTask
     losses: Tensor
     evidence: Evidence
     setting: Setting
 
 
 def look(
-    task: Task, rule: LearnedRule, *, training: bool, graph: bool, step: int, clean_loss: float, labels: Look
+    task: EngineTask,
+    rule: LearnedRule,
+    *,
+    training: bool,
+    graph: bool,
+    step: int,
+    clean_loss: float,
+    labels: BatchGetter,
 ) -> Looked:
     """The pass itself: the one that trains, or one that leaves the student as found."""
     setting, places = Setting.of(task.walk), rule.places(task.module)
     with contextlib.ExitStack() as stack:
         if not training:
-            stack.enter_context(undisturbed(task.walk))
+            stack.enter_context(preserve_module_state(task.walk))
         stack.enter_context(torch.set_grad_enabled(graph))
         compiled = task.compiled and training
         seen = None if places is None else stack.enter_context(watching(task.module, places, compiled=compiled))

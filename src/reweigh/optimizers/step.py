@@ -99,7 +99,7 @@ def step_ahead(held: Snapshot, params: Params, gradient: Params | None = None) -
     return there
 
 
-def carried(
+def precondition(
     direction: Params, optimizer: Optimizer, params: Params, gradient: Params | None = None
 ) -> dict[str, Tensor]:
     """The direction times the Jacobian of the optimizer's step, P·v with P = −∂θ'/∂g.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reweigh import distributed
-from reweigh._types import Look
+from reweigh._types import BatchGetter
 from reweigh.errors import BadInput, NonFinite
 from reweigh.rules.materials import Materials, NoOptions
 from reweigh.rules.registry import rule
@@ -141,7 +141,7 @@ class HardMining(Rule):
 class Oracle(Rule):
     """Knows the truth: corrupted examples count nothing, the others alike. No rule of zeros and ones can do better."""
 
-    def __init__(self, corrupted: Look) -> None:
+    def __init__(self, corrupted: BatchGetter) -> None:
         self._corrupted = corrupted
 
     @classmethod

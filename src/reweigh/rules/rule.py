@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh import distributed
-from reweigh._types import Batch, Look
+from reweigh._types import Batch, BatchGetter
 from reweigh.errors import BadInput
 from reweigh.rules.materials import Materials
 from reweigh.states import Seen
@@ -37,7 +37,7 @@ class Evidence:
     batch: Batch
     alignments: Tensor | None = None
     losses: Tensor | None = None
-    look_up: Look | None = None
+    look_up: BatchGetter | None = None
     seen: Seen | None = None
     step: int = 0
     clean_loss: float = float("nan")

@@ -24,7 +24,7 @@ from reweigh.as_found import moved
 from reweigh.optimizers import Adjoint, ReversibleSGD, step_back
 from reweigh.rules import LearnedRule
 from reweigh.states import checked, watching
-from reweigh.student import Student, Task
+from reweigh.student import EngineTask, Student
 from reweigh.trajectory.curvature import Curvature, Follow
 from reweigh.trajectory.record import Numbers, Part, RecordedStep
 from reweigh.trajectory.rewind import rewound
@@ -96,7 +96,7 @@ def _by_omega(rule: LearnedRule, part: Part, a: Tensor) -> Numbers:
 class _follow(ForAWhile):
     """Where the rule follows its inputs into the student: the weights, as a function of what the pass shows."""
 
-    def __init__(self, rule: LearnedRule, task: Task, part: Part) -> None:
+    def __init__(self, rule: LearnedRule, task: EngineTask, part: Part) -> None:
         self._rule, self._task, self._part = rule, task, part
 
     def change(self) -> Follow | None:

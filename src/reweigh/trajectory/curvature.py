@@ -16,12 +16,12 @@ from torch import Tensor
 
 from reweigh import rng
 from reweigh._types import Params
-from reweigh.alignment import Aligns, Double, Task
+from reweigh.alignment import Aligns, Double, EngineTask
 from reweigh.alignment.double import refuse_differentiable_once
+from reweigh.alignment.double_backward import graph_only
 from reweigh.alignment.finite import step_length
 from reweigh.alignment.manner import Manner
 from reweigh.alignment.refusal import refusing
-from reweigh.alignment.twice import graph_only
 from reweigh.alignment.unfused import Unfused
 from reweigh.as_found import moved
 from reweigh.errors import EngineRefused
@@ -50,7 +50,7 @@ class Curvature:
         self._manner: Manner | None = None
 
     def alignments_and_product(
-        self, task: Task, v: Params, weights: Tensor, engine: Aligns, follow: "Follow | None" = None
+        self, task: EngineTask, v: Params, weights: Tensor, engine: Aligns, follow: "Follow | None" = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """a (B,), and h by parameter name; the caller has put the pass's setting in place."""
         if self._manner is None or not self._manner.fits(task.per_example_loss, Manner.facts_of(task)):
@@ -61,7 +61,7 @@ class Curvature:
         return _twice(task, v, weights, follow) if self.exact else _by_difference(task, v, weights)
 
     def _decide(
-        self, task: Task, v: Params, weights: Tensor, engine: Aligns, follow: "Follow | None"
+        self, task: EngineTask, v: Params, weights: Tensor, engine: Aligns, follow: "Follow | None"
     ) -> tuple[Tensor, dict[str, Tensor]]:
         generators = rng.states(task.devices)
         try:
@@ -105,7 +105,7 @@ Follow = Callable[[Tensor], Tensor]
 """The losses of a pass that was watched, (B,), to the weights, (B,), with a graph to the student's parameters."""
 
 
-def _hold(product: Params, task: Task, v: Params, weights: Tensor, generators: dict[str, Tensor]) -> None:
+def _hold(product: Params, task: EngineTask, v: Params, weights: Tensor, generators: dict[str, Tensor]) -> None:
     """Raises `EngineRefused` where the product is further from a central difference than differences are from each other."""
     nearby = _by_difference(task, v, weights)[1]
     off = _off_all(product, nearby)
@@ -129,7 +129,7 @@ def _off(one: Tensor, other: Tensor) -> float:
     return float((one - other).norm() / other.norm().clamp(min=1e-30))
 
 
-def _twice(task: Task, v: Params, weights: Tensor, follow: Follow | None) -> tuple[Tensor, dict[str, Tensor]]:
+def _twice(task: EngineTask, v: Params, weights: Tensor, follow: Follow | None) -> tuple[Tensor, dict[str, Tensor]]:
     tangents = task.tangents(v)
     with refusing(Double(), task, v), torch.enable_grad(), Unfused():
         params = list(task.chosen.values())
@@ -157,7 +157,9 @@ def _plus(one: Tensor | None, other: Tensor | None) -> Tensor | None:
     return other if one is None else one if other is None else one + other
 
 
-def _by_difference(task: Task, v: Params, weights: Tensor, longer: float = 1.0) -> tuple[Tensor, dict[str, Tensor]]:
+def _by_difference(
+    task: EngineTask, v: Params, weights: Tensor, longer: float = 1.0
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The parameters are given other storage for a while."""
     tangents = task.tangents(v)
     h, generators = longer * step_length(tangents), rng.states(task.devices)

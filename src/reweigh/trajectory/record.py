@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from reweigh import rng
-from reweigh.as_found import undisturbed
+from reweigh.as_found import preserve_module_state
 from reweigh.modes import Modes
 from reweigh.optimizers import Snapshot
 from reweigh.rules import Evidence
@@ -61,7 +61,7 @@ class _Again(ForAWhile):
     def change(self) -> None:
         setting, walk = self._setting, self._walk
         lent(Modes.now().put_back)
-        undisturbed(walk).change()
+        preserve_module_state(walk).change()
         for name, buffer in walk.module.named_buffers():
             if name in setting.buffers:
                 buffer.copy_(setting.buffers[name])

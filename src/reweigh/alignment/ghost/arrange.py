@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from reweigh.alignment.ghost.cannot_separate import CannotSeparate
-from reweigh.alignment.ghost.rows import Rows, candidates, residual
+from reweigh.alignment.ghost.layout import Layout, candidates, residual
 from reweigh.alignment.ghost.seam import Seam
 
-Places = dict[tuple[int, int], Rows]
+Places = dict[tuple[int, int], Layout]
 """By the numbers of a seam and of its output."""
 _FITS, _FITS_COARSELY, _NO_RIVAL = 1e3, 5e-2, 3.0
 """A residual in units of rounding; in half precision; and how much larger the next best one must be."""
@@ -41,7 +41,7 @@ def arrange(
     """
     n = len(losses)
     settled: Places = {}
-    open_: list[tuple[Seam, int, list[Rows]]] = []
+    open_: list[tuple[Seam, int, list[Layout]]] = []
     for seam in seams:
         for k, shape in enumerate(seam.shapes):
             possible = candidates(shape, n, seam.leading[k])
@@ -69,7 +69,7 @@ def _key(seam: Seam, output: int, n: int) -> Hashable:
 
 
 def _vouch_for(settled: Places, seams: list[Seam], n: int) -> None:
-    """Rows that came several to an example without being made so from one row each may be unequally many next time."""
+    """Layout that came several to an example without being made so from one row each may be unequally many next time."""
     for (number, k), rows in settled.items():
         seam = seams[number]
         if n > 1 and rows.folded and seam.base != n:
@@ -82,7 +82,7 @@ def _vouch_for(settled: Places, seams: list[Seam], n: int) -> None:
 
 
 def _proven(
-    open_: list[tuple[Seam, int, list[Rows]]], attached: list[list[GradientEdge]], losses: Tensor, coarse: bool
+    open_: list[tuple[Seam, int, list[Layout]]], attached: list[list[GradientEdge]], losses: Tensor, coarse: bool
 ) -> tuple[Places, list[tuple[int, int]]]:
     """The arrangements by which the gradient under weights c_i is c_i times that under weights of one, and which of them
     are the only ones that fit. Where no gradient arrives, nothing is proven and none is needed.
@@ -96,7 +96,7 @@ def _proven(
         if plain is None or scaled is None:
             continue  # the losses do not depend on it
         if not bool(plain.any()) and not bool(scaled.any()):
-            found[seam.number, k] = possible[0] if possible else Rows(0)
+            found[seam.number, k] = possible[0] if possible else Layout(0)
             continue
         half = coarse or plain.dtype.itemsize < 4
         limit = _FITS_COARSELY if half else _FITS * torch.finfo(plain.dtype).eps

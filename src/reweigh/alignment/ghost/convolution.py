@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reweigh.alignment.double_backward.product import each_side
 from reweigh.alignment.ghost.products import Arguments, Arrival, Kernels, Wanted, of_bias
-from reweigh.alignment.twice.product import each_side
 
 LARGE = 8e6
 """Products an example from which on a kernel call of its own pays."""

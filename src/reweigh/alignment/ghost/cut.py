@@ -10,7 +10,7 @@ from torch.autograd.forward_ad import make_dual, unpack_dual
 
 from reweigh._torch import saves_by_hooks, tree_flatten, tree_map, tree_unflatten
 from reweigh.alignment.ghost.origins import Origins
-from reweigh.alignment.ghost.products import Arguments, Rule
+from reweigh.alignment.ghost.products import Arguments, ProductRule
 from reweigh.alignment.ghost.seam import Operand, Seam
 from reweigh.alignment.switches import MATH_ATTENTION, switched
 from reweigh.alignment.unfused import WRITTEN_OUT
@@ -37,7 +37,7 @@ class Call:
     leaves: tuple[Tensor, ...]
     operands: tuple[Operand, ...]
 
-    def under_names_of(self, rule: Rule) -> tuple["Call", Arguments] | None:
+    def under_names_of(self, rule: ProductRule) -> tuple["Call", Arguments] | None:
         """With the operands named as the rule names them; None if they are not where the rule has its parameters."""
         arguments = rule.bind(self.args, self.kwargs)
         names = {id(value): name for name, value in arguments.items() if isinstance(value, Tensor)}
@@ -101,18 +101,27 @@ def operand(t: Tensor, name: str, parameters: Mapping[int, Tensor]) -> Operand:
     return Operand(name, whole, primal.detach().requires_grad_(), None if tangent is None else tangent.detach())
 
 
-def by_rule(call: Call, rule: Rule, arguments: Arguments) -> tuple[Seam, list[Tensor]]:
+def by_rule(call: Call, rule: ProductRule, arguments: Arguments) -> tuple[Seam, list[Tensor]]:
     """The call made, where a rule of ours says how its output moves."""
+    grads = rule.per_sample_grads
     if rule.kernels is not None and len(call.inputs) == 1 and _as_written(call) and rule.kernels.fit(arguments):
         with torch.no_grad():
             out = call.function(*call.args, **call.kwargs)
         leading = [rule.leading_of(out)]
-        return call.seam([out], leading=leading, own=rule.own, arguments=arguments, kernels=rule.kernels), [out]
+        return call.seam([out], leading=leading, per_sample_grads=grads, arguments=arguments, kernels=rule.kernels), [
+            out
+        ]
     every = len(call.operands) == len(rule.parameters)
     special = rule.run(arguments) if rule.run is not None and every else None
     out, saved = (call.function(*call.args, **call.kwargs), ()) if special is None else special
     together = None if special is None or rule.together is None else (rule.together, saved)
-    seam = call.seam([out], leading=[rule.leading_of(out)], own=rule.own, arguments=arguments, together=together)
+    seam = call.seam(
+        [out],
+        leading=[rule.leading_of(out)],
+        per_sample_grads=rule.per_sample_grads,
+        arguments=arguments,
+        together=together,
+    )
     return seam, [out]
 
 

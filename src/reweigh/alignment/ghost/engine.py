@@ -18,13 +18,13 @@ from reweigh.alignment.engine import Engine
 from reweigh.alignment.ghost.arrange import Places, arrange
 from reweigh.alignment.ghost.cannot_separate import CannotSeparate
 from reweigh.alignment.ghost.layers import intercepted
-from reweigh.alignment.ghost.rows import Rows
+from reweigh.alignment.ghost.layout import Layout
 from reweigh.alignment.ghost.seam import Seam
 from reweigh.alignment.ghost.watch import Watch
 from reweigh.alignment.refusal import refusing
-from reweigh.as_found import substituted, undisturbed
+from reweigh.as_found import preserve_module_state, substituted
 from reweigh.passes import gradients
-from reweigh.student import Task
+from reweigh.student import EngineTask
 
 
 class Ghost(Engine):
@@ -34,20 +34,20 @@ class Ghost(Engine):
     exact: ClassVar[bool] = True
     assembles: ClassVar[bool] = True
 
-    def alignments(self, task: Task, direction: Params) -> Tensor:
+    def alignments(self, task: EngineTask, direction: Params) -> Tensor:
         """One forward pass and one backward pass over the activations."""
         values = {name: p.detach() for name, p in task.parameters.items()}
         for name in task.chosen:
             values[name].requires_grad_()
         with (
             refusing(self, task, direction),
-            undisturbed(task.walk),
+            preserve_module_state(task.walk),
             substituted(task.walk, values),
         ):
             step = Pass(task, values, task.tangents(direction), keeping=False)
             return step.backward()
 
-    def joint(self, task: Task, direction: Params) -> tuple[Tensor, Tensor]:
+    def shared_pass(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The same, and losses whose backward pass puts the weighted gradient together from what the seams kept."""
         with refusing(self, task, direction):
             values: dict[str, Tensor] = dict(task.parameters)
@@ -75,7 +75,7 @@ class Pass:
         keeping: whether the seams keep what the weighted gradient needs.
     """
 
-    def __init__(self, task: Task, values: Params, tangents: Params, *, keeping: bool) -> None:
+    def __init__(self, task: EngineTask, values: Params, tangents: Params, *, keeping: bool) -> None:
         self.keeping, self._task, self._values = keeping, task, values
         self._rows: Places = {}
         self._working = False  # while rows are proven, seams pass gradients on and no more
@@ -103,7 +103,7 @@ class Pass:
         """Add to the examples' alignments."""
         self._total += shares.to(self._total)
 
-    def rows_of(self, seam: Seam, output: int, delta: Tensor) -> Rows:
+    def rows_of(self, seam: Seam, output: int, delta: Tensor) -> Layout:
         """Where the examples lie in an output of a seam; settled before the backward pass."""
         return self._rows[seam.number, output]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from reweigh.alignment.ghost.products import Arrival, Own, Wanted
+from reweigh.alignment.ghost.products import Arrival, PerSampleGrads, Wanted
 from reweigh.as_found import attributes_of, substituted
 from reweigh.errors import BadInput
 from reweigh.undo import ForAWhile, lent
@@ -56,10 +56,10 @@ class OfLayer:
         with substituted(module, leaves):
             return forward(*args, **kwargs)
 
-    def gradients(self, module: nn.Module, inputs: tuple[Any, ...]) -> Own:
+    def gradients(self, module: nn.Module, inputs: tuple[Any, ...]) -> PerSampleGrads:
         """The examples' own gradients, as a seam asks for them, checked."""
 
-        def own(arrival: Arrival, wanted: Wanted) -> Mapping[str, Tensor]:
+        def per_sample_grads(arrival: Arrival, wanted: Wanted) -> Mapping[str, Tensor]:
             found = self.function(module, inputs, arrival.delta)
             shapes = {name: (arrival.n, *p.shape) for name, p in module.named_parameters() if name in wanted.names}
             for name, shape in shapes.items():
@@ -71,7 +71,7 @@ class OfLayer:
                     )
             return {name: found[name].detach() for name in shapes}
 
-        return own
+        return per_sample_grads
 
 
 class intercepted(ForAWhile):

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from reweigh.alignment.ghost.products import Arguments, Arrival, Own, Wanted
+from reweigh.alignment.ghost.products import Arguments, Arrival, PerSampleGrads, Wanted
 
 
-def normalised(function: Callable[..., Tensor], channels_second: bool) -> Own:
+def normalised(function: Callable[..., Tensor], channels_second: bool) -> PerSampleGrads:
     """The rule for a norm whose parameters lie along the second dimension, or along the last ones."""
 
-    def own(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
+    def per_sample_grads(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
         delta = arrival.delta
         parameter = arrival.arguments["weight" if "weight" in wanted.names else "bias"]
         axes = [1] if channels_second else list(range(delta.ndim - parameter.ndim, delta.ndim))
@@ -25,7 +25,7 @@ def normalised(function: Callable[..., Tensor], channels_second: bool) -> Own:
             found[name] = kept.sum(others) if others else kept
         return found
 
-    return own
+    return per_sample_grads
 
 
 def _without_parameters(function: Callable[..., Tensor], arrival: Arrival) -> Tensor:

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reweigh.alignment.ghost.rows import Rows
+from reweigh.alignment.ghost.layout import Layout
 
 Arguments = dict[str, Any]
 """An operation's arguments by name."""
@@ -31,7 +31,7 @@ class Arrival:
 
     arguments: Arguments
     delta: Tensor
-    rows: Rows
+    rows: Layout
     n: int
 
     def first(self, tensor: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class Wanted:
     moving: frozenset[str]
 
 
-Own = Callable[[Arrival, Wanted], Mapping[str, Tensor]]
+PerSampleGrads = Callable[[Arrival, Wanted], Mapping[str, Tensor]]
 """The examples' own gradients (n, *parameter shape) by argument name, where that is the cheaper form."""
 
 Run = Callable[[Arguments], tuple[Tensor, tuple[Tensor, ...]] | None]
@@ -73,14 +73,14 @@ class Kernels:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ProductRule:
     """One operation: its arguments' names in order, the parameters among them, and how many output dimensions may hold
     the examples (counted from the front; negative: from the back).
     """
 
     names: tuple[str, ...]
     leading: int
-    own: Own
+    per_sample_grads: PerSampleGrads
     parameters: tuple[str, ...] = ("weight", "bias")
     run: Run | None = None
     together: Together | None = None

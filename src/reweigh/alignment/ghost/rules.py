@@ -11,7 +11,7 @@ from torch import Tensor
 
 from reweigh.alignment.ghost.convolution import KERNELS, convolution, transposed
 from reweigh.alignment.ghost.norms import group_norm_together, normalised, run_group_norm
-from reweigh.alignment.ghost.products import Arguments, Arrival, Kernels, Rule, Wanted, of_bias
+from reweigh.alignment.ghost.products import Arguments, Arrival, Kernels, ProductRule, Wanted, of_bias
 
 
 def _linear(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
@@ -46,48 +46,48 @@ def _nothing(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
 
 
 _LINEAR = Kernels(_linear_fits, _linear_to_input, _linear_summed)
-_CONVOLUTION = Rule(
+_CONVOLUTION = ProductRule(
     ("input", "weight", "bias", "stride", "padding", "dilation", "groups"), 1, convolution, kernels=KERNELS
 )
-_TRANSPOSED = Rule(
+_TRANSPOSED = ProductRule(
     ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"), 1, transposed
 )
 
-RULES: dict[Callable[..., Any], Rule] = {
-    F.linear: Rule(("input", "weight", "bias"), -1, _linear, kernels=_LINEAR),
+RULES: dict[Callable[..., Any], ProductRule] = {
+    F.linear: ProductRule(("input", "weight", "bias"), -1, _linear, kernels=_LINEAR),
     F.conv1d: _CONVOLUTION,
     F.conv2d: _CONVOLUTION,
     F.conv3d: _CONVOLUTION,
     F.conv_transpose1d: _TRANSPOSED,
     F.conv_transpose2d: _TRANSPOSED,
     F.conv_transpose3d: _TRANSPOSED,
-    F.layer_norm: Rule(
+    F.layer_norm: ProductRule(
         ("input", "normalized_shape", "weight", "bias", "eps"), -1, normalised(F.layer_norm, channels_second=False)
     ),
-    F.rms_norm: Rule(
+    F.rms_norm: ProductRule(
         ("input", "normalized_shape", "weight", "eps"),
         -1,
         normalised(F.rms_norm, channels_second=False),
         parameters=("weight",),
     ),
-    F.group_norm: Rule(
+    F.group_norm: ProductRule(
         ("input", "num_groups", "weight", "bias", "eps"),
         1,
         normalised(F.group_norm, channels_second=True),
         run=run_group_norm,
         together=group_norm_together,
     ),
-    F.batch_norm: Rule(
+    F.batch_norm: ProductRule(
         ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
         1,
         normalised(F.batch_norm, channels_second=True),
     ),
-    F.instance_norm: Rule(
+    F.instance_norm: ProductRule(
         ("input", "running_mean", "running_var", "weight", "bias", "use_input_stats", "momentum", "eps"),
         1,
         normalised(F.instance_norm, channels_second=True),
     ),
-    F.embedding: Rule(
+    F.embedding: ProductRule(
         ("input", "weight", "padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse"),
         -1,
         _nothing,

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from reweigh.alignment.ghost.products import Arguments, Arrival, Kernels, Own, Together, Wanted, moved
-from reweigh.alignment.ghost.rows import Rows
+from reweigh.alignment.ghost.layout import Layout
+from reweigh.alignment.ghost.products import Arguments, Arrival, Kernels, PerSampleGrads, Together, Wanted, moved
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Ledger(Protocol):
     n: int
     keeping: bool
 
-    def rows_of(self, seam: "Seam", output: int, delta: Tensor) -> Rows:
+    def rows_of(self, seam: "Seam", output: int, delta: Tensor) -> Layout:
         """Where the examples lie in an output of a seam."""
         ...
 
@@ -61,7 +61,7 @@ class Seam:
         outputs: the call's outputs that have a gradient, with the seam's own graph; without where there are kernels.
         tangents: how far each output moves along the direction, or None where the rule tells.
         leading: how many of the first dimensions may hold the examples.
-        own, arguments: the rule's way to the examples' own gradients, and the call's arguments by name.
+        per_sample_grads, arguments: the rule's way to the examples' own gradients, and the call's arguments by name.
         together: a kernel that gives these and the gradient of the one input at once, and what it needs.
         kernels: what takes the place of the seam's own graph.
     """
@@ -76,7 +76,7 @@ class Seam:
         outputs: Sequence[Tensor],
         tangents: Sequence[Tensor | None] = (),
         leading: Sequence[int] = (),
-        own: Own | None = None,
+        per_sample_grads: PerSampleGrads | None = None,
         arguments: Arguments | None = None,
         together: tuple[Together, tuple[Tensor, ...]] | None = None,
         kernels: Kernels | None = None,
@@ -86,11 +86,11 @@ class Seam:
         self.edges: list[GradientEdge] = [] if kernels else [get_gradient_edge(y) for y in outputs]
         self.shapes = [tuple(y.shape) for y in outputs]
         self.leading = list(leading) or [y.ndim for y in outputs]
-        self.tangents, self._own, self._arguments = list(tangents), own, arguments
+        self.tangents, self._per_sample_grads, self._arguments = list(tangents), per_sample_grads, arguments
         self._together, self._kernels = together, kernels
         self.base = 0  # how many rows its output was made from, evenly
         self._gradients: dict[str, Tensor] = {}
-        self._arrived: list[tuple[Tensor, Rows]] = []
+        self._arrived: list[tuple[Tensor, Layout]] = []
 
     def back(self, deltas: Sequence[Tensor | None], ledger: Ledger | None) -> list[Tensor | None]:
         """δ has arrived: tell the ledger each example's share, and hand the gradient of the inputs on."""
@@ -124,12 +124,14 @@ class Seam:
         return [next(found) if x.requires_grad else None for x in self.inputs]
 
     def _share(
-        self, arrived: list[tuple[int, Tensor]], rows: list[Rows], arrival: Arrival | None, ledger: Ledger
+        self, arrived: list[tuple[int, Tensor]], rows: list[Layout], arrival: Arrival | None, ledger: Ledger
     ) -> None:
-        if arrival is not None and self._own is not None:
+        if arrival is not None and self._per_sample_grads is not None:
             moving = frozenset(o.name for o in self.operands if o.tangent is not None)
             names = frozenset(o.name for o in self.operands) if ledger.keeping else moving
-            self._share_by_rule(arrival, self._own(arrival, Wanted(names, moving)) if names else {}, ledger)
+            self._share_by_rule(
+                arrival, self._per_sample_grads(arrival, Wanted(names, moving)) if names else {}, ledger
+            )
             return
         for (k, delta), where in zip(arrived, rows, strict=True):
             if (tangent := self.tangents[k]) is not None:
@@ -146,7 +148,7 @@ class Seam:
         if ledger.keeping:
             self._gradients = dict(own)
 
-    def _tidy(self, arrived: list[tuple[int, Tensor]], rows: list[Rows], ledger: Ledger) -> None:
+    def _tidy(self, arrived: list[tuple[int, Tensor]], rows: list[Layout], ledger: Ledger) -> None:
         """Keep what the weighted gradient needs, and no more."""
         keeping = ledger.keeping and len(self._gradients) < len(self.operands)
         kept = list(zip(arrived, rows, strict=True)) if keeping else []
@@ -182,7 +184,7 @@ class Seam:
         assert self._kernels is not None
         assert self._arguments is not None
         (delta, rows), arguments = self._arrived[0], self._arguments
-        if some is None or rows != Rows(0):
+        if some is None or rows != Layout(0):
             delta = delta * rows.spread(weights.to(delta), delta.shape)
         else:
             arguments = {**arguments, "input": arguments["input"].detach()[some]}
@@ -192,7 +194,7 @@ class Seam:
         return [(o, sums[o.name].to(o.leaf)) for o in operands]
 
 
-def _products(delta: Tensor, tangent: Tensor, rows: Rows, n: int, *, spare: bool = False) -> Tensor:
+def _products(delta: Tensor, tangent: Tensor, rows: Layout, n: int, *, spare: bool = False) -> Tensor:
     """⟨δ_i, t_i⟩ for each example, (n,); with `spare`, t may be overwritten."""
     if delta.is_complex():  # Re(conj(δ)·t)
         delta, tangent = torch.view_as_real(delta.resolve_conj()), torch.view_as_real(tangent.to(delta).resolve_conj())

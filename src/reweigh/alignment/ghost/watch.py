@@ -215,16 +215,15 @@ class Watch(TorchFunctionMode):
         if not isinstance(out, Tensor):
             raise CannotSeparate(label, "a layer registered with ghost.layer must return one tensor")
         cut_out = Call(label, len(self.seams), call, args, kwargs, inputs, leaves, operands)
-        seam = cut_out.seam([out], leading=[1], own=own.gradients(module, args), arguments={})
+        seam = cut_out.seam([out], leading=[1], per_sample_grads=own.gradients(module, args), arguments={})
         stitched = self._stitched(seam, [out], inputs)[0]
         note_base(call, args, stitched, inputs)
         seam.base = base_of(stitched)
         return stitched
 
     def _stitched(self, seam: Seam, outputs: list[Tensor], inputs: tuple[Tensor, ...]) -> list[Tensor]:
-        values = [y.detach() for y in outputs]
         stitch: Any = Stitch.apply
-        out: list[Tensor] = list(stitch(seam, self._ledger_of, values, self.anchor, *inputs))
+        out: list[Tensor] = list(stitch(seam, self._ledger_of, [y.detach() for y in outputs], self.anchor, *inputs))
         self.attached.append([get_gradient_edge(y) for y in out])
         self.seams.append(seam)
         return out
@@ -233,9 +232,7 @@ class Watch(TorchFunctionMode):
         """What a seam cannot be."""
         label, name = self._origins.label(owner), getattr(func, "__name__", "")
         if name == "__setitem__" or kwargs.get("out") is not None:
-            raise CannotSeparate(
-                label, "a parameter is written into a tensor of the examples, by an assignment or out="
-            )
+            raise CannotSeparate(label, "a parameter is written into a tensor of the examples, by assignment or out=")
         for t in tensors_in((args, kwargs)):
             if rearranged(t):
                 raise CannotSeparate(label, "an index computed from the batch has rearranged the examples before it")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from reweigh.errors import BadInput
 from reweigh.hosts.transformers.kinds import Kind, kind_of, labels_of, settle_problem
 from reweigh.hosts.transformers.losses import outputs_of, reads_labels
-from reweigh.student import undisturbed, unwrap
+from reweigh.student import preserve_module_state, unwrap
 
 if TYPE_CHECKING:
     from reweigh.hosts.transformers.trainer import ReweighTrainer
@@ -78,9 +78,9 @@ class OwnLoss:
                 "label_smoothing_factor= keeps the labels from the model, so its decoder has no input: pass "
                 "data_collator=DataCollatorForSeq2Seq(tokenizer, model=model), which makes decoder_input_ids"
             )
-        with undisturbed(model), torch.no_grad():
+        with preserve_module_state(model), torch.no_grad():
             ours = self(model, batch).mean()
-        with undisturbed(model), torch.no_grad():
+        with preserve_module_state(model), torch.no_grad():
             own = self._trainer.loss_of_the_trainer(model, batch, None).mean()
         if not _close(ours, own, model):
             raise BadInput(
@@ -90,7 +90,7 @@ class OwnLoss:
             )
         if items is None or self._trainer.current_gradient_accumulation_steps == 1:
             return ""
-        with undisturbed(model), torch.no_grad():
+        with preserve_module_state(model), torch.no_grad():
             by_items = self._trainer.loss_of_the_trainer(model, batch, items).mean()
         # Many models take `num_items_in_batch` and do nothing with it; the plain Trainer believes them.
         return _IGNORES.format(name=type(model).__name__) if _close(by_items, own, model) else ""

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from reweigh.alignment.twice.attention import attention
+from reweigh.alignment.double_backward.attention import attention
 from second_derivatives import assert_exact, drawn
 
 HIDDEN = torch.tensor([[True, False, True], [True, True, True], [False, False, False], [False, True, False]])

@@ -23,7 +23,7 @@ Maybe = Tensor | None
 _graph_only: ContextVar[bool] = ContextVar("graph_only", default=False)
 
 
-class Rule(Protocol):
+class ClosedForm(Protocol):
     """y = f(inputs) and its derivatives; `kept` is what `value` leaves for them, `wanted` whose derivatives are needed."""
 
     def value(self, *inputs: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -49,7 +49,7 @@ def value_unused() -> bool:
     return _graph_only.get()
 
 
-def closed(rule: Rule, *inputs: Maybe) -> Tensor:
+def closed(rule: ClosedForm, *inputs: Maybe) -> Tensor:
     """y, in the graph by our rule."""
     y: Tensor = _Value.apply(rule, *inputs)  # type: ignore[no-untyped-call]
     return y
@@ -77,7 +77,7 @@ def filled(u: Sequence[Maybe], like: Sequence[Tensor]) -> list[Tensor]:
 
 class _Value(Function):
     @staticmethod
-    def forward(ctx: Any, rule: Rule, *inputs: Maybe) -> Tensor:
+    def forward(ctx: Any, rule: ClosedForm, *inputs: Maybe) -> Tensor:
         y, kept = rule.value(*inputs)
         ctx.rule, ctx.count = rule, len(inputs)
         ctx.save_for_backward(*inputs, *kept)
@@ -93,7 +93,7 @@ class _Value(Function):
 
 class _Gradient(Function):
     @staticmethod
-    def forward(ctx: Any, rule: Rule, count: int, wanted: Sequence[bool], g: Tensor, *saved: Maybe) -> Any:
+    def forward(ctx: Any, rule: ClosedForm, count: int, wanted: Sequence[bool], g: Tensor, *saved: Maybe) -> Any:
         ctx.rule, ctx.count = rule, count
         ctx.save_for_backward(g, *saved)
         ctx.set_materialize_grads(False)
@@ -108,7 +108,7 @@ class _Gradient(Function):
         return None, None, None, *found, *[None] * (len(saved) - ctx.count)
 
 
-def _by_pytorch(rule: Rule, g: Tensor, inputs: Sequence[Maybe], wanted: Sequence[bool]) -> list[Maybe]:
+def _by_pytorch(rule: ClosedForm, g: Tensor, inputs: Sequence[Maybe], wanted: Sequence[bool]) -> list[Maybe]:
     """With a graph of its own; aliases, so that one tensor in two places is told apart."""
     aliases = [x if x is None else x.view_as(x) for x in inputs]
     asked = [x for x, want in zip(aliases, wanted, strict=True) if want and x is not None]

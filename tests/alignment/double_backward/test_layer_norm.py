@@ -3,7 +3,7 @@
 import pytest
 import torch.nn.functional as F
 
-from reweigh.alignment.twice.layer_norm import layer_norm
+from reweigh.alignment.double_backward.layer_norm import layer_norm
 from second_derivatives import assert_exact, drawn
 
 SHAPES = {

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reweigh.alignment.twice.closed import Maybe, closed, known
+from reweigh.alignment.double_backward.closed import Maybe, closed, known
 
 
 def gelu(function: Callable[..., Tensor], input: Tensor, approximate: str = "none") -> Tensor:

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reweigh.alignment.twice.closed import Maybe, closed, filled, known
+from reweigh.alignment.double_backward.closed import Maybe, closed, filled, known
 
 
 def layer_norm(

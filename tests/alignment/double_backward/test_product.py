@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from reweigh import alignments
-from reweigh.alignment.twice import graph_only
-from reweigh.alignment.twice.product import convolution, linear
+from reweigh.alignment.double_backward import graph_only
+from reweigh.alignment.double_backward.product import convolution, linear
 from second_derivatives import assert_same, assert_same_third, drawn
 
 LINEAR = {"a row": (5,), "rows": (4, 5), "sequences": (2, 3, 5)}

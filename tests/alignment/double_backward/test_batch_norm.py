@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from reweigh.alignment.twice.batch_norm import batch_norm
+from reweigh.alignment.double_backward.batch_norm import batch_norm
 from second_derivatives import assert_exact, drawn
 
 SHAPES = {"vectors": (7, 3), "sequences": (4, 3, 5), "images": (4, 3, 2, 5)}

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh.alignment.twice.closed import Maybe, closed, known
+from reweigh.alignment.double_backward.closed import Maybe, closed, known
 
 
 def attention(

@@ -5,13 +5,13 @@ from typing import Any
 
 import torch.nn.functional as F
 
-from reweigh.alignment.twice.attention import attention
-from reweigh.alignment.twice.batch_norm import batch_norm
-from reweigh.alignment.twice.gelu import gelu
-from reweigh.alignment.twice.layer_norm import layer_norm
-from reweigh.alignment.twice.product import convolution, linear
+from reweigh.alignment.double_backward.attention import attention
+from reweigh.alignment.double_backward.batch_norm import batch_norm
+from reweigh.alignment.double_backward.gelu import gelu
+from reweigh.alignment.double_backward.layer_norm import layer_norm
+from reweigh.alignment.double_backward.product import convolution, linear
 
-TWICE: dict[Callable[..., Any], Callable[..., Any]] = {
+CLOSED_FORMS: dict[Callable[..., Any], Callable[..., Any]] = {
     F.batch_norm: batch_norm,
     F.conv1d: convolution,
     F.conv2d: convolution,

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reweigh.alignment.twice.closed import Maybe, closed, known, value_unused
+from reweigh.alignment.double_backward.closed import Maybe, closed, known, value_unused
 
 
 def linear(function: Callable[..., Tensor], input: Tensor, weight: Tensor, bias: Maybe = None) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Rows:
+class Layout:
     """The examples lie along `dim`; with `inner`, they are folded there with something else, as the faster index or not.
 
     `inner` is "time" where dim is (B·r): rows of one example lie side by side; "examples" where it is (r·B).
@@ -47,17 +47,17 @@ class Rows:
         return weights.view([-1 if axis == self.dim else 1 for axis in range(len(shape))])
 
 
-def candidates(shape: Sequence[int], n: int, leading: int) -> list[Rows]:
+def candidates(shape: Sequence[int], n: int, leading: int) -> list[Layout]:
     """How n examples can lie in the leading dimensions of a tensor of this shape: every way, so that none is overlooked."""
     if n == 1 and leading:
-        return [Rows(0, None if shape[0] == 1 else "time")]  # one example owns everything
+        return [Layout(0, None if shape[0] == 1 else "time")]  # one example owns everything
     axes = range(min(leading, len(shape)))
-    whole = [Rows(axis) for axis in axes if shape[axis] == n]
+    whole = [Layout(axis) for axis in axes if shape[axis] == n]
     folded = [axis for axis in axes if shape[axis] > n and shape[axis] % n == 0]
-    return whole + [Rows(axis, inner) for axis in folded for inner in ("time", "examples")]
+    return whole + [Layout(axis, inner) for axis in folded for inner in ("time", "examples")]
 
 
-def residual(rows: Rows, one: Tensor, weighted: Tensor, c: Tensor) -> float:
+def residual(rows: Layout, one: Tensor, weighted: Tensor, c: Tensor) -> float:
     """How far the gradient under weights c is from c times that under weights of one, if the examples lie there."""
     wide = torch.promote_types(one.dtype, torch.float32)
     expected = one.to(wide) * rows.spread(c.to(one.device, c.dtype), one.shape).to(wide)

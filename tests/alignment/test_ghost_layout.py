@@ -3,20 +3,20 @@
 import pytest
 import torch
 
-from reweigh.alignment.ghost.rows import Rows, candidates, residual
+from reweigh.alignment.ghost.layout import Layout, candidates, residual
 
-EVERY = [Rows(0), Rows(1), Rows(0, "time"), Rows(0, "examples")]
+EVERY = [Layout(0), Layout(1), Layout(0, "time"), Layout(0, "examples")]
 
 
 @pytest.mark.parametrize(
     ("shape", "leading", "expected"),
     [
-        ((4, 7), 1, [Rows(0)]),
-        ((7, 4, 3), 2, [Rows(1)]),
-        ((4, 4, 3), 2, [Rows(0), Rows(1)]),
-        ((8, 3), 1, [Rows(0, "time"), Rows(0, "examples")]),
-        ((8, 4, 3), 2, [Rows(1), Rows(0, "time"), Rows(0, "examples")]),
-        ((3, 8, 3), 2, [Rows(1, "time"), Rows(1, "examples")]),
+        ((4, 7), 1, [Layout(0)]),
+        ((7, 4, 3), 2, [Layout(1)]),
+        ((4, 4, 3), 2, [Layout(0), Layout(1)]),
+        ((8, 3), 1, [Layout(0, "time"), Layout(0, "examples")]),
+        ((8, 4, 3), 2, [Layout(1), Layout(0, "time"), Layout(0, "examples")]),
+        ((3, 8, 3), 2, [Layout(1, "time"), Layout(1, "examples")]),
         ((7, 4), 1, []),
         ((), 0, []),
     ],
