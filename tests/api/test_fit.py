@@ -86,6 +86,11 @@ def test_regression_several_labels_and_images(tmp_path):
     assert reweigh.fit((torch.from_numpy(pixels), WORDS), clean=CHECKED, **QUICK).model.input_shape == (1, 8, 8)
 
 
+def test_targets_as_a_column():
+    one, other = (reweigh.fit((X, y), clean=CHECKED, **QUICK) for y in (WORDS, WORDS[:, None]))
+    assert torch.equal(next(one.model.parameters()), next(other.model.parameters()))
+
+
 def test_a_known_data_set_too():
     run = reweigh.fit(dataset="digits", noise="background:0.4", rule="l2rw", **QUICK)
     assert run.model(torch.zeros(2, 1, 8, 8)).shape == (2, 10)

@@ -50,7 +50,7 @@ def fit(
             labels of a pandas index, or the name of a column that says so.
         test: examples that give the score; without it 30 % of the checked ones are held back.
         target: the column to learn, or several for labels that may stand together.
-        rule: how to weigh: "l2rw" by default.
+        rule: how to weigh; `reweigh train --help` names them all, and the default.
         output: the run's folder; without one the run lives in a temporary folder, as long as the returned object does.
         overwrite: replace the run in that folder.
         resume: go on with the run in that folder; data and settings may be left out, and must else be the same.

@@ -176,6 +176,8 @@ def inputs(x: Any, role: str) -> Any:
 def targets(y: Any, role: str) -> Any:
     """An array of numbers or words; where nothing stands among words, an empty one."""
     found = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+    if found.ndim == 2 and found.shape[1] == 1:  # a column, as some libraries hand them out
+        found = found[:, 0]
     if found.dtype.kind not in "OT":
         return found
     if found.ndim != 1:

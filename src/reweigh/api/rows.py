@@ -30,7 +30,7 @@ def mask_of(clean: Any, train: Any) -> Any:
             "the checked rows themselves as X_clean= and y_clean=", "a frame of the checked rows"
         )
         said = said.replace("the rows themselves as X_clean= and y_clean=", "the checked rows themselves")
-        said = said.replace("neither X nor y comes", "the training data do not come")
+        said = said.replace("X.index", "train.index").replace("neither X nor y comes", "the training data do not come")
         raise BadInput(re.sub(r"\bX\b", "the training data", said)) from None
     mask = np.zeros(count, dtype=bool)
     mask[rows] = True
