@@ -147,6 +147,7 @@ def test_every_option_reaches_the_settings(tmp_path):
         **options, "epochs": None, "keep_clean_in_train": True, "download": False, "layers": ["layers.5*", "layers.1"],
         "teacher": None, "teacher_reads": ["surface", "internal"], "teacher_states": ["layers.5:input"],
         "ledger": False, "test_share": 0.3, "drop": [],
+            "rule_option": [],
         **dict.fromkeys(field.name for field in fields(Sources) if field.name not in ("test_share", "drop")),
     }  # fmt: skip
 

@@ -1,20 +1,47 @@
 """reweigh: learn which training examples to trust."""
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from reweigh._version import __version__ as __version__
-from reweigh.alignment import alignments as alignments
-from reweigh.direction import clean_direction as clean_direction
-from reweigh.learning import Learning as Learning
-from reweigh.ledger import Ledger as Ledger
-from reweigh.reweigher import Reweigher as Reweigher
-from reweigh.rightness import verify as verify
-from reweigh.rules import L2RW as L2RW
-from reweigh.rules import ClassAwareWeightNet as ClassAwareWeightNet
-from reweigh.rules import DeepInteraction as DeepInteraction
-from reweigh.rules import MetaWeightNet as MetaWeightNet
 
+if TYPE_CHECKING:
+    from reweigh.alignment import alignments as alignments
+    from reweigh.api import Run as Run
+    from reweigh.api import fit as fit
+    from reweigh.api import load as load
+    from reweigh.direction import clean_direction as clean_direction
+    from reweigh.hosts.sklearn import ReweighClassifier as ReweighClassifier
+    from reweigh.hosts.sklearn import ReweighRegressor as ReweighRegressor
+    from reweigh.learning import Learning as Learning
+    from reweigh.ledger import Ledger as Ledger
+    from reweigh.report import write_report as write_report
+    from reweigh.reweigher import Reweigher as Reweigher
+    from reweigh.rightness import verify as verify
+    from reweigh.rules import L2RW as L2RW
+    from reweigh.rules import ClassAwareWeightNet as ClassAwareWeightNet
+    from reweigh.rules import DeepInteraction as DeepInteraction
+    from reweigh.rules import MetaWeightNet as MetaWeightNet
+
+_HOMES = {
+    "L2RW": "rules",
+    "ClassAwareWeightNet": "rules",
+    "DeepInteraction": "rules",
+    "Learning": "learning",
+    "Ledger": "ledger",
+    "MetaWeightNet": "rules",
+    "ReweighClassifier": "hosts.sklearn",
+    "ReweighRegressor": "hosts.sklearn",
+    "Reweigher": "reweigher",
+    "Run": "api",
+    "alignments": "alignment",
+    "clean_direction": "direction",
+    "fit": "api",
+    "load": "api",
+    "verify": "rightness",
+    "write_report": "report",
+}
 __all__ = [
     "L2RW",
     "ClassAwareWeightNet",
@@ -35,27 +62,16 @@ __all__ = [
     "write_report",
 ]
 
-if TYPE_CHECKING:
-    from reweigh.api import Run as Run
-    from reweigh.api import fit as fit
-    from reweigh.api import load as load
-    from reweigh.hosts.sklearn import ReweighClassifier as ReweighClassifier
-    from reweigh.hosts.sklearn import ReweighRegressor as ReweighRegressor
-    from reweigh.report import write_report as write_report
-
-
-_ELSEWHERE = {
-    "Run": "reweigh.api",
-    "fit": "reweigh.api",
-    "load": "reweigh.api",
-    "write_report": "reweigh.report",
-    "ReweighClassifier": "reweigh.hosts.sklearn",
-    "ReweighRegressor": "reweigh.hosts.sklearn",
-}
-
 
 def __getattr__(name: str) -> Any:
-    """What brings in more than torch and numpy, and is imported when it is asked for."""
-    if name not in _ELSEWHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    """What is imported when it is asked for, so that `reweigh --version` need not wait for torch."""
+    if name in _HOMES:
+        globals()[name] = found = getattr(importlib.import_module(f"reweigh.{_HOMES[name]}"), name)
+        return found
+    if not name.startswith("__") and importlib.util.find_spec(f"reweigh.{name}") is not None:
+        return importlib.import_module(f"reweigh.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

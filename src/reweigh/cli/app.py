@@ -38,7 +38,7 @@ def reweigh(
 
 
 app.command()(demo)
-app.command()(train)
+app.command(context_settings={"help_option_names": ["--help"]})(train)
 app.command()(audit)
 app.command()(report)
 app.command()(predict)

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from reweigh._version import __version__
 from reweigh.allocator import keep_freed_memory
 from reweigh.errors import ReweighError, require
 from reweigh.printable import printable
@@ -32,6 +33,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(arguments: Sequence[str] | None) -> int:
+    if list(sys.argv[1:] if arguments is None else arguments) == ["--version"]:  # without waiting for torch
+        print(f"reweigh {__version__}")
+        return 0
     try:
         require("typer", "cli")
         require("rich", "cli")

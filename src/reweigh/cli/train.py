@@ -11,6 +11,8 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from reweigh.cli.config_file import settings_in
+from reweigh.cli.short_help import short_help
 from reweigh.cli.show import Screen, console, progress_bar
 from reweigh.data import NAMES
 from reweigh.errors import BadInput
@@ -56,6 +58,8 @@ _IMBALANCE = "Classes to make rare: long-tail:100 makes the largest 100 times th
 _ROOT = "Where data sets lie or are put."
 _RULE = f"How to weigh: {_one_of(registry.names())} or module:Class (your own)."
 _RULE_OPTION = "What only this rule has, as NAME=VALUE such as share=0.2, may be repeated."
+_CONFIG = "Settings as YAML, TOML or JSON, such as a run's config.json; options go before it."
+_SHORT = typer.Option("-h", help="Show the ten options that matter.", is_eager=True, callback=short_help)
 _LAYERS = "Compare gradients in these submodules only; a pattern such as 'layer3.*', may be repeated."
 _NORMALISE = f"Weights of a batch sum to one, or are each divided by its size: {_one_of(NORMALISATIONS)}."
 _LOOK = f"Learn from the real step, or from a virtual one before it: {_one_of(LOOK_AHEADS)}."
@@ -136,6 +140,8 @@ def train(
     device: Annotated[Word, _run("auto (cuda, mps or else cpu), cpu, cuda, cuda:1 or mps.", "auto")] = None,
     precision: Annotated[Word, _run(f"Of the model's passes: {_one_of(PRECISIONS)} (autocast).", "fp32")] = None,
     threads: Annotated[Whole, _run("Processor threads.", "as torch chooses")] = None,
+    config: Annotated[Path | None, _run(_CONFIG)] = None,
+    short: Annotated[bool, _SHORT] = False,
 ) -> None:
     """Train with learned example weights, and keep all that came out in a folder.
 
@@ -148,19 +154,21 @@ def train(
     """
     given = {name: value for name, value in locals().items() if name not in _NO_SETTINGS and value not in (None, [])}
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    if config is not None:
+        given = settings_in(config, given)
     if resume and overwrite:
         raise BadInput("--resume and --overwrite contradict each other: give one of them")
-    config = None if resume else TrainConfig(**given)
+    settings = None if resume else TrainConfig(**given)
     with progress_bar("training", total=None) as (progress, bar):
         screen = Screen(progress, bar)
-        if config is not None:
-            summary = start(config, output, screen, overwrite=overwrite)
+        if settings is not None:
+            summary = start(settings, output, screen, overwrite=overwrite)
         else:
             summary = resume_run(output, given, screen)
     _report(summary, output)
 
 
-_NO_SETTINGS = frozenset({"output", "resume", "overwrite"})
+_NO_SETTINGS = frozenset({"output", "resume", "overwrite", "config", "short"})
 
 
 def _report(summary: dict[str, Any], output: Path) -> None:

@@ -1,0 +1,57 @@
+"""`--config FILE`: settings by the names of the options, as YAML, TOML or JSON, such as the `config.json` of a run."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from reweigh.errors import BadInput, ReweighError, require
+from reweigh.storage import read_plain
+from reweigh.training.stored import config_from
+
+
+def settings_in(path: Path, named: dict[str, Any]) -> dict[str, Any]:
+    """The file's settings with those `named` by options in their place; what is left open is left out.
+
+    Code that a file names is not run because the file says so: a model or rule from elsewhere has to be an option as well.
+
+    Raises:
+        BadInput: if the file cannot be read, or a setting cannot be used.
+    """
+    found = _read(path)
+    inner = found.get("settings", found)
+    if not isinstance(inner, dict) or not all(isinstance(name, str) for name in inner):
+        raise BadInput(f"{path} holds no settings: write one a line, such as `rule: NAME` or `epochs = 20`")
+    settings = {name.replace("-", "_"): value for name, value in inner.items() if value is not None}
+    for option in ("model", "rule"):
+        code = settings.get(option)
+        if isinstance(code, str) and ":" in code and option not in named:
+            raise BadInput(
+                f"{path} names the {option} {code!r} from elsewhere, which is not used because a file says so: if you trust "
+                f"it, add --{option} {code}"
+            )
+    for one, other in (("epochs", "steps"), ("steps", "epochs")):
+        if one in named and other not in named:
+            settings.pop(other, None)  # the length of a run is set by one of them
+    config = config_from({**settings, **named}, str(path))
+    return {name: getattr(config, name) for name in {**settings, **named}}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = read_plain(path).decode()
+        if path.suffix == ".toml":
+            found: Any = tomllib.loads(text)
+        elif path.suffix in (".yaml", ".yml"):
+            found = require("yaml", "cli").safe_load(text)
+        elif path.suffix == ".json":
+            found = json.loads(text)
+        else:
+            raise BadInput(f"{path} is no .yaml, .toml or .json: name the kind of file by its ending")
+    except ReweighError:
+        raise
+    except Exception as broken:  # each reader has its own kind
+        raise BadInput(f"{path} cannot be read: {str(broken).splitlines()[0]}") from broken
+    if not isinstance(found, dict):
+        raise BadInput(f"{path} holds no settings: write one a line, such as `rule: NAME` or `epochs = 20`")
+    return found
