@@ -75,3 +75,12 @@ def test_parquet_has_nulls_where_nothing_is_known(records):
     assert table["last_epoch_weight"] == [0.0, None, 0.0, None]
     assert table["zero_share"] == [0.5, 1.0, 1.0, None]
     assert table["visits"] == [2, 1, 1, 0]
+
+
+def test_targets_of_several_numbers_are_kept_as_they_are():
+    records = Records(2)
+    given = torch.tensor([[0.25, 300.0], [1.0, 0.0]])
+    for y, kind in ((given, "double"), (given.round().long(), "int64"), (given.clamp(0, 1).round(), "int8")):
+        table = pyarrow.parquet.read_table(pyarrow.BufferReader(parquet(records, torch.arange(2), y, y, ("a", "b"))))
+        assert table["given_label"].to_pylist() == y.tolist()
+        assert str(table["given_label"].type) == f"list<element: {kind}>"

@@ -11,6 +11,7 @@ from reweigh.tasks.measures import MEASURES as MEASURES
 from reweigh.tasks.measures import Measure as Measure
 from reweigh.tasks.measures import score_text as score_text
 from reweigh.tasks.multi_label import MultiLabel as MultiLabel
+from reweigh.tasks.numbers import Numbers as Numbers
 from reweigh.tasks.registry import check_task as check_task
 from reweigh.tasks.registry import column_tasks as column_tasks
 from reweigh.tasks.registry import known_task as known_task
@@ -24,4 +25,5 @@ from reweigh.tasks.task import Judged as Judged
 from reweigh.tasks.task import Overview as Overview
 from reweigh.tasks.task import Task as Task
 from reweigh.tasks.task import Words as Words
+from reweigh.tasks.task import differs as differs
 from reweigh.tasks.translation import Translation as Translation

@@ -15,8 +15,8 @@ from reweigh.tasks.groups import Groups
 from reweigh.tasks.labels import in_order, spelling_notes, unseen
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.registry import task
-from reweigh.tasks.targets import Array, Targets
-from reweigh.tasks.task import Judged, Task, Words
+from reweigh.tasks.targets import Array, BoolArray, Targets
+from reweigh.tasks.task import Judged, Task, Words, differs
 from reweigh.words import counted, listed, shown
 
 
@@ -117,6 +117,10 @@ class Classification(Task):
         probabilities = self.probabilities(outputs)
         best = probabilities.max(1)
         return Judged(best.indices, best.values, probabilities.gather(1, y[:, None])[:, 0])
+
+    def contradicts(self, given: Array, suggested: Array) -> BoolArray:
+        """Where the suggestion is not the label."""
+        return differs(given, suggested)
 
     def told(self, label: Any) -> str:
         """The class by its name."""

@@ -17,8 +17,8 @@ from torch.nn.utils.rnn import pad_sequence
 from reweigh.errors import BadInput
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.registry import task
-from reweigh.tasks.targets import Targets
-from reweigh.tasks.task import Judged, Task, Words
+from reweigh.tasks.targets import Array, BoolArray, Targets
+from reweigh.tasks.task import Judged, Task, Words, differs
 
 IGNORED = -100
 """The target of a position that does not count, as in PyTorch."""
@@ -152,6 +152,10 @@ class LanguageModel(Task):
             return (-self.token_losses(outputs, tokens).sum(1) / counts.sum(1)).exp()
 
         return Judged(suggested, likely(suggested), likely(y))
+
+    def contradicts(self, given: Array, suggested: Array) -> BoolArray:
+        """Where the suggestion is not the label."""
+        return differs(given, suggested)
 
     def told(self, label: Any) -> str:
         """The token numbers, or their names where `classes` has them."""

@@ -16,7 +16,7 @@ from reweigh.tasks.labels import in_order, spelling_notes, unseen
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.registry import task
 from reweigh.tasks.targets import Array, BoolArray, Targets
-from reweigh.tasks.task import Judged, Task, Words
+from reweigh.tasks.task import Judged, Task, Words, differs
 from reweigh.words import listed, shown
 
 
@@ -119,6 +119,10 @@ class MultiLabel(Task):
 
         suggested = (outputs > 0).to(y.dtype)
         return Judged(suggested, likely(suggested), likely(y))
+
+    def contradicts(self, given: Array, suggested: Array) -> BoolArray:
+        """Where the suggestion is not the label."""
+        return differs(given, suggested)
 
     def told(self, label: Any) -> str:
         """The labels by their names."""

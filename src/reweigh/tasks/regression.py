@@ -6,7 +6,7 @@ does not outweigh its whole batch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,11 +15,11 @@ from torch import Tensor
 
 from reweigh.errors import BadInput, require
 from reweigh.tasks.checks import check_targets
-from reweigh.tasks.groups import Groups, by_range
 from reweigh.tasks.measures import Measure
+from reweigh.tasks.numbers import Numbers
 from reweigh.tasks.registry import task
-from reweigh.tasks.targets import Array, BoolArray, FloatArray, Targets
-from reweigh.tasks.task import Judged, Overview, Task, Words
+from reweigh.tasks.targets import BoolArray, FloatArray, Targets
+from reweigh.tasks.task import Judged
 from reweigh.words import shown
 
 FEW = 20
@@ -28,23 +28,16 @@ FEW = 20
 MANY = 200
 """Different whole numbers, or a twentieth of the rows, that are classes no longer."""
 
-FAR = 3.0
-"""A value is far off beyond so many times the usual distance (1.4826 median distances)."""
-
 
 @task("regression")
 @dataclass(frozen=True)
-class Regression(Task):
+class Regression(Numbers):
     """A number an example: y is (value - mean) / deviation, (N,) float32."""
 
     measures: ClassVar = (
         Measure("test_r2", "R²", share=False, doubtful=0.5),
         Measure("test_mae", "mean absolute error", share=False),
     )
-    words: ClassVar = Words(
-        "range", "ranges", "each range of the target", "given target", "Targets by range",
-        "far from it (three times the usual distance)", "the range",
-    )  # fmt: skip
 
     @classmethod
     def takes(cls, y: Tensor) -> bool:
@@ -114,35 +107,13 @@ class Regression(Task):
         unknown = torch.full_like(y, float("nan"))
         return Judged(outputs[:, 0], unknown, unknown)
 
-    def contradicts(self, given: Array, suggested: Array) -> BoolArray:
-        """Where the value is further from the given one than three times the usual distance."""
-        distance = np.abs(given - suggested)
-        return np.asarray(distance > FAR * 1.4826 * np.median(distance))
-
     def in_units(self, y: Tensor) -> Tensor:
         """Values float64."""
         return y.double() * self.scale[1] + self.scale[0]
 
-    def told(self, label: Any) -> str:
-        """Six digits."""
-        return f"{float(label):.6g}"
-
     def caption(self, y: Tensor) -> str:
         """In standard deviations."""
         return f"{float(y):+.2f} σ"
-
-    def cells(self, labels: Array) -> Array:
-        """The numbers themselves."""
-        return labels
-
-    def overview(self, values: Tensor, cells: Sequence[Any]) -> Overview:
-        """The range of the values."""
-        told = tuple(self.told(value) for value in (values.min(), values.mean(), values.max()))
-        return Overview(("least", "mean", "most"), (True, True, True), [told])
-
-    def groups(self, given: Array, suggested: Array) -> Groups:
-        """Ranges of about equally many given values."""
-        return by_range(given, suggested)
 
     def _values(self, targets: Targets) -> FloatArray:
         return targets.numbers(self.writing)

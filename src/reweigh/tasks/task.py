@@ -201,10 +201,9 @@ class Task(abc.ABC):
     def judge(self, outputs: Tensor, y: Tensor) -> Judged:
         """What outputs (B, K) suggest in the place of y, and how likely both are."""
 
+    @abc.abstractmethod
     def contradicts(self, given: Array, suggested: Array) -> BoolArray:
         """(N,) where a suggestion says something else than the label; both in the target's own units."""
-        differs = np.not_equal(suggested, given)
-        return np.asarray(differs.reshape(len(given), -1).any(axis=1), dtype=bool)
 
     # Words for people
 
@@ -245,3 +244,9 @@ def counts(cells: Sequence[Any], most: int = 20) -> Overview:
     """How often each prediction was made, the most frequent ones."""
     rows: list[tuple[str, ...]] = [(str(cell), str(count)) for cell, count in Counter(cells).most_common(most)]
     return Overview(("prediction", "examples"), (False, True), rows)
+
+
+def differs(given: Array, suggested: Array) -> BoolArray:
+    """(N,) where labels (N, ...), which are equal or not, are not."""
+    unequal = np.not_equal(suggested, given)
+    return np.asarray(unequal.reshape(len(given), -1).any(axis=1), dtype=bool)
