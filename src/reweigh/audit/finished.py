@@ -97,7 +97,8 @@ def open_run(
     folder, config = stored.path, stored.config.resolved()
     if not os.path.lexists(folder / files.SUMMARY):
         raise BadInput(
-            f"the run in {folder} is not finished: go on with `{resume_command(folder, config.model, config.task, config.rule)}`, then "
+            f"the run in {folder} is not finished: go on with "
+            f"`{resume_command(folder, config.model, config.task, config.rule)}`, then "
             "try again"
         )
     check_closed(config, folder / files.CONFIG)

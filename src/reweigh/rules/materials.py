@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from reweigh._types import Batch, Look, PerExampleLoss
+from reweigh._types import Batch, BatchGetter, PerExampleLoss
 from reweigh.errors import BadInput
 
 
@@ -56,7 +56,7 @@ class Materials:
 
     seed: Callable[[str], int] = lambda purpose: 0
     class_sizes: Tensor | None = None
-    wrong: Look | None = None
+    wrong: BatchGetter | None = None
     second_model: SecondModel | None = None
 
     @property
