@@ -298,3 +298,22 @@ def test_what_is_found_out_of_engines_is_not_found_out_from_a_bad_batch(options)
         by_rule.backward(batch_of(1))
         told.append(by_rule.explain())
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("engine", ["auto", "forward", "double", "finite"])
+@pytest.mark.parametrize("per", ["sequence", "token"])
+def test_a_loss_that_is_not_finite_while_its_gradient_is_zero_is_the_examples_fault_at_the_first_batch(per, engine):
+    """`masked_fill` cuts the gradient off: to a check of the engine the batch looked sound, and the engine wrong."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(11, 8), nn.Tanh(), nn.Linear(8, 11))
+
+    def loss(module, batch):
+        spoilt = module(batch["x"]).masked_fill((batch["x"] == 4)[..., None], math.nan)
+        each = nn.functional.cross_entropy(spoilt.flatten(0, 1), batch["y"].flatten(), reduction="none").view(6, 5)
+        return each.flatten() if per == "token" else each.mean(1)
+
+    x, y = torch.randint(5, 11, (2, 6, 5)), torch.randint(11, (2, 6, 5))
+    x[1, 2, 3] = 4
+    reweigher = Reweigher(model, loss, rule=L2RW(), clean=[{"x": x[0], "y": y[0]}], engine=engine)
+    with pytest.raises(NonFinite, match=r"positions \[13\]" if per == "token" else r"positions \[2\]"):
+        reweigher.weigh({"x": x[1], "y": y[1]})

@@ -48,13 +48,13 @@ def truth_of(task: EngineTask, draw: int) -> Truth:
     """One ordinary pass, forward and backward, under random c.
 
     Raises:
-        Undecided: where the gradients are not finite, or all zero, or too small for their arithmetic.
+        Undecided: where losses or gradients are not finite, or all zero, or too small for their arithmetic.
     """
     generator = torch.Generator().manual_seed(draw)
     with preserve_module_state(task.walk), torch.enable_grad(), Coarsest() as seen:
         losses = task.losses()
         c = torch.randn(len(losses), generator=generator, dtype=torch.float64).to(losses)
-        if not losses.requires_grad:
+        if not losses.requires_grad or not bool(losses.isfinite().all()):
             raise Undecided
         found = gradients(losses, list(task.chosen.values()), c)
     h = {name: g for name, g in zip(task.chosen, found, strict=True) if g is not None}

@@ -24,7 +24,8 @@ def label_type(train: str, encoding: Encoding) -> str:
         return TEXT
     path, target = Path(train), encoding.targets[0]
     if path.suffix == ".npz":
-        return _named(require("pyarrow", "cli").array(NpzFile(path).load(target)[:0]).type)
+        pa, kind = require("pyarrow", "cli"), NpzFile(path).load(target).dtype
+        return _named(pa.from_numpy_dtype(kind)) if kind.kind in "biu" or kind.itemsize <= 8 else TEXT
     if path.suffix in (".parquet", ".pq"):
         schema = require("pyarrow.parquet", "cli").read_schema(path)
         return next((_named(field.type) for field in schema if field.name.strip() == target), TEXT)
