@@ -219,6 +219,7 @@ from torch import nn
 from torch.autograd import forward_ad
 from reweigh import L2RW, Reweigher
 warnings.simplefilter("ignore")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background is started without
 torch.set_num_threads(1); torch.manual_seed(0)
 m = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 3))
 def loss(m, b): return F.cross_entropy(m(b[0]), b[1], reduction="none")

@@ -195,7 +195,7 @@ def test_another_model_made_by_model_init_is_weighed_by_itself(tmp_path):
     first, learnt = trainer.reweigher, rule.state_dict()
     trainer.train()
     assert trainer.reweigher is not first
-    assert trainer.reweigher._model is trainer.model
+    assert trainer.reweigher._student.model is trainer.model
     for name, value in rule.state_dict()["net"].items() if "net" in learnt else ():
         assert torch.equal(value, learnt["net"][name])  # the second model has a rule of its own
 
