@@ -27,3 +27,25 @@ def test_arrays_of_labels_of_every_kind_are_learnt_from(tmp_path, made):
     np.savez(tmp_path / "checked.npz", x=x[:20], y=y[:20])
     run = reweigh.fit(tmp_path / "all.npz", clean=tmp_path / "checked.npz", steps=2, output=tmp_path / "run")
     assert run.summary["steps"] == 2
+
+
+@pytest.mark.parametrize(
+    "names", [("False", "True"), (" a ", "b"), ("1.0", "2.0"), ("01", "02"), ("None", "b")], ids=lambda names: names[0]
+)
+def test_texts_come_back_as_they_were_written(tmp_path, names):
+    x = np.random.default_rng(0).normal(size=(120, 3)).astype("f4")
+    y = np.array(names)[(x[:, 0] > 0).astype(int)]
+    run = reweigh.fit((x, y), clean=range(40), steps=60, verbose=False)
+    assert set(run.predict(x).values) == set(names)
+    assert (run.predict(x).values == y).mean() > 0.7
+    assert set(run.audit().to_pandas()["given_label"]) == set(names)
+    kept = run.save(tmp_path / "kept")
+    assert set(reweigh.load(kept.path).predict(x).values) == set(names)
+
+
+def test_a_class_that_was_written_in_several_ways_has_the_name_that_it_has_here():
+    x = np.random.default_rng(0).normal(size=(120, 3)).astype("f4")
+    y = np.array(["no", "yes"])[(x[:, 0] > 0).astype(int)].astype(object)
+    y[::2] = [f" {name}" for name in y[::2]]
+    run = reweigh.fit((x, y), clean=range(40), steps=5, verbose=False)
+    assert set(run.predict(x).values) <= {"no", "yes"}

@@ -1,8 +1,10 @@
 """An audit and predictions as tables of whatever library the caller works with."""
 
 import abc
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +13,18 @@ from reweigh.audit.export import columns as audit_columns
 from reweigh.errors import require
 from reweigh.predict import Predicted
 from reweigh.predict import columns as predicted_columns
-from reweigh.training.label_type import as_labels
+from reweigh.training.label_type import TEXT, as_labels
+
+
+class Labels(NamedTuple):
+    """What the training data's labels were: the name of a type, and texts that are spelled otherwise as names of classes."""
+
+    kind: str = TEXT
+    spelled: Mapping[str, str] = MappingProxyType({})
+
+    def of(self, names: list[str]) -> Any:
+        """Names of classes as labels, (N,)."""
+        return as_labels(names, self.kind, self.spelled)
 
 
 class Tabular(abc.ABC):
@@ -52,7 +65,7 @@ class AuditTable(Tabular):
     """The ranking of a run's training examples; `audit` has all that it was made from, such as `audit.noise_rates`."""
 
     audit: Audit
-    labels: str
+    labels: Labels
 
     def __len__(self) -> int:
         """The number of examples, N."""
@@ -66,7 +79,7 @@ class AuditTable(Tabular):
         found = {"row": self.audit.examples.ids.numpy()[self.audit.order], **audit_columns(self.audit)}
         for name in ("given_label", "suggested_label"):
             if isinstance(found[name], list):
-                found[name] = as_labels(found[name], self.labels)
+                found[name] = self.labels.of(found[name])
         return found
 
     def _index(self, frame: Any) -> Any:
@@ -80,13 +93,13 @@ class Prediction(Tabular):
 
     Attributes:
         predicted: the values, probabilities and names as they are worked out.
-        labels: the type of the training data's labels.
+        labels: the type and the spelling of the training data's labels.
         index: of the pandas frame that was asked about.
         notes: what was said of the data, such as how many values were unknown.
     """
 
     predicted: Predicted
-    labels: str
+    labels: Labels
     index: Any = None
     notes: tuple[str, ...] = ()
 
@@ -101,7 +114,7 @@ class Prediction(Tabular):
     def values(self) -> Any:
         """(N,) the predicted labels, of the type that the training data had, or the predicted numbers."""
         found = predicted_columns(self.predicted)["prediction"]
-        return as_labels(found, self.labels) if isinstance(found, list) else found
+        return self.labels.of(found) if isinstance(found, list) else found
 
     @property
     def probabilities(self) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reweigh.api.given import Given
 from reweigh.api.model import TrainedModel, export, trained
-from reweigh.api.results import AuditTable, Prediction
+from reweigh.api.results import AuditTable, Labels, Prediction
 from reweigh.api.words import in_python, said_in_python
 from reweigh.audit import audit_run, open_run
 from reweigh.audit.audit import THRESHOLD
@@ -165,8 +165,11 @@ class Run:
         return Run(target, model=self._named, data_root=self._data_root, notes=self.notes)
 
     @property
-    def _labels(self) -> str:
-        return str((self.finished.data.get("train") or {}).get("labels", TEXT))
+    def _labels(self) -> Labels:
+        told = self.finished.data.get("train") or {}
+        spelled = told.get("spelled")
+        known = {k: v for k, v in spelled.items() if isinstance(v, str)} if isinstance(spelled, dict) else {}
+        return Labels(str(told.get("labels", TEXT)), known)
 
     @property
     def _places(self) -> dict[str, str]:

@@ -20,13 +20,13 @@ PLACES = ("train", "clean", "test", "clean_ids")
 """The settings that name files."""
 
 
-def fingerprints(config: TrainConfig) -> dict[str, dict[str, str]]:
+def fingerprints(config: TrainConfig) -> dict[str, dict[str, Any]]:
     """For each setting that names a file or folder, its absolute `path` and the `digest` of what is there.
 
     Raises:
         BadInput: if one cannot be read.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in PLACES:
         given = getattr(config, name)
         if given is not None and config.train is not None:
