@@ -6,11 +6,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from reweigh.errors import BadInput
+from reweigh.metrics import auroc
 from reweigh.rightness import KINDS, Verifier, View, kind
-from reweigh.rightness.crossfit import auroc, cross_fit
+from reweigh.rightness.crossfit import cross_fit
 from reweigh.rightness.logistic import softmax_regression
 from reweigh.rightness.nearness import nearness
-from reweigh.rightness.shares import share_of_right, shares_by_pair, shares_of_groups
+from reweigh.rightness.shares import shares_by_pair, shares_of_groups
 from reweigh.rightness.view import features_of
 
 
@@ -44,7 +45,7 @@ def test_the_share_of_right_labels_is_found_from_log_odds_learnt_half_and_half(s
     right = torch.arange(20_000) < share * 20_000
     x = normal(20_000, seed=5) + torch.where(right, 1.0, -1.0)
     logits = 2 * x  # log N(x; 1) - log N(x; -1)
-    assert abs(share_of_right(logits) - share) < 0.02
+    assert abs(float(shares_of_groups(torch.stack([logits, 0 * logits], 1))[0]) - share) < 0.02
     by_pair = shares_by_pair(logits, torch.zeros(20_000).long(), torch.ones(20_000).long(), 2)
     assert abs(float(by_pair[0, 1]) - share) < 0.02
 
@@ -123,7 +124,8 @@ def test_a_kind_that_is_not_there_is_refused_by_name():
 def test_auroc_is_that_of_scikit_learn_with_ties():
     high, low = normal(50).round(decimals=1) + 0.3, normal(70, seed=1).round(decimals=1)
     truth = [1] * 50 + [0] * 70
-    assert auroc(high, low) == pytest.approx(roc_auc_score(truth, torch.cat([high, low]).numpy()))
+    scores = torch.cat([high, low])
+    assert auroc(scores, torch.tensor(truth)) == pytest.approx(roc_auc_score(truth, scores.numpy()))
 
 
 def test_cross_fit_tells_nothing_where_there_is_nothing_to_tell():

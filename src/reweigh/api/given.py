@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from reweigh.api.rows import mask_of
-from reweigh.api.tables import as_table, is_frame, is_pandas
+from reweigh.api.rows import ROWS_OF_A_PATH, mask_of
+from reweigh.api.tables import as_table, is_frame, is_pandas, reason
 from reweigh.errors import BadInput, require
 from reweigh.storage import make_folder, write_bytes
 
@@ -71,9 +71,7 @@ class Given:
         """
         if _is_path(data):
             if extra:
-                raise BadInput(
-                    "clean= names rows, and train= is a path: give clean= a path too, or clean_ids= or clean_column="
-                )
+                raise BadInput(ROWS_OF_A_PATH)
             return str(data)
         if is_frame(data):
             return self._table(data, role, extra or {})
@@ -111,9 +109,8 @@ class Given:
         try:
             parquet.write_table(table, sink)
         except pa.ArrowException as refused:
-            told = " ".join(str(refused).split())[:160].rstrip(".")
             raise BadInput(
-                f"{role} has a column of a type that no file can hold ({told}): make it text, or leave it out"
+                f"{role} has a column of a type that no file can hold ({reason(refused)}): make it text, or leave it out"
             ) from refused
         return self._write(role, ".parquet", sink.getvalue())
 

@@ -9,6 +9,8 @@ import numpy as np
 from reweigh.api.tables import collected, is_pandas
 from reweigh.errors import BadInput, require
 
+ROWS_OF_A_PATH = "clean= names rows, and train= is a path: give clean= a path too, or clean_ids= or clean_column="
+
 
 def mask_of(clean: Any, train: Any) -> Any:
     """(N,) bool, the rows of `train` that `clean` names; labels and numbers are told apart as the estimators do.
@@ -17,9 +19,7 @@ def mask_of(clean: Any, train: Any) -> Any:
         BadInput: if it names no row, one that is not there, or if which rows it means cannot be known.
     """
     if train is None or isinstance(train, str | Path):
-        raise BadInput(
-            "clean= names rows, and train= is a path: give clean= a path too, or clean_ids= or clean_column="
-        )
+        raise BadInput(ROWS_OF_A_PATH)
     clean_rows = require("reweigh.hosts.sklearn.clean_rows", "cli")
     x, y = train if isinstance(train, tuple) else (train, None)
     count = len(next(iter(x.values())) if isinstance(x, dict) else collected(x))

@@ -59,10 +59,14 @@ def _readable(what: str, kind: str) -> Iterator[None]:
     except (require("pyarrow", "cli").ArrowException, TypeError, ValueError, AttributeError) as refused:
         if isinstance(refused, BadInput):
             raise
-        told = " ".join(str(refused).split())[:160].rstrip(".")
         raise BadInput(
-            f"{what} is a {kind} that cannot be read as a table ({told}): give a pandas or polars frame"
+            f"{what} is a {kind} that cannot be read as a table ({reason(refused)}): give a pandas or polars frame"
         ) from refused
+
+
+def reason(refused: Exception) -> str:
+    """What another library said, on one short line."""
+    return " ".join(str(refused).split())[:160].rstrip(".")
 
 
 def _of_pandas(frame: Any, what: str) -> tuple[Any, list[str]]:

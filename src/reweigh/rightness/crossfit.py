@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reweigh.metrics import auroc
 from reweigh.rightness.kinds import KINDS
 from reweigh.rightness.verifier import Verifier
 from reweigh.rightness.view import View
@@ -88,7 +89,7 @@ def cross_fit(view: View, labels: Tensor, kinds: Sequence[str], *, ridge: float,
             others = KINDS[name](view[held], labels[held], generator)
             wrong[name].append(_at_even_odds(verifier.ask(view[held], others)))
     told = torch.cat(right)
-    by_kind = {name: auroc(told, torch.cat(parts)) for name, parts in wrong.items()}
+    by_kind = {name: _told_apart(told, torch.cat(parts)) for name, parts in wrong.items()}
     hardest = min(by_kind, key=lambda name: by_kind[name])
     margin = _CERTAIN * _error(by_kind[hardest], len(told))
     said = torch.cat([told, *(part for parts in wrong.values() for part in parts)])
@@ -96,13 +97,9 @@ def cross_fit(view: View, labels: Tensor, kinds: Sequence[str], *, ridge: float,
     return CrossFit(by_kind[hardest], margin, hardest, by_kind, said, right_ones, len(told))
 
 
-def auroc(higher: Tensor, lower: Tensor) -> float:
-    """The chance that one of the first is above one of the second; ties count half."""
-    joined = torch.cat([higher, lower]).double()
-    _, place, counts = joined.unique(return_inverse=True, return_counts=True)
-    ranks = counts.cumsum(0).double() - (counts.double() - 1) / 2
-    n, m = len(higher), len(lower)
-    return float((ranks[place[:n]].sum() - n * (n + 1) / 2) / (n * m))
+def _told_apart(right: Tensor, wrong: Tensor) -> float:
+    said = torch.cat([right, wrong])
+    return auroc(said, torch.arange(len(said)) < len(right))
 
 
 def _at_even_odds(asked: Tensor) -> Tensor:

@@ -24,6 +24,13 @@ class Given:
     features: Tensor | None
     classes: npt.NDArray[Any]
 
+    @property
+    def others(self) -> Tensor:
+        """Which examples are not checked, (N,), bool."""
+        found = torch.ones(len(self.labels), dtype=torch.bool)
+        found[self.checked] = False
+        return found
+
 
 def given(probabilities: Any, labels: Any, checked: Any, features: Any, classes: Sequence[Any] | None) -> Given:
     """All of it in one form.

@@ -13,19 +13,11 @@ _PULL = 4.0
 """A pair of labels is pulled to the common share as by so many examples."""
 
 
-def share_of_right(logits: Tensor) -> float:
-    """The share of right labels among examples with these log-odds (n,), which were learnt half and half."""
-    share = 0.5
-    for _ in range(_STEPS):
-        before, share = share, float(torch.sigmoid(logits + _logit(share)).mean())
-        share = min(max(share, _LEAST), _MOST)
-        if abs(share - before) < _ENOUGH:
-            break
-    return share
-
-
 def shares_by_pair(logits: Tensor, given: Tensor, suggested: Tensor, classes: int) -> Tensor:
-    """Likewise for each pair of given and suggested label, (K, K); pairs that are seen rarely are near the common share."""
+    """The share of right labels by pair of given and suggested label, (K, K), from log-odds that were learnt half and half.
+
+    Pairs that are seen rarely are near the common share.
+    """
     pair = given * classes + suggested
     seen = torch.zeros(classes**2, dtype=torch.double).index_add_(0, pair, torch.ones(len(pair), dtype=torch.double))
     share = torch.full((classes**2,), 0.5, dtype=torch.double)
@@ -46,7 +38,3 @@ def shares_of_groups(logits: Tensor) -> Tensor:
         if float((share - before).abs().max()) < _ENOUGH:
             break
     return share / share.sum()
-
-
-def _logit(share: float) -> float:
-    return float(torch.logit(torch.tensor(share, dtype=torch.double)))

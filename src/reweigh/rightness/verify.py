@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,19 +58,17 @@ def verify(
     suggested = view.opinion.scatter(1, data.labels[:, None], float("-inf")).argmax(1)
     verifier.teach(view[data.checked], right_labels)
     chance, shares = _judged(verifier, view, data, suggested)
-    tells = evidence.tells and len(data.checked) < len(data.labels)
-    mask = np.zeros(len(data.labels), dtype=bool)
-    mask[data.checked.numpy()] = True
-    names = verifier.kinds
+    others = data.others
+    tells = evidence.tells and bool(others.any())
     return Rightness(
         right=chance.numpy(),
         suggested=data.classes[suggested.numpy()],
-        share=float(chance[~torch.from_numpy(mask)].mean()) if tells else None,
+        share=float(chance[others].mean()) if tells else None,
         interval=_interval(view, data, suggested, verifier) if tells else None,
-        kinds=dict(zip(names, shares[1:].tolist(), strict=True)) if tells else {},
+        kinds=dict(zip(verifier.kinds, shares[1:].tolist(), strict=True)) if tells else {},
         pairs=_pairs(1 - chance, data.labels, suggested, view.classes),
         classes=data.classes,
-        checked=mask,
+        checked=~others.numpy(),
         evidence=evidence,
     )
 
@@ -85,8 +82,7 @@ def _view(data: Given) -> View:
 
 def _judged(verifier: Verifier, view: View, data: Given, suggested: Tensor) -> tuple[Tensor, Tensor]:
     """P(right) of all examples (N,), one for the checked, and the shares of the groups among the others."""
-    others = torch.ones(len(view), dtype=torch.bool)
-    others[data.checked] = False
+    others = data.others
     chance = torch.ones(len(view), dtype=torch.double)
     if not bool(others.any()):
         return chance, torch.zeros(1 + len(verifier.kinds), dtype=torch.double)
@@ -101,8 +97,7 @@ def _judged(verifier: Verifier, view: View, data: Given, suggested: Tensor) -> t
 def _interval(view: View, data: Given, suggested: Tensor, verifier: Verifier) -> tuple[float, float]:
     """Of the share of right labels, by teaching anew with checked examples drawn with replacement."""
     generator = torch.Generator().manual_seed(verifier.seed)
-    others = torch.ones(len(view), dtype=torch.bool)
-    others[data.checked] = False
+    others = data.others
     found = []
     for _ in range(_REPEATS):
         drawn = data.checked[torch.randint(len(data.checked), (len(data.checked),), generator=generator)]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from reweigh.data.own import Encoding
-from reweigh.data.own.npz_file import NpzFile
+from reweigh.data.own.npz_file import Array, NpzFile
 from reweigh.data.own.targets import as_classes
 from reweigh.data.own.values import is_text
 from reweigh.errors import require
@@ -19,49 +19,50 @@ from reweigh.errors import require
 TEXT = "string"
 
 
-def label_type(train: str, encoding: Encoding) -> str:
-    """The name of an Arrow type: int64, double, bool, ..., or "string" where labels are words, several, or numbers to learn.
+def labels_of(train: str, encoding: Encoding) -> tuple[str, dict[str, str]]:
+    """What the labels were.
 
-    A CSV file has no types: there they are whole numbers where all classes are written as such.
+    - The name of an Arrow type: int64, double, bool, ..., or "string" where they are words, several, or numbers to learn. A
+      CSV file has no types: there they are whole numbers where all classes are written as such.
+    - From the name of a class to the text that stands for it in a file with types, where they differ: " a ", "False". Not
+      for a class that was written in several ways: there is no one text to give back.
     """
     if len(encoding.targets) > 1 or encoding.kind == "images":
-        return TEXT
+        return TEXT, {}
     path, target = Path(train), encoding.targets[0]
     if path.suffix == ".npz":
-        pa, kind = require("pyarrow", "cli"), NpzFile(path).load(target).dtype
-        return _named(pa.from_numpy_dtype(kind)) if kind.kind in "biu" or kind.itemsize <= 8 else TEXT
+        return _of_arrays(NpzFile(path).load(target))
     if path.suffix in (".parquet", ".pq"):
-        schema = require("pyarrow.parquet", "cli").read_schema(path)
-        return next((_named(field.type) for field in schema if field.name.strip() == target), TEXT)
+        return _of_parquet(path, target)
     whole = all(name.removeprefix("-").isdecimal() and str(int(name)) == name for name in encoding.classes)
-    return "int64" if whole else TEXT
+    return ("int64" if whole else TEXT), {}
 
 
-def spellings(train: str, encoding: Encoding) -> dict[str, str]:
-    """From the name of a class to the text that stands for it in a file with types, where they differ: " a ", "False".
+def _of_arrays(labels: Array) -> tuple[str, dict[str, str]]:
+    pa, kind = require("pyarrow", "cli"), labels.dtype
+    if kind.kind == "U":
+        return TEXT, _spelled(pa.array(np.unique(labels).tolist()))
+    return (_named(pa.from_numpy_dtype(kind)) if kind.kind in "biu" or kind.itemsize <= 8 else TEXT), {}
 
-    Nothing where one class was written in several ways: then there is no one text to give back.
-    """
-    path = Path(train)
-    if len(encoding.targets) > 1 or path.suffix not in (".npz", ".parquet", ".pq"):
-        return {}
-    cells = _cells(path, encoding.targets[0])
-    if cells is None or not is_text(cells):
-        return {}
+
+def _of_parquet(path: Path, target: str) -> tuple[str, dict[str, str]]:
+    parquet = require("pyarrow.parquet", "cli")
+    field = next((field for field in parquet.read_schema(path) if field.name.strip() == target), None)
+    if field is None:
+        return TEXT, {}
+    kind = _named(field.type)
+    if kind != TEXT:
+        return kind, {}
+    cells = parquet.read_table(path, columns=[field.name]).column(0).unique().drop_null()
+    return TEXT, _spelled(cells) if is_text(cells) else {}
+
+
+def _spelled(cells: Any) -> dict[str, str]:
+    """From names to texts, of texts that are there once each."""
     words, texts = as_classes(cells), cells.to_pylist()
     named = [(words.values[code], text) for code, text in zip(words.codes.tolist(), texts, strict=True) if code >= 0]
     several = Counter(name for name, _ in named)
     return {name: text for name, text in named if name != text and several[name] == 1}
-
-
-def _cells(path: Path, target: str) -> Any:
-    """What stands in the target's column, each text once; None where there is no such column, or no text in it."""
-    if path.suffix == ".npz":
-        array = NpzFile(path).load(target)
-        return require("pyarrow", "cli").array(np.unique(array).tolist()) if array.dtype.kind == "U" else None
-    parquet = require("pyarrow.parquet", "cli")
-    name = next((field.name for field in parquet.read_schema(path) if field.name.strip() == target), None)
-    return None if name is None else parquet.read_table(path, columns=[name]).column(0).unique().drop_null()
 
 
 def _named(kind: Any) -> str:

@@ -28,7 +28,7 @@ from reweigh.training.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.training.config import TrainConfig
 from reweigh.training.interrupt import CtrlC
 from reweigh.training.job import Job, assemble
-from reweigh.training.label_type import label_type, spellings
+from reweigh.training.label_type import labels_of
 from reweigh.training.loop import Notes, train
 from reweigh.training.named_again import check_named_again, check_task_again, resume_command
 from reweigh.training.own_files import check_unchanged, fingerprints
@@ -83,8 +83,7 @@ def start(
     _use_threads(config)
     job = assemble(config, with_clean_kept(config, data), watcher.note)
     if data.encoding is not None and config.train is not None:
-        told["train"]["labels"] = label_type(config.train, data.encoding)
-        told["train"]["spelled"] = spellings(config.train, data.encoding)
+        told["train"]["labels"], told["train"]["spelled"] = labels_of(config.train, data.encoding)
     with folder.locked():
         folder.check_free(overwrite=overwrite)
         folder.clear({Path(place["path"]) for place in told.values()})
