@@ -40,11 +40,11 @@ from reweigh.data import Examples, clean_split, human_labels, load
 from reweigh.errors import ReweighError, require
 from reweigh.ledger import Ledger
 from reweigh.metrics import auroc
+from reweigh.run.job.job import assemble
+from reweigh.run.job.loop import run_epoch
+from reweigh.run.job.prepare import RunData, prepare
+from reweigh.settings.config import TrainConfig
 from reweigh.storage import write_bytes
-from reweigh.training.config import TrainConfig
-from reweigh.training.job import assemble
-from reweigh.training.loop import run_epoch
-from reweigh.training.prepare import RunData, prepare
 
 TASKS = (
     "digits-background", "digits-pair", "digits-symmetric", "mnist-pair", "cifar10n-random1", "cifar10n-aggregate",

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 
 import noisy_labels
 from reweigh.errors import ReweighError
-from reweigh.training.evaluate import accuracy
-from reweigh.training.records import noise_auroc
+from reweigh.run.job.evaluate import accuracy
+from reweigh.run.job.records import noise_auroc
 from runs import Results, as_markdown, cell, read_results, run_all, show, write_pages
 
 TASKS = ("mnist-pair-40", "mnist-uniform-40", "mnist-background-40")

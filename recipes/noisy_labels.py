@@ -42,14 +42,15 @@ from mnist_imbalance import FOUR, NINE, fours_and_nines
 from reweigh import L2RW, ClassAwareWeightNet, DeepInteraction, Learning, MetaWeightNet, Reweigher
 from reweigh._types import PerExampleLoss
 from reweigh.data import Examples, clean_split, load, long_tail, parse_noise, two_class
+from reweigh.data.sampling import epoch_order
 from reweigh.errors import BadInput, ReweighError
 from reweigh.models import ResNet, build
 from reweigh.rules import ClassProportion, ClassResampling, Oracle, RandomRectified, Rule, Uniform
 from reweigh.run import Callback, Step, Trainer, fit
-from reweigh.training.checks import near
-from reweigh.training.evaluate import accuracy
-from reweigh.training.records import Records, noise_auroc
-from reweigh.training.schedule import epoch_order, learning_rate
+from reweigh.run.job.evaluate import accuracy
+from reweigh.run.job.records import Records, noise_auroc
+from reweigh.settings.checks import near
+from reweigh.settings.schedule import learning_rate
 from runs import as_markdown, cell, one_thread, read_results, run_all, show, write_pages
 
 TASKS = (

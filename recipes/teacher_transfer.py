@@ -17,9 +17,9 @@ from typing import Any
 
 from rich.progress import track
 
-from reweigh.training.config import TrainConfig
-from reweigh.training.job import Job
-from reweigh.training.run import start
+from reweigh.run.job.job import Job
+from reweigh.run.start import start
+from reweigh.settings.config import TrainConfig
 from runs import as_markdown, cell, show
 
 STATE = {"mlp": "layers.5:input", "lenet": "output:input"}

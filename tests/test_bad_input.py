@@ -20,8 +20,8 @@ from reweigh.data import Examples, clean_split, load, parse_noise
 from reweigh.errors import BadInput, NonFinite, ReweighError
 from reweigh.models import build
 from reweigh.rules import ClassProportion, Rule
-from reweigh.training.checkpoint import load_checkpoint, save_checkpoint
-from reweigh.training.run_folder import RunFolder
+from reweigh.run.folder.checkpoint import load_checkpoint, save_checkpoint
+from reweigh.run.folder.run_folder import RunFolder
 
 DIGITS = ["train", "--dataset", "digits"]
 TINY = [*DIGITS, "--steps", "2", "--noise", "background:0.4"]

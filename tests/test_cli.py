@@ -18,7 +18,7 @@ from reweigh.cli import main
 from reweigh.cli.guard import run
 from reweigh.data.own import Sources
 from reweigh.models import build
-from reweigh.training.run_folder import ENCODING, FILES, LEDGER, TEACHER
+from reweigh.run.folder.run_folder import ENCODING, FILES, LEDGER, TEACHER
 
 TRAIN = ["train", "--dataset", "digits", "--noise", "background:0.4", "--batch-size", "150"]
 COMMAND = [sys.executable, "-c", "from reweigh.cli import main; main()"]
@@ -87,7 +87,7 @@ def test_the_model_file_is_the_model(trained):
     with safe_open(trained / "model.safetensors", "pt") as file:
         model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     from reweigh.data import load
-    from reweigh.training.evaluate import accuracy
+    from reweigh.run.job.evaluate import accuracy
 
     summary = json.loads((trained / "summary.json").read_text())
     assert accuracy(model, load("digits").test, torch.device("cpu")) == summary["test_accuracy"]

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from reweigh.digests import NAME, Digests
-from reweigh.training import run_folder as files
-from reweigh.training.stored import digest_of
+from reweigh.run.folder import run_folder as files
+from reweigh.run.folder.stored import digest_of
 
 
 def seal(folder: Path) -> None:

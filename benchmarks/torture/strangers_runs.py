@@ -16,7 +16,7 @@ from torch import nn
 from benchmarks.torture.sealing import seal
 from benchmarks.torture.trying import Pickled, refused, said
 from reweigh.printable import printable
-from reweigh.training.checkpoint import _digest, load_checkpoint, save_checkpoint
+from reweigh.run.folder.checkpoint import _digest, load_checkpoint, save_checkpoint
 
 NAMES = (
     "<script>document.title='x'</script>", "[bold]x[/bold]", "[/x]", "[link=file:///etc]y[/link]", "=1+cmd|' /C calc'!A0",

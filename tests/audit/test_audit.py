@@ -94,7 +94,7 @@ def swap_ledger(folder, tmp_path):
 def other_labels(folder, tmp_path):
     """The settings changed by hand, and the ledger's mark with them: only the data can tell."""
     from reweigh.ledger.parts import read_part, write_part
-    from reweigh.training.run_folder import run_mark
+    from reweigh.run.folder.run_folder import run_mark
 
     rewrite(folder / "config.json", settings=lambda settings: settings | {"noise": "background:0.2"})
     mark = run_mark(json.loads((folder / "config.json").read_text())["settings"])

@@ -13,8 +13,8 @@ from reweigh.cli.guard import run
 from reweigh.errors import BadInput
 from reweigh.predict import predict_new
 from reweigh.rules import MetaWeightNet
-from reweigh.training.config import TrainConfig
-from reweigh.training.run import resume, start
+from reweigh.run.start import resume, start
+from reweigh.settings.config import TrainConfig
 
 RESULTS = ("model.safetensors", "teacher.safetensors", "encoding.json", "weights.parquet", "metrics.jsonl")
 

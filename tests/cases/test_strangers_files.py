@@ -20,7 +20,7 @@ from reweigh.data.cifar_n import human_labels
 from reweigh.data.download import fetch
 from reweigh.errors import BadInput
 from reweigh.models import build, image_body
-from reweigh.training.named_again import check_named_again
+from reweigh.run.folder.named_again import check_named_again
 
 COMMANDS = {
     "audit": ["audit", "run"],

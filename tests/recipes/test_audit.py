@@ -8,8 +8,8 @@ import torch
 
 from recipes import audit as recipe
 from reweigh.data import Examples
-from reweigh.training.config import TrainConfig
-from reweigh.training.prepare import prepare
+from reweigh.run.job.prepare import prepare
+from reweigh.settings.config import TrainConfig
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from reweigh.errors import BadInput
 from reweigh.rules.materials import Materials, SecondModel
 from reweigh.rules.rho_loss import RHOLoss
 from reweigh.rules.rule import Evidence
-from reweigh.training.config import TrainConfig
-from reweigh.training.run import resume, start
+from reweigh.run.start import resume, start
+from reweigh.settings.config import TrainConfig
 
 
 class Silent:

@@ -16,13 +16,13 @@ from reweigh.api.watcher import Printing
 from reweigh.api.words import in_python, said_in_python
 from reweigh.errors import BadInput
 from reweigh.run import Callback
+from reweigh.run.folder import run_folder as files
+from reweigh.run.folder.run_folder import RunFolder
+from reweigh.run.start import Interrupted, start
+from reweigh.run.start import resume as resume_run
+from reweigh.settings.checks import near
+from reweigh.settings.config import TrainConfig
 from reweigh.storage import home
-from reweigh.training import run_folder as files
-from reweigh.training.checks import near
-from reweigh.training.config import TrainConfig
-from reweigh.training.run import Interrupted, start
-from reweigh.training.run import resume as resume_run
-from reweigh.training.run_folder import RunFolder
 
 _TUPLES = frozenset(field.name for field in fields(TrainConfig) if "tuple" in str(field.type))
 

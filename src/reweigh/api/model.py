@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from reweigh.api.given import Given
 from reweigh.api.words import said_in_python
-from reweigh.audit.finished import FinishedRun, encoding_of, trained_model
 from reweigh.data.own import Encoding, read_new
 from reweigh.errors import BadInput, ReweighError, require
+from reweigh.run.finished import FinishedRun, encoding_of, trained_model
+from reweigh.run.job.prepare import prepare
 from reweigh.storage import make_folder, write_bytes
 from reweigh.tables import check_free
-from reweigh.training.prepare import prepare
 
 
 class TrainedModel(nn.Module):

@@ -13,7 +13,7 @@ from reweigh.audit.export import columns as audit_columns
 from reweigh.errors import require
 from reweigh.predict import Predicted
 from reweigh.predict import columns as predicted_columns
-from reweigh.training.label_type import TEXT, as_labels
+from reweigh.run.folder.label_type import TEXT, as_labels
 
 
 class Labels(NamedTuple):

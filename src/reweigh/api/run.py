@@ -13,13 +13,13 @@ from reweigh.api.results import AuditTable, Labels, Prediction
 from reweigh.api.words import in_python, said_in_python
 from reweigh.audit import audit_run, open_run
 from reweigh.audit.audit import THRESHOLD
-from reweigh.audit.finished import FinishedRun
 from reweigh.data.own import Encoding
 from reweigh.errors import BadInput
 from reweigh.predict import predict_new
 from reweigh.report import write_report
+from reweigh.run.finished import FinishedRun
+from reweigh.run.folder.label_type import TEXT
 from reweigh.storage import home, make_folder
-from reweigh.training.label_type import TEXT
 
 
 class Run:

@@ -5,7 +5,7 @@ from typing import Any
 
 from reweigh.api.words import in_python
 from reweigh.printable import printable
-from reweigh.training.job import Job
+from reweigh.run.job.job import Job
 
 
 class Printing:

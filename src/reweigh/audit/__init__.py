@@ -3,7 +3,7 @@
 from reweigh.audit.audit import Audit as Audit
 from reweigh.audit.audit import audit_run as audit_run
 from reweigh.audit.export import write_export as write_export
-from reweigh.audit.finished import FinishedRun as FinishedRun
-from reweigh.audit.finished import open_run as open_run
+from reweigh.run.finished import FinishedRun as FinishedRun
+from reweigh.run.finished import open_run as open_run
 
 __all__ = ["Audit", "FinishedRun", "audit_run", "open_run", "write_export"]

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from reweigh.audit.finished import FinishedRun, audited_data, ledger_summary, open_run, trained_model
 from reweigh.audit.judge import judge
 from reweigh.audit.quality import label_quality, most_distrusted_first, trust
 from reweigh.data import Examples
 from reweigh.data.own import Encoding, Names
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
+from reweigh.run.finished import FinishedRun, audited_data, ledger_summary, open_run, trained_model
 from reweigh.tasks import Groups, Task
 
 THRESHOLD = 0.5

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from reweigh.data import Examples
+from reweigh.run.job.evaluate import batches_on, finite
 from reweigh.tasks import Judged
-from reweigh.training.evaluate import batches_on, finite
 
 
 def judge(model: nn.Module, examples: Examples, batch_size: int = 1000) -> Judged:

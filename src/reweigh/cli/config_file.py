@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from reweigh.errors import BadInput, ReweighError, require
+from reweigh.run.folder.stored import config_from
 from reweigh.storage import read_plain
-from reweigh.training.stored import config_from
 
 
 def settings_in(path: Path, named: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,7 @@ import typer
 
 from reweigh.cli.show import console, demo_table, progress_bar
 from reweigh.printable import printable
-from reweigh.storage import home
-from reweigh.training.demo import (
+from reweigh.run.demo import (
     METHODS,
     OURS,
     PLAIN,
@@ -22,7 +21,8 @@ from reweigh.training.demo import (
     write_demo,
     wrong_among_shown,
 )
-from reweigh.training.run_folder import make_folder
+from reweigh.run.folder.run_folder import make_folder
+from reweigh.storage import home
 
 QUICK_STEPS = 60
 

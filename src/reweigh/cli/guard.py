@@ -40,7 +40,7 @@ def _guarded(arguments: Sequence[str] | None) -> int:
         require("typer", "cli")
         require("rich", "cli")
         from reweigh.cli.app import app
-        from reweigh.training.run import Interrupted
+        from reweigh.run.start import Interrupted
     except ReweighError as missing:
         return _say(str(missing), MISTAKE)
     try:

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from reweigh.printable import printable, printable_lines
+from reweigh.run.demo import Row
+from reweigh.run.job.job import Job
 from reweigh.tasks import MEASURES
-from reweigh.training.demo import Row
-from reweigh.training.job import Job
 
 NAMED_AGAIN = "The run's model, said again, where it is your own code or from Hugging Face."
 TASK_AGAIN = "The run's task, said again, where it is your own code."

@@ -21,12 +21,12 @@ from reweigh.models import MODELS
 from reweigh.presets import PRESETS
 from reweigh.printable import printable
 from reweigh.rules import NORMALISATIONS, READS, registry
+from reweigh.run.start import resume as resume_run
+from reweigh.run.start import start
+from reweigh.settings.choices import AUGMENTATIONS, ENGINES, OPTIMIZERS, PRECISIONS, TEACHER_OPTIMIZERS
+from reweigh.settings.config import TrainConfig
+from reweigh.settings.schedule import SCHEDULES
 from reweigh.tasks import MEASURES, column_tasks, score_text
-from reweigh.training.choices import AUGMENTATIONS, ENGINES, OPTIMIZERS, PRECISIONS, TEACHER_OPTIMIZERS
-from reweigh.training.config import TrainConfig
-from reweigh.training.run import resume as resume_run
-from reweigh.training.run import start
-from reweigh.training.schedule import SCHEDULES
 
 
 def _option(panel: str, text: str, default: str | None = None, *names: str) -> Any:

@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from reweigh.audit.finished import encoding_of, open_run, trained_model
 from reweigh.data.own import Encoding, NewData, read_new
 from reweigh.errors import BadInput
-from reweigh.training.evaluate import finite, outputs_on
+from reweigh.run.finished import encoding_of, open_run, trained_model
+from reweigh.run.job.evaluate import finite, outputs_on
 
 
 @dataclass(frozen=True, eq=False)

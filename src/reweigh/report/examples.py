@@ -7,7 +7,7 @@ import numpy as np
 from reweigh.audit import Audit
 from reweigh.audit.as_read import rows_as_read
 from reweigh.report.thumbnails import data_uri, first_numbers
-from reweigh.training.gallery import are_images
+from reweigh.run.gallery import are_images
 
 MOST_CLASSES, MOST_CELLS, MOST_PAIRS = 100, 12, 15
 

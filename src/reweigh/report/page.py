@@ -18,11 +18,11 @@ from reweigh.report.examples import confusion, distrusted, per_class
 from reweigh.report.scores import check_comparable, gain_text, rule_name, scores
 from reweigh.report.weights import BINS, weight_shares
 from reweigh.report.words import about_baselines, about_direction, about_sample_size, about_zeros, column
+from reweigh.run.folder import run_folder as files
+from reweigh.settings.config import known
 from reweigh.storage import home, make_folder, write_bytes
 from reweigh.tables import check_free
 from reweigh.tasks import MEASURES, score_text, use_task
-from reweigh.training import run_folder as files
-from reweigh.training.config import known
 
 SHOWN, MOST_CLASSES = 24, 12
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from reweigh.audit import FinishedRun
 from reweigh.errors import BadInput
 from reweigh.rules import registry
+from reweigh.run.folder.own_files import PLACES
+from reweigh.run.folder.stored import differences
+from reweigh.settings.config import TrainConfig
 from reweigh.tasks import MEASURES, score_text
-from reweigh.training.config import TrainConfig
-from reweigh.training.own_files import PLACES
-from reweigh.training.stored import differences
 
 
 @dataclass(frozen=True)

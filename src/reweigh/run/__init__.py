@@ -1,4 +1,4 @@
-"""Training: the one loop, who looks on while it runs, and where it runs."""
+"""Training: the one loop, who looks on while it runs and where it runs; a run in its folder, and what it leaves."""
 
 from reweigh.run.callbacks import Callback as Callback
 from reweigh.run.callbacks import Step as Step

@@ -1,0 +1,43 @@
+"""The order of the data and random seeds, as pure functions of the run's seed.
+
+Nothing here remembers anything: the order is a function of the seed and the epoch, and every other draw gets a seed of its
+own from the run's seed and a name. A run that is resumed at an epoch therefore sees exactly what it would have seen, without
+any of it being saved.
+"""
+
+import hashlib
+import math
+
+import torch
+from torch import Tensor
+
+
+def seed_for(seed: int, *purpose: str | int) -> int:
+    """A seed for one purpose, unrelated to those of all other purposes: 63 bits of a hash.
+
+    The same in every process and on every machine, unlike Python's `hash`.
+    """
+    text = "/".join(str(part) for part in (seed, *purpose))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def epoch_order(count: int, *, seed: int, epoch: int, sampling: Tensor | None = None) -> Tensor:
+    """The rows (N,) of one epoch: a permutation, or N draws with replacement where sampling weights are given."""
+    generator = torch.Generator().manual_seed(seed_for(seed, "order", epoch))
+    if sampling is None:
+        return torch.randperm(count, generator=generator)
+    return torch.multinomial(sampling.double(), count, replacement=True, generator=generator)
+
+
+def steps_an_epoch(count: int, batch_size: int) -> int:
+    """How many batches an epoch has."""
+    return math.ceil(count / batch_size)
+
+
+def batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """An epoch's rows in batches of at most `batch_size`, all of them, equally large to within one.
+
+    A short last batch would give its few examples, whose weights sum to one like everybody's, a step of full
+    length; equal batches do not.
+    """
+    return torch.tensor_split(order, steps_an_epoch(len(order), batch_size))

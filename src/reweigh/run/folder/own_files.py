@@ -1,0 +1,96 @@
+"""The files that own data were read from: where they are, and whether they are still the same.
+
+A run can only be resumed or audited with the data it learnt from, so its `config.json` keeps a digest of each file (of a
+folder: of every file's name and content), and the place where it lay, for the day when the run is looked at from elsewhere.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from reweigh.data.own.paths import existing
+from reweigh.errors import BadInput
+from reweigh.run.folder.run_folder import DATA
+from reweigh.settings.config import TrainConfig
+from reweigh.storage import home
+
+PLACES = ("train", "clean", "test", "clean_ids")
+"""The settings that name files."""
+
+
+def fingerprints(config: TrainConfig) -> dict[str, dict[str, Any]]:
+    """For each setting that names a file or folder, its absolute `path` and the `digest` of what is there.
+
+    Raises:
+        BadInput: if one cannot be read.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in PLACES:
+        given = getattr(config, name)
+        if given is not None and config.train is not None:
+            found[name] = {"path": str(home(given).resolve()), "digest": digest(Path(given), name)}
+    return found
+
+
+def digest(path: Path, setting: str) -> str:
+    """A hash of a file's content, or of the names and contents in a folder.
+
+    Raises:
+        BadInput: if there is nothing of the kind, or it cannot be read; `setting` names it.
+    """
+    path, option = existing(path), f"--{setting.replace('_', '-')}"
+    whole = hashlib.blake2b(digest_size=16)
+    try:
+        if not path.is_dir():
+            return _of_file(path)
+        for file in sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink()):
+            whole.update(f"{file.relative_to(path).as_posix()}\0{_of_file(file)}\n".encode("utf-8", "surrogateescape"))
+    except OSError as refused:
+        raise BadInput(
+            f"{path} cannot be read: {(refused.strerror or str(refused)).lower()}, check {option}"
+        ) from refused
+    return whole.hexdigest()
+
+
+def _of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def check_unchanged(config: TrainConfig, stored: Mapping[str, Any]) -> None:
+    """The data are those that the run began with.
+
+    Raises:
+        BadInput: naming what has changed.
+    """
+    for name, now in fingerprints(config).items():
+        before = stored.get(name)
+        if not isinstance(before, Mapping) or before.get("digest") != now["digest"]:
+            raise BadInput(
+                f"{getattr(config, name)} is not what it was when the run began: put the old one back, or start a new run "
+                "in another folder"
+            )
+
+
+def located(
+    config: TrainConfig, stored: Mapping[str, Any], root: str | None, folder: Path | None = None
+) -> TrainConfig:
+    """The settings with paths that lead to the data now: below `root` where that is given, as given, or where they lay.
+
+    Data that came from memory lie in the run's own `folder`, wherever that is now.
+    """
+    if config.train is None:
+        return config
+    moved: dict[str, Any] = {}
+    for name in PLACES:
+        given = getattr(config, name)
+        if given is None:
+            continue
+        before = stored.get(name)
+        absolute = str(before["path"]) if isinstance(before, Mapping) and "path" in before else given
+        tried = [Path(root) / given, Path(root) / Path(given).name] if root else [Path(given), Path(absolute)]
+        own = [folder / DATA / Path(given).name] if folder is not None and Path(given).parent.name == DATA else []
+        moved[name] = str(next((path for path in [*own, *tried] if path.exists()), given))
+    return replace(config, **moved)

@@ -1,0 +1,1 @@
+"""From settings to a job: data, student, rule, reweigher, and what each epoch does and notes."""

@@ -1,0 +1,179 @@
+"""A job: the parts of a run put together, from settings and data to a model, an optimizer and a reweigher."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reweigh._types import PerExampleLoss
+from reweigh.data.sampling import seed_for, steps_an_epoch
+from reweigh.errors import BadInput, ReweighError
+from reweigh.optimizers import ReversibleSGD
+from reweigh.reweigher import Reweigher
+from reweigh.rules import LearnedRule, Rule, SecondModel
+from reweigh.run import World
+from reweigh.run.early import EarlyStopping
+from reweigh.run.job.augmentation import AugmentedClean
+from reweigh.run.job.features import learnt_from
+from reweigh.run.job.prepare import RunData
+from reweigh.run.job.records import Records
+from reweigh.run.job.rule import build_rule, learning_of
+from reweigh.run.job.student import build_student
+from reweigh.settings.config import TrainConfig, known
+from reweigh.tasks import Task
+
+
+@dataclass
+class Job:
+    """Everything that one run trains with.
+
+    Attributes:
+        data: the examples as the user has them.
+        model: what comes out in the end.
+        student: the part of it that learns; all of it, unless its body is frozen.
+        inputs: the examples as the student reads them.
+        epochs_done: how many epochs are complete.
+        early: what chooses the epoch, where that is wanted.
+        stopped: whether a callback has ended training before its time.
+    """
+
+    config: TrainConfig
+    data: RunData
+    task: Task
+    model: nn.Module
+    student: nn.Module
+    inputs: RunData
+    optimizer: torch.optim.Optimizer
+    rule: Rule
+    reweigher: Reweigher
+    records: Records
+    device: torch.device
+    epochs_done: int = 0
+    stopped: bool = False
+    early: EarlyStopping | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.config.steps or (self.config.epochs or 0) * self.steps_an_epoch
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """Steps of one full epoch; where the length is set in steps the last epoch may be shorter."""
+        return steps_an_epoch(len(self.data.train), known(self.config.batch_size))
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run."""
+        return -(-self.steps // self.steps_an_epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resume needs."""
+        return {
+            "epochs_done": self.epochs_done,
+            "stopped": self.stopped,
+            **({} if self.early is None else {"early": self.early.state_dict()}),
+            "model": self.student.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "reweigher": self.reweigher.state_dict(),
+            "records": self.records.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to a saved state.
+
+        Raises:
+            BadInput: if the state belongs to another model or data set.
+        """
+        try:
+            self.student.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.reweigher.load_state_dict(state["reweigher"])
+            self.records.load_state_dict(state["records"])
+            self.epochs_done, self.stopped = int(state["epochs_done"]), bool(state.get("stopped", False))
+            if self.early is not None:
+                self.early.load_state_dict(state["early"])
+            self._check_moments()
+        except ReweighError:
+            raise
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as other:
+            raise BadInput(f"the checkpoint does not fit these settings: {str(other).splitlines()[0]}") from other
+
+    def _check_moments(self) -> None:
+        """Torch takes moments of any shape from a file, and fails at the next step."""
+        for parameter, moments in self.optimizer.state.items():
+            for name, value in moments.items():
+                if isinstance(value, Tensor) and value.numel() != 1 and value.shape != parameter.shape:
+                    raise ValueError(f"{name} of the optimizer has the shape {tuple(value.shape)}")
+
+
+def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = lambda sentence: None) -> Job:
+    """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
+
+    Raises:
+        BadInput: if the settings do not fit the data or this machine.
+    """
+    device = World.here(config.device).device
+    task = data.train.task
+    model = build_student(config, data.train, data.encoding).to(device)
+    student, inputs = learnt_from(model, data, known(config.augment), device, note)
+    loss = loss_on(device, task, config.precision)
+    second = SecondModel(student=student, loss=loss, clean=inputs.clean, optimizer=partial(build_optimizer, config))
+    rule = build_rule(config, data, second)
+    optimizer = build_optimizer(config, student)
+    learned = isinstance(rule, LearnedRule)
+    reweigher = Reweigher(
+        student,
+        loss,
+        rule=rule,
+        clean=AugmentedClean(inputs.clean, known(config.augment)) if config.augment != "none" else inputs.clean,
+        engine=config.engine,
+        layers=config.layers,
+        preset=config.preset,
+        optimizer=optimizer if learned else None,
+        learning=learning_of(config) if learned else None,
+        warm_up=known(config.warm_up),
+        clean_batch_size=config.clean_batch_size,
+        seed=seed_for(config.seed, "clean"),
+    )
+    records = Records(len(data.train))
+    early = None if inputs.held is None else EarlyStopping(student, known(config.patience))
+    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
+    return replace(job, early=early)
+
+
+def loss_on(device: torch.device, task: Task, precision: str = "fp32") -> PerExampleLoss:
+    """The task's loss of each example, its batch brought to the model's device: (B,).
+
+    In "bf16" the model's pass is under autocast, of its own each time, so that no cast weight outlives a change; the loss
+    is worked out in float32.
+    """
+
+    def per_example_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        there = {name: value if name == "id" else value.to(device) for name, value in batch.items()}
+        return task.loss(_in_bfloat16(model, device) if precision == "bf16" else model, there)
+
+    return per_example_loss
+
+
+def _in_bfloat16(model: nn.Module, device: torch.device) -> Callable[..., Tensor]:
+    def outputs(*args: Any, **kwargs: Any) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16):
+            found: Tensor = model(*args, **kwargs)
+        return found.float()
+
+    return outputs
+
+
+def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
+    """SGD with momentum, or Adam and AdamW, whose first beta the momentum is."""
+    lr, decay, beta = known(config.lr), known(config.weight_decay), float(config.momentum)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
+    if config.optimizer == "reversible-sgd":
+        return ReversibleSGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return kind(model.parameters(), lr, betas=(beta, 0.999), weight_decay=decay)

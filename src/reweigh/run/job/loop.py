@@ -1,0 +1,158 @@
+"""What a run does around the one loop: seeds and rows of each epoch, notes of each step, an epoch's line of metrics.
+
+All randomness of an epoch is drawn from seeds made from the run's seed and the epoch, so that an epoch can be repeated
+exactly.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reweigh._types import Batch
+from reweigh.data.sampling import batches, epoch_order, seed_for
+from reweigh.ledger import Ledger
+from reweigh.run import Callback, Step, Trainer, fit
+from reweigh.run.early import LOSS as VALIDATION_LOSS
+from reweigh.run.job.augmentation import augmented
+from reweigh.run.job.evaluate import outputs_on, scores_on
+from reweigh.run.job.job import Job
+from reweigh.run.job.records import noise_auroc
+from reweigh.settings.config import known
+from reweigh.settings.schedule import learning_rate
+
+OnStep = Callable[[int], None]
+"""Called after every step with the number of steps done in the run."""
+
+
+class Means:
+    """Means of named numbers over the steps of an epoch, over the steps where they are known."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, **values: float | None) -> None:
+        """Note one step's values; None and NaN mean "not known at this step"."""
+        for name, value in values.items():
+            known = value is not None and not math.isnan(value)
+            self._sums[name] = self._sums.get(name, 0.0) + (value if known and value is not None else 0.0)
+            self._counts[name] = self._counts.get(name, 0) + known
+
+    def values(self) -> dict[str, float | None]:
+        """The means; None where a number was never known."""
+        return {name: self._sums[name] / n if n else None for name, n in self._counts.items()}
+
+
+class Notes(Callback):
+    """Notes steps in the job's records and the `ledger`, and fills in an epoch's line; without `test` its score is None."""
+
+    def __init__(self, job: Job, ledger: Ledger | None = None, *, test: bool = True) -> None:
+        self.job, self._ledger, self._test = job, ledger, test
+        self._means, self._started = Means(), 0.0
+
+    def start(self) -> None:
+        """An epoch begins."""
+        self._means, self._started = Means(), time.perf_counter()
+        self.job.records.start_epoch()
+
+    def on_step(self, step: Step) -> None:
+        """Note weights and losses."""
+        report, batch, losses = step.report, step.batch, step.losses
+        assert report is not None  # since `backward` has just made it
+        self.job.records.add(step.rows, step.weights, report.alignments)
+        if self._ledger is not None:
+            labels = batch["y"] if batch["y"].ndim == 1 else None  # a ledger has one label an example
+            self._ledger.add(batch["id"], step.weights, report.alignments, losses, labels)
+        self._means.add(
+            train_loss=float(losses.mean()),
+            weighted_loss=float((step.weights * losses).sum()),
+            clean_loss=report.clean_loss,
+            direction_norm=report.direction_norm,
+            effective_sample_size=report.effective_sample_size,
+            zero_share=report.zero_share,
+        )
+
+    def on_epoch(self, line: dict[str, Any]) -> None:
+        """Write the ledger's part of the epoch, ask the model about the test set, and fill in the line."""
+        job = self.job
+        if self._ledger is not None:
+            self._ledger.end_epoch()
+        job.epochs_done += 1
+        seconds = time.perf_counter() - self._started
+        tested: dict[str, float | None] = {job.task.score: None}
+        if self._test:
+            tested = {**scores_on(job.student, job.inputs.test, job.task, job.device)}
+        truth, held = job.data.truth, job.inputs.held
+        if held is not None:
+            losses = job.task.losses(outputs_on(job.student, held, job.device), held.y)
+            tested[VALIDATION_LOSS] = float(losses.mean())
+        line |= {
+            "step": min(job.epochs_done * job.steps_an_epoch, job.steps),
+            **self._means.values(),
+            **tested,
+            "auroc": None if truth is None else noise_auroc(job.records.epoch_weight, truth),
+            "seconds": round(seconds, 3),
+        }
+
+
+class Told(Callback):
+    """Calls `on_step` after every step, and keeps the lines."""
+
+    def __init__(self, on_step: OnStep | None = None) -> None:
+        self._on_step, self.lines = on_step, list[dict[str, Any]]()
+
+    def on_step(self, step: Step) -> None:
+        """Tell of it."""
+        if self._on_step is not None:
+            self._on_step(step.done)
+
+    def on_epoch(self, line: dict[str, Any]) -> None:
+        """Keep it."""
+        self.lines.append(line)
+
+
+def run_epoch(
+    job: Job, on_step: OnStep | None = None, *, test: bool = True, ledger: Ledger | None = None
+) -> dict[str, Any]:
+    """Train for the next epoch and return its line of metrics; without `test` the score is None.
+
+    A `ledger` gets every batch, and its part of the epoch is written.
+
+    Raises:
+        NonFinite: if a loss or the clean gradient stops being a finite number; the sentence names the examples.
+    """
+    told = Told(on_step)
+    train(job, Notes(job, ledger, test=test), [told], epochs=1)
+    return told.lines[0]
+
+
+def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int | None = None) -> None:
+    """Go on with the job for so many epochs, or to its end; `notes` come first, so that the others see whole lines.
+
+    Raises:
+        NonFinite: as `run_epoch`.
+    """
+    config, done = job.config, job.epochs_done
+
+    def portions(epoch: int) -> Sequence[Tensor]:
+        torch.manual_seed(seed_for(config.seed, "epoch", epoch))  # crops, dropout, whatever a model draws
+        job.model.train()
+        notes.start()
+        sampling = job.rule.sampling_weights(job.data.train.y)
+        order = epoch_order(len(job.data.train), seed=config.seed, epoch=epoch, sampling=sampling)
+        return batches(order, known(config.batch_size))[: job.steps - epoch * job.steps_an_epoch]
+
+    def batch(rows: Tensor) -> Batch:
+        found = job.inputs.train.batch(rows)
+        return found | {"x": augmented(found["x"], known(config.augment))}
+
+    def rate(step: int) -> float:
+        return learning_rate(known(config.schedule), known(config.lr), step, job.steps)
+
+    trainer = Trainer(job.reweigher, job.optimizer, batch, portions, rate, done=done * job.steps_an_epoch)
+    last = done if job.stopped else job.epochs if epochs is None else done + epochs
+    fit(trainer, range(done, last), [notes, *callbacks])

@@ -1,0 +1,131 @@
+"""From settings to data: a training set with wrong labels, a clean set, and a test set.
+
+Of a known data set the order matters. The imbalance is made first, then the clean examples are set apart, then the rest is
+corrupted: a clean example never carries a wrong label, also where it stays in the training set, and the same
+examples are corrupted whether it stays or not. The user's own data come with a clean set and, as a rule, with wrong labels;
+noise and imbalance can be added to the training part of a classification, to see what a rule makes of them.
+"""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
+from reweigh.data.own import Encoding, Names, Sources, read_own
+from reweigh.data.own.hold_out import hold_out
+from reweigh.errors import BadInput
+from reweigh.models.pretrained import PREFIX
+from reweigh.settings.config import TrainConfig, known, parse_imbalance
+
+HELD_BACK = 0.3
+"""Share of the clean examples by which the epoch is chosen."""
+
+
+class RunData(NamedTuple):
+    """What a run learns from and is tested on; of own data also how they became numbers, and what examples are called.
+
+    `held` are checked examples by which the epoch is chosen, where it is.
+    """
+
+    train: Examples
+    clean: Examples
+    test: Examples
+    encoding: Encoding | None = None
+    names: Names | None = None
+    notes: tuple[str, ...] = ()
+    told: dict[str, Any] | None = None
+    held: Examples | None = None
+
+    @property
+    def truth(self) -> Tensor | None:
+        """(N,) bool: which training labels are wrong; None where none is known to be."""
+        corrupted = self.train.corrupted
+        return corrupted if bool(corrupted.any()) else None
+
+
+def prepare(config: TrainConfig) -> RunData:
+    """Load, unbalance, set apart and corrupt, all of it drawn from the run's seed.
+
+    Raises:
+        BadInput: if the data cannot be had, or do not allow what the settings ask for.
+    """
+    sources = config.sources()
+    return _known_data(config.resolved()) if sources is None else _own_data(config, sources)
+
+
+def _known_data(config: TrainConfig) -> RunData:
+    whole, test = load(known(config.dataset), config.data_root, config.download)
+    classes, keep = len(whole.classes), known(config.keep_clean_in_train)
+    whole = _unbalanced(config, whole)
+    split = clean_split(whole.y, known(config.clean_per_class), config.seed, keep, classes=classes)
+    train, unchecked = whole.select(split.train), ~split.clean_in_train
+    return RunData(_corrupted(config, train, unchecked), whole.select(split.clean), test)
+
+
+def _own_data(config: TrainConfig, sources: Sources) -> RunData:
+    model = config.model or ""
+    tokenizer = model.removeprefix(PREFIX) if model.startswith(PREFIX) else None
+    own = read_own(sources, seed=config.seed, tokenizer=tokenizer)
+    if not own.train.task.has_classes and (config.noise, config.imbalance) != ("none", "none"):
+        raise BadInput(
+            f"noise and imbalance are made of classes, and the task is {own.train.task.name}: leave them out"
+        )
+    train = _unbalanced(config, own.train)
+    train = _corrupted(config, train, torch.ones(len(train), dtype=torch.bool))
+    return RunData(train, own.clean, own.test, own.encoding, own.names, own.notes, own.told)
+
+
+def with_clean_kept(config: TrainConfig, data: RunData) -> RunData:
+    """Own data with the clean examples among those to train on, where the settings ask for it."""
+    if data.encoding is None or not config.keep_clean_in_train:
+        return data
+    return data._replace(train=joined(data.train, data.clean))
+
+
+def with_held_back(config: TrainConfig, data: RunData) -> RunData:
+    """The data with a share of the clean examples apart, class by class, where the settings choose the epoch by them.
+
+    Raises:
+        BadInput: if there are too few.
+    """
+    if config.patience is None:
+        return data
+    y, count = data.clean.y, len(data.clean)
+    try:
+        mask = hold_out(None if y.is_floating_point() else y.numpy(), count, HELD_BACK, config.seed)
+    except BadInput as few:
+        raise BadInput(
+            f"{count} clean examples are too few to hold some back for --patience: check more, or leave it out"
+        ) from few
+    held = data.clean.select(torch.from_numpy(mask))
+    train = data.train.select(~torch.isin(data.train.ids, held.ids))
+    said = f"{len(held)} of the {count} clean examples are held back to choose the epoch by, beside the test set"
+    clean = data.clean.select(torch.from_numpy(~mask))
+    return data._replace(train=train, clean=clean, held=held, notes=(*data.notes, said))
+
+
+def joined(one: Examples, other: Examples) -> Examples:
+    """The examples of both, one after the other."""
+    x, y, ids = (torch.cat([getattr(part, name) for part in (one, other)]) for name in ("x", "y", "ids"))
+    whole = Examples(x, y, ids, one.classes, task=one.task)
+    if one.true_y is one.y and other.true_y is other.y:
+        return whole
+    return replace(whole, true_y=torch.cat([one.true_y, other.true_y]))
+
+
+def _unbalanced(config: TrainConfig, examples: Examples) -> Examples:
+    factor = parse_imbalance(config.imbalance)
+    if factor is None:
+        return examples
+    return examples.select(long_tail(examples.y, len(examples.classes), factor, config.seed))
+
+
+def _corrupted(config: TrainConfig, examples: Examples, unchecked: Tensor) -> Examples:
+    if config.noise == "none":
+        return examples
+    labels = examples.y.clone()
+    noise = parse_noise(config.noise)
+    labels[unchecked] = noise.apply(labels[unchecked], len(examples.classes), config.seed).labels
+    return examples.with_labels(labels)

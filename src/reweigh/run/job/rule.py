@@ -1,0 +1,77 @@
+"""The rule of a run, as the settings describe it; how it learns; and teachers that were trained before."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reweigh.data.sampling import seed_for
+from reweigh.errors import BadInput
+from reweigh.learning import Learning
+from reweigh.rules import LearnedRule, Materials, Rule, SecondModel, read_rule, registry
+from reweigh.run.job.prepare import RunData
+from reweigh.settings.config import TrainConfig, known
+
+
+def build_rule(config: TrainConfig, data: RunData, second: SecondModel | None = None) -> Rule:
+    """The rule that the settings name, told what it needs to know; or the frozen one in the file that `teacher` names.
+
+    Raises:
+        BadInput: if it cannot be made of these data, or the teacher is no such rule, or one of other classes.
+    """
+    entry, outputs = registry.entry_of(known(config.rule)), len(data.train.classes)
+    settings = {"normalise": config.normalise, "reads": config.teacher_reads, "states": config.teacher_states}
+    options = registry.options_from(entry, settings, config.rule_option)
+    if config.teacher is not None:
+        return _trained_before(config.teacher, entry, outputs, options)
+    materials = Materials(
+        seed=lambda purpose: seed_for(config.seed, purpose),
+        class_sizes=data.train.y.bincount(minlength=outputs) if data.train.task.has_classes else None,
+        wrong=_truth(data),
+        second_model=second,
+    )
+    return entry.make(materials, options)
+
+
+def learning_of(config: TrainConfig) -> Learning:
+    """How the rule learns."""
+    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    kind = kinds[config.teacher_optimizer]
+    return Learning(
+        optimizer=lambda parameters: kind(parameters, lr=config.teacher_lr, weight_decay=1e-4),
+        horizon=config.horizon,
+        every=config.teacher_every,
+        look_ahead=config.look_ahead,
+        memory=config.memory,
+    )
+
+
+def _trained_before(path: str, entry: registry.Entry, classes: int, options: Any) -> LearnedRule:
+    name, kind = read_rule(path)[0], entry.kind
+    if not issubclass(kind, LearnedRule):
+        raise BadInput(f"a teacher is given, but the rule {kind.name} learns nothing: leave --teacher out")
+    if name != kind.name:
+        raise BadInput(f"{path} holds a {name} rule: add --rule {name}")
+    rule = kind.load(path)
+    if (rule.class_count or classes) != classes:
+        raise BadInput(
+            f"the teacher in {path} was made for {rule.class_count} classes, and this data set has {classes}: "
+            "train one on it"
+        )
+    rule.used_with(options)
+    return rule
+
+
+def _truth(data: RunData) -> Callable[[Any], Tensor] | None:
+    """From a batch to which of its labels are wrong (B,), by the ids; None where none is known to be."""
+    corrupted = data.truth
+    if corrupted is None:
+        return None
+    order = data.train.ids.argsort()
+    sorted_ids = data.train.ids[order]
+
+    def corrupted_in(batch: dict[str, Tensor]) -> Tensor:
+        return corrupted[order[torch.searchsorted(sorted_ids, batch["id"].cpu())]]
+
+    return corrupted_in

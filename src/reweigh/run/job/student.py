@@ -1,0 +1,75 @@
+"""The model that a run trains, as its settings and data describe it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from reweigh.data import Examples
+from reweigh.data.own import Encoding
+from reweigh.data.sampling import seed_for
+from reweigh.models import build
+from reweigh.settings.config import TrainConfig, known
+
+OPTIONS = {"table": {"categories"}, "transformer": {"vocabulary", "padding"}}
+"""What our models have to know of the user's data; functions of the user's own are offered all of it."""
+FROZEN = ("efficientnet-lite0",)
+"""Those of our models whose body has learnt elsewhere and is frozen."""
+SMALL_TRANSFORMER = {"width": 64, "layers": 2, "heads": 4}
+
+
+def build_student(config: TrainConfig, examples: Examples, encoding: Encoding | None) -> nn.Module:
+    """A fresh model for the examples, on the CPU; of own data `encoding` says what it has to know about them.
+
+    Raises:
+        BadInput: if there is no such model, or it does not fit the data.
+    """
+    return student_for(config, tuple(examples.x.shape[1:]), examples.task.outputs, encoding)
+
+
+def student_for(
+    config: TrainConfig, input_shape: tuple[int, ...], outputs: int, encoding: Encoding | None
+) -> nn.Module:
+    """The same by the shape of one example and the number of outputs."""
+    return build(
+        known(config.model),
+        input_shape=input_shape,
+        classes=outputs,
+        seed=seed_for(config.seed, "model"),
+        **_options(config, encoding),
+    )
+
+
+def check_fits(
+    config: TrainConfig,
+    input_shape: tuple[int, ...],
+    outputs: int,
+    encoding: Encoding | None,
+    state: Mapping[str, Tensor],
+) -> None:
+    """Parameters that were read are those of such a model, found before anything of its size is made.
+
+    Of models that are not ours only building them can tell, and then their own names and shapes.
+
+    Raises:
+        BadInput: if there is no such model.
+        ValueError: if they are not.
+    """
+    model = known(config.model)
+    if ":" in model or model in FROZEN:
+        return
+    options = _options(config, encoding)
+    empty = build(model, input_shape=input_shape, classes=outputs, device="meta", **options)
+    wanted = {name: tuple(value.shape) for name, value in empty.state_dict().items()}
+    if wanted != {name: tuple(value.shape) for name, value in state.items()}:
+        raise ValueError("other names or shapes")
+
+
+def _options(config: TrainConfig, encoding: Encoding | None) -> dict[str, Any]:
+    model = known(config.model)
+    options = {} if encoding is None else dict(encoding.model_options)
+    if ":" not in model:
+        options = {name: value for name, value in options.items() if name in OPTIONS.get(model, ())}
+    if encoding is not None and model == "transformer":
+        options = {**SMALL_TRANSFORMER, **options}
+    return options

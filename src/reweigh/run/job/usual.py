@@ -1,0 +1,127 @@
+"""What is usual for the user's own data: a model that fits their kind, and settings that end in sensible time.
+
+The numbers were found by measuring (`recipes/own_data.py`, docs/own_data.md); each may be set otherwise.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from reweigh.data.own import Encoding
+from reweigh.data.sampling import steps_an_epoch
+from reweigh.errors import BadInput
+from reweigh.models import IMAGE_MODELS, Probe
+from reweigh.models.pretrained import PREFIX
+from reweigh.rules import registry
+from reweigh.run.job.prepare import RunData
+from reweigh.run.job.student import FROZEN, build_student
+from reweigh.settings.config import TrainConfig, filled, known
+from reweigh.tasks import Task
+
+LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 600, 6000, 200
+USUAL: Mapping[str, Any] = {
+    "rule": registry.DEFAULT,
+    "keep_clean_in_train": True,
+    "batch_size": 128,
+    "optimizer": "adam",
+    "weight_decay": 0.0,
+    "schedule": "cosine",
+    "augment": "none",
+}
+MODELS_FOR = {
+    "table": ("table",),
+    "text": ("transformer",),
+    "images": (*sorted(IMAGE_MODELS), "mlp"),
+    "arrays": ("mlp", *sorted(IMAGE_MODELS)),
+}
+"""Which of our models read which kind of data, beside functions of the user's own."""
+
+
+def with_usual(config: TrainConfig, data: RunData) -> TrainConfig:
+    """The settings with nothing left open, for a known data set and for the user's own.
+
+    Raises:
+        BadInput: if the model cannot read such data, or the rule cannot weigh for such a task.
+    """
+    if data.encoding is None:
+        return config.resolved()
+    usual = {"model": usual_model(data.encoding), **USUAL}
+    opened = {name: value for name, value in usual.items() if getattr(config, name) is None}
+    config = replace(config, **opened)
+    check_model_reads(known(config.model), data.encoding)
+    check_rule(known(config.rule), data.train.task)
+    count = len(data.train) + (len(data.clean) if config.keep_clean_in_train else 0)
+    batch_size = known(config.batch_size)
+    frozen = data.encoding.kind == "images" and _is_probe(config, data)
+    threads = torch.get_num_threads() if frozen else 1
+    config = filled(config, epochs=usual_epochs(count, batch_size), threads=threads)
+    steps = config.steps or known(config.epochs) * steps_an_epoch(count, batch_size)
+    if config.warm_up is not None:
+        return config
+    return replace(config, warm_up=0 if frozen else usual_warm_up(data.encoding.kind, steps))
+
+
+def _is_probe(config: TrainConfig, data: RunData) -> bool:
+    """Whether the model's body is frozen; of a function of the user's own only what it builds can tell."""
+    model = known(config.model)
+    if model.startswith(PREFIX):
+        return True
+    if ":" not in model:
+        return model in FROZEN
+    return isinstance(build_student(config, data.train, data.encoding), Probe)
+
+
+def usual_model(encoding: Encoding) -> str:
+    """The model for a kind of data."""
+    if encoding.kind in ("table", "text"):
+        return MODELS_FOR[encoding.kind][0]
+    shape = encoding.input_shape
+    if len(shape) != 3 or min(shape[1:]) < 8:
+        return "mlp"
+    return "efficientnet-lite0" if encoding.kind == "images" and shape[0] == 3 else "lenet"
+
+
+def usual_epochs(count: int, batch_size: int) -> int:
+    """Epochs for so many examples: enough steps for few examples, an end for many."""
+    steps = math.ceil(count / batch_size)
+    return max(1, min(MOST_EPOCHS, max(math.ceil(LEAST_STEPS / steps), min(10, MOST_STEPS // steps))))
+
+
+def usual_warm_up(kind: str, steps: int) -> int:
+    """Plain steps before weighing starts, for a network that learns all of itself: half of them all for images.
+
+    Weights leave most of a batch out, while a convolutional network needs many examples to begin with; wrong labels,
+    which it learns by heart, do their harm late.
+    """
+    return steps // 2 if kind == "images" else 0
+
+
+def check_model_reads(model: str, encoding: Encoding) -> None:
+    """The model can read such data.
+
+    Raises:
+        BadInput: naming those that can.
+    """
+    if model.startswith(PREFIX) and encoding.kind not in ("text", "images"):
+        raise BadInput(
+            f"model {model!r} reads texts or images and these data are {encoding.kind}: name a column of texts by --text"
+        )
+    if ":" not in model and model not in MODELS_FOR[encoding.kind]:
+        known = ", ".join(MODELS_FOR[encoding.kind])
+        raise BadInput(f"model {model!r} does not read {encoding.kind}: take one of {known}, or module:function")
+
+
+def check_rule(rule: str, task: Task) -> None:
+    """The rule can weigh for such a task.
+
+    Raises:
+        BadInput: if it looks at classes, and there are none.
+    """
+    if not task.has_classes and "classes" in registry.entry_of(rule).needs:
+        raise BadInput(
+            f"the rule {rule} looks at each example's class, and the task is {task.name}: take one of "
+            f"{', '.join(registry.offered({'second model'}))}"
+        )

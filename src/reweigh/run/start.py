@@ -1,0 +1,287 @@
+"""A whole run in its folder: started, carried on epoch by epoch, resumed after any kind of end.
+
+What stands in the folder at any instant is enough to go on: the settings, written first, and the checkpoint of
+the last saved epoch. The ledger's part of an epoch and the lines of metrics are written before the checkpoint, so
+that a checkpoint never lacks them; parts and lines of epochs after it are dropped on a resume. The results come
+last, the summary last of all, and a run that has its summary is finished. Each file is held against its digest before
+it is gone on from, and results that are damaged are made again from the checkpoint.
+"""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from reweigh._version import __version__
+from reweigh.digests import Digests
+from reweigh.errors import BadInput, ReweighError
+from reweigh.ledger import Ledger
+from reweigh.run import Callback, Step, World
+from reweigh.run.folder import run_folder as files
+from reweigh.run.folder.checkpoint import checkpoint_bytes, parse_checkpoint
+from reweigh.run.folder.label_type import labels_of
+from reweigh.run.folder.named_again import check_named_again, check_task_again, resume_command
+from reweigh.run.folder.own_files import check_unchanged, fingerprints
+from reweigh.run.folder.run_folder import RunFolder, line_bytes
+from reweigh.run.folder.stored import WITHOUT_DIGESTS, Stored, check_closed, differences, read_config, write_config
+from reweigh.run.folder.summary import read_summary
+from reweigh.run.interrupt import CtrlC
+from reweigh.run.job.job import Job, assemble
+from reweigh.run.job.loop import Notes, train
+from reweigh.run.job.prepare import RunData, prepare, with_clean_kept, with_held_back
+from reweigh.run.job.usual import with_usual
+from reweigh.run.results import write_results
+from reweigh.settings.config import TrainConfig
+from reweigh.tasks import use_task
+
+
+class Watcher(Protocol):
+    """Who looks on: the command line's progress bar, or nobody."""
+
+    def note(self, sentence: str) -> None:
+        """Something worth saying once."""
+
+    def started(self, job: Job) -> None:
+        """The job is put together and about to train."""
+
+    def step(self, done: int) -> None:
+        """So many steps of the run are done."""
+
+    def epoch(self, line: Mapping[str, Any]) -> None:
+        """An epoch is complete; its line of metrics."""
+
+
+class Interrupted(Exception):
+    """The user stopped the run (ctrl-C); what was saved is complete, and the text says how to go on."""
+
+
+def start(
+    config: TrainConfig,
+    output: Path | str,
+    watcher: Watcher,
+    *,
+    overwrite: bool = False,
+    callbacks: Sequence[Callback] = (),
+) -> dict[str, Any]:
+    """Train from the beginning into the folder `output`; returns the summary. `callbacks` are told of steps and epochs.
+
+    Raises:
+        BadInput: if the settings or the data cannot be used, or the folder holds a run and `overwrite` is not set.
+        Interrupted: on ctrl-C.
+    """
+    folder = RunFolder(output)
+    folder.check_free(overwrite=overwrite)
+    use_task(config.task)
+    told = fingerprints(config)
+    data = _read(config, watcher)
+    config = replace(with_usual(config, data), device=str(World.here(config.device).device))
+    _use_threads(config)
+    job = assemble(config, with_clean_kept(config, data), watcher.note)
+    if data.encoding is not None and config.train is not None:
+        told["train"]["labels"], told["train"]["spelled"] = labels_of(config.train, data.encoding)
+    with folder.locked():
+        folder.check_free(overwrite=overwrite)
+        folder.clear({Path(place["path"]) for place in told.values()})
+        mark, digests = write_config(folder.path, config, versions(), told)
+        return _carry_on(job, folder, digests, mark, [], watcher, callbacks)
+
+
+def _read(config: TrainConfig, watcher: Watcher) -> RunData:
+    if config.train is not None:
+        watcher.note(f"reading {config.data_name}")
+    data = with_held_back(config, prepare(config))
+    for sentence in data.notes:
+        watcher.note(sentence)
+    return data
+
+
+def resume(
+    output: Path | str, given: Mapping[str, Any], watcher: Watcher, *, callbacks: Sequence[Callback] = ()
+) -> dict[str, Any]:
+    """Go on with the run in `output`, whose settings are read from there; returns the summary.
+
+    `given` are the settings that the user states again: they must be the run's own, but for those that change
+    nothing in the outcome.
+
+    Raises:
+        BadInput: if there is no run, a setting differs, or a file of the run is damaged.
+        Interrupted: on ctrl-C.
+    """
+    folder = RunFolder(output)
+    if not (folder / files.CONFIG).exists():
+        raise BadInput(f"there is no run to resume in {folder.path}: start one without --resume")
+    use_task(given.get("task"))
+    with folder.locked():
+        stored = read_config(folder.path)
+        config = _same_settings(stored, given, watcher)
+        check_closed(config, folder / files.CONFIG)
+        check_task_again(config.task, given.get("task"), f"the run in {folder.path}")
+        damaged = _damaged_results(folder, stored)
+        if damaged is not None and not damaged:
+            _check_rest(folder, stored)
+            watcher.note(f"the run in {folder.path} is finished: nothing is left to do")
+            return read_summary(folder / files.SUMMARY, stored.digests)
+        for name in damaged or ():
+            watcher.note(f"{folder / name} is damaged or missing: it is made again from the checkpoint")
+        if stored.digests.run is None:
+            watcher.note(f"the run in {folder.path} {WITHOUT_DIGESTS}")
+        for option in ("model", "rule"):
+            check_named_again(getattr(config, option), given.get(option), f"the run in {folder.path}", option)
+        _use_threads(config)
+        check_unchanged(config, stored.data)
+        there = os.path.lexists(folder / files.CHECKPOINT)
+        if damaged and not there:
+            raise BadInput(
+                f"{folder / files.CHECKPOINT} is missing, from which {damaged[0]} could be made again: put one of them "
+                "back, or train again with --overwrite"
+            )
+        if not there:
+            watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
+        job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note)
+        if there:
+            content = stored.digests.read(folder / files.CHECKPOINT)
+            job.load_state_dict(parse_checkpoint(content, folder / files.CHECKPOINT))
+            stored.digests.check(folder / files.CHECKPOINT, content)
+        lines = files.read_lines(folder / files.METRICS, job.epochs_done, stored.digests)
+        return _carry_on(job, folder, stored.digests, stored.mark, lines, watcher, callbacks)
+
+
+def _damaged_results(folder: RunFolder, stored: Stored) -> list[str] | None:
+    """The results that are not as the run wrote them; None where it is not finished, which is where it has no summary."""
+    if not os.path.lexists(folder / files.SUMMARY):
+        return None
+    if stored.digests.run is None:
+        return []
+    return [name for name in files.RESULTS if name in stored.digests and not stored.digests.intact(folder / name)]
+
+
+def _check_rest(folder: RunFolder, stored: Stored) -> None:
+    """What a finished run would not be able to make again is as it was written."""
+    summary = read_summary(folder / files.SUMMARY, stored.digests)
+    files.read_lines(folder / files.METRICS, summary["epochs"], stored.digests)
+    if stored.config.ledger:
+        history = Ledger.read(folder / files.LEDGER, stored.digests)
+        if sum(1 for _ in history) != summary["epochs"]:
+            raise BadInput(
+                f"the ledger in {history.path} has {history.epochs} epochs but the run has {summary['epochs']}: put the "
+                "right one back, or train again with --overwrite"
+            )
+    checkpoint = folder / files.CHECKPOINT
+    if os.path.lexists(checkpoint):  # who wants the disk's room back may take it away
+        stored.digests.check(checkpoint, stored.digests.read(checkpoint))
+
+
+def versions() -> dict[str, str]:
+    """What the run was made with."""
+    return {
+        "reweigh": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+
+
+def _same_settings(stored: Stored, given: Mapping[str, Any], watcher: Watcher) -> TrainConfig:
+    config = stored.config
+    asked = replace(config, **given)
+    different = differences(config, asked)
+    if different:
+        told = ", ".join(f"{name} is {getattr(config, name)!r} there, not {given[name]!r}" for name in different)
+        raise BadInput(
+            f"the run in {stored.path} has other settings ({told}): leave them out to resume, "
+            "or start a new run in another folder"
+        )
+    if stored.versions != versions():
+        watcher.note(
+            f"the run was started with other versions ({stored.versions}, now {versions()}): its numbers may differ slightly"
+        )
+    return asked
+
+
+class _Saving(Callback):
+    """Shows the watcher every step and epoch, and saves: the lines of metrics first, then the checkpoint."""
+
+    def __init__(
+        self,
+        job: Job,
+        folder: RunFolder,
+        digests: Digests,
+        lines: list[dict[str, Any]],
+        watcher: Watcher,
+        ctrl_c: CtrlC,
+    ) -> None:
+        self._job, self._folder, self._digests, self._lines = job, folder, digests, lines
+        self._watcher, self._ctrl_c, self.kept = watcher, ctrl_c, job.epochs_done
+
+    def on_step(self, step: Step) -> None:
+        self._watcher.step(step.done)
+        self._ctrl_c.check()
+
+    def on_epoch(self, line: dict[str, Any]) -> None:
+        job = self._job
+        self._lines.append(line)
+        self._watcher.epoch(line)
+        if job.epochs_done % job.config.checkpoint_every == 0 or job.epochs_done == job.epochs:
+            self._save()
+
+    def on_end(self) -> None:
+        if self._job.epochs_done < self._job.epochs and not self._job.stopped:
+            self._job.stopped = True
+            self._save()
+
+    def _save(self) -> None:
+        self._digests.write(self._folder / files.METRICS, line_bytes(self._lines))
+        self._digests.write(self._folder / files.CHECKPOINT, checkpoint_bytes(self._job.state_dict()))
+        self.kept = self._job.epochs_done
+
+
+def _carry_on(
+    job: Job,
+    folder: RunFolder,
+    digests: Digests,
+    mark: str,
+    lines: list[dict[str, Any]],
+    watcher: Watcher,
+    callbacks: Sequence[Callback],
+) -> dict[str, Any]:
+    ctrl_c = CtrlC()
+    saving = _Saving(job, folder, digests, lines, watcher, ctrl_c)
+    try:
+        ledger = _ledger(folder, saving.kept, mark, digests) if job.config.ledger else None
+        with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), ctrl_c:
+            watcher.started(job)
+            train(job, Notes(job, ledger), [*callbacks, *([job.early] if job.early else []), saving])
+            return write_results(job, folder, lines, digests)
+    except KeyboardInterrupt as stopped:
+        raise Interrupted(
+            f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "
+            f"go on with `{resume_command(folder.path, job.config.model, job.config.task, job.config.rule)}`"
+        ) from stopped
+    except ReweighError as failed:
+        if saving.kept == 0:
+            raise
+        raise type(failed)(f"{failed} ({_epochs(saving.kept)} of {job.epochs} saved in {folder.path})") from failed
+
+
+def _ledger(folder: RunFolder, kept: int, mark: str, digests: Digests) -> Ledger:
+    """The ledger, to be gone on with; the parts that are kept are as they were written."""
+    ledger = Ledger(folder / files.LEDGER, epochs_done=kept, run=mark, digests=digests)
+    if kept:
+        for _ in Ledger.read(folder / files.LEDGER, digests):
+            pass
+    return ledger
+
+
+def _epochs(count: int) -> str:
+    return "no epoch" if count == 0 else "epoch 1" if count == 1 else f"epochs 1 to {count}"
+
+
+def _use_threads(config: TrainConfig) -> None:
+    torch.set_num_threads(config.threads or torch.get_num_threads())
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False

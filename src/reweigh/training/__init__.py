@@ -1,1 +1,0 @@
-"""The loop behind the command line: settings, data, epochs, checkpoints, the run folder, the demo."""

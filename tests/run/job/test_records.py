@@ -1,0 +1,86 @@
+import io
+
+import pyarrow.parquet
+import pytest
+import torch
+
+from reweigh.run.job.records import Records, most_distrusted, noise_auroc, parquet
+
+
+@pytest.fixture
+def records():
+    """Four examples: 0 seen twice, 1 and 2 once, 3 never."""
+    records = Records(4)
+    records.start_epoch()
+    records.add(torch.tensor([0, 1]), torch.tensor([1.0, 0.0]), torch.tensor([2.0, -4.0]))
+    records.start_epoch()
+    records.add(torch.tensor([0, 2]), torch.tensor([0.0, 0.0]), torch.tensor([-1.0, -1.0]))
+    return records
+
+
+def test_weights_are_relative_to_plain_training(records):
+    assert records.mean_weight[:3].tolist() == [1.0, 0.0, 0.0]
+    assert records.mean_weight[3].isnan()
+    plain = Records(8)
+    plain.add(torch.arange(8), torch.full((8,), 1 / 8), None)
+    assert plain.mean_weight.tolist() == [1.0] * 8
+
+
+def test_the_last_epoch_visits_and_zeros(records):
+    assert records.epoch_weight[[0, 2]].tolist() == [0.0, 0.0]
+    assert records.epoch_weight[[1, 3]].isnan().all()
+    assert records.visits.tolist() == [2, 1, 1, 0]
+    assert records.zero_share[:3].tolist() == [0.5, 1.0, 1.0]
+
+
+def test_alignments_are_in_units_of_their_batch(records):
+    assert records.mean_alignment[:3].tolist() == pytest.approx([(2 / 3 - 1) / 2, -4 / 3, -1.0])
+
+
+def test_an_example_twice_in_a_batch_counts_twice():
+    records = Records(2)
+    records.add(torch.tensor([1, 1]), torch.tensor([0.25, 0.75]), None)
+    assert records.visits.tolist() == [0, 2]
+    assert records.mean_weight[1] == 1.0
+
+
+def test_most_distrusted_orders_equals_by_alignment_and_leaves_the_unseen_last(records):
+    assert most_distrusted(records, 4).tolist() == [1, 2, 0, 3]
+    assert most_distrusted(records, 2).tolist() == [1, 2]
+
+
+def test_state_goes_over(records):
+    other = Records(4)
+    other.load_state_dict(records.state_dict())
+    records.add(torch.tensor([3]), torch.tensor([1.0]), None)  # the state is a copy
+    assert other.visits.tolist() == [2, 1, 1, 0]
+    assert torch.equal(other.mean_weight.nan_to_num(-1), torch.tensor([1.0, 0.0, 0.0, -1.0], dtype=torch.float64))
+
+
+def test_auroc_leaves_out_the_unseen_and_says_nothing_of_equal_weights():
+    weights = torch.tensor([0.0, 1.0, float("nan"), 2.0])
+    corrupted = torch.tensor([True, False, False, False])
+    assert noise_auroc(weights, corrupted) == 1.0
+    assert torch.tensor(noise_auroc(torch.tensor([1.0, 1 + 1e-7]), corrupted[:2])).isnan()
+    assert torch.tensor(noise_auroc(weights[2:3], corrupted[2:3])).isnan()
+
+
+def test_parquet_has_nulls_where_nothing_is_known(records):
+    ids, labels = torch.tensor([7, 8, 9, 10]), torch.tensor([0, 1, 1, 0])
+    content = parquet(records, ids, labels, labels.flip(0), ("cat", "dog"))
+    table = pyarrow.parquet.read_table(io.BytesIO(content)).to_pydict()
+    assert table["id"] == [7, 8, 9, 10]
+    assert table["given_label"] == [0, 1, 1, 0]
+    assert table["mean_weight"] == [1.0, 0.0, 0.0, None]
+    assert table["last_epoch_weight"] == [0.0, None, 0.0, None]
+    assert table["zero_share"] == [0.5, 1.0, 1.0, None]
+    assert table["visits"] == [2, 1, 1, 0]
+
+
+def test_targets_of_several_numbers_are_kept_as_they_are():
+    records = Records(2)
+    given = torch.tensor([[0.25, 300.0], [1.0, 0.0]])
+    for y, kind in ((given, "double"), (given.round().long(), "int64"), (given.clamp(0, 1).round(), "int8")):
+        table = pyarrow.parquet.read_table(pyarrow.BufferReader(parquet(records, torch.arange(2), y, y, ("a", "b"))))
+        assert table["given_label"].to_pylist() == y.tolist()
+        assert str(table["given_label"].type) == f"list<element: {kind}>"
