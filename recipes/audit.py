@@ -43,7 +43,8 @@ from reweigh.metrics import auroc
 from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import run_epoch
 from reweigh.run.job.prepare import RunData, prepare
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Resolved, Settings
+from reweigh.settings.usual import resolved
 from reweigh.storage import write_bytes
 
 TASKS = (
@@ -68,19 +69,17 @@ class Row:
 # ---- the data
 
 
-def load_task(name: str, seed: int, root: str | None) -> tuple[TrainConfig, RunData]:
+def load_task(name: str, seed: int, root: str | None) -> tuple[Resolved, RunData]:
     """Settings and data of a task, drawn by the seed."""
     dataset, kind = name.split("-")
     shared: dict[str, Any] = {"seed": seed, "data_root": root, "threads": torch.get_num_threads()}
     if dataset == "cifar10n":
-        config = TrainConfig(
-            dataset="cifar10", model="mlp", epochs=20, lr=0.01, clean_per_class=20, **shared
-        ).resolved()
-        return config, human_cifar(config, kind)
+        config = resolved(Settings.of(dataset="cifar10", model="mlp", epochs=20, lr=0.01, clean_per_class=20, **shared))
+        return config, human_cifar(config, kind, root)
     if dataset == "digits":
-        config = TrainConfig(dataset="digits", noise=NOISE[kind], steps=1000, lr=0.05, **shared).resolved()
+        config = resolved(Settings.of(dataset="digits", noise=NOISE[kind], steps=1000, lr=0.05, **shared))
         return config, prepare(config)
-    config = TrainConfig(dataset="mnist", noise=NOISE[kind], epochs=6, lr=0.01, **shared).resolved()
+    config = resolved(Settings.of(dataset="mnist", noise=NOISE[kind], epochs=6, lr=0.01, **shared))
     data = prepare(config)
     return config, data._replace(train=some(data.train, seed), test=some(data.test, seed, 2000))
 
@@ -90,15 +89,14 @@ def some(examples: Examples, seed: int, count: int = IMAGES) -> Examples:
     return examples.select(torch.randperm(len(examples), generator=torch.Generator().manual_seed(seed))[:count])
 
 
-def human_cifar(config: TrainConfig, kind: str) -> RunData:
+def human_cifar(config: Resolved, kind: str, root: str | None) -> RunData:
     """CIFAR-10 with human labels, its pictures replaced by features; the clean set has the true labels."""
-    train, test = load("cifar10", config.data_root)
-    train = some(train.with_labels(human_labels(kind, config.data_root)), config.seed, IMAGES + 200)
-    test = some(test, config.seed, 2000)
-    split = clean_split(train.true_y, config.clean_per_class, config.seed, keep_in_train=False, classes=10)
-    train, test = (
-        replace(part, x=x) for part, x in zip((train, test), features(train.x, test.x, config.seed), strict=True)
-    )
+    seed = config.student.seed
+    train, test = load("cifar10", root)
+    train = some(train.with_labels(human_labels(kind, root)), seed, IMAGES + 200)
+    test = some(test, seed, 2000)
+    split = clean_split(train.true_y, 20, seed, keep_in_train=False, classes=10)
+    train, test = (replace(part, x=x) for part, x in zip((train, test), features(train.x, test.x, seed), strict=True))
     clean = train.select(split.clean)
     return RunData(train.select(split.train), clean.with_labels(clean.true_y), test)
 
@@ -144,7 +142,7 @@ def normal(patches: Tensor) -> Tensor:
 # ---- two ways to score
 
 
-def by_reweigh(task: str, config: TrainConfig, data: RunData) -> list[Row]:
+def by_reweigh(task: str, config: Resolved, data: RunData) -> list[Row]:
     """Train once with L2RW and score as `reweigh audit` does."""
     job = assemble(config, data)
     with tempfile.TemporaryDirectory() as folder:
@@ -167,7 +165,7 @@ def by_reweigh(task: str, config: TrainConfig, data: RunData) -> list[Row]:
     ]
 
 
-def by_cleanlab(task: str, config: TrainConfig, data: RunData, *, with_clean: bool) -> Row:
+def by_cleanlab(task: str, config: Resolved, data: RunData, *, with_clean: bool) -> Row:
     """Self-confidence from cross-validated probabilities, and the issues of confident learning."""
     filters, ranks = require("cleanlab.filter", "peers"), require("cleanlab.rank", "peers")
     probabilities = cross_validated(config, data, with_clean)
@@ -178,18 +176,18 @@ def by_cleanlab(task: str, config: TrainConfig, data: RunData, *, with_clean: bo
     return score(task, name, quality, data.train.corrupted.numpy(), flagged)
 
 
-def cross_validated(config: TrainConfig, data: RunData, with_clean: bool) -> np.ndarray[Any, Any]:
+def cross_validated(config: Resolved, data: RunData, with_clean: bool) -> np.ndarray[Any, Any]:
     """(N, C) probabilities, each from a network that has not seen the example."""
     train = data.train
-    fold = torch.randperm(len(train), generator=torch.Generator().manual_seed(config.seed)) % FOLDS
+    fold = torch.randperm(len(train), generator=torch.Generator().manual_seed(config.student.seed)) % FOLDS
     found = torch.zeros(len(train), len(train.classes))
     for held_out in range(FOLDS):
         part = train.select(fold != held_out)
         if with_clean:
             part = together(part, data.clean)
         # As many steps as the other way of training takes.
-        steps = config.steps or (config.epochs or 0) * -(-len(train) // config.batch_size)
-        plain = replace(config, rule="uniform", steps=steps, epochs=None)
+        steps = config.student.steps_in_all(-(-len(train) // config.student.batch_size))
+        plain = config.but(rule="uniform", steps=steps, epochs=None)
         job = assemble(plain, data._replace(train=part))
         while job.epochs_done < job.epochs:
             run_epoch(job, test=False)

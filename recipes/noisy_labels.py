@@ -45,11 +45,11 @@ from reweigh.data import Examples, clean_split, load, long_tail, parse_noise, tw
 from reweigh.data.sampling import epoch_order
 from reweigh.errors import BadInput, ReweighError
 from reweigh.models import ResNet, build
+from reweigh.options import near
 from reweigh.rules import ClassProportion, ClassResampling, Oracle, RandomRectified, Rule, Uniform
 from reweigh.run import Callback, Step, Trainer, fit
 from reweigh.run.job.evaluate import accuracy
 from reweigh.run.job.records import Records, noise_auroc
-from reweigh.settings.checks import near
 from reweigh.settings.schedule import learning_rate
 from runs import as_markdown, cell, one_thread, read_results, run_all, show, write_pages
 

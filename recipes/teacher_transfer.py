@@ -19,7 +19,7 @@ from rich.progress import track
 
 from reweigh.run.job.job import Job
 from reweigh.run.start import start
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 from runs import as_markdown, cell, show
 
 STATE = {"mlp": "layers.5:input", "lenet": "output:input"}
@@ -40,7 +40,7 @@ class Nobody:
 
 def accuracy(folder: Path, model: str, seed: int, **settings: Any) -> float:
     """Of one run, in percent."""
-    config = TrainConfig(**SETTINGS, model=model, seed=seed, teacher_states=(STATE[model],), **settings)
+    config = Settings.of(**SETTINGS, model=model, seed=seed, teacher_states=(STATE[model],), **settings)
     return float(100 * start(config, folder, Nobody(), overwrite=True)["test_accuracy"])
 
 

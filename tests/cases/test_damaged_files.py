@@ -14,7 +14,7 @@ from reweigh.errors import BadInput
 from reweigh.predict import predict_new
 from reweigh.rules import MetaWeightNet
 from reweigh.run.start import resume, start
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 
 RESULTS = ("model.safetensors", "teacher.safetensors", "encoding.json", "weights.parquet", "metrics.jsonl")
 
@@ -111,7 +111,7 @@ def test_without_checkpoint_a_damaged_model_is_not_trained_anew_without_a_word(f
 
 def test_killed_twice_before_the_first_checkpoint_got_its_name(tmp_path):
     """The lines of digests then speak of a checkpoint that never was."""
-    config = TrainConfig(dataset="digits", model="mlp", epochs=2, batch_size=400)
+    config = Settings.of(dataset="digits", model="mlp", epochs=2, batch_size=400)
     start(config, tmp_path / "run", Listener())
     whole = (tmp_path / "run/model.safetensors").read_bytes()
     for name in (

@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reweigh.data import long_tail, two_class
+from reweigh.data.imbalance import parse_imbalance
+from reweigh.errors import BadInput
 
 LABELS = torch.arange(10_000) % 10
 
@@ -101,3 +103,11 @@ def test_one_class_twice_is_refused(refused):
 def test_a_tail_that_cannot_be_is_refused(factor, largest, fragments, refused):
     with refused(*fragments):
         long_tail(LABELS, 10, factor, 0, largest=largest)
+
+
+def test_the_words_for_an_imbalance():
+    assert parse_imbalance("none") is None
+    assert parse_imbalance("long-tail:100") == 100
+    for wrong in ("long-tail", "long-tail:", "long-tail:nan", "long-tail:inf", "tail:2", ""):
+        with pytest.raises(BadInput, match="long-tail:FACTOR"):
+            parse_imbalance(wrong)

@@ -9,12 +9,13 @@ import torch
 from recipes import audit as recipe
 from reweigh.data import Examples
 from reweigh.run.job.prepare import prepare
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
+from reweigh.settings.usual import resolved
 
 
 @pytest.fixture(scope="module")
 def task():
-    config = TrainConfig(dataset="digits", noise="pair:0.3", steps=120, lr=0.05, threads=1).resolved()
+    config = resolved(Settings.of(dataset="digits", noise="pair:0.3", steps=120, lr=0.05, threads=1))
     return config, prepare(config)
 
 
@@ -26,7 +27,7 @@ def test_both_ways_find_wrong_labels(task):
     assert precision > 0.8
     assert recall > 0.7
     config, data = task
-    theirs = recipe.by_cleanlab("digits-pair", replace(config, steps=60), data, with_clean=True)
+    theirs = recipe.by_cleanlab("digits-pair", config.but(steps=60), data, with_clean=True)
     assert theirs.auroc > 0.6
     assert theirs.flagged is not None
 
@@ -42,7 +43,7 @@ def test_cross_validation_leaves_nothing_out_and_adds_the_clean(task):
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(recipe, "assemble", noting)
-        found = recipe.cross_validated(replace(config, steps=2), data, True)
+        found = recipe.cross_validated(config.but(steps=2), data, True)
     assert found.shape == (len(data.train), 10)
     assert found.sum(1) == pytest.approx(np.ones(len(found)), abs=1e-5)
     held_out = [set(data.train.ids.tolist()) - set(part.ids.tolist()) for part in seen]
@@ -79,7 +80,7 @@ def test_human_labels_become_a_task(monkeypatch, tmp_path):
     monkeypatch.setattr(recipe, "IMAGES", 100)
     monkeypatch.setattr(recipe, "features", lambda train, test, seed: (train.flatten(1)[:, :5], test.flatten(1)[:, :5]))
     config, data = recipe.load_task("cifar10n-random1", 0, None)
-    assert config.model == "mlp"
+    assert config.student.model == "mlp"
     assert len(data.clean) == 200
     assert not data.clean.corrupted.any()
     assert 0 < int(data.train.corrupted.sum()) <= 60

@@ -12,7 +12,7 @@ from reweigh.rules.materials import Materials, SecondModel
 from reweigh.rules.rho_loss import RHOLoss
 from reweigh.rules.rule import Evidence
 from reweigh.run.start import resume, start
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 
 
 class Silent:
@@ -110,7 +110,7 @@ def test_the_second_model_is_trained_once_and_a_resumed_rule_trains_none(monkeyp
 
 def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_was_not(tmp_path):
     settings = {"dataset": "digits", "noise": "uniform:0.4", "epochs": 2, "rule": "rho-loss", "lr": 0.05}
-    config = TrainConfig(**settings, rule_option=("share=0.2", "passes=20"))
+    config = Settings.of(**settings, rule_option=("share=0.2", "passes=20"))
     whole = start(config, tmp_path / "whole", Silent())
     with pytest.raises(Exception, match="go on with"):
         start(config, tmp_path / "stopped", StopAfter(1))

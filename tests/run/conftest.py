@@ -27,7 +27,7 @@ class Nobody:
 def carry_on(settings, folder, kill_at_replace=None):
     """Start the run in `folder`, or resume it; optionally die by SIGKILL at the so-manieth renaming of a file."""
     from reweigh.run.start import resume, start
-    from reweigh.settings.config import TrainConfig
+    from reweigh.settings import Settings
 
     if kill_at_replace is not None:
         real, left = os.replace, [kill_at_replace]
@@ -42,7 +42,7 @@ def carry_on(settings, folder, kill_at_replace=None):
     if (folder / "config.json").exists():
         resume(folder, {}, Nobody())
     else:
-        start(TrainConfig(**settings), folder, Nobody())
+        start(Settings.of(**settings), folder, Nobody())
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import torch
 from reweigh.run.folder.checkpoint import load_checkpoint
 from reweigh.run.folder.run_folder import FILES
 from reweigh.run.start import Interrupted, resume, start
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 
 from .conftest import Nobody
 
@@ -92,7 +92,7 @@ def written(folder):
 
 @pytest.mark.parametrize("rule", ["random", "resampling", "hard-mining", "oracle"])
 def test_every_rule_resumes_to_the_same_result(rule, tmp_path):
-    config = TrainConfig(**{**SETTINGS, "rule": rule, "warm_up": 5})
+    config = Settings.of(**{**SETTINGS, "rule": rule, "warm_up": 5})
     start(config, tmp_path / "whole", Nobody())
     with pytest.raises(Interrupted, match="epochs 1 to 2 of 3 saved"):
         start(config, tmp_path / "run", StopsAt(20))
@@ -113,7 +113,7 @@ class StopsAt(Nobody):
 
 
 def test_saving_seldom_loses_epochs_but_no_line_is_there_twice(tmp_path):
-    config = TrainConfig(**{**SETTINGS, "epochs": 5, "checkpoint_every": 2})
+    config = Settings.of(**{**SETTINGS, "epochs": 5, "checkpoint_every": 2})
     start(config, tmp_path / "whole", Nobody())
     with pytest.raises(Interrupted, match="epochs 1 to 2 of 5 saved"):
         start(config, tmp_path / "run", StopsAt(33))  # in epoch 4, after epoch 3
@@ -122,7 +122,7 @@ def test_saving_seldom_loses_epochs_but_no_line_is_there_twice(tmp_path):
 
 
 def test_lines_beyond_the_checkpoint_are_dropped(tmp_path):
-    config = TrainConfig(**SETTINGS)
+    config = Settings.of(**SETTINGS)
     start(config, tmp_path / "whole", Nobody())
     with pytest.raises(Interrupted):
         start(config, tmp_path / "run", StopsAt(20))
@@ -133,7 +133,7 @@ def test_lines_beyond_the_checkpoint_are_dropped(tmp_path):
 
 
 def test_stopped_before_the_first_epoch_starts_anew(tmp_path):
-    config = TrainConfig(**SETTINGS)
+    config = Settings.of(**SETTINGS)
     with pytest.raises(Interrupted, match="no epoch of 3 saved"):
         start(config, tmp_path / "run", StopsAt(2))
     resume(tmp_path / "run", {}, Nobody())
@@ -142,7 +142,7 @@ def test_stopped_before_the_first_epoch_starts_anew(tmp_path):
 
 
 def test_resuming_a_finished_run_does_nothing(tmp_path):
-    config = TrainConfig(**{**SETTINGS, "epochs": 1})
+    config = Settings.of(**{**SETTINGS, "epochs": 1})
     summary = start(config, tmp_path / "run", Nobody())
     before = contents(tmp_path / "run")
     assert resume(tmp_path / "run", {"epochs": 1}, Nobody()) == summary
@@ -152,12 +152,12 @@ def test_resuming_a_finished_run_does_nothing(tmp_path):
 def test_a_run_leaves_the_callers_random_state(tmp_path):
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    start(TrainConfig(**{**SETTINGS, "epochs": 1}), tmp_path / "run", Nobody())
+    start(Settings.of(**{**SETTINGS, "epochs": 1}), tmp_path / "run", Nobody())
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_the_checkpoint_holds_the_place_of_every_part(tmp_path):
-    start(TrainConfig(**{**SETTINGS, "epochs": 2}), tmp_path / "run", Nobody())
+    start(Settings.of(**{**SETTINGS, "epochs": 2}), tmp_path / "run", Nobody())
     state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
     assert state["epochs_done"] == 2
     assert state["reweigher"]["step"] == 18
@@ -166,6 +166,6 @@ def test_the_checkpoint_holds_the_place_of_every_part(tmp_path):
 
 def test_a_second_run_of_the_same_settings_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
     for name, seed in (("one", 0), ("two", 0), ("other", 1)):
-        start(TrainConfig(**{**SETTINGS, "epochs": 1, "seed": seed}), tmp_path / name, Nobody())
+        start(Settings.of(**{**SETTINGS, "epochs": 1, "seed": seed}), tmp_path / name, Nobody())
     assert results_of(tmp_path / "one") == results_of(tmp_path / "two")
     assert results_of(tmp_path / "one")["model.safetensors"] != results_of(tmp_path / "other")["model.safetensors"]

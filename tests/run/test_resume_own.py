@@ -8,7 +8,7 @@ import pytest
 from own_files import multi_label, regression, table
 from reweigh.errors import BadInput
 from reweigh.run.start import Interrupted, resume, start
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 
 from .conftest import Nobody
 
@@ -43,7 +43,7 @@ def said(tmp_path_factory):
 @pytest.fixture(scope="module")
 def undisturbed(said, tmp_path_factory):
     folder = tmp_path_factory.mktemp("own-run") / "run"
-    start(TrainConfig(**said), folder, Nobody())
+    start(Settings.of(**said), folder, Nobody())
     return results_of(folder)
 
 
@@ -71,7 +71,7 @@ class StopsAt(Nobody):
 @pytest.mark.parametrize("kind", ["regression", "multi-label"])
 @pytest.mark.parametrize("rule", ["l2rw", "meta-weight-net"])
 def test_every_task_resumes_to_the_same_result(kind, rule, tmp_path):
-    config = TrainConfig(**settings(tmp_path / "data", kind, rule=rule))
+    config = Settings.of(**settings(tmp_path / "data", kind, rule=rule))
     start(config, tmp_path / "whole", Nobody())
     with pytest.raises(Interrupted, match="epochs 1 to 2 of 3 saved"):
         start(config, tmp_path / "run", StopsAt(8))
@@ -81,7 +81,7 @@ def test_every_task_resumes_to_the_same_result(kind, rule, tmp_path):
 
 @pytest.mark.parametrize("name", ["noisy.csv", "checked.csv"])
 def test_data_that_changed_in_between(name, tmp_path):
-    config = TrainConfig(**settings(tmp_path / "data"))
+    config = Settings.of(**settings(tmp_path / "data"))
     with pytest.raises(Interrupted):
         start(config, tmp_path / "run", StopsAt(4))
     before = (tmp_path / "run" / "checkpoint.pt").read_bytes()
@@ -93,14 +93,14 @@ def test_data_that_changed_in_between(name, tmp_path):
 
 
 def test_what_is_said_again_must_be_the_same(said, tmp_path):
-    start(TrainConfig(**said), tmp_path / "run", Nobody())
+    start(Settings.of(**said), tmp_path / "run", Nobody())
     resume(tmp_path / "run", said, Nobody())
     with pytest.raises(BadInput, match="other settings"):
         resume(tmp_path / "run", {**said, "target": "colour"}, Nobody())
 
 
 def test_the_config_says_what_was_usual_and_which_data(said, tmp_path):
-    start(TrainConfig(**said), tmp_path / "run", Nobody())
+    start(Settings.of(**said), tmp_path / "run", Nobody())
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["settings"]["model"] == "table"
     assert set(config["data"]) == {"train", "clean"}

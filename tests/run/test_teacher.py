@@ -7,7 +7,7 @@ import pytest
 from reweigh.errors import BadInput
 from reweigh.rules import DeepInteraction, read_rule
 from reweigh.run.start import Interrupted, resume, start
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 
 from .conftest import Nobody
 from .test_resume import SETTINGS, StopsAt, finish, results_of, written
@@ -26,14 +26,14 @@ LEARNED = {
 
 @pytest.mark.parametrize("kind", LEARNED)
 def test_stopped_and_resumed_it_ends_the_same(kind, tmp_path):
-    config = TrainConfig(**{**SETTINGS, **LEARNED[kind]})
+    config = Settings.of(**{**SETTINGS, **LEARNED[kind]})
     start(config, tmp_path / "whole", Nobody())
     with pytest.raises(Interrupted, match="epochs 1 to 2 of 3 saved"):
         start(config, tmp_path / "run", StopsAt(22))
     resume(tmp_path / "run", {}, Nobody())
     assert results_of(tmp_path / "run") == results_of(tmp_path / "whole")
     one, other = (read_rule(tmp_path / run / "teacher.safetensors") for run in ("run", "whole"))
-    assert one[0] == config.rule
+    assert one[0] == config.weights.rule
     assert all(bool((one[2][key] == other[2][key]).all()) for key in other[2])
 
 
@@ -57,21 +57,21 @@ def test_killed_ten_times_at_random_moments(tmp_path, in_process):
 def test_a_trained_teacher_serves_another_student_frozen(tmp_path):
     reads = ("surface", "interaction")
     settings = {**SETTINGS, "rule": "deep-interaction", "teacher_reads": reads}
-    start(TrainConfig(**{**settings, "teacher_states": ("layers.5:input",)}), tmp_path / "one", Nobody())
+    start(Settings.of(**{**settings, "teacher_states": ("layers.5:input",)}), tmp_path / "one", Nobody())
     path = str(tmp_path / "one" / "teacher.safetensors")
     other = {**settings, "teacher": path, "model": "lenet", "seed": 1, "teacher_states": ("output:input",)}
-    start(TrainConfig(**other), tmp_path / "other", Nobody())
+    start(Settings.of(**other), tmp_path / "other", Nobody())
     assert not (tmp_path / "other" / "teacher.safetensors").exists()
     assert DeepInteraction.load(path).frozen
 
 
 def test_teachers_that_do_not_fit(tmp_path):
-    start(TrainConfig(**{**SETTINGS, "rule": "meta-weight-net", "epochs": 1}), tmp_path / "one", Nobody())
+    start(Settings.of(**{**SETTINGS, "rule": "meta-weight-net", "epochs": 1}), tmp_path / "one", Nobody())
     path = str(tmp_path / "one" / "teacher.safetensors")
     with pytest.raises(BadInput, match="holds a meta-weight-net rule: add --rule meta-weight-net"):
-        start(TrainConfig(**{**SETTINGS, "rule": "class-aware", "teacher": path}), tmp_path / "two", Nobody())
+        start(Settings.of(**{**SETTINGS, "rule": "class-aware", "teacher": path}), tmp_path / "two", Nobody())
     with pytest.raises(BadInput, match="cannot be read"):
-        start(TrainConfig(**{**SETTINGS, "rule": "class-aware", "teacher": "nowhere"}), tmp_path / "two", Nobody())
+        start(Settings.of(**{**SETTINGS, "rule": "class-aware", "teacher": "nowhere"}), tmp_path / "two", Nobody())
     assert not (tmp_path / "two").exists()
 
 
@@ -93,4 +93,4 @@ def test_teachers_that_do_not_fit(tmp_path):
 )
 def test_settings_that_cannot_be_used(settings, sentence):
     with pytest.raises(BadInput, match=sentence):
-        TrainConfig(dataset="digits", **settings)
+        Settings.of(dataset="digits", **settings)

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,15 @@ from reweigh.api.run import Run
 from reweigh.api.watcher import Printing
 from reweigh.api.words import in_python, said_in_python
 from reweigh.errors import BadInput
+from reweigh.options import near
 from reweigh.run import Callback
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.start import Interrupted, start
 from reweigh.run.start import resume as resume_run
-from reweigh.settings.checks import near
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
+from reweigh.settings.settings import by_name
 from reweigh.storage import home
-
-_TUPLES = frozenset(field.name for field in fields(TrainConfig) if "tuple" in str(field.type))
 
 
 def fit(
@@ -79,7 +77,7 @@ def fit(
             if resume:
                 resume_run(folder, config, watcher, callbacks=callbacks)
             else:
-                start(TrainConfig(**config), folder, watcher, overwrite=overwrite, callbacks=callbacks)
+                start(Settings.of(**config), folder, watcher, overwrite=overwrite, callbacks=callbacks)
         except Interrupted as stopped:
             lost = "" if kept is None else "; its folder was temporary: name one by output= to keep what is done"
             raise KeyboardInterrupt(in_python(str(stopped), given.places) + lost) from None
@@ -91,8 +89,8 @@ def fit(
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as `TrainConfig` has them: numbers of NumPy, lists and paths are taken too."""
-    known = {field.name for field in fields(TrainConfig)}
+    """Settings as `Settings` has them: numbers of NumPy, lists and paths are taken too."""
+    known = by_name()
     for name in given:
         if name not in known:
             raise BadInput(f"there is no setting {name!r}{near(name, known)}")
@@ -109,9 +107,7 @@ def _plain(name: str, value: Any) -> Any:
             f"{name}= is a {type(value).__name__}: give its name, since a run says by its settings what it was made with"
             + (", and of a model of your own 'module:function'" if name == "model" else "")
         )
-    if name in _TUPLES:
-        return (value,) if isinstance(value, str) else tuple(value)
-    return value
+    return tuple(value) if by_name()[name].holds_many and not isinstance(value, str) else value
 
 
 def _joined(target: Any) -> str | None:

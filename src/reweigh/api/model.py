@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from reweigh.api.given import Given
 from reweigh.api.words import said_in_python
-from reweigh.data.own import Encoding, read_new
+from reweigh.data.own import Encoding, Sources, read_new
 from reweigh.errors import BadInput, ReweighError, require
 from reweigh.run.finished import FinishedRun, encoding_of, trained_model
 from reweigh.run.job.prepare import prepare
@@ -58,7 +58,7 @@ class TrainedModel(nn.Module):
 
 def trained(run: FinishedRun) -> TrainedModel:
     """The model at the end of a run."""
-    if run.config.train is None:
+    if not isinstance(run.config.data, Sources):
         run.check_named_again()
         examples = prepare(run.config).train
         shape, outputs = tuple(examples.x.shape[1:]), len(examples.classes)

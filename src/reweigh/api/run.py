@@ -51,8 +51,8 @@ class Run:
     def __repr__(self) -> str:
         where = "in a temporary folder" if self._kept is not None else f"in {self.path}"
         config = self.finished.config
-        data = "data in memory" if self._places else config.data_name
-        return f"<reweigh.Run of {config.rule} on {data}, {self.finished.score_name} {self.score:.4f}, {where}>"
+        data = "data in memory" if self._places else config.data.name
+        return f"<reweigh.Run of {config.weights.rule} on {data}, {self.finished.score_name} {self.score:.4f}, {where}>"
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Run:
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that the run was made with."""
-        return self.finished.config.as_json()
+        return self.finished.config.flat()
 
     @property
     def encoding(self) -> Encoding | None:
@@ -174,8 +174,8 @@ class Run:
     @property
     def _places(self) -> dict[str, str]:
         """Files that were written for data in memory, and what they are called."""
-        config = self.finished.config
-        named = {"train": config.train, "clean": config.clean, "test": config.test}
+        said = self.finished.config.flat()
+        named = {name: said[name] for name in ("train", "clean", "test")}
         inside = (self.path / "data").absolute()
         memory = {path: name for name, path in named.items() if path is not None and Path(path).parent == inside}
         return memory | {Path(path).name: name for path, name in memory.items()}

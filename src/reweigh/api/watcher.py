@@ -35,7 +35,7 @@ class Printing:
         if self.verbose:
             data = job.data
             print(f"{len(data.train)} to train on, {len(data.clean)} clean, {len(data.test)} to test")
-            print(f"{job.config.model}, {job.config.rule}, {job.steps} steps, epochs: {job.epochs}")
+            print(f"{job.config.student.model}, {job.config.weights.rule}, {job.steps} steps, epochs: {job.epochs}")
 
     def step(self, done: int) -> None:
         """Nothing is said of a step."""

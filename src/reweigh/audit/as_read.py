@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reweigh.audit.audit import Audit
-from reweigh.data.own import Encoding
+from reweigh.data.own import Encoding, Sources
 from reweigh.data.own.paths import open_table
 
 COLUMNS, CELL, TEXT = 8, 60, 500
@@ -16,11 +16,11 @@ COLUMNS, CELL, TEXT = 8, 60, 500
 def rows_as_read(audit: Audit, rows: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
     """For some rows of an audit of tables or texts, (column, value) of its first filled columns; of texts the text alone."""
     encoding = audit.encoding
-    if encoding is None or encoding.kind not in ("table", "text") or audit.run.config.train is None:
+    if encoding is None or encoding.kind not in ("table", "text") or not isinstance(audit.run.config.data, Sources):
         return {}
     wanted = {int(audit.examples.ids[row]): row for row in rows}
     found, first = {}, 0
-    for batch in open_table(audit.run.config.train).batches():
+    for batch in open_table(audit.run.config.data.train).batches():
         for identity in [i for i in wanted if first <= i < first + len(batch)]:
             cells = batch.slice(identity - first, 1).to_pylist()[0]
             found[wanted[identity]] = _shown(cells, encoding)

@@ -137,8 +137,8 @@ def audit_run(
     summary, rows = ledger_summary(run, examples, data.clean.ids.numpy())
     if np.ptp(summary.mean_weight) < _EQUAL:
         raise BadInput(
-            f"the rule {run.config.rule} trusted every example of {run.path} alike: audit a run with --rule l2rw or another "
-            "that learns weights"
+            f"the rule {run.config.weights.rule} trusted every example of {run.path} alike: audit a run with --rule l2rw "
+            "or another that learns weights"
         )
 
     def spread(values: Array) -> Array:

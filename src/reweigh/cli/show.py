@@ -66,10 +66,10 @@ class Screen:
         config, data = job.config, job.data
         wrong = 0 if data.truth is None else int(data.truth.sum())
         self.note(
-            f"{config.data_name}: {len(data.train)} to train on{f' ({wrong} with a wrong label)' if wrong else ''}, "
+            f"{config.data.name}: {len(data.train)} to train on{f' ({wrong} with a wrong label)' if wrong else ''}, "
             f"{len(data.clean)} clean, {len(data.test)} to test"
         )
-        self.note(f"{config.model}, {config.rule}, {job.steps} steps, epochs: {job.epochs}")
+        self.note(f"{config.student.model}, {config.weights.rule}, {job.steps} steps, epochs: {job.epochs}")
         self.note(f"The test column is the {MEASURES[self._score].words}.")
         self.note("    epoch     loss    clean      ‖v‖    ESS  zero  AUROC    test    sec")
 

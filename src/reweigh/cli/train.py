@@ -1,7 +1,7 @@
 """`reweigh train`.
 
 No option has a default here: what is not given is None, so that a resumed run can tell what was said again from
-what was left out. The defaults are those of `TrainConfig`.
+what was left out. The defaults are those of `Settings`.
 """
 
 from collections.abc import Iterable
@@ -23,9 +23,12 @@ from reweigh.printable import printable
 from reweigh.rules import NORMALISATIONS, READS, registry
 from reweigh.run.start import resume as resume_run
 from reweigh.run.start import start
-from reweigh.settings.choices import AUGMENTATIONS, ENGINES, OPTIMIZERS, PRECISIONS, TEACHER_OPTIMIZERS
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
+from reweigh.settings.learning import TEACHER_OPTIMIZERS
+from reweigh.settings.run import PRECISIONS
 from reweigh.settings.schedule import SCHEDULES
+from reweigh.settings.student import AUGMENTATIONS, OPTIMIZERS
+from reweigh.settings.weights import ENGINES
 from reweigh.tasks import MEASURES, column_tasks, score_text
 
 
@@ -158,7 +161,7 @@ def train(
         given = settings_in(config, given)
     if resume and overwrite:
         raise BadInput("--resume and --overwrite contradict each other: give one of them")
-    settings = None if resume else TrainConfig(**given)
+    settings = None if resume else Settings.of(**given)
     with progress_bar("training", total=None) as (progress, bar):
         screen = Screen(progress, bar)
         if settings is not None:

@@ -89,3 +89,24 @@ def _keep(truth: IntArray, wanted: dict[int, int], seed: int, purpose: str) -> T
             raise BadInput(f"class {label} has {rows.size} examples but {count} are wanted: ask for fewer")
         kept.append(torch.from_numpy(random.permutation(rows)[:count]))
     return torch.cat(kept).sort().values
+
+
+def parse_imbalance(text: str) -> float | None:
+    """Read `none` (None) or `long-tail:FACTOR`, the largest class over the smallest.
+
+    Raises:
+        BadInput: for any other text, or a factor below 1.
+    """
+    if text == "none":
+        return None
+    kind, _, number = text.partition(":")
+    try:
+        factor = float(number)
+    except ValueError:
+        factor = math.nan
+    if kind != "long-tail" or not 1 <= factor < math.inf:
+        raise BadInput(
+            f"the imbalance {text!r} is not known: write none, or long-tail:FACTOR with a factor of at least 1, "
+            "such as long-tail:100"
+        )
+    return factor

@@ -19,7 +19,6 @@ from reweigh.report.scores import check_comparable, gain_text, rule_name, scores
 from reweigh.report.weights import BINS, weight_shares
 from reweigh.report.words import about_baselines, about_direction, about_sample_size, about_zeros, column
 from reweigh.run.folder import run_folder as files
-from reweigh.settings.config import known
 from reweigh.storage import home, make_folder, write_bytes
 from reweigh.tables import check_free
 from reweigh.tasks import MEASURES, score_text, use_task
@@ -93,7 +92,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
     return {
         "name": run.path.resolve().name,
         "config": run.config,
-        "rule": rule_name(run.config.rule),
+        "rule": rule_name(run.config.weights.rule),
         "summary": run.summary,
         "examples": len(audit),
         "issues": int(audit.issue.sum()),
@@ -126,7 +125,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
                 "Effective sample size",
                 line_chart("Effective sample size of a batch", [Line("effective sample size", sizes, 1)]),
                 "How many equally weighted examples the weights of a batch are worth.",
-                about_sample_size(sizes, known(run.config.batch_size)),
+                about_sample_size(sizes, run.config.student.batch_size),
             ),
             (
                 "Weights at zero",
@@ -141,7 +140,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "distrusted": distrusted(audit, SHOWN),
         "confusion": confusion(audit),
         "classes": per_class(audit),
-        "settings": {name.replace("_", " "): _setting(value) for name, value in run.config.as_json().items()},
+        "settings": {name.replace("_", " "): _setting(value) for name, value in run.config.flat().items()},
         "versions": run.versions,
         "version": __version__,
     }
@@ -149,7 +148,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
 
 def _learning(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Any]:
     runs = [run, *others]
-    names = [rule_name(one.config.rule) for one in runs]
+    names = [rule_name(one.config.weights.rule) for one in runs]
     if len(set(names)) < len(names):  # two runs of one rule are told apart by their folders
         names = [f"{name}, {one.path.resolve().name}" for name, one in zip(names, runs, strict=True)]
     measure = MEASURES[run.score_name]

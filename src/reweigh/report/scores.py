@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reweigh.audit import FinishedRun
+from reweigh.data.own import Sources
 from reweigh.errors import BadInput
 from reweigh.rules import registry
 from reweigh.run.folder.own_files import PLACES
 from reweigh.run.folder.stored import differences
-from reweigh.settings.config import TrainConfig
+from reweigh.settings.known import KnownData
 from reweigh.tasks import MEASURES, score_text
 
 
@@ -41,13 +42,13 @@ def check_comparable(run: FinishedRun, others: Sequence[FinishedRun]) -> None:
     for other in others:
         if other.path.resolve() == run.path.resolve():
             raise BadInput(f"{other.path} is the run itself: name other runs with --against")
-        one, two = other.config, run.config
-        if one.dataset != two.dataset or _digests(other) != _digests(run):
+        one, two = other.config.data, run.config.data
+        if _dataset(one) != _dataset(two) or _digests(other) != _digests(run):
             raise BadInput(
-                f"{other.path} was trained on {one.data_name}, {run.path} on {two.data_name}, which are not the same: "
+                f"{other.path} was trained on {one.name}, {run.path} on {two.name}, which are not the same: "
                 "compare runs on the same data"
             )
-        if two.train is not None and two.test is None and _held_back(one) != _held_back(two):
+        if isinstance(two, Sources) and two.test is None and _held_back(other) != _held_back(run):
             raise BadInput(
                 f"{other.path} and {run.path} held other examples back for testing, since they have other seeds or shares: "
                 "train both with one --seed, or give both --test"
@@ -59,8 +60,13 @@ def _digests(run: FinishedRun) -> list[object]:
     return [one.get("digest") if isinstance(one, dict) else None for one in found]
 
 
-def _held_back(config: TrainConfig) -> tuple[object, ...]:
-    return config.seed, config.test_share, config.target, config.clean_column
+def _dataset(data: Sources | KnownData) -> str | None:
+    return None if isinstance(data, Sources) else data.dataset
+
+
+def _held_back(run: FinishedRun) -> tuple[object, ...]:
+    said = run.config.flat()
+    return tuple(said[name] for name in ("seed", "test_share", "target", "clean_column"))
 
 
 def rule_name(rule: str | None) -> str:
@@ -75,17 +81,18 @@ def gain_text(name: str, gain: float) -> str:
 
 
 def _score(one: FinishedRun, run: FinishedRun) -> Score:
+    said = one.config.flat()
     auroc, seconds = (one.summary.get(name) for name in ("auroc", "seconds"))
     return Score(
         one.path.name or str(one.path),
-        rule_name(one.config.rule),
+        rule_name(one.config.weights.rule),
         score_text(one.score_name, one.score),
         min(max(one.score, 0.0), 1.0),
         auroc if isinstance(auroc, int | float) else None,
         seconds if isinstance(seconds, int | float) else None,
         "–" if one is run else gain_text(run.score_name, one.score - run.score),
         tuple(
-            f"{name.replace('_', ' ')}: {getattr(one.config, name)}"
+            f"{name.replace('_', ' ')}: {said[name]}"
             for name in differences(one.config, run.config)
             if name not in ("rule", *PLACES)
         ),

@@ -9,7 +9,7 @@ what counts is the test accuracy at the last step, not the best one on the way.
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import run_epoch
 from reweigh.run.job.prepare import RunData, prepare
 from reweigh.run.job.records import Records, most_distrusted, noise_auroc
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Resolved, Settings
+from reweigh.settings.usual import resolved
 
 PICTURE, GALLERY, RESULTS = "demo.png", "distrusted.png", "results.json"
 SHOWN, STEPS = 10, 1000
@@ -72,18 +73,9 @@ class Row:
     auroc_std: float | None
 
 
-def demo_config(seed: int, *, steps: int = STEPS) -> TrainConfig:
+def demo_config(seed: int, *, steps: int = STEPS) -> Resolved:
     """The demo's settings for one seed; plain training has long fitted most wrong labels after these steps."""
-    return TrainConfig(
-        dataset="digits",
-        noise="background:0.4",
-        clean_per_class=10,
-        steps=steps,
-        lr=0.05,
-        schedule="step",
-        seed=seed,
-        threads=1,
-    ).resolved()
+    return resolved(Settings.of(dataset="digits", noise="background:0.4", steps=steps, lr=0.05, seed=seed))
 
 
 def run_demo(seeds: int, *, steps: int = STEPS, on_step: Callable[[Method, int], None] | None = None) -> list[Outcome]:
@@ -105,22 +97,22 @@ def run_demo(seeds: int, *, steps: int = STEPS, on_step: Callable[[Method, int],
         torch.set_num_threads(threads)
 
 
-def train(method: Method, config: TrainConfig, on_step: Callable[[Method, int], None] | None = None) -> Outcome:
+def train(method: Method, config: Resolved, on_step: Callable[[Method, int], None] | None = None) -> Outcome:
     """One method at one seed. Its weights are judged by their means over the second half of the epochs."""
     together = method.trains_on == "noisy and clean"
-    data = prepare(replace(config, keep_clean_in_train=together))
+    data = prepare(config.but(keep_clean_in_train=together))
     if method.trains_on == "clean":
         data = data._replace(train=data.clean)
-    job = assemble(replace(config, rule=method.rule), data)
+    job = assemble(config.but(rule=method.rule), data)
     line: Mapping[str, Any] = {}
     while job.epochs_done < job.epochs:
         if job.epochs_done == job.epochs // 2:
             job.records = Records(len(data.train))
         last = job.epochs_done == job.epochs - 1
-        line = run_epoch(job, (lambda _: on_step(method, config.seed)) if on_step else None, test=last)
+        line = run_epoch(job, (lambda _: on_step(method, config.student.seed)) if on_step else None, test=last)
     truth = data.truth
     auroc = float("nan") if truth is None else noise_auroc(job.records.mean_weight, truth)
-    return Outcome(method, config.seed, line["test_accuracy"], auroc, data, job.records)
+    return Outcome(method, config.student.seed, line["test_accuracy"], auroc, data, job.records)
 
 
 def table(outcomes: Sequence[Outcome]) -> list[Row]:

@@ -6,7 +6,7 @@ piece is held against the others before it is used.
 
 import os
 import warnings
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from torch import nn
 
 from reweigh.data import Examples
-from reweigh.data.own import Encoding
+from reweigh.data.own import Encoding, Sources
 from reweigh.digests import Digests
 from reweigh.errors import BadInput, ReweighError, require
 from reweigh.ledger import Ledger, Summary
@@ -22,11 +22,11 @@ from reweigh.ledger.visits import Array
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.named_again import check_named_again, check_task_again, resume_command
 from reweigh.run.folder.own_files import check_unchanged, located
-from reweigh.run.folder.stored import WITHOUT_DIGESTS, check_closed, read_config
+from reweigh.run.folder.stored import WITHOUT_DIGESTS, as_settled, read_config
 from reweigh.run.folder.summary import USUAL, read_summary
 from reweigh.run.job.prepare import RunData, prepare
 from reweigh.run.job.student import check_fits, student_for
-from reweigh.settings.config import TrainConfig, known
+from reweigh.settings import Resolved
 from reweigh.storage import home
 from reweigh.strict_json import parse_object
 from reweigh.tasks import use_task
@@ -48,7 +48,7 @@ class FinishedRun:
     """
 
     path: Path
-    config: TrainConfig
+    config: Resolved
     mark: str
     versions: dict[str, str]
     summary: dict[str, Any]
@@ -73,7 +73,8 @@ class FinishedRun:
         Raises:
             BadInput: if it is code of somebody's own or comes from the hub, and they have not.
         """
-        check_named_again(self.config.model, self.config.model if self.named else None, f"the run in {self.path}")
+        model = self.config.student.model
+        check_named_again(model, model if self.named else None, f"the run in {self.path}")
 
 
 def open_run(
@@ -94,14 +95,12 @@ def open_run(
     use_task(task)
     stored = read_config(path)
     check_task_again(stored.config.task, task, f"the run in {stored.path}")  # before its scores are read
-    folder, config = stored.path, stored.config.resolved()
+    folder = stored.path
     if not os.path.lexists(folder / files.SUMMARY):
         raise BadInput(
-            f"the run in {folder} is not finished: go on with "
-            f"`{resume_command(folder, config.model, config.task, config.rule)}`, then "
-            "try again"
+            f"the run in {folder} is not finished: go on with `{resume_command(folder, stored.config)}`, then try again"
         )
-    check_closed(config, folder / files.CONFIG)
+    config = as_settled(stored.config, folder / files.CONFIG)
     if stored.digests.run is None:
         warnings.warn(f"the run in {folder} {WITHOUT_DIGESTS}", stacklevel=2)
     summary = read_summary(folder / files.SUMMARY, stored.digests)
@@ -112,12 +111,12 @@ def open_run(
     metrics = files.read_lines(folder / files.METRICS, summary["epochs"], stored.digests)
     config = located(config, stored.data, None if data_root is None else str(home(data_root)), folder)
     if data_root is not None:
-        config = replace(config, data_root=str(home(data_root)))
+        config = config.but(data_root=str(home(data_root)))
     run = FinishedRun(
         folder, config, stored.mark, stored.versions, summary, metrics, stored.data, stored.digests, model is not None
     )
     if model is not None:
-        check_named_again(config.model, model, f"the run in {folder}")
+        check_named_again(config.student.model, model, f"the run in {folder}")
     return run
 
 
@@ -127,7 +126,7 @@ def audited_data(run: FinishedRun) -> RunData:
     Raises:
         BadInput: if the run kept no ledger, or the data cannot be had or have changed since.
     """
-    if not run.config.ledger:
+    if not run.config.run.ledger:
         raise BadInput(
             f"the run in {run.path} kept no ledger (--no-ledger), which says how far each example was trusted: train again "
             "without that option"
@@ -143,9 +142,9 @@ def encoding_of(run: FinishedRun) -> Encoding:
     Raises:
         BadInput: if it was trained on a known data set, or the file is missing or damaged.
     """
-    if run.config.train is None:
+    if not isinstance(run.config.data, Sources):
         raise BadInput(
-            f"the run in {run.path} was trained on {run.config.dataset}, not on your own data: name a run that was made "
+            f"the run in {run.path} was trained on {run.config.data.name}, not on your own data: name a run that was made "
             "with `reweigh train --train`"
         )
     run.check_named_again()
@@ -154,7 +153,7 @@ def encoding_of(run: FinishedRun) -> Encoding:
     encoding = Encoding.from_json(parse_object(content, path), str(path))
     run.digests.check(path, content)
     borrowed = encoding.reader.get("tokenizer")
-    if borrowed is not None and f"hf:{borrowed}" != run.config.model:
+    if borrowed is not None and f"hf:{borrowed}" != run.config.student.model:
         raise BadInput(f"{path} names another tokenizer than the run's model: put a good copy back, or train again")
     return encoding
 
@@ -173,14 +172,14 @@ def trained_model(run: FinishedRun, input_shape: tuple[int, ...], outputs: int, 
     content = run.digests.read(path)
     try:
         state = safetensors.load(content)
-        check_fits(run.config, input_shape, outputs, encoding, state)
-        model = student_for(run.config, input_shape, outputs, encoding)
+        check_fits(run.config.student, input_shape, outputs, encoding, state)
+        model = student_for(run.config.student, input_shape, outputs, encoding)
         model.load_state_dict(state)
     except ReweighError:
         raise
     except Exception as broken:  # safetensors has an error class of its own, torch raises several
         raise BadInput(
-            f"{path} is damaged or of another model than {run.config.model}: put it back, or train again"
+            f"{path} is damaged or of another model than {run.config.student.model}: put it back, or train again"
         ) from broken
     run.digests.check(path, content)
     return model.eval()
@@ -204,7 +203,7 @@ def ledger_summary(run: FinishedRun, examples: Examples, others: Array) -> tuple
             f"the ledger in {folder} has {history.epochs} epochs but the run has {run.summary['epochs']}: put the "
             "right one back, or train again"
         )
-    warm = sum(line.get("step", 0) <= known(run.config.warm_up) for line in run.metrics)
+    warm = sum(line.get("step", 0) <= run.config.weights.warm_up for line in run.metrics)
     summary, ids = history.summary(warm + 1 if warm < history.epochs else 1), examples.ids.numpy()
     ours = ~np.isin(summary.id, np.setdiff1d(others, ids))
     if not ours.all():

@@ -48,7 +48,7 @@ def _model(job: Job) -> bytes:
     # Cloned, since safetensors refuses tensors that share memory (tied weights).
     state = {name: t.detach().cpu().clone().contiguous() for name, t in job.model.state_dict().items()}
     # One key only: safetensors writes several in an order that changes from call to call.
-    made_by = {"model": job.config.model, "dataset": job.config.data_name, "version": __version__}
+    made_by = {"model": job.config.student.model, "dataset": job.config.data.name, "version": __version__}
     content: bytes = safetensors.save(state, {"reweigh": json.dumps(made_by)})
     return content
 
@@ -63,7 +63,7 @@ def _weights(job: Job) -> bytes:
 def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
     train, records, truth = job.data.train, job.records, job.data.truth
     return {
-        "rule": job.config.rule,
+        "rule": job.config.weights.rule,
         "task": job.task.name,
         "epochs": job.epochs_done,
         "steps": lines[-1]["step"],

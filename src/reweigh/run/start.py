@@ -10,7 +10,6 @@ it is gone on from, and results that are damaged are made again from the checkpo
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 
 from reweigh._version import __version__
+from reweigh.data.own import Sources
 from reweigh.digests import Digests
 from reweigh.errors import BadInput, ReweighError
 from reweigh.ledger import Ledger
@@ -28,7 +28,7 @@ from reweigh.run.folder.label_type import labels_of
 from reweigh.run.folder.named_again import check_named_again, check_task_again, resume_command
 from reweigh.run.folder.own_files import check_unchanged, fingerprints
 from reweigh.run.folder.run_folder import RunFolder, line_bytes
-from reweigh.run.folder.stored import WITHOUT_DIGESTS, Stored, check_closed, differences, read_config, write_config
+from reweigh.run.folder.stored import WITHOUT_DIGESTS, Stored, as_settled, differences, read_config, write_config
 from reweigh.run.folder.summary import read_summary
 from reweigh.run.interrupt import CtrlC
 from reweigh.run.job.job import Job, assemble
@@ -36,7 +36,8 @@ from reweigh.run.job.loop import Notes, train
 from reweigh.run.job.prepare import RunData, prepare, with_clean_kept, with_held_back
 from reweigh.run.job.usual import with_usual
 from reweigh.run.results import write_results
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
+from reweigh.settings.run import ResolvedRun
 from reweigh.tasks import use_task
 
 
@@ -61,7 +62,7 @@ class Interrupted(Exception):
 
 
 def start(
-    config: TrainConfig,
+    config: Settings,
     output: Path | str,
     watcher: Watcher,
     *,
@@ -76,24 +77,25 @@ def start(
     """
     folder = RunFolder(output)
     folder.check_free(overwrite=overwrite)
-    use_task(config.task)
+    sources = config.data if isinstance(config.data, Sources) else None
+    use_task(sources.task if sources else None)
     told = fingerprints(config)
     data = _read(config, watcher)
-    config = replace(with_usual(config, data), device=str(World.here(config.device).device))
-    _use_threads(config)
-    job = assemble(config, with_clean_kept(config, data), watcher.note)
-    if data.encoding is not None and config.train is not None:
-        told["train"]["labels"], told["train"]["spelled"] = labels_of(config.train, data.encoding)
+    run = with_usual(config, data).but(device=str(World.here(config.run.device).device))
+    _use_threads(run.run)
+    job = assemble(run, with_clean_kept(run, data), watcher.note)
+    if data.encoding is not None and sources is not None:
+        told["train"]["labels"], told["train"]["spelled"] = labels_of(sources.train, data.encoding)
     with folder.locked():
         folder.check_free(overwrite=overwrite)
         folder.clear({Path(place["path"]) for place in told.values()})
-        mark, digests = write_config(folder.path, config, versions(), told)
+        mark, digests = write_config(folder.path, run, versions(), told)
         return _carry_on(job, folder, digests, mark, [], watcher, callbacks)
 
 
-def _read(config: TrainConfig, watcher: Watcher) -> RunData:
-    if config.train is not None:
-        watcher.note(f"reading {config.data_name}")
+def _read(config: Settings, watcher: Watcher) -> RunData:
+    if isinstance(config.data, Sources):
+        watcher.note(f"reading {config.data.name}")
     data = with_held_back(config, prepare(config))
     for sentence in data.notes:
         watcher.note(sentence)
@@ -118,8 +120,7 @@ def resume(
     use_task(given.get("task"))
     with folder.locked():
         stored = read_config(folder.path)
-        config = _same_settings(stored, given, watcher)
-        check_closed(config, folder / files.CONFIG)
+        config = as_settled(_same_settings(stored, given, watcher), folder / files.CONFIG)
         check_task_again(config.task, given.get("task"), f"the run in {folder.path}")
         damaged = _damaged_results(folder, stored)
         if damaged is not None and not damaged:
@@ -130,9 +131,9 @@ def resume(
             watcher.note(f"{folder / name} is damaged or missing: it is made again from the checkpoint")
         if stored.digests.run is None:
             watcher.note(f"the run in {folder.path} {WITHOUT_DIGESTS}")
-        for option in ("model", "rule"):
-            check_named_again(getattr(config, option), given.get(option), f"the run in {folder.path}", option)
-        _use_threads(config)
+        for option, name in (("model", config.student.model), ("rule", config.weights.rule)):
+            check_named_again(name, given.get(option), f"the run in {folder.path}", option)
+        _use_threads(config.run)
         check_unchanged(config, stored.data)
         there = os.path.lexists(folder / files.CHECKPOINT)
         if damaged and not there:
@@ -164,7 +165,7 @@ def _check_rest(folder: RunFolder, stored: Stored) -> None:
     """What a finished run would not be able to make again is as it was written."""
     summary = read_summary(folder / files.SUMMARY, stored.digests)
     files.read_lines(folder / files.METRICS, summary["epochs"], stored.digests)
-    if stored.config.ledger:
+    if stored.config.run.ledger:
         history = Ledger.read(folder / files.LEDGER, stored.digests)
         if sum(1 for _ in history) != summary["epochs"]:
             raise BadInput(
@@ -187,12 +188,13 @@ def versions() -> dict[str, str]:
     }
 
 
-def _same_settings(stored: Stored, given: Mapping[str, Any], watcher: Watcher) -> TrainConfig:
+def _same_settings(stored: Stored, given: Mapping[str, Any], watcher: Watcher) -> Settings:
     config = stored.config
-    asked = replace(config, **given)
+    asked = config.but(**given)
     different = differences(config, asked)
     if different:
-        told = ", ".join(f"{name} is {getattr(config, name)!r} there, not {given[name]!r}" for name in different)
+        there = config.flat()
+        told = ", ".join(f"{name} is {there[name]!r} there, not {given[name]!r}" for name in different)
         raise BadInput(
             f"the run in {stored.path} has other settings ({told}): leave them out to resume, "
             "or start a new run in another folder"
@@ -227,7 +229,7 @@ class _Saving(Callback):
         job = self._job
         self._lines.append(line)
         self._watcher.epoch(line)
-        if job.epochs_done % job.config.checkpoint_every == 0 or job.epochs_done == job.epochs:
+        if job.epochs_done % job.config.run.checkpoint_every == 0 or job.epochs_done == job.epochs:
             self._save()
 
     def on_end(self) -> None:
@@ -253,7 +255,7 @@ def _carry_on(
     ctrl_c = CtrlC()
     saving = _Saving(job, folder, digests, lines, watcher, ctrl_c)
     try:
-        ledger = _ledger(folder, saving.kept, mark, digests) if job.config.ledger else None
+        ledger = _ledger(folder, saving.kept, mark, digests) if job.config.run.ledger else None
         with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), ctrl_c:
             watcher.started(job)
             train(job, Notes(job, ledger), [*callbacks, *([job.early] if job.early else []), saving])
@@ -261,7 +263,7 @@ def _carry_on(
     except KeyboardInterrupt as stopped:
         raise Interrupted(
             f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "
-            f"go on with `{resume_command(folder.path, job.config.model, job.config.task, job.config.rule)}`"
+            f"go on with `{resume_command(folder.path, job.config)}`"
         ) from stopped
     except ReweighError as failed:
         if saving.kept == 0:
@@ -282,6 +284,6 @@ def _epochs(count: int) -> str:
     return "no epoch" if count == 0 else "epoch 1" if count == 1 else f"epochs 1 to {count}"
 
 
-def _use_threads(config: TrainConfig) -> None:
-    torch.set_num_threads(config.threads or torch.get_num_threads())
+def _use_threads(run: ResolvedRun) -> None:
+    torch.set_num_threads(run.threads)
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False

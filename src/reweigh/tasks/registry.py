@@ -67,12 +67,8 @@ def check_task(name: str | None) -> None:
     Raises:
         BadInput: naming those that are known.
     """
-    names = column_tasks()
-    if name is None or name in names:
-        return
-    before, colon, after = name.partition(":")
-    if not (colon and before and after):
-        raise BadInput(f"task {name!r} is not known: choose one of {', '.join(names)}")
+    if name is not None and name not in column_tasks() and not all(name.partition(":")):
+        raise BadInput(f"there is no task {shown(name)}: {meant(name, column_tasks())}")
 
 
 def known_task(name: object) -> bool:

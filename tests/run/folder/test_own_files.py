@@ -6,7 +6,7 @@ import pytest
 
 from reweigh.errors import BadInput
 from reweigh.run.folder.own_files import check_unchanged, fingerprints, located
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def config(tmp_path):
     (tmp_path / "noisy.csv").write_text("a,b\n1,2\n")
     (tmp_path / "clean" / "cat").mkdir(parents=True)
     (tmp_path / "clean" / "cat" / "1.png").write_bytes(b"1")
-    return TrainConfig(train=str(tmp_path / "noisy.csv"), clean=str(tmp_path / "clean"))
+    return Settings.of(train=str(tmp_path / "noisy.csv"), clean=str(tmp_path / "clean"))
 
 
 def test_the_same_files_are_known_again(config):
@@ -40,18 +40,18 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     for name in ("pipe.csv", "nothing.csv"):
         with pytest.raises(BadInput):
-            fingerprints(TrainConfig(train=str(tmp_path / name)))
+            fingerprints(Settings.of(train=str(tmp_path / name)))
 
 
 def test_files_are_found_from_elsewhere(config, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
-    given = TrainConfig(train="noisy.csv", clean="clean")
+    given = Settings.of(train="noisy.csv", clean="clean")
     stored = fingerprints(given)
     assert located(given, stored, None) == given
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert located(given, stored, None).train == str(tmp_path / "noisy.csv")
+    assert located(given, stored, None).data.train == str(tmp_path / "noisy.csv")
     (tmp_path / "moved").mkdir()
     (tmp_path / "noisy.csv").rename(tmp_path / "moved" / "noisy.csv")
-    assert located(given, stored, str(tmp_path / "moved")).train == str(tmp_path / "moved" / "noisy.csv")
-    assert located(TrainConfig(dataset="digits"), {}, "/data") == TrainConfig(dataset="digits")
+    assert located(given, stored, str(tmp_path / "moved")).data.train == str(tmp_path / "moved" / "noisy.csv")
+    assert located(Settings.of(dataset="digits"), {}, "/data") == Settings.of(dataset="digits")

@@ -16,7 +16,7 @@ from reweigh.run.job.loop import run_epoch
 from reweigh.run.job.prepare import RunData, prepare, with_clean_kept
 from reweigh.run.job.usual import with_usual
 from reweigh.run.start import Interrupted, resume, start
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 
 from ..conftest import Nobody
 
@@ -42,7 +42,7 @@ def said(tmp_path, monkeypatch):
 
 
 def assembled(said, **more):
-    config = TrainConfig(**said, **more)
+    config = Settings.of(**said, **more)
     data = prepare(config)
     config = with_usual(config, data)
     return jobs.assemble(config, with_clean_kept(config, data))
@@ -64,14 +64,14 @@ def test_the_head_learns_the_same_from_features_as_from_images(said, monkeypatch
 def test_a_coloured_folder_is_learnt_by_a_probe_on_efficientnet(said):
     del said["model"]
     job = assembled({**said, "epochs": 1})
-    assert job.config.model == "efficientnet-lite0"
+    assert job.config.student.model == "efficientnet-lite0"
     assert job.inputs.train.x.shape == (160, 1280)
     assert run_epoch(job)["test_accuracy"] >= 0.5
 
 
 def test_weights_count_from_the_first_step_on(said):
-    assert assembled(said).config.warm_up == 0
-    assert assembled({**said, "model": "lenet"}).config.warm_up > 0
+    assert assembled(said).config.weights.warm_up == 0
+    assert assembled({**said, "model": "lenet"}).config.weights.warm_up > 0
 
 
 def test_augmented_images_are_asked_about_each_time(said):
@@ -82,7 +82,7 @@ def test_augmented_images_are_asked_about_each_time(said):
 
 
 def test_other_models_read_the_data_as_they_are(said):
-    data = prepare(TrainConfig(**said))
+    data = prepare(Settings.of(**said))
     model = nn.Linear(1, 1)
     assert learnt_from(model, data, "none", torch.device("cpu"), print) == (model, data)
 
@@ -104,16 +104,16 @@ class StopsInTheSecondEpoch(Nobody):
 
 
 def test_a_stopped_run_ends_with_the_same_bits(said, tmp_path):
-    start(TrainConfig(**said), "whole", Nobody())
+    start(Settings.of(**said), "whole", Nobody())
     with pytest.raises(Interrupted):
-        start(TrainConfig(**said), "stopped", StopsInTheSecondEpoch())
+        start(Settings.of(**said), "stopped", StopsInTheSecondEpoch())
     resume("stopped", {"model": said["model"]}, Nobody())
     for name in ("model.safetensors", "weights.parquet"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "stopped" / name).read_bytes()
 
 
 def test_the_finished_model_reads_images(said, tmp_path, capsys):
-    start(TrainConfig(**{**said, "epochs": 30}), "run", Nobody())
+    start(Settings.of(**{**said, "epochs": 30}), "run", Nobody())
     for command in ("predict run new", "audit run", "report run"):
         assert run([*command.split(), "--model", said["model"]]) == 0, capsys.readouterr()
     assert (tmp_path / "run/distrusted.png").exists()

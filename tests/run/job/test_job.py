@@ -7,12 +7,13 @@ from reweigh.rules import registry
 from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import Means, run_epoch
 from reweigh.run.job.prepare import prepare
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
+from reweigh.settings.usual import resolved
 
 
 def job_of(**settings):
     settings = {"dataset": "digits", "noise": "background:0.4", "steps": 6, "batch_size": 150, "lr": 0.05, **settings}
-    config = TrainConfig(**settings).resolved()
+    config = resolved(Settings.of(**settings))
     return assemble(config, prepare(config))
 
 
@@ -48,7 +49,7 @@ def test_uniform_is_plain_training_bit_for_bit():
     from reweigh.data.sampling import batches, epoch_order
     from reweigh.settings.schedule import learning_rate
 
-    data, config = plain.data.train, plain.config
+    data, config = plain.data.train, plain.config.student
     rows = batches(epoch_order(len(data), seed=0, epoch=0), 150)[:6]
     for step, batch in enumerate(map(data.batch, rows)):
         loss = torch.nn.functional.cross_entropy(plain.model(batch["x"]), batch["y"], reduction="none")

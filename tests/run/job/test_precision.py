@@ -6,11 +6,12 @@ import torch
 from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import run_epoch
 from reweigh.run.job.prepare import prepare
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
+from reweigh.settings.usual import resolved
 
 
 def job(precision):
-    config = TrainConfig(dataset="digits", noise="background:0.4", steps=60, precision=precision, threads=1).resolved()
+    config = resolved(Settings.of(dataset="digits", noise="background:0.4", steps=60, precision=precision, threads=1))
     return assemble(config, prepare(config))
 
 

@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from reweigh.run.job.prepare import prepare
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 
 
 def digits(**settings):
-    return prepare(TrainConfig(dataset="digits", **settings))
+    return prepare(Settings.of(dataset="digits", **settings))
 
 
 def test_clean_images_are_apart_balanced_and_right():

@@ -10,7 +10,7 @@ from reweigh.data.own import Encoding
 from reweigh.errors import BadInput
 from reweigh.run.job.prepare import RunData, joined, with_clean_kept
 from reweigh.run.job.usual import MODELS_FOR, check_model_reads, usual_epochs, usual_model, with_usual
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 
 
 def encoding(kind="table", shape=(3,), task="classification"):
@@ -26,12 +26,12 @@ def data(task="classification", count=10):
 
 
 def test_nothing_is_left_open_and_what_is_said_stays():
-    config = with_usual(TrainConfig(train="x.csv", batch_size=7, lr=0.5), data())
-    open_ones = {name for name, value in config.as_json().items() if value is None}
+    config = with_usual(Settings.of(train="x.csv", batch_size=7, lr=0.5), data())
+    open_ones = {name for name, value in config.flat().items() if value is None}
     assert not open_ones & {"rule", "model", "epochs", "optimizer", "warm_up", "schedule", "augment", "threads"}
-    assert (config.batch_size, config.lr, config.clean_batch_size) == (7, 0.5, 7)
+    assert (config.student.batch_size, config.student.lr, config.weights.clean_batch_size) == (7, 0.5, 7)
     assert with_usual(config, data()) == config
-    assert with_usual(TrainConfig(train="x.csv", steps=9), data()).epochs is None
+    assert with_usual(Settings.of(train="x.csv", steps=9), data()).student.epochs is None
 
 
 def test_few_examples_are_seen_often_and_many_seldom():
@@ -62,19 +62,19 @@ def test_a_model_that_reads_something_else():
 @pytest.mark.parametrize("rule", ["proportion", "resampling", "hard-mining", "class-aware", "deep-interaction"])
 @pytest.mark.parametrize("task", ["regression", "multi-label"])
 def test_rules_of_classes_need_classes(rule, task):
-    config = TrainConfig(train="x.csv", rule=rule)
+    config = Settings.of(train="x.csv", rule=rule)
     with pytest.raises(BadInput, match=f"the rule {rule} looks at each example's class, and the task is {task}"):
         with_usual(config, data(task))
-    assert with_usual(config, data()).rule == rule
+    assert with_usual(config, data()).weights.rule == rule
 
 
 def test_the_clean_examples_join_the_others():
     apart = data()
-    kept = with_clean_kept(with_usual(TrainConfig(train="x.csv", keep_clean_in_train=True), apart), apart)
+    kept = with_clean_kept(with_usual(Settings.of(train="x.csv", keep_clean_in_train=True), apart), apart)
     assert kept.train.ids.tolist() == [*range(10), *range(100, 110)]
     assert torch.equal(kept.train.x[10:], apart.clean.x)
     assert kept.truth is None
-    assert with_clean_kept(TrainConfig(train="x.csv", keep_clean_in_train=False), apart) is apart
+    assert with_clean_kept(Settings.of(train="x.csv", keep_clean_in_train=False), apart) is apart
     spoilt = apart.train.with_labels(1 - apart.train.y)
     assert joined(spoilt, apart.clean).corrupted.tolist() == [True] * 10 + [False] * 10
     assert replace(spoilt, y=spoilt.true_y).corrupted.sum() == 0

@@ -20,7 +20,8 @@ def check_sources(sources: Sources) -> str:
     Raises:
         BadInput: options contradict each other or the kind, or a part is of another kind.
     """
-    _check_numbers(sources)
+    if sources.task is not None:
+        task_named(sources.task)
     kind = kind_at(sources.train)
     for path in (sources.clean, sources.test):
         if path is not None and kind_at(path) != kind:
@@ -49,19 +50,6 @@ def _check_clean(sources: Sources, kind: str) -> None:
             f"nothing says which examples of {sources.train} are checked: give --clean with a file or folder of them, "
             "--clean-column or --clean-ids"
         )
-
-
-def _check_numbers(sources: Sources) -> None:
-    if sources.task is not None:
-        task_named(sources.task)
-    if not 0 < sources.test_share < 1:
-        raise BadInput(
-            f"the share held back for testing is {sources.test_share}: give one between 0 and 1, such as 0.3"
-        )
-    for name in ("image_size", "text_length"):
-        value = getattr(sources, name)
-        if value is not None and not 1 <= value <= 4096:
-            raise BadInput(f"{name.replace('_', ' ')} is {value}: give a whole number from 1 to 4096")
 
 
 def _plural(kind: str) -> str:

@@ -4,9 +4,18 @@ Nothing but the training data and the checked part has to be said; the rest is f
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from ...errors import BadInput
+from ...options import Option, check
+from ...tasks import check_task, column_tasks
 
 KINDS = ("table", "images", "text", "arrays")
 """What an example can be: a row of a table, an image, a text, or a row of NumPy arrays."""
+_TRAIN = "What to learn from: a .csv, .tsv or .parquet file, an .npz, or a folder with a folder of images per class."
+_TARGET = "The column to learn; several, 'a,b,c', for labels that may stand together."
+_SIZE = "the usual of the images, at most 128, grey ones 64"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,18 +37,45 @@ class Sources:
         text_length: tokens T a text; None takes it from the data, at most 128.
         test_share: share of the clean set that is held back, where there is no test set.
         drop: columns not to learn from.
+
+    Raises:
+        BadInput: naming the first that cannot be used.
     """
 
-    train: str
-    clean: str | None = None
-    test: str | None = None
-    target: str | None = None
-    text: str | None = None
-    clean_column: str | None = None
-    clean_ids: str | None = None
-    id_column: str | None = None
-    task: str | None = None
-    image_size: int | None = None
-    text_length: int | None = None
-    test_share: float = 0.3
-    drop: tuple[str, ...] = ()
+    title: ClassVar[str] = "Your own data"
+
+    train: Annotated[str, Option(_TRAIN)]
+    clean: Annotated[str | None, Option("The checked examples, the same kind of thing.")] = None
+    clean_column: Annotated[
+        str | None, Option("Or the column of --train that says true, 1 or yes where a row is checked.")
+    ] = None
+    clean_ids: Annotated[str | None, Option("Or a text file that names the checked examples, one a line.")] = None
+    test: Annotated[
+        str | None, Option("Examples that give the score; without it some of the checked ones are held back.")
+    ] = None
+    target: Annotated[str | None, Option(_TARGET)] = None
+    text: Annotated[str | None, Option("The column of texts to learn from.")] = None
+    id_column: Annotated[str | None, Option("The column that names examples.", usual="row numbers")] = None
+    drop: Annotated[tuple[str, ...], Option("A column not to learn from, may be repeated.")] = ()
+    task: Annotated[
+        str | None,
+        Option(f"{', '.join(column_tasks())} or module:Class (your own).", usual="found from the target"),
+    ] = None
+    test_share: Annotated[float, Option("Share of the checked examples to hold back.")] = 0.3
+    image_size: Annotated[int | None, Option("Pixels a side.", usual=_SIZE, least=1, most=4096)] = None
+    text_length: Annotated[
+        int | None, Option("Tokens a text.", usual="from the data, at most 128", least=1, most=4096)
+    ] = None
+
+    def __post_init__(self) -> None:
+        check(self)
+        check_task(self.task)
+        if not 0 < self.test_share < 1:
+            raise BadInput(
+                f"the share held back for testing is {self.test_share}: give one between 0 and 1, such as 0.3"
+            )
+
+    @property
+    def name(self) -> str:
+        """What people call the data: the name of the file or folder."""
+        return Path(self.train).resolve().name

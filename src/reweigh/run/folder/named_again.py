@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reweigh.errors import BadInput
 from reweigh.printable import printable
+from reweigh.settings import Settings
 from reweigh.tasks import task_named
 
 
@@ -40,8 +41,8 @@ def check_task_again(task: str | None, named: str | None, what: str) -> None:
         raise BadInput(f"{what} was made with the task {task!r}, not {named!r}: name that one by --task, or none")
 
 
-def resume_command(folder: Path, model: str | None, task: str | None = None, rule: str | None = None) -> str:
+def resume_command(folder: Path, config: Settings) -> str:
     """What to type to go on with a run."""
-    code = {"model": model, "task": task, "rule": rule}
+    code = {"model": config.student.model, "task": config.task, "rule": config.weights.rule}
     named = "".join(f" --{option} {shlex.quote(name)}" for option, name in code.items() if name and ":" in name)
     return f"reweigh train --output {shlex.quote(printable(folder))}{named} --resume"

@@ -6,30 +6,31 @@ folder: of every file's name and content), and the place where it lay, for the d
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from reweigh.data.own import Sources
 from reweigh.data.own.paths import existing
 from reweigh.errors import BadInput
 from reweigh.run.folder.run_folder import DATA
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Settings
 from reweigh.storage import home
 
+S = TypeVar("S", bound=Settings)
 PLACES = ("train", "clean", "test", "clean_ids")
 """The settings that name files."""
 
 
-def fingerprints(config: TrainConfig) -> dict[str, dict[str, Any]]:
+def fingerprints(config: Settings) -> dict[str, dict[str, Any]]:
     """For each setting that names a file or folder, its absolute `path` and the `digest` of what is there.
 
     Raises:
         BadInput: if one cannot be read.
     """
     found: dict[str, dict[str, Any]] = {}
-    for name in PLACES:
-        given = getattr(config, name)
-        if given is not None and config.train is not None:
+    for name in PLACES if isinstance(config.data, Sources) else ():
+        given = getattr(config.data, name)
+        if given is not None:
             found[name] = {"path": str(home(given).resolve()), "digest": digest(Path(given), name)}
     return found
 
@@ -59,7 +60,7 @@ def _of_file(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def check_unchanged(config: TrainConfig, stored: Mapping[str, Any]) -> None:
+def check_unchanged(config: Settings, stored: Mapping[str, Any]) -> None:
     """The data are those that the run began with.
 
     Raises:
@@ -69,23 +70,21 @@ def check_unchanged(config: TrainConfig, stored: Mapping[str, Any]) -> None:
         before = stored.get(name)
         if not isinstance(before, Mapping) or before.get("digest") != now["digest"]:
             raise BadInput(
-                f"{getattr(config, name)} is not what it was when the run began: put the old one back, or start a new run "
-                "in another folder"
+                f"{getattr(config.data, name)} is not what it was when the run began: put the old one back, or start a new "
+                "run in another folder"
             )
 
 
-def located(
-    config: TrainConfig, stored: Mapping[str, Any], root: str | None, folder: Path | None = None
-) -> TrainConfig:
+def located(config: S, stored: Mapping[str, Any], root: str | None, folder: Path | None = None) -> S:
     """The settings with paths that lead to the data now: below `root` where that is given, as given, or where they lay.
 
     Data that came from memory lie in the run's own `folder`, wherever that is now.
     """
-    if config.train is None:
+    if not isinstance(config.data, Sources):
         return config
     moved: dict[str, Any] = {}
     for name in PLACES:
-        given = getattr(config, name)
+        given = getattr(config.data, name)
         if given is None:
             continue
         before = stored.get(name)
@@ -93,4 +92,4 @@ def located(
         tried = [Path(root) / given, Path(root) / Path(given).name] if root else [Path(given), Path(absolute)]
         own = [folder / DATA / Path(given).name] if folder is not None and Path(given).parent.name == DATA else []
         moved[name] = str(next((path for path in [*own, *tried] if path.exists()), given))
-    return replace(config, **moved)
+    return config.but(**moved)

@@ -7,22 +7,21 @@ between two runs that are the same.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reweigh.digests import NAME as DIGESTS
 from reweigh.digests import Digests, sha256
 from reweigh.errors import BadInput
+from reweigh.options import LeftOpen
 from reweigh.run.folder import run_folder as files
-from reweigh.settings.checks import near
-from reweigh.settings.config import TrainConfig
+from reweigh.settings import Resolved, Settings
 from reweigh.storage import home, write_bytes
 from reweigh.strict_json import check_kind
 
-FREE = frozenset({"data_root", "download", "checkpoint_every"})
+FREE = frozenset({"data_root", "download", "checkpoint_every", "workers"})
 """Settings that do not change what comes out, so that a resumed run may have others."""
-_WORDS = ("layers", "rule_option", "teacher_reads", "teacher_states", "drop")
 _DIGEST = "digest"
 WITHOUT_DIGESTS = (
     "was begun by an earlier version of reweigh and has no digests of its files: damage to them would go unnoticed, train "
@@ -44,7 +43,7 @@ class Stored:
     """
 
     path: Path
-    config: TrainConfig
+    config: Settings
     mark: str
     versions: dict[str, str]
     data: dict[str, Any]
@@ -52,10 +51,10 @@ class Stored:
 
 
 def write_config(
-    folder: Path, config: TrainConfig, versions: Mapping[str, str], data: Mapping[str, Any]
+    folder: Path, config: Settings, versions: Mapping[str, str], data: Mapping[str, Any]
 ) -> tuple[str, Digests]:
     """Write `config.json`, the first file of a run; returns the ledger's mark, and the digests of the files to come."""
-    content = {"settings": config.as_json(), "versions": versions, **({"data": data} if data else {})}
+    content = {"settings": config.flat(), "versions": versions, **({"data": data} if data else {})}
     run = digest_of(content)
     write_bytes(folder / files.CONFIG, files.json_bytes({**content, _DIGEST: run}))
     return files.run_mark(content["settings"]), Digests(folder, run)
@@ -97,49 +96,33 @@ def digest_of(content: Mapping[str, Any]) -> str:
     return sha256(json.dumps(files.without_nan(content), sort_keys=True).encode())
 
 
-def config_from(settings: Mapping[str, Any], where: str) -> TrainConfig:
+def config_from(settings: Mapping[str, Any], where: str) -> Settings:
     """Settings from a mapping that a person may have edited; `where` begins the sentence that refuses it.
 
     Raises:
         BadInput: if a setting is unknown or of the wrong kind, or no data are named.
     """
-    there = {field.name for field in fields(TrainConfig)}
-    for name in settings:
-        if name not in there:
-            raise BadInput(f"{where}: there is no setting {name!r}{near(name, there)}")
-    values: dict[str, Any] = dict(settings)
-    for name in _WORDS:
-        if isinstance(values.get(name), list):  # JSON has no tuples
-            values[name] = tuple(values[name])
     try:
-        return TrainConfig(**values)
+        return Settings.of(**settings)
     except BadInput as wrong:
         raise BadInput(f"{where}: {wrong}") from wrong
 
 
-def check_closed(config: TrainConfig, where: object) -> None:
-    """No setting is left open: a run writes down what it really did.
+def as_settled(config: Settings, where: object) -> Resolved:
+    """Settings that a run wrote down, which say what it really did: none is left open.
 
     Raises:
         BadInput: naming one that is.
     """
-    open_ = [name for name in _CLOSED if getattr(config, name) is None]
-    if config.epochs is None and config.steps is None:
-        open_.append("epochs")
-    if open_:
-        raise BadInput(f"{where} leaves {open_[0]} open, which a run has settled: put a good copy back, or train again")
+    try:
+        return Resolved.of(**config.flat())
+    except LeftOpen as wrong:
+        raise BadInput(
+            f"{where} leaves {wrong.name} open, which a run has settled: put a good copy back, or train again"
+        ) from wrong
 
 
-_CLOSED = (
-    "model", "rule", "optimizer", "schedule", "augment", "batch_size", "clean_batch_size", "lr", "weight_decay", "warm_up",
-    "threads", "keep_clean_in_train",
-)  # fmt: skip
-
-
-def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
+def differences(one: Settings, other: Settings) -> list[str]:
     """The names of the settings in which two runs differ, leaving out those that do not change the outcome."""
-    return [
-        field.name
-        for field in fields(TrainConfig)
-        if field.name not in FREE and getattr(one, field.name) != getattr(other, field.name)
-    ]
+    mine, theirs = one.flat(), other.flat()
+    return [name for name in mine if name not in FREE and mine[name] != theirs[name]]

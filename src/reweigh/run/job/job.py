@@ -22,7 +22,8 @@ from reweigh.run.job.prepare import RunData
 from reweigh.run.job.records import Records
 from reweigh.run.job.rule import build_rule, learning_of
 from reweigh.run.job.student import build_student
-from reweigh.settings.config import TrainConfig, known
+from reweigh.settings import Resolved
+from reweigh.settings.student import ResolvedStudent
 from reweigh.tasks import Task
 
 
@@ -40,7 +41,7 @@ class Job:
         stopped: whether a callback has ended training before its time.
     """
 
-    config: TrainConfig
+    config: Resolved
     data: RunData
     task: Task
     model: nn.Module
@@ -58,12 +59,12 @@ class Job:
     @property
     def steps(self) -> int:
         """Steps of the whole run."""
-        return self.config.steps or (self.config.epochs or 0) * self.steps_an_epoch
+        return self.config.student.steps_in_all(self.steps_an_epoch)
 
     @property
     def steps_an_epoch(self) -> int:
         """Steps of one full epoch; where the length is set in steps the last epoch may be shorter."""
-        return steps_an_epoch(len(self.data.train), known(self.config.batch_size))
+        return steps_an_epoch(len(self.data.train), self.config.student.batch_size)
 
     @property
     def epochs(self) -> int:
@@ -110,37 +111,41 @@ class Job:
                     raise ValueError(f"{name} of the optimizer has the shape {tuple(value.shape)}")
 
 
-def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = lambda sentence: None) -> Job:
+def assemble(config: Resolved, data: RunData, note: Callable[[str], None] = lambda sentence: None) -> Job:
     """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
 
     Raises:
         BadInput: if the settings do not fit the data or this machine.
     """
-    device = World.here(config.device).device
+    weights, learning, seed = config.weights, config.learning, config.student.seed
+    augment, device = config.student.augment, World.here(config.run.device).device
     task = data.train.task
-    model = build_student(config, data.train, data.encoding).to(device)
-    student, inputs = learnt_from(model, data, known(config.augment), device, note)
-    loss = loss_on(device, task, config.precision)
-    second = SecondModel(student=student, loss=loss, clean=inputs.clean, optimizer=partial(build_optimizer, config))
-    rule = build_rule(config, data, second)
-    optimizer = build_optimizer(config, student)
+    model = build_student(config.student, data.train, data.encoding).to(device)
+    student, inputs = learnt_from(model, data, augment, device, note)
+    loss = loss_on(device, task, config.run.precision)
+    second = SecondModel(
+        student=student, loss=loss, clean=inputs.clean, optimizer=partial(build_optimizer, config.student)
+    )
+    rule = build_rule(weights, learning, seed, data, second)
+    optimizer = build_optimizer(config.student, student)
     learned = isinstance(rule, LearnedRule)
     reweigher = Reweigher(
         student,
         loss,
         rule=rule,
-        clean=AugmentedClean(inputs.clean, known(config.augment)) if config.augment != "none" else inputs.clean,
-        engine=config.engine,
-        layers=config.layers,
-        preset=config.preset,
+        clean=AugmentedClean(inputs.clean, augment) if augment != "none" else inputs.clean,
+        engine=weights.engine,
+        layers=weights.layers,
+        preset=weights.preset,
         optimizer=optimizer if learned else None,
-        learning=learning_of(config) if learned else None,
-        warm_up=known(config.warm_up),
-        clean_batch_size=config.clean_batch_size,
-        seed=seed_for(config.seed, "clean"),
+        learning=learning_of(learning) if learned else None,
+        warm_up=weights.warm_up,
+        clean_batch_size=weights.clean_batch_size,
+        seed=seed_for(seed, "clean"),
     )
     records = Records(len(data.train))
-    early = None if inputs.held is None else EarlyStopping(student, known(config.patience))
+    patience = config.student.patience
+    early = None if inputs.held is None or patience is None else EarlyStopping(student, patience)
     job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
     return replace(job, early=early)
 
@@ -168,12 +173,12 @@ def _in_bfloat16(model: nn.Module, device: torch.device) -> Callable[..., Tensor
     return outputs
 
 
-def build_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
+def build_optimizer(student: ResolvedStudent, model: nn.Module) -> torch.optim.Optimizer:
     """SGD with momentum, or Adam and AdamW, whose first beta the momentum is."""
-    lr, decay, beta = known(config.lr), known(config.weight_decay), float(config.momentum)
-    if config.optimizer == "sgd":
+    lr, decay, beta = student.lr, student.weight_decay, float(student.momentum)
+    if student.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
-    if config.optimizer == "reversible-sgd":
+    if student.optimizer == "reversible-sgd":
         return ReversibleSGD(model.parameters(), lr, momentum=beta, weight_decay=decay)
-    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    kind = torch.optim.Adam if student.optimizer == "adam" else torch.optim.AdamW
     return kind(model.parameters(), lr, betas=(beta, 0.999), weight_decay=decay)

@@ -21,7 +21,6 @@ from reweigh.run.job.augmentation import augmented
 from reweigh.run.job.evaluate import outputs_on, scores_on
 from reweigh.run.job.job import Job
 from reweigh.run.job.records import noise_auroc
-from reweigh.settings.config import known
 from reweigh.settings.schedule import learning_rate
 
 OnStep = Callable[[int], None]
@@ -136,22 +135,22 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
     Raises:
         NonFinite: as `run_epoch`.
     """
-    config, done = job.config, job.epochs_done
+    student, done = job.config.student, job.epochs_done
 
     def portions(epoch: int) -> Sequence[Tensor]:
-        torch.manual_seed(seed_for(config.seed, "epoch", epoch))  # crops, dropout, whatever a model draws
+        torch.manual_seed(seed_for(student.seed, "epoch", epoch))  # crops, dropout, whatever a model draws
         job.model.train()
         notes.start()
         sampling = job.rule.sampling_weights(job.data.train.y)
-        order = epoch_order(len(job.data.train), seed=config.seed, epoch=epoch, sampling=sampling)
-        return batches(order, known(config.batch_size))[: job.steps - epoch * job.steps_an_epoch]
+        order = epoch_order(len(job.data.train), seed=student.seed, epoch=epoch, sampling=sampling)
+        return batches(order, student.batch_size)[: job.steps - epoch * job.steps_an_epoch]
 
     def batch(rows: Tensor) -> Batch:
         found = job.inputs.train.batch(rows)
-        return found | {"x": augmented(found["x"], known(config.augment))}
+        return found | {"x": augmented(found["x"], student.augment)}
 
     def rate(step: int) -> float:
-        return learning_rate(known(config.schedule), known(config.lr), step, job.steps)
+        return learning_rate(student.schedule, student.lr, step, job.steps)
 
     trainer = Trainer(job.reweigher, job.optimizer, batch, portions, rate, done=done * job.steps_an_epoch)
     last = done if job.stopped else job.epochs if epochs is None else done + epochs

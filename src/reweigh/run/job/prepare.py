@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
+from reweigh.data.imbalance import parse_imbalance
 from reweigh.data.own import Encoding, Names, Sources, read_own
 from reweigh.data.own.hold_out import hold_out
 from reweigh.errors import BadInput
 from reweigh.models.pretrained import PREFIX
-from reweigh.settings.config import TrainConfig, known, parse_imbalance
+from reweigh.settings import Settings
+from reweigh.settings.known import Injected, ResolvedKnown
+from reweigh.settings.usual import resolved
 
 HELD_BACK = 0.3
 """Share of the clean examples by which the epoch is chosen."""
@@ -45,56 +48,58 @@ class RunData(NamedTuple):
         return corrupted if bool(corrupted.any()) else None
 
 
-def prepare(config: TrainConfig) -> RunData:
+def prepare(config: Settings) -> RunData:
     """Load, unbalance, set apart and corrupt, all of it drawn from the run's seed.
 
     Raises:
         BadInput: if the data cannot be had, or do not allow what the settings ask for.
     """
-    sources = config.sources()
-    return _known_data(config.resolved()) if sources is None else _own_data(config, sources)
+    return _own_data(config, config.data) if isinstance(config.data, Sources) else _known_data(config)
 
 
-def _known_data(config: TrainConfig) -> RunData:
-    whole, test = load(known(config.dataset), config.data_root, config.download)
-    classes, keep = len(whole.classes), known(config.keep_clean_in_train)
-    whole = _unbalanced(config, whole)
-    split = clean_split(whole.y, known(config.clean_per_class), config.seed, keep, classes=classes)
+def _known_data(config: Settings) -> RunData:
+    settings, seed = resolved(config), config.student.seed
+    known, keep = settings.data, settings.weights.keep_clean_in_train
+    assert isinstance(known, ResolvedKnown)
+    whole, test = load(known.dataset, known.data_root, known.download)
+    classes = len(whole.classes)
+    whole = _unbalanced(config.injected, whole, seed)
+    split = clean_split(whole.y, known.clean_per_class, seed, keep, classes=classes)
     train, unchecked = whole.select(split.train), ~split.clean_in_train
-    return RunData(_corrupted(config, train, unchecked), whole.select(split.clean), test)
+    return RunData(_corrupted(config.injected, train, unchecked, seed), whole.select(split.clean), test)
 
 
-def _own_data(config: TrainConfig, sources: Sources) -> RunData:
-    model = config.model or ""
+def _own_data(config: Settings, sources: Sources) -> RunData:
+    model, seed = config.student.model or "", config.student.seed
     tokenizer = model.removeprefix(PREFIX) if model.startswith(PREFIX) else None
-    own = read_own(sources, seed=config.seed, tokenizer=tokenizer)
-    if not own.train.task.has_classes and (config.noise, config.imbalance) != ("none", "none"):
+    own = read_own(sources, seed=seed, tokenizer=tokenizer)
+    if not own.train.task.has_classes and config.injected.anything:
         raise BadInput(
             f"noise and imbalance are made of classes, and the task is {own.train.task.name}: leave them out"
         )
-    train = _unbalanced(config, own.train)
-    train = _corrupted(config, train, torch.ones(len(train), dtype=torch.bool))
+    train = _unbalanced(config.injected, own.train, seed)
+    train = _corrupted(config.injected, train, torch.ones(len(train), dtype=torch.bool), seed)
     return RunData(train, own.clean, own.test, own.encoding, own.names, own.notes, own.told)
 
 
-def with_clean_kept(config: TrainConfig, data: RunData) -> RunData:
+def with_clean_kept(config: Settings, data: RunData) -> RunData:
     """Own data with the clean examples among those to train on, where the settings ask for it."""
-    if data.encoding is None or not config.keep_clean_in_train:
+    if data.encoding is None or not config.weights.keep_clean_in_train:
         return data
     return data._replace(train=joined(data.train, data.clean))
 
 
-def with_held_back(config: TrainConfig, data: RunData) -> RunData:
+def with_held_back(config: Settings, data: RunData) -> RunData:
     """The data with a share of the clean examples apart, class by class, where the settings choose the epoch by them.
 
     Raises:
         BadInput: if there are too few.
     """
-    if config.patience is None:
+    if config.student.patience is None:
         return data
     y, count = data.clean.y, len(data.clean)
     try:
-        mask = hold_out(None if y.is_floating_point() else y.numpy(), count, HELD_BACK, config.seed)
+        mask = hold_out(None if y.is_floating_point() else y.numpy(), count, HELD_BACK, config.student.seed)
     except BadInput as few:
         raise BadInput(
             f"{count} clean examples are too few to hold some back for --patience: check more, or leave it out"
@@ -115,17 +120,17 @@ def joined(one: Examples, other: Examples) -> Examples:
     return replace(whole, true_y=torch.cat([one.true_y, other.true_y]))
 
 
-def _unbalanced(config: TrainConfig, examples: Examples) -> Examples:
-    factor = parse_imbalance(config.imbalance)
+def _unbalanced(injected: Injected, examples: Examples, seed: int) -> Examples:
+    factor = parse_imbalance(injected.imbalance)
     if factor is None:
         return examples
-    return examples.select(long_tail(examples.y, len(examples.classes), factor, config.seed))
+    return examples.select(long_tail(examples.y, len(examples.classes), factor, seed))
 
 
-def _corrupted(config: TrainConfig, examples: Examples, unchecked: Tensor) -> Examples:
-    if config.noise == "none":
+def _corrupted(injected: Injected, examples: Examples, unchecked: Tensor, seed: int) -> Examples:
+    if injected.noise == "none":
         return examples
     labels = examples.y.clone()
-    noise = parse_noise(config.noise)
-    labels[unchecked] = noise.apply(labels[unchecked], len(examples.classes), config.seed).labels
+    noise = parse_noise(injected.noise)
+    labels[unchecked] = noise.apply(labels[unchecked], len(examples.classes), seed).labels
     return examples.with_labels(labels)

@@ -11,22 +11,25 @@ from reweigh.errors import BadInput
 from reweigh.learning import Learning
 from reweigh.rules import LearnedRule, Materials, Rule, SecondModel, read_rule, registry
 from reweigh.run.job.prepare import RunData
-from reweigh.settings.config import TrainConfig, known
+from reweigh.settings.learning import LearningSettings
+from reweigh.settings.weights import ResolvedWeights
 
 
-def build_rule(config: TrainConfig, data: RunData, second: SecondModel | None = None) -> Rule:
+def build_rule(
+    weights: ResolvedWeights, learning: LearningSettings, seed: int, data: RunData, second: SecondModel | None = None
+) -> Rule:
     """The rule that the settings name, told what it needs to know; or the frozen one in the file that `teacher` names.
 
     Raises:
         BadInput: if it cannot be made of these data, or the teacher is no such rule, or one of other classes.
     """
-    entry, outputs = registry.entry_of(known(config.rule)), len(data.train.classes)
-    settings = {"normalise": config.normalise, "reads": config.teacher_reads, "states": config.teacher_states}
-    options = registry.options_from(entry, settings, config.rule_option)
-    if config.teacher is not None:
-        return _trained_before(config.teacher, entry, outputs, options)
+    entry, outputs = registry.entry_of(weights.rule), len(data.train.classes)
+    settings = {"normalise": learning.normalise, "reads": learning.teacher_reads, "states": learning.teacher_states}
+    options = registry.options_from(entry, settings, weights.rule_option)
+    if learning.teacher is not None:
+        return _trained_before(learning.teacher, entry, outputs, options)
     materials = Materials(
-        seed=lambda purpose: seed_for(config.seed, purpose),
+        seed=lambda purpose: seed_for(seed, purpose),
         class_sizes=data.train.y.bincount(minlength=outputs) if data.train.task.has_classes else None,
         wrong=_truth(data),
         second_model=second,
@@ -34,16 +37,16 @@ def build_rule(config: TrainConfig, data: RunData, second: SecondModel | None = 
     return entry.make(materials, options)
 
 
-def learning_of(config: TrainConfig) -> Learning:
+def learning_of(settings: LearningSettings) -> Learning:
     """How the rule learns."""
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    kind = kinds[config.teacher_optimizer]
+    kind = kinds[settings.teacher_optimizer]
     return Learning(
-        optimizer=lambda parameters: kind(parameters, lr=config.teacher_lr, weight_decay=1e-4),
-        horizon=config.horizon,
-        every=config.teacher_every,
-        look_ahead=config.look_ahead,
-        memory=config.memory,
+        optimizer=lambda parameters: kind(parameters, lr=settings.teacher_lr, weight_decay=1e-4),
+        horizon=settings.horizon,
+        every=settings.teacher_every,
+        look_ahead=settings.look_ahead,
+        memory=settings.memory,
     )
 
 

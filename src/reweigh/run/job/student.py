@@ -9,7 +9,7 @@ from reweigh.data import Examples
 from reweigh.data.own import Encoding
 from reweigh.data.sampling import seed_for
 from reweigh.models import build
-from reweigh.settings.config import TrainConfig, known
+from reweigh.settings.student import ResolvedStudent
 
 OPTIONS = {"table": {"categories"}, "transformer": {"vocabulary", "padding"}}
 """What our models have to know of the user's data; functions of the user's own are offered all of it."""
@@ -18,30 +18,30 @@ FROZEN = ("efficientnet-lite0",)
 SMALL_TRANSFORMER = {"width": 64, "layers": 2, "heads": 4}
 
 
-def build_student(config: TrainConfig, examples: Examples, encoding: Encoding | None) -> nn.Module:
+def build_student(student: ResolvedStudent, examples: Examples, encoding: Encoding | None) -> nn.Module:
     """A fresh model for the examples, on the CPU; of own data `encoding` says what it has to know about them.
 
     Raises:
         BadInput: if there is no such model, or it does not fit the data.
     """
-    return student_for(config, tuple(examples.x.shape[1:]), examples.task.outputs, encoding)
+    return student_for(student, tuple(examples.x.shape[1:]), examples.task.outputs, encoding)
 
 
 def student_for(
-    config: TrainConfig, input_shape: tuple[int, ...], outputs: int, encoding: Encoding | None
+    student: ResolvedStudent, input_shape: tuple[int, ...], outputs: int, encoding: Encoding | None
 ) -> nn.Module:
     """The same by the shape of one example and the number of outputs."""
     return build(
-        known(config.model),
+        student.model,
         input_shape=input_shape,
         classes=outputs,
-        seed=seed_for(config.seed, "model"),
-        **_options(config, encoding),
+        seed=seed_for(student.seed, "model"),
+        **_options(student, encoding),
     )
 
 
 def check_fits(
-    config: TrainConfig,
+    student: ResolvedStudent,
     input_shape: tuple[int, ...],
     outputs: int,
     encoding: Encoding | None,
@@ -55,18 +55,18 @@ def check_fits(
         BadInput: if there is no such model.
         ValueError: if they are not.
     """
-    model = known(config.model)
+    model = student.model
     if ":" in model or model in FROZEN:
         return
-    options = _options(config, encoding)
+    options = _options(student, encoding)
     empty = build(model, input_shape=input_shape, classes=outputs, device="meta", **options)
     wanted = {name: tuple(value.shape) for name, value in empty.state_dict().items()}
     if wanted != {name: tuple(value.shape) for name, value in state.items()}:
         raise ValueError("other names or shapes")
 
 
-def _options(config: TrainConfig, encoding: Encoding | None) -> dict[str, Any]:
-    model = known(config.model)
+def _options(student: ResolvedStudent, encoding: Encoding | None) -> dict[str, Any]:
+    model = student.model
     options = {} if encoding is None else dict(encoding.model_options)
     if ":" not in model:
         options = {name: value for name, value in options.items() if name in OPTIONS.get(model, ())}

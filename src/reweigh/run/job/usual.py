@@ -5,7 +5,6 @@ The numbers were found by measuring (`recipes/own_data.py`, docs/own_data.md); e
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +17,8 @@ from reweigh.models.pretrained import PREFIX
 from reweigh.rules import registry
 from reweigh.run.job.prepare import RunData
 from reweigh.run.job.student import FROZEN, build_student
-from reweigh.settings.config import TrainConfig, filled, known
+from reweigh.settings import Resolved, Settings
+from reweigh.settings.usual import closed, resolved
 from reweigh.tasks import Task
 
 LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 600, 6000, 200
@@ -30,6 +30,9 @@ USUAL: Mapping[str, Any] = {
     "weight_decay": 0.0,
     "schedule": "cosine",
     "augment": "none",
+    "epochs": 1,
+    "threads": 1,
+    "warm_up": 0,
 }
 MODELS_FOR = {
     "table": ("table",),
@@ -40,38 +43,37 @@ MODELS_FOR = {
 """Which of our models read which kind of data, beside functions of the user's own."""
 
 
-def with_usual(config: TrainConfig, data: RunData) -> TrainConfig:
+def with_usual(config: Settings, data: RunData) -> Resolved:
     """The settings with nothing left open, for a known data set and for the user's own.
 
     Raises:
         BadInput: if the model cannot read such data, or the rule cannot weigh for such a task.
     """
     if data.encoding is None:
-        return config.resolved()
-    usual = {"model": usual_model(data.encoding), **USUAL}
-    opened = {name: value for name, value in usual.items() if getattr(config, name) is None}
-    config = replace(config, **opened)
-    check_model_reads(known(config.model), data.encoding)
-    check_rule(known(config.rule), data.train.task)
-    count = len(data.train) + (len(data.clean) if config.keep_clean_in_train else 0)
-    batch_size = known(config.batch_size)
-    frozen = data.encoding.kind == "images" and _is_probe(config, data)
-    threads = torch.get_num_threads() if frozen else 1
-    config = filled(config, epochs=usual_epochs(count, batch_size), threads=threads)
-    steps = config.steps or known(config.epochs) * steps_an_epoch(count, batch_size)
-    if config.warm_up is not None:
-        return config
-    return replace(config, warm_up=0 if frozen else usual_warm_up(data.encoding.kind, steps))
+        return resolved(config)
+    usual = {**USUAL, "model": usual_model(data.encoding)}
+    guess = closed(config, usual)
+    check_model_reads(guess.student.model, data.encoding)
+    check_rule(guess.weights.rule, data.train.task)
+    count = len(data.train) + (len(data.clean) if guess.weights.keep_clean_in_train else 0)
+    batch_size = guess.student.batch_size
+    usual["epochs"] = usual_epochs(count, batch_size)
+    if data.encoding.kind == "images" and _is_probe(guess, data):
+        usual["threads"] = torch.get_num_threads()
+    else:
+        steps = closed(config, usual).student.steps_in_all(steps_an_epoch(count, batch_size))
+        usual["warm_up"] = usual_warm_up(data.encoding.kind, steps)
+    return closed(config, usual)
 
 
-def _is_probe(config: TrainConfig, data: RunData) -> bool:
+def _is_probe(config: Resolved, data: RunData) -> bool:
     """Whether the model's body is frozen; of a function of the user's own only what it builds can tell."""
-    model = known(config.model)
+    model = config.student.model
     if model.startswith(PREFIX):
         return True
     if ":" not in model:
         return model in FROZEN
-    return isinstance(build_student(config, data.train, data.encoding), Probe)
+    return isinstance(build_student(config.student, data.train, data.encoding), Probe)
 
 
 def usual_model(encoding: Encoding) -> str:

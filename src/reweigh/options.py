@@ -1,0 +1,126 @@
+"""What is known of a setting, said once beside it: what it means, what is usual, and what it may be.
+
+    epochs: Annotated[int | None, Option("How often to go through the data.", usual="20", least=1)] = None
+
+Settings come from a command line, and from a file that a person may edit: `check` holds each value to what is said here.
+"""
+
+import difflib
+import math
+import typing
+from collections.abc import Collection, Iterable
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, NamedTuple
+
+from reweigh.errors import BadInput
+
+
+class LeftOpen(BadInput):
+    """A setting has no value that needs one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is left open: give it a value")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is said of a setting.
+
+    Attributes:
+        text: what it means; "{}" stands for the `choices`. Of a flag that is on by itself: what turning it off does.
+        usual: in words, what is taken where it is left open; a default that is a value speaks for itself.
+        choices: the words that it may be.
+        elsewhere: what it may be beside them, which has a colon: "module:Class".
+        least: the least that it may be; a finite number.
+        most: the most.
+    """
+
+    text: str
+    usual: str | None = None
+    choices: Collection[str] = ()
+    elsewhere: tuple[str, ...] = ()
+    least: float | None = None
+    most: float = math.inf
+
+    def check(self, name: str, value: Any) -> None:
+        """Hold a value to the choices and bounds.
+
+        Raises:
+            BadInput: naming it, and what it may be.
+        """
+        if self.choices and value not in self.choices and not (self.elsewhere and all(value.partition(":"))):
+            known = [*self.choices, *self.elsewhere]
+            raise BadInput(f"{name} {value!r} is not known{near(value, known)}: choose one of {', '.join(known)}")
+        if self.least is not None and not self.least <= value < math.inf:
+            raise BadInput(f"{name} is {value}: give a number of at least {self.least}")
+        if self.most < math.inf and value > self.most:
+            raise BadInput(f"{name} is {value}: give a number of at most {self.most}")
+
+
+class Setting(NamedTuple):
+    """A field of a dataclass of settings: the `kinds` of value it takes, its default (or `MISSING`), what is said of it."""
+
+    kinds: tuple[Any, ...]
+    default: Any
+    option: Option
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be None."""
+        return type(None) in self.kinds
+
+    @property
+    def holds_many(self) -> bool:
+        """Whether it holds words, none or more."""
+        return any(typing.get_origin(kind) is tuple for kind in self.kinds)
+
+
+def settings_of(kind: type) -> dict[str, Setting]:
+    """The settings of a dataclass by name; one that narrows a field of another goes on with what was said there."""
+    said: dict[str, Option] = {}
+    for one in reversed(kind.__mro__):
+        for name, hint in typing.get_type_hints(one, include_extras=True).items():
+            said |= {name: told for told in getattr(hint, "__metadata__", ()) if isinstance(told, Option)}  # noqa: B035
+    plain, found = typing.get_type_hints(kind), {}
+    for field in fields(kind):
+        kinds = typing.get_args(plain[field.name]) if isinstance(plain[field.name], _UNION) else (plain[field.name],)
+        found[field.name] = Setting(kinds, field.default, said[field.name])
+    return found
+
+
+_UNION = type(int | None)
+
+
+def check(group: Any) -> None:
+    """Hold each field of a dataclass of settings to its type, its choices and its bounds.
+
+    Raises:
+        BadInput: naming the first that holds something else.
+    """
+    for name, setting in settings_of(type(group)).items():
+        value = getattr(group, name)
+        if value is not None or not setting.is_open:
+            _check_type(name, value, setting.kinds)
+            setting.option.check(name, value)
+
+
+def _check_type(name: str, value: Any, kinds: tuple[Any, ...]) -> None:
+    if value is None or value is MISSING:
+        raise LeftOpen(name)
+    plain = tuple(typing.get_origin(kind) or kind for kind in kinds)
+    if float in plain and type(value) is int:
+        return
+    if not isinstance(value, plain) or (isinstance(value, bool) and bool not in plain):
+        words = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in plain)
+        raise BadInput(f"{name} is {value!r}: give a value of type {words}")
+    if isinstance(value, tuple) and not all(isinstance(item, str) for item in value):
+        raise BadInput(f"{name} is {value!r}: give words only")
+    if any("\0" in word for word in (value if isinstance(value, tuple) else (value,)) if isinstance(word, str)):
+        raise BadInput(f"{name} is {value!r}: no name and no file has a zero byte, leave it out")
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """ " (did you mean ...?)", or nothing where no known word is like this one."""
+    alike = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {alike[0]!r}?)" if alike else ""

@@ -1,0 +1,78 @@
+"""The model that is trained, and how: its length, optimizer, learning rate and randomness."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from reweigh.errors import BadInput
+from reweigh.models import MODELS
+from reweigh.options import LeftOpen, Option, check
+from reweigh.settings.schedule import SCHEDULES
+
+OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
+AUGMENTATIONS = ("none", "crop", "crop-flip")
+_MODEL = "{}, hf:NAME_OR_FOLDER (Hugging Face, for texts and images) or module:function (your own)."
+_ELSEWHERE = ("hf:NAME", "module:function")
+_SCHEDULE = "Learning rate over time: {} (divides by 10 at 1/2 and at 3/4 of the way)."
+_PATIENCE = "End after so many epochs without a lower loss on held-back checked examples; the best model comes out."
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentSettings:
+    """The model and its training; None is the usual, and of `patience` that training goes on to its end."""
+
+    title: ClassVar[str] = "The student"
+
+    model: Annotated[
+        str | None, Option(_MODEL, usual="the usual for the data", choices=MODELS, elsewhere=_ELSEWHERE)
+    ] = None
+    epochs: Annotated[
+        int | None, Option("How often to go through the data.", usual="20; by their size for your own", least=1)
+    ] = None
+    steps: Annotated[int | None, Option("Or instead: how many steps to make.", least=1)] = None
+    batch_size: Annotated[int | None, Option("Examples in each step.", usual="100; 128 for your own data", least=1)] = (
+        None
+    )
+    optimizer: Annotated[str | None, Option("One of {}.", usual="sgd; adam for your own data", choices=OPTIMIZERS)] = (
+        None
+    )
+    lr: Annotated[float | None, Option("Learning rate.", usual="0.01 for sgd, 0.001 for adam and adamw")] = None
+    momentum: Annotated[float, Option("Momentum; for adam its first beta.")] = 0.9
+    weight_decay: Annotated[float | None, Option("Weight decay.", usual="0", least=0.0)] = None
+    schedule: Annotated[str | None, Option(_SCHEDULE, usual="step; cosine for your own data", choices=SCHEDULES)] = None
+    augment: Annotated[
+        str | None, Option("Random crops and flips of images: {}.", usual="none", choices=AUGMENTATIONS)
+    ] = None
+    patience: Annotated[int | None, Option(_PATIENCE, least=1)] = None
+    seed: Annotated[int, Option("All randomness comes from it.", least=0)] = 0
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise BadInput(f"lr is {self.lr}: give a learning rate above 0, such as 0.01")
+        if not 0 <= self.momentum < 1:
+            raise BadInput(f"momentum is {self.momentum}: give a number from 0 to below 1, such as 0.9")
+        if self.epochs is not None and self.steps is not None:
+            raise BadInput("both epochs and steps are given: the length of a run is set by one of them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedStudent(StudentSettings):
+    """The same with nothing left open: one of `epochs` and `steps` says how long it trains."""
+
+    model: str
+    batch_size: int
+    optimizer: str
+    lr: float
+    weight_decay: float
+    schedule: str
+    augment: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epochs is None and self.steps is None:
+            raise LeftOpen("epochs")
+
+    def steps_in_all(self, an_epoch: int) -> int:
+        """Steps of the whole run, of so many an epoch."""
+        return self.steps or (self.epochs or 0) * an_epoch

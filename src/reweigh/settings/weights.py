@@ -1,0 +1,69 @@
+"""How examples are weighed: the rule, and how alignments are worked out."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from reweigh.errors import BadInput
+from reweigh.options import Option, check
+from reweigh.presets import PRESETS
+from reweigh.rules import registry
+
+ENGINES = ("auto", "ghost", "forward", "finite", "double")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightSettings:
+    """The rule, the engine and the clean batches; None is the usual, and of `layers` all."""
+
+    title: ClassVar[str] = "The weights"
+
+    rule: Annotated[
+        str | None,
+        Option(
+            "How to weigh: {} or module:Class (your own).",
+            usual=registry.DEFAULT,
+            choices=registry.names(),
+            elsewhere=("module:Class",),
+        ),
+    ] = None
+    rule_option: Annotated[
+        tuple[str, ...], Option("What only this rule has, as NAME=VALUE such as share=0.2, may be repeated.")
+    ] = ()
+    engine: Annotated[str, Option("How alignments are computed: {}.", choices=ENGINES)] = "auto"
+    preset: Annotated[str, Option("What a step may cost: {} (the last layers).", choices=PRESETS)] = "exact"
+    layers: Annotated[
+        tuple[str, ...] | None,
+        Option(
+            "Compare gradients in these submodules only; a pattern such as 'layer3.*', may be repeated.", usual="all"
+        ),
+    ] = None
+    clean_batch_size: Annotated[
+        int | None, Option("Clean examples in each step.", usual="as --batch-size; fast: 16", least=1)
+    ] = None
+    warm_up: Annotated[
+        int | None, Option("Plain steps before weighing starts.", usual="0; half of all for your own images", least=0)
+    ] = None
+    keep_clean_in_train: Annotated[
+        bool | None, Option("Train on the clean examples as well.", usual="yes for your own data")
+    ] = None
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.layers is not None and not all(self.layers):
+            raise BadInput("layers holds an empty pattern: give patterns over module names, such as 'layers.*'")
+
+    @property
+    def learns(self) -> bool:
+        """Whether the rule is known to learn; one written outside may, and its code is not run by reading settings."""
+        entry = registry.inside(self.rule)
+        return ":" in (self.rule or "") if entry is None else entry.learns
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedWeights(WeightSettings):
+    """The same with nothing left open."""
+
+    rule: str
+    clean_batch_size: int
+    warm_up: int
+    keep_clean_in_train: bool
