@@ -7,6 +7,7 @@ from .cifar_n import human_labels as human_labels
 from .download import Progress as Progress
 from .examples import Examples as Examples
 from .examples import Splits as Splits
+from .examples import as_input as as_input
 from .files import DownloadFailed as DownloadFailed
 from .imbalance import long_tail as long_tail
 from .imbalance import two_class as two_class

@@ -29,6 +29,8 @@ R = TypeVar("R", bound=type[Rule])
 _ROOM, _FOLDER = __name__.rpartition(".")[0], os.path.dirname(__file__)
 DEFAULT = "l2rw"
 """The rule where none is named."""
+PLAIN = "uniform"
+"""The rule that weighs all examples alike."""
 
 
 @dataclass(frozen=True)

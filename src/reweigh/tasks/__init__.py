@@ -7,6 +7,7 @@ from reweigh.tasks.find import task_of as task_of
 from reweigh.tasks.find import task_of_folders as task_of_folders
 from reweigh.tasks.groups import Groups as Groups
 from reweigh.tasks.language_model import LanguageModel as LanguageModel
+from reweigh.tasks.learners import Learner as Learner
 from reweigh.tasks.measures import MEASURES as MEASURES
 from reweigh.tasks.measures import Measure as Measure
 from reweigh.tasks.measures import score_text as score_text

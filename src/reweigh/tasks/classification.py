@@ -1,6 +1,6 @@
 """One of C classes: cross entropy; accuracy and macro F1."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,6 +13,7 @@ from reweigh.errors import BadInput, require
 from reweigh.tasks.checks import check_labels
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.labels import in_order, spelling_notes, unseen
+from reweigh.tasks.learners import Learner, OfClasses
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.registry import task
 from reweigh.tasks.targets import Array, BoolArray, Targets
@@ -98,11 +99,20 @@ class Classification(Task):
     def _losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         return F.cross_entropy(outputs, y, reduction="none")
 
+    @property
+    def compared(self) -> str:
+        """Macro F1, in which every class counts the same."""
+        return self.measures[1].name
+
     def scores(self, outputs: Tensor, y: Tensor) -> dict[str, float]:
         """Share of right answers, and F1 averaged over the classes."""
         predicted = self.predict(outputs)
         f1 = require("sklearn.metrics", "cli").f1_score(y.numpy(), predicted.numpy(), average="macro", zero_division=0)
         return {"test_accuracy": float((predicted == y).sum()) / len(y), "test_macro_f1": float(f1)}
+
+    def learner(self, classifier: Callable[[], Any], regressor: Callable[[], Any]) -> Learner:
+        """The classifier."""
+        return OfClasses(classifier, len(self.classes))
 
     def predict(self, outputs: Tensor) -> Tensor:
         """The class with the largest output, (N,)."""

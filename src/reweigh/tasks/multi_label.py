@@ -1,6 +1,6 @@
 """Any of L labels an example: binary cross entropy, averaged over the labels; mean average precision and macro F1."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,6 +13,7 @@ from reweigh.errors import BadInput, require
 from reweigh.tasks.checks import check_targets
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.labels import in_order, spelling_notes, unseen
+from reweigh.tasks.learners import Learner, OfLabels
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.registry import task
 from reweigh.tasks.targets import Array, BoolArray, Targets
@@ -102,6 +103,10 @@ class MultiLabel(Task):
             "test_mean_average_precision": float(metrics.average_precision_score(truth, logits, average="macro")),
             "test_macro_f1": float(metrics.f1_score(truth, logits > 0, average="macro", zero_division=0)),
         }
+
+    def learner(self, classifier: Callable[[], Any], regressor: Callable[[], Any]) -> Learner:
+        """A classifier for each label."""
+        return OfLabels(classifier, len(self.classes))
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Zeros and ones (N, L) int64: the labels whose probability is above 1/2."""

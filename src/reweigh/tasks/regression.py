@@ -4,9 +4,9 @@ Huber's loss is the squared error up to one standard deviation and goes on as a 
 does not outweigh its whole batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from reweigh.errors import BadInput, require
 from reweigh.tasks.checks import check_targets
+from reweigh.tasks.learners import Learner, OfNumbers
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.numbers import Numbers
 from reweigh.tasks.registry import task
@@ -97,6 +98,10 @@ class Regression(Numbers):
         metrics = require("sklearn.metrics", "cli")
         r2 = float(metrics.r2_score(y.numpy(), value.numpy())) if len(y) > 1 else float("nan")
         return {"test_r2": r2, "test_mae": self.scale[1] * float((value - y).abs().mean())}
+
+    def learner(self, classifier: Callable[[], Any], regressor: Callable[[], Any]) -> Learner:
+        """The regressor."""
+        return OfNumbers(regressor)
 
     def predict(self, outputs: Tensor) -> Tensor:
         """Values (N,) float64."""

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from reweigh.errors import BadInput
 from reweigh.tasks.groups import Groups
+from reweigh.tasks.learners import Learner
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.targets import Array, BoolArray, Targets, Writing
 
@@ -185,9 +186,18 @@ class Task(abc.ABC):
         """The name of the score, as it stands in a run's metrics."""
         return self.measures[0].name
 
+    @property
+    def compared(self) -> str:
+        """The name of the score by which ways to a model are compared: the score, if nobody says otherwise."""
+        return self.score
+
     @abc.abstractmethod
     def scores(self, outputs: Tensor, y: Tensor) -> dict[str, float]:
         """Scores of outputs (N, K) against targets y (N, ...) by their names, the score first."""
+
+    def learner(self, classifier: Callable[[], Any], regressor: Callable[[], Any]) -> Learner | None:
+        """A learner for such targets, made of a classifier or a regressor of scikit-learn; None where neither will do."""
+        return None
 
     @abc.abstractmethod
     def predict(self, outputs: Tensor) -> Tensor:

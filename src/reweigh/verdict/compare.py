@@ -1,0 +1,79 @@
+"""The run held against other ways to a model from the same data, with as many steps and the same choice of the epoch."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from reweigh.rules import registry
+from reweigh.run.job.evaluate import outputs_on
+from reweigh.run.job.job import Job, assemble
+from reweigh.run.job.loop import Notes, train
+from reweigh.run.job.prepare import RunData, joined
+from reweigh.settings.config import TrainConfig
+from reweigh.tasks import Task
+from reweigh.verdict.interval import LEVEL, difference
+from reweigh.verdict.learners import features, learner_for
+from reweigh.verdict.verdict import Rival, Verdict
+
+Note = Callable[[str], None]
+
+
+def compare(config: TrainConfig, data: RunData, ours: Tensor, note: Note = lambda sentence: None) -> Verdict:
+    """The verdict on a run.
+
+    A run helps where it is better than each of the others; it does not where one of them is better than it, at a level that
+    allows for their number.
+
+    Args:
+        config: the run's settings, with nothing left open.
+        data: its data, the checked examples apart.
+        ours: what its model says of the test examples (N, K).
+        note: told of each rival before it is trained.
+
+    Raises:
+        NonFinite: if training of another way stops being finite.
+    """
+    task, test = data.train.task, data.test
+    score, others = _score(task), list(_outputs(config, data, note))
+    level = 1 - (1 - LEVEL) / len(others)
+    rivals = [
+        Rival(words, score(outputs, test.y), difference(score, ours, outputs, test.y, level=level, seed=config.seed))
+        for words, outputs in others
+    ]
+    rivals.sort(key=lambda rival: -rival.score)
+    held_back = config.train is not None and config.test is None
+    return Verdict(task.compared, score(ours, test.y), tuple(rivals), "checked" if held_back else "test")
+
+
+def _outputs(config: TrainConfig, data: RunData, note: Note) -> Iterator[tuple[str, Tensor]]:
+    """What people call each other way, and what its model says of the test examples."""
+    every = data._replace(train=joined(data.train, data.clean))
+    plain = replace(config, rule=registry.PLAIN, teacher=None, rule_option=())
+    ways = [("the checked rows alone", data._replace(train=data.clean)), ("plain training on all rows", every)]
+    steps = config.steps or (config.epochs or 0) * -(-len(every.train) // (config.batch_size or 1))
+    for words, rows in ways:
+        note(f"comparing with {words}")
+        job = assemble(replace(plain, steps=steps, epochs=None), rows, note)
+        yield words, _trained(job)
+    if data.encoding is None:
+        return
+    columns = int(job.inputs.train.x[0].numel())
+    found = learner_for(data.train.task, data.encoding, columns, config.seed)
+    if found is not None:
+        words, learner = found
+        note(f"comparing with {words}")
+        inputs = job.inputs  # what a frozen body says, where there is one
+        learner.fit(features(inputs.train.x, data.encoding), every.train.y)
+        yield words, learner.outputs(features(inputs.test.x, data.encoding))
+
+
+def _trained(job: Job) -> Tensor:
+    with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []):
+        train(job, Notes(job, test=False), [job.early] if job.early else [])
+    return outputs_on(job.student, job.inputs.test, job.device)
+
+
+def _score(task: Task) -> Callable[[Tensor, Tensor], float]:
+    return lambda outputs, y: task.scores(outputs, y)[task.compared]

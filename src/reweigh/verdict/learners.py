@@ -1,0 +1,91 @@
+"""A learner of the trade for each kind of data: boosted trees, TF-IDF with a linear layer, a linear probe (scikit-learn)."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from reweigh.data import as_input
+from reweigh.data.own import Encoding
+from reweigh.errors import require
+from reweigh.tasks import Learner, Task
+
+FEW_COLUMNS = 200
+"""Up to so many numbers an example trees are grown on; beyond it a linear layer."""
+
+
+def learner_for(task: Task, encoding: Encoding, columns: int, seed: int) -> tuple[str, Learner] | None:
+    """What people call it, and a learner for such data, not yet fitted; None where a task has none."""
+    kind = _KINDS[encoding.kind](encoding, columns, seed)
+    learner = task.learner(kind.classifier, kind.regressor)
+    return None if learner is None else (kind.words, learner)
+
+
+def features(x: Tensor, encoding: Encoding) -> npt.NDArray[Any] | list[list[int]]:
+    """Inputs (N, ...) as the learner for their kind takes them."""
+    if encoding.kind == "text":
+        padding = encoding.model_options.get("padding", 0)
+        return [row[row != padding].tolist() for row in x.cpu()]
+    return np.asarray(as_input(x).reshape(len(x), -1).cpu().numpy())
+
+
+class _Kind:
+    """Two estimators for one kind of inputs."""
+
+    def __init__(self, words: str, classifier: Callable[[], Any], regressor: Callable[[], Any]) -> None:
+        self.words, self.classifier, self.regressor = words, classifier, regressor
+
+
+def _trees(encoding: Encoding, columns: int, seed: int) -> _Kind:
+    ensemble = require("sklearn.ensemble", "cli")
+    sizes = tuple(encoding.model_options.get("categories", ()))
+    first = columns - len(sizes)
+    categories = [first + k for k, size in enumerate(sizes) if size <= 255] or None
+    options = {"categorical_features": categories, "random_state": seed}
+    return _Kind(
+        "boosted trees",
+        lambda: ensemble.HistGradientBoostingClassifier(**options),
+        lambda: ensemble.HistGradientBoostingRegressor(**options),
+    )
+
+
+def _linear(words: str, before: Callable[[], Any]) -> _Kind:
+    linear, pipeline = require("sklearn.linear_model", "cli"), require("sklearn.pipeline", "cli")
+    return _Kind(
+        words,
+        lambda: pipeline.make_pipeline(before(), linear.LogisticRegression(max_iter=1000)),
+        lambda: pipeline.make_pipeline(before(), linear.RidgeCV(np.logspace(-3, 3, 7))),
+    )
+
+
+def _texts(encoding: Encoding, columns: int, seed: int) -> _Kind:
+    text = require("sklearn.feature_extraction.text", "cli")
+    return _linear(
+        "TF-IDF with a linear layer",
+        lambda: text.TfidfVectorizer(analyzer=pieces, sublinear_tf=True, min_df=2),
+    )
+
+
+def pieces(tokens: list[int]) -> list[str]:
+    """A text's pieces, one by one and in pairs."""
+    return [*map(str, tokens), *(f"{one} {two}" for one, two in pairwise(tokens))]
+
+
+def _probe(encoding: Encoding, columns: int, seed: int) -> _Kind:
+    scaler = require("sklearn.preprocessing", "cli").StandardScaler
+    return _linear("a linear probe", scaler)
+
+
+def _arrays(encoding: Encoding, columns: int, seed: int) -> _Kind:
+    return (_trees if columns <= FEW_COLUMNS else _probe)(encoding, columns, seed)
+
+
+_KINDS: dict[str, Callable[[Encoding, int, int], _Kind]] = {
+    "table": _trees,
+    "text": _texts,
+    "images": _probe,
+    "arrays": _arrays,
+}
