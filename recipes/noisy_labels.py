@@ -46,7 +46,7 @@ from reweigh.data.sampling import epoch_order
 from reweigh.errors import BadInput, ReweighError
 from reweigh.models import ResNet, build
 from reweigh.rules import ClassProportion, ClassResampling, Oracle, RandomRectified, Rule, Uniform
-from reweigh.run import Callback, Step, Trainer, fit
+from reweigh.run import Callback, Step, Trainer, batches_of, fit
 from reweigh.run.job.evaluate import accuracy
 from reweigh.run.job.records import Records, noise_auroc
 from reweigh.settings.checks import near
@@ -289,7 +289,7 @@ def train(
     def rate(step: int) -> float:
         return learning_rate("step", data.lr, step, job.steps)
 
-    fit(Trainer(reweigher, optimizer, batch, portions, rate), range(1), [Noting()])
+    fit(Trainer(reweigher, optimizer, batches_of(batch, portions), rate), range(1), [Noting()])
     return model, records, rule
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import PerExampleLoss
+from reweigh.data import Loader
 from reweigh.data.sampling import seed_for, steps_an_epoch
 from reweigh.errors import BadInput, ReweighError
 from reweigh.optimizers import ReversibleSGD
@@ -35,6 +36,7 @@ class Job:
         model: what comes out in the end.
         student: the part of it that learns; all of it, unless its body is frozen.
         inputs: the examples as the student reads them.
+        loader: hands out the batches of `inputs.train`.
         epochs_done: how many epochs are complete.
         early: what chooses the epoch, where that is wanted.
         stopped: whether a callback has ended training before its time.
@@ -51,6 +53,7 @@ class Job:
     reweigher: Reweigher
     records: Records
     device: torch.device
+    loader: Loader
     epochs_done: int = 0
     stopped: bool = False
     early: EarlyStopping | None = None
@@ -110,13 +113,18 @@ class Job:
                     raise ValueError(f"{name} of the optimizer has the shape {tuple(value.shape)}")
 
 
-def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = lambda sentence: None) -> Job:
+def assemble(
+    config: TrainConfig, data: RunData, note: Callable[[str], None] = lambda sentence: None, *, workers: int = 0
+) -> Job:
     """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
+
+    `workers` processes load the training batches; they change nothing in the outcome.
 
     Raises:
         BadInput: if the settings do not fit the data or this machine.
     """
-    device = World.here(config.device).device
+    world = World.here(config.device)
+    device = world.device
     task = data.train.task
     model = build_student(config, data.train, data.encoding).to(device)
     student, inputs = learnt_from(model, data, known(config.augment), device, note)
@@ -141,7 +149,11 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
     )
     records = Records(len(data.train))
     early = None if inputs.held is None else EarlyStopping(student, known(config.patience))
-    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
+    loader = Loader(
+        inputs.train, known(config.batch_size), seed=config.seed, rank=world.rank, size=world.size, workers=workers,
+        pin=device.type == "cuda",
+    )  # fmt: skip
+    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device, loader)
     return replace(job, early=early)
 
 
