@@ -100,7 +100,7 @@ class Loader:
         loader = DataLoader(
             _Batches(self._source),
             batch_size=None,  # an item is a batch
-            sampler=rows,  # type: ignore[arg-type]
+            sampler=rows,
             num_workers=self._workers,
             collate_fn=_as_it_is,
             pin_memory=self._pin and torch.cuda.is_available(),
