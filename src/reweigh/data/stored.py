@@ -76,10 +76,12 @@ def joined(one: Inputs, other: Inputs) -> Inputs:
 class Chosen(Stored):
     """Rows of something stored."""
 
+    _whole: Stored
+    _rows: Array
+
     def __init__(self, whole: Stored, rows: Array) -> None:
-        if isinstance(whole, Chosen):
-            whole, rows = whole._whole, whole._rows[rows]
-        self._whole, self._rows = whole, rows
+        self._whole = whole._whole if isinstance(whole, Chosen) else whole
+        self._rows = whole._rows[rows] if isinstance(whole, Chosen) else rows
         self.shape, self.dtype = (len(rows), *whole.shape[1:]), whole.dtype
 
     def take(self, rows: Array) -> Tensor:
