@@ -52,7 +52,7 @@ from reweigh.data import Examples, Splits, clean_split, load, two_class
 from reweigh.errors import ReweighError
 from reweigh.models import build
 from reweigh.rules import ClassProportion, ClassResampling, Evidence, HardMining, RandomRectified, Rule, Uniform
-from reweigh.run import Trainer, fit
+from reweigh.run import Trainer, batches_of, fit
 from runs import as_markdown, cell, one_thread, read_results, run_all, show, write_pages
 
 FOUR, NINE = 0, 1  # the labels here: 4 is the minority, 9 the majority
@@ -177,9 +177,8 @@ def train(job: Job, train_set: Examples, clean: Examples) -> nn.Module:
     reweigher = Reweigher(model, per_example_loss, rule=rule, clean=clean.batch(torch.arange(len(clean))))
     batches = row_batches(job, rule, train_set.y)
     backward = partial(sparse_backward, reweigher, model) if job.method in SPARSE else None
-    trainer = Trainer(
-        reweigher, optimizer, train_set.batch, lambda _: islice(batches, job.steps_to_take), None, backward
-    )
+    steps = batches_of(train_set.batch, lambda _: islice(batches, job.steps_to_take))
+    trainer = Trainer(reweigher, optimizer, steps, None, backward)
     fit(trainer, range(1))
     return model
 

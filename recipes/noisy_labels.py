@@ -47,7 +47,7 @@ from reweigh.errors import BadInput, ReweighError
 from reweigh.models import ResNet, build
 from reweigh.options import near
 from reweigh.rules import ClassProportion, ClassResampling, Oracle, RandomRectified, Rule, Uniform
-from reweigh.run import Callback, Step, Trainer, fit
+from reweigh.run import Callback, Step, Trainer, batches_of, fit
 from reweigh.run.job.evaluate import accuracy
 from reweigh.run.job.records import Records, noise_auroc
 from reweigh.settings.schedule import learning_rate
@@ -289,7 +289,7 @@ def train(
     def rate(step: int) -> float:
         return learning_rate("step", data.lr, step, job.steps)
 
-    fit(Trainer(reweigher, optimizer, batch, portions, rate), range(1), [Noting()])
+    fit(Trainer(reweigher, optimizer, batches_of(batch, portions), rate), range(1), [Noting()])
     return model, records, rule
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from reweigh import L2RW, Reweigher
-from reweigh.run import Callback, Trainer, fit
+from reweigh.run import Callback, Trainer, batches_of, fit
 
 
 class Seen(Callback):
@@ -32,7 +32,7 @@ def trainer(rate=None):
     reweigher = Reweigher(model, loss, rule=L2RW(), clean=[{"x": x, "y": y}])
     portions = lambda epoch: torch.arange(8).roll(epoch).split(4)  # noqa: E731
     sgd = torch.optim.SGD(model.parameters(), 0.1)
-    return model, Trainer(reweigher, sgd, lambda rows: {"x": x[rows], "y": y[rows]}, portions, rate)
+    return model, Trainer(reweigher, sgd, batches_of(lambda rows: {"x": x[rows], "y": y[rows]}, portions), rate)
 
 
 def test_callbacks_see_steps_epochs_and_the_end_in_their_order():
@@ -61,10 +61,10 @@ def test_the_loop_is_the_readme_s_loop():
     by_hand, two = trainer()
     step = 0
     for epoch in range(3):
-        for rows in two.portions(epoch):
+        for _, batch in two.batches(epoch):
             two.optimizer.param_groups[0]["lr"] = 0.1 / (1 + step)
             two.optimizer.zero_grad()
-            two.reweigher.backward(two.batch(rows))
+            two.reweigher.backward(batch)
             two.optimizer.step()
             step += 1
     assert torch.equal(model.weight, by_hand.weight)

@@ -1,9 +1,9 @@
-"""A data set in memory whose examples have names.
+"""A data set whose examples have names.
 
 Reweighting is about single examples, so an example keeps its id wherever it goes: through a shuffle, a split,
 a corruption, into a ledger and out onto a page of the most distrusted images. `Examples` holds arrays with
-their ids, the labels as given and, where they are known, the true ones; it checks itself when it is made, so
-that everything later may trust it.
+their ids (the inputs on the disk, where they are larger than memory), the labels as given and, where they are known,
+the true ones; it checks itself when it is made, so that everything later may trust it.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from ..errors import BadInput
 from ..tasks import Task, task_of
 from ..tasks.checks import check_vector
+from .stored import Inputs, Stored, chosen
 
 _FOUND: Any = None  # stands for "the task is found from y"
 _AS_GIVEN = torch.empty(0, dtype=torch.int64)  # stands for "the true labels are the given ones"
@@ -28,7 +29,7 @@ class Examples(Dataset[dict[str, Tensor]]):
 
     Attributes:
         x: (N, ...) inputs as the model wants them; images are (N, channels, H, W), float32 within [0, 1], or uint8, which
-            take a quarter of the memory and become float32 within [0, 1] in every batch.
+            take a quarter of the memory and become float32 within [0, 1] in every batch; a tensor, or `Stored` on the disk.
         y: the labels as given, possibly corrupted: (N,) int64 for classes, (N,) float32 for a regression,
             (N, L) float32 of zeros and ones for any number of L labels an example.
         ids: (N,) int64, unique and stable.
@@ -40,7 +41,7 @@ class Examples(Dataset[dict[str, Tensor]]):
         BadInput: lengths differ, an id repeats, a label is outside 0..C-1, or an input or a target is NaN or infinite.
     """
 
-    x: Tensor
+    x: Inputs
     y: Tensor
     ids: Tensor
     classes: tuple[str, ...]
@@ -87,7 +88,7 @@ class Examples(Dataset[dict[str, Tensor]]):
     def select(self, rows: Tensor) -> "Examples":
         """The data set of `rows` only: (B,) int64 row numbers in the order wanted, or an (N,) bool mask."""
         rows = self._rows(rows)
-        return Examples(self.x[rows], self.y[rows], self.ids[rows], self.classes, self.true_y[rows], self.task)
+        return Examples(chosen(self.x, rows), self.y[rows], self.ids[rows], self.classes, self.true_y[rows], self.task)
 
     def with_labels(self, y: Tensor) -> "Examples":
         """The same examples with other given labels (N,); the true labels stay."""
@@ -121,7 +122,7 @@ def as_input(x: Tensor) -> Tensor:
     return x.to(torch.float32) / 255 if x.dtype == torch.uint8 else x
 
 
-def _check_lengths(x: Tensor, columns: dict[str, Tensor], vectors: Sequence[str]) -> None:
+def _check_lengths(x: Inputs, columns: dict[str, Tensor], vectors: Sequence[str]) -> None:
     if x.ndim == 0:
         raise BadInput("x is a single number: give one input an example along the first dimension")
     for name, column in columns.items():
@@ -142,8 +143,10 @@ def _check_ids(ids: Tensor) -> None:
         raise BadInput(f"the id {int(ids[row])} in row {row} is there already: give every example an id of its own")
 
 
-def _check_finite(x: Tensor, ids: Tensor) -> None:
+def _check_finite(x: Inputs, ids: Tensor) -> None:
     # The smallest and largest value carry any NaN or infinity, at the cost of one pass and no memory.
+    if isinstance(x, Stored):  # as it was when it was written
+        return
     if not x.is_floating_point() or not x.numel() or bool(torch.stack(torch.aminmax(x)).isfinite().all()):
         return
     row = next(row for row in range(len(x)) if not x[row].isfinite().all())

@@ -17,8 +17,7 @@ class Trainer:
     """How a step is taken, and of which rows.
 
     Attributes:
-        batch: from rows (B,) to what the model is given.
-        portions: from an epoch's number, from 0, to the rows of its batches.
+        batches: from an epoch's number, from 0, to its batches: the rows (B,) of each, and what the model is given of them.
         rate: from the steps done to the learning rate of the next; None leaves it as the optimizer has it.
         backward: leaves the weighted gradient in `.grad`, (losses, weights) of a batch; None: `reweigher.backward`.
         done: how many steps were taken.
@@ -26,14 +25,13 @@ class Trainer:
 
     reweigher: Reweigher
     optimizer: torch.optim.Optimizer
-    batch: Callable[[Tensor], Batch]
-    portions: Callable[[int], Iterable[Tensor]]
+    batches: Callable[[int], Iterable[tuple[Tensor, Batch]]]
     rate: Callable[[int], float] | None = None
     backward: Callable[[Batch], tuple[Tensor, Tensor]] | None = None
     done: int = 0
 
-    def step(self, rows: Tensor) -> Step:
-        """Take a step on these rows of the training set (B,).
+    def step(self, rows: Tensor, batch: Batch) -> Step:
+        """Take a step on a batch, which is of these rows (B,) of the training set.
 
         Raises:
             NonFinite: if a loss or the clean gradient stops being a finite number; the sentence names the examples.
@@ -41,7 +39,6 @@ class Trainer:
         if self.rate is not None:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.rate(self.done)
-        batch = self.batch(rows)
         self.optimizer.zero_grad()
         losses, weights = (self.backward or self.reweigher.backward)(batch)
         self.optimizer.step()
@@ -57,8 +54,8 @@ def fit(trainer: Trainer, epochs: Iterable[int], callbacks: Sequence[Callback] =
         NonFinite: as `Trainer.step`.
     """
     for epoch in epochs:
-        for rows in trainer.portions(epoch):
-            step = trainer.step(rows)
+        for rows, batch in trainer.batches(epoch):
+            step = trainer.step(rows, batch)
             for callback in callbacks:
                 callback.on_step(step)
         line: dict[str, Any] = {"epoch": epoch + 1}
@@ -67,3 +64,10 @@ def fit(trainer: Trainer, epochs: Iterable[int], callbacks: Sequence[Callback] =
             break
     for callback in callbacks:
         callback.on_end()
+
+
+def batches_of(
+    batch: Callable[[Tensor], Batch], portions: Callable[[int], Iterable[Tensor]]
+) -> Callable[[int], Iterable[tuple[Tensor, Batch]]]:
+    """A trainer's batches where `batch` takes rows (B,) out of something in memory, and `portions` says an epoch's rows."""
+    return lambda epoch: ((rows, batch(rows)) for rows in portions(epoch))

@@ -28,9 +28,9 @@ def write_results(job: Job, folder: RunFolder, lines: list[dict[str, Any]], dige
     return files.read_json(folder / files.SUMMARY)
 
 
-def _results(job: Job, lines: list[dict[str, Any]]) -> dict[str, Callable[[], bytes]]:
+def _results(job: Job, lines: list[dict[str, Any]]) -> dict[str, Callable[[], bytes | memoryview]]:
     """The content of each file, in the order in which they are written."""
-    train, found = job.data.train, dict[str, Callable[[], bytes]]()
+    train, found = job.data.train, dict[str, Callable[[], bytes | memoryview]]()
     found[files.MODEL] = lambda: _model(job)
     if isinstance(job.rule, LearnedRule) and not job.rule.frozen:
         found[files.TEACHER] = job.rule.as_bytes
@@ -53,10 +53,10 @@ def _model(job: Job) -> bytes:
     return content
 
 
-def _weights(job: Job) -> bytes:
+def _weights(job: Job) -> memoryview:
     train, names = job.data.train, job.data.names
     given, true = (job.task.in_units(y) for y in (train.y, train.true_y))
-    told = None if names is None else [names[i] for i in train.ids.tolist()]
+    told = None if names is None else names.column(train.ids.numpy())
     return parquet(job.records, train.ids, given, true, train.classes, told)
 
 

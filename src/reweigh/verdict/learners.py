@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from reweigh.data import as_input
 from reweigh.data.own import Encoding
 from reweigh.errors import require
 from reweigh.tasks import Learner, Task
 
 FEW_COLUMNS = 200
 """Up to so many numbers an example trees are grown on; beyond it a linear layer."""
+MOST_ROWS = 100_000
+"""Examples that such a learner is given, drawn at random where there are more; all of them stand in memory."""
 
 
 def learner_for(task: Task, encoding: Encoding, columns: int, seed: int) -> tuple[str, Learner] | None:
@@ -24,12 +25,12 @@ def learner_for(task: Task, encoding: Encoding, columns: int, seed: int) -> tupl
     return None if learner is None else (kind.words, learner)
 
 
-def features(x: Tensor, encoding: Encoding) -> npt.NDArray[Any] | list[list[int]]:
-    """Inputs (N, ...) as the learner for their kind takes them."""
+def features(inputs: Tensor, encoding: Encoding) -> npt.NDArray[Any] | list[list[int]]:
+    """Inputs (N, ...), as a model takes them, as the learner for their kind does."""
     if encoding.kind == "text":
         padding = encoding.model_options.get("padding", 0)
-        return [row[row != padding].tolist() for row in x.cpu()]
-    return np.asarray(as_input(x).reshape(len(x), -1).cpu().numpy())
+        return [row[row != padding].tolist() for row in inputs.cpu()]
+    return np.asarray(inputs.reshape(len(inputs), -1).cpu().numpy())
 
 
 class _Kind:

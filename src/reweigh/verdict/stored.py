@@ -43,7 +43,7 @@ def verdict_of(
         return found
     data = with_held_back(run.config, audited_data(run))
     shape, outputs = tuple(data.train.x.shape[1:]), data.train.task.outputs
-    device = usable_device(run.config.device)
+    device = usable_device(run.config.run.device)
     ours = trained_model(run, shape, outputs, data.encoding).to(device)
     found = compare(run.config, data, finite(outputs_on(ours, data.test, device)), note)
     folder = RunFolder(run.path)

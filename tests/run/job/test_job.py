@@ -112,3 +112,15 @@ def test_means_skip_what_is_not_known():
     empty = Means()
     empty.add(c=None)
     assert empty.values() == {"c": None}
+
+
+def test_workers_that_load_change_nothing():
+    def trained(workers):
+        job = job_of(augment="crop", workers=workers)
+        line = run_epoch(job)
+        return line["train_loss"], job.records.weights, [p.detach() for p in job.model.parameters()]
+
+    alone, helped = trained(0), trained(2)
+    assert alone[0] == helped[0]
+    assert torch.equal(alone[1], helped[1])
+    assert all(torch.equal(one, other) for one, other in zip(alone[2], helped[2], strict=True))

@@ -15,6 +15,7 @@ from ...errors import BadInput
 from ...tasks import Task
 from ...words import counted
 from ..examples import Examples
+from ..stored import chosen as rows_of
 from .hold_out import hold_out
 from .labels import TargetColumns
 from .names import Names, Stretch
@@ -55,7 +56,9 @@ class Part:
         if self.kept.all():
             return Examples(self.rows.x, self.y, ids, task.classes, task=task)
         chosen = torch.from_numpy(self.kept)
-        return Examples(self.rows.x[chosen], self.y[chosen], ids[chosen], task.classes, task=task)
+        return Examples(
+            rows_of(self.rows.x, chosen.nonzero().flatten()), self.y[chosen], ids[chosen], task.classes, task=task
+        )
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import BadInput, require
 from ...words import counted, listed, shown
@@ -64,18 +65,22 @@ def _ids(path: Path) -> list[str]:
     return ids
 
 
-def _places(train: Rows, wanted: list[str]) -> list[int]:
+def _places(train: Rows, wanted: list[str]) -> npt.NDArray[np.int64]:
     wanted = one_spelling(require("pyarrow", "cli").array(wanted)).to_pylist()
     if train.keys is None:
-        return [int(text) if _is_row.match(text) and int(text) < len(train) else -1 for text in wanted]
+        rows = [int(text) if _is_row.match(text) and int(text) < len(train) else -1 for text in wanted]
+        return np.array(rows, dtype=np.int64)
     return places(wanted, train.keys)
 
 
 _is_row = re.compile(r"^(0|[1-9][0-9]{0,17})$")  # 007 is a name
 
 
-def places(wanted: Any, keys: Any) -> list[int]:
+def places(wanted: Any, keys: Any) -> npt.NDArray[np.int64]:
     """For each wanted name its row among `keys`, -1 where it is not there."""
     pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
-    found = compute.index_in(pa.array(wanted, pa.string()), value_set=pa.array(keys, pa.string()))
-    return [int(row) for row in compute.fill_null(found, -1).to_pylist()]
+    wanted, known = (
+        keys_ if isinstance(keys_, pa.ChunkedArray) else pa.array(keys_, pa.string()) for keys_ in (wanted, keys)
+    )
+    found = compute.index_in(wanted, value_set=known)
+    return np.asarray(compute.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)

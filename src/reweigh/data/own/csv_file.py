@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import BadInput, require
 from ...words import shown
 from .dialect import find_dialect, row_of_sheet, walk
+from .held import Held
 from .text_file import DAMAGED, TextFile, unreadable
 
 BLOCK = 8 << 20  # bytes read at a time; a row may not be longer
@@ -37,7 +38,7 @@ class CsvFile:
         header = self._dialect.header[:-1] if self._dialect.trailing else self._dialect.header
         self.names = column_names(header, path)
         self.notes = [*self._dialect.notes, *_looks_like_data(self.names, path)]
-        self._table: Any = None
+        self._held: Held | None = None
 
     def batches(self) -> Iterator[Any]:
         """The rows as `pyarrow.RecordBatch`es of strings, in order."""
@@ -63,29 +64,31 @@ class CsvFile:
             raise self._explained(refused) from refused
 
     def table(self) -> Any:
-        """All rows as a `pyarrow.Table` of strings, read once."""
-        pa = require("pyarrow", "cli")
-        if self._table is None:
-            schema = pa.schema([(name, pa.string()) for name in self.names])
-            self._table = pa.Table.from_batches(list(self.batches()), schema)
-            pa.default_memory_pool().release_unused()
-        return self._table
+        """All rows as a `pyarrow.Table` of strings."""
+        return self._all().table()
 
     def keep(self, names: Sequence[str]) -> None:
         """Forget the cells of all other columns."""
-        self._table = self.table().select([name for name in self.names if name in set(names)])
-        require("pyarrow", "cli").default_memory_pool().release_unused()
+        self._all().keep(names)
 
     @property
     def rows(self) -> int:
         """N; reads the file."""
-        return int(self.table().num_rows)
+        return self._all().rows
 
     def columns(self, names: Sequence[str]) -> Iterator[Any]:
         """The columns of these names, each a `pyarrow.ChunkedArray`."""
-        table = self.table()
-        place = {name: place for place, name in enumerate(table.column_names)}
-        yield from (table.column(place[name]) for name in names)
+        return self._all().columns(names)
+
+    def pieces(self, name: str) -> Iterator[Any]:
+        """One column, a piece after the other."""
+        return self._all().pieces(name)
+
+    def _all(self) -> Held:
+        if self._held is None:
+            pa = require("pyarrow", "cli")
+            self._held = Held(self.batches(), pa.schema([(name, pa.string()) for name in self.names]))
+        return self._held
 
     def _check_trailing(self, last: Any) -> None:
         compute = require("pyarrow.compute", "cli")

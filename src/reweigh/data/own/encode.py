@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from ...errors import BadInput, require
 from ...words import counted, listed, shown
+from ..scratch import in_memory
+from ..stored_files import ColumnFiles
 from .days import as_days
 from .decided import Plan
 from .numerals import Numbers, check_size
@@ -18,9 +20,9 @@ Block = npt.NDArray[np.float32]
 
 
 class Encoded(NamedTuple):
-    """(N, F) inputs; what was guessed or converted, in sentences and, by column, in counts."""
+    """(N, F) inputs, in memory or on the disk; what was guessed or converted, in sentences and, by column, in counts."""
 
-    x: npt.NDArray[Any]
+    x: Any
     notes: list[str]
     told: dict[str, dict[str, Any]]
 
@@ -46,7 +48,9 @@ def encode(columns: Iterable[Any], plans: Sequence[Plan], where: str, size: int)
     Raises:
         BadInput: naming the first cell that is not what the training file had in its column.
     """
-    found, place = Encoded(np.zeros((size, width(plans)), dtype=np.float32), [], {}), 0
+    shape, place = (size, width(plans)), 0
+    large = size * shape[1] * 4 > in_memory()
+    found = Encoded(ColumnFiles(shape) if large else np.zeros(shape, dtype=np.float32), [], {})
     for plan, column in zip(plans, columns, strict=True):
         if is_blank(column):
             column = require("pyarrow", "cli").nulls(size, "string")
@@ -65,7 +69,7 @@ def encode(columns: Iterable[Any], plans: Sequence[Plan], where: str, size: int)
             elif absent.any():
                 seen.tell("missing", int(absent.sum()), "are missing, where none is in the training file")
         place += 1
-    return found
+    return found._replace(x=found.x.stored()) if large else found
 
 
 class _Column:

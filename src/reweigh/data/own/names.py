@@ -7,6 +7,11 @@ import bisect
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import require
+
 
 class Stretch(NamedTuple):
     """Ids `first`, `first + 1`, ... of one file, `length` in all.
@@ -39,6 +44,25 @@ class Names:
         name = f"row {place}" if stretch.values is None else str(stretch.values[place])
         return name + stretch.suffix
 
+    def column(self, ids: npt.NDArray[np.int64]) -> Any:
+        """The names of these ids (N,), as an Arrow array of strings: no object of Python's for each.
+
+        Raises:
+            KeyError: for an id that no example has.
+        """
+        pa = require("pyarrow", "cli")
+        which = np.searchsorted(np.array(self._firsts), ids, side="right") - 1
+        found, order = [pa.array([], pa.string())], np.argsort(which, kind="stable")
+        for place, stretch in enumerate(self._stretches):
+            places = ids[order][which[order] == place] - stretch.first
+            if places.size and int(places.max()) >= stretch.length:
+                raise KeyError(int(places.max()) + stretch.first)
+            found.append(_of_stretch(stretch, places))
+        if which.size and int(which.min()) < 0:
+            raise KeyError(int(ids.min()))
+        together = pa.concat_arrays(found)
+        return together if (np.diff(which) >= 0).all() else together.take(pa.array(np.argsort(order, kind="stable")))
+
     def __len__(self) -> int:
         """How many ids have a name."""
         return sum(stretch.length for stretch in self._stretches)
@@ -48,3 +72,14 @@ class Names:
         for stretch in self._stretches:
             for place in range(stretch.length):
                 yield self[stretch.first + place]
+
+
+def _of_stretch(stretch: Stretch, places: npt.NDArray[np.int64]) -> Any:
+    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
+    if stretch.values is None:
+        names = compute.binary_join_element_wise("row ", pa.array(places).cast(pa.string()), "")
+    else:
+        values = stretch.values if hasattr(stretch.values, "take") else pa.array(stretch.values, pa.string())
+        names = values.take(pa.array(places))
+    names = names.combine_chunks() if isinstance(names, pa.ChunkedArray) else names
+    return compute.binary_join_element_wise(names, stretch.suffix, "") if stretch.suffix else names

@@ -22,7 +22,7 @@ def shared(rows: Rows, other: Rows, kind: str) -> BoolArray:
     """(N,) the examples of `rows` that are in `other` as well."""
     by_name = rows.keys is not None and other.keys is not None and kind != "images"
     if by_name:
-        return np.asarray(places(rows.keys, other.keys)) >= 0
+        return places(rows.keys, other.keys) >= 0
     return _alike(rows, other, every=kind in ("images", "text"))
 
 
@@ -47,7 +47,7 @@ def _alike(rows: Rows, other: Rows, every: bool) -> BoolArray:
 def _digests(rows: Rows) -> npt.NDArray[np.uint64]:
     """(N,) one number for each example's bytes: a random linear combination modulo 2^64."""
     found = np.empty(len(rows), dtype=np.uint64)
-    size = rows.x[:1].numel() * rows.x.element_size()
+    size = rows.x[:1].numel() * rows.x[:1].element_size()
     factors = np.random.default_rng(0).integers(1, 2**63, size=size, dtype=np.uint64) | np.uint64(1)
     step = max(1, min(_BLOCK, (64 << 20) // (8 * max(size, 1))))
     for start in range(0, len(rows), step):

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from ..examples import Examples
+from ..stored import Inputs
 from .encoding import Encoding
 from .names import Names
 
@@ -46,7 +47,7 @@ class NewData:
         notes: one sentence each, such as how many values were unknown.
     """
 
-    x: Tensor
+    x: Inputs
     names: Names
     y: Tensor | None
     table: Any

@@ -64,6 +64,14 @@ class ParquetFile:
                 found = [plain(table.column(name), as_names=name in self._categories) for name in group]
             yield from found
 
+    def pieces(self, name: str) -> Iterator[Any]:
+        """One column, a piece after the other, of a plain type."""
+        stored = dict(zip(self.names, self._stored, strict=True))[name]
+        with self._reading() as file:
+            for batch in file.iter_batches(batch_size=ROWS, columns=[stored]):
+                batch.validate(full=True)
+                yield plain(batch.column(0), as_names=stored in self._categories)
+
     @contextmanager
     def _reading(self) -> Iterator[Any]:
         pa = require("pyarrow", "cli")

@@ -7,9 +7,13 @@ from ...storage import home
 from ...words import meant
 from .csv_file import CsvFile
 from .image_files import SUFFIXES as IMAGES
+from .json_file import JsonFile
 from .parquet_file import ParquetFile
 
-TABLES = (".csv", ".tsv", ".parquet", ".pq", ".txt")
+JSON = (".jsonl", ".ndjson")
+TABLES = (".csv", ".tsv", ".parquet", ".pq", ".txt", *JSON)
+
+Table = CsvFile | JsonFile | ParquetFile
 
 
 def kind_at(path: str | Path) -> str:
@@ -27,8 +31,8 @@ def kind_at(path: str | Path) -> str:
     if suffix in TABLES:
         return "table"
     raise BadInput(
-        f"{place} is of no kind that can be read: give .csv, .tsv, .csv.gz, .parquet or .npz, or a folder with one "
-        "folder of images a class"
+        f"{place} is of no kind that can be read: give .csv, .tsv, .csv.gz, .jsonl, .parquet or .npz, or a folder "
+        "with one folder of images a class"
     )
 
 
@@ -44,12 +48,14 @@ def existing(path: str | Path) -> Path:
     return place
 
 
-def open_table(path: str | Path) -> CsvFile | ParquetFile:
+def open_table(path: str | Path) -> Table:
     """The table at `path`, by the end of its name."""
     place = existing(path)
     if place.is_dir():
-        raise BadInput(f"{place} is a folder where a table is expected: give a .csv, .tsv or .parquet file")
-    return ParquetFile(place) if _suffix(place) in (".parquet", ".pq") else CsvFile(place)
+        raise BadInput(f"{place} is a folder where a table is expected: give a .csv, .tsv, .jsonl or .parquet file")
+    if _suffix(place) in (".parquet", ".pq"):
+        return ParquetFile(place)
+    return JsonFile(place) if _suffix(place) in JSON else CsvFile(place)
 
 
 def _suffix(place: Path) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ...errors import BadInput
+from ...errors import BadInput, require
 from ...tasks import Task, Writing, find_task, task_of_folders
 from .arrays import ArrayReader
 from .assemble import names_of, parts_of
@@ -54,6 +54,7 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
         parts.hold_back(sources.test_share, seed)
     assert parts.test is not None
     train_set, clean_set, test_set = (part.examples(task) for part in (parts.train, parts.clean, parts.test))
+    require("pyarrow", "cli").default_memory_pool().release_unused()  # what the columns took
     encoding = _encoding(reader, task)
     told = {rows.where: rows.told for rows in files if rows.told}
     return OwnData(train_set, clean_set, test_set, encoding, names_of(parts), tuple(parts.notes), told)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
-
+from ..stored import Inputs
 from .values import BoolArray
 
 
@@ -14,7 +13,7 @@ class Rows:
 
     Attributes:
         where: the file, for messages.
-        x: (N, ...) inputs, encoded.
+        x: (N, ...) inputs, encoded; on the disk where they are many.
         targets: one Arrow array of N cells (words or numbers) for each target column; none where the file has not all.
         keys: N names (a list or an Arrow array of strings), or None for rows that only have a number.
         checked: (N,) where the file itself says which of its rows are checked; None where it does not.
@@ -24,7 +23,7 @@ class Rows:
     """
 
     where: str
-    x: Tensor
+    x: Inputs
     targets: tuple[Any, ...] = ()
     keys: Any = None
     checked: BoolArray | None = None

@@ -8,19 +8,19 @@ import torch
 
 from ...errors import BadInput, require
 from ...words import counted, shown
+from ..stored import Stored
 from .columns import Roles, present_all
-from .csv_file import CsvFile
 from .encode import Encoded
-from .parquet_file import ParquetFile
+from .paths import Table
 from .rows import Rows
 from .targets import as_flags
 from .values import MISSING_LABEL, BoolArray, as_words, is_usable, one_spelling
 
-Inputs = Callable[[CsvFile | ParquetFile], Encoded]
+Inputs = Callable[[Table], Encoded]
 """From an opened table to (N, ...) inputs."""
 
 
-def read_table(file: CsvFile | ParquetFile, part: str, roles: Roles, needed: Sequence[str], inputs: Inputs) -> Rows:
+def read_table(file: Table, part: str, roles: Roles, needed: Sequence[str], inputs: Inputs) -> Rows:
     """The rows of the opened table, which is the "train", "clean", "test" or "new" part.
 
     `needed` are the columns that `inputs` reads. All parts need the targets but a new one.
@@ -40,7 +40,7 @@ def read_table(file: CsvFile | ParquetFile, part: str, roles: Roles, needed: Seq
     notes = [*file.notes, *encoded.notes, *_unmarked(columns.get(roles.checked or ""), roles.checked, part)]
     return Rows(
         where=where,
-        x=torch.from_numpy(encoded.x),
+        x=encoded.x if isinstance(encoded.x, Stored) else torch.from_numpy(encoded.x),
         targets=tuple(columns[name] for name in roles.targets) if set(roles.targets) <= columns.keys() else bare,
         keys=_keys(columns.get(roles.id or ""), roles.id, where, part),
         checked=checked,

@@ -9,13 +9,11 @@ from typing import Any
 from ...errors import BadInput
 from ...words import listed
 from .columns import Roles, find_roles
-from .csv_file import CsvFile
 from .days import DATES
 from .decided import Plan, empty_note, left_out_notes
 from .encode import Encoded, arranged, categories, encode, width
 from .numerals import STYLES
-from .parquet_file import ParquetFile
-from .paths import open_table
+from .paths import Table, open_table
 from .plan import decide
 from .rows import Rows
 from .sources import Sources
@@ -37,7 +35,7 @@ class TableReader:
         self.input_shape: tuple[int, ...] = (width(plans),)
         self.model_options: dict[str, Any] = {"categories": categories(plans)}
         self._told: dict[str, dict[str, Any]] = {}
-        self._file: CsvFile | ParquetFile | None = None
+        self._file: Table | None = None
 
     @classmethod
     def learned(cls, sources: Sources) -> "TableReader":
@@ -90,7 +88,7 @@ class TableReader:
         self._file = None  # read once for both passes, and not kept
         needed = [plan["name"] for plan in self.plans]
 
-        def inputs(file: CsvFile | ParquetFile) -> Encoded:
+        def inputs(file: Table) -> Encoded:
             found = encode(file.columns(needed), self.plans, str(file.path), file.rows)
             if part == "train" and self._told:  # said when the columns were looked at
                 return Encoded(found.x, [], self._told)

@@ -8,11 +8,11 @@ import numpy as np
 
 from ...errors import BadInput
 from ...words import counted, listed, shown
+from ..scratch import in_memory
+from ..stored_files import RaggedFiles
 from .columns import Roles, find_roles
-from .csv_file import CsvFile
 from .encode import Encoded
-from .parquet_file import ParquetFile
-from .paths import open_table
+from .paths import Table, open_table
 from .rows import Rows
 from .sources import Sources
 from .table_rows import read_table
@@ -50,7 +50,7 @@ class TextReader:
         """
         file = open_table(sources.train)
         roles, column = find_roles(sources, file.names, file.path), str(sources.text)
-        sample = _sample(_texts(next(iter(file.columns([column]))), column, str(file.path)))
+        sample = _sample(_texts(file, column))
         if not any(text.strip() for text in sample):
             raise BadInput(f"column {shown(column)} of {file.path} has no text in any row: name another with --text")
         vocabulary = Borrowed(tokenizer) if tokenizer is not None else trained(sample)
@@ -85,20 +85,22 @@ class TextReader:
         """The texts of the table at `path` as token ids: x is (N, T) int64."""
         return read_table(open_table(path), part, self.roles, (self.column,), self._encode)
 
-    def _encode(self, file: CsvFile | ParquetFile) -> Encoded:
-        x, where = np.zeros((file.rows, *self.input_shape), dtype=np.int64), str(file.path)
-        column, empty, long = next(iter(file.columns([self.column]))), 0, 0
+    def _encode(self, file: Table) -> Encoded:
+        shape, where = (file.rows, self.input_shape[0]), str(file.path)
+        large = shape[0] * shape[1] * 8 > in_memory()
+        x: Any = RaggedFiles(shape, self.vocabulary.padding) if large else np.zeros(shape, dtype=np.int64)
+        texts, empty, long = _texts(file, self.column), 0, 0
         for start in range(0, file.rows, _BLOCK):
-            texts = list(_texts(column.slice(start, _BLOCK), self.column, where))
-            empty += sum(not text.strip() for text in texts)
-            long += sum(len(text) == LONGEST for text in texts)
-            x[start : start + _BLOCK] = self.vocabulary.encode(texts, self.input_shape[0])
+            block = list(islice(texts, _BLOCK))
+            empty += sum(not text.strip() for text in block)
+            long += sum(len(text) == LONGEST for text in block)
+            x[start : start + _BLOCK] = self.vocabulary.encode(block, self.input_shape[0])
         told = {"empty": empty, "cut": long}
         said = {
             f"{counted(empty, 'text')} of {where} hold nothing": empty,
             f"{counted(long, 'text')} of {where} are looked at as far as {LONGEST:,} characters": long,
         }
-        return Encoded(x, [note for note, count in said.items() if count], {self.column: told})
+        return Encoded(x.stored() if large else x, [note for note, count in said.items() if count], {self.column: told})
 
 
 def _sample(texts: Iterator[str]) -> list[str]:
@@ -111,9 +113,12 @@ def _sample(texts: Iterator[str]) -> list[str]:
     return sample
 
 
-def _texts(cells: Any, column: str, where: str) -> Iterator[str]:
-    if not is_usable(cells):
-        raise BadInput(f"column {shown(column)} of {where} holds lists or bytes: name a column of texts with --text")
-    for start in range(0, len(cells), _BLOCK):
-        for cell in as_words(cells.slice(start, _BLOCK), ()).fill_null(""):
-            yield cell.as_py()[:LONGEST]
+def _texts(file: Table, column: str) -> Iterator[str]:
+    for cells in file.pieces(column):
+        if not is_usable(cells):
+            raise BadInput(
+                f"column {shown(column)} of {file.path} holds lists or bytes: name a column of texts with --text"
+            )
+        for start in range(0, len(cells), _BLOCK):
+            for cell in as_words(cells.slice(start, _BLOCK), ()).fill_null(""):
+                yield cell.as_py()[:LONGEST]

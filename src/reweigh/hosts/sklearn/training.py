@@ -14,7 +14,7 @@ from reweigh import rng
 from reweigh._types import Batch
 from reweigh.hosts.sklearn.rows import Rows
 from reweigh.reweigher import Reweigher
-from reweigh.run import Callback, Step, Trainer, fit
+from reweigh.run import Callback, Step, Trainer, batches_of, fit
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(outputs (B, outputs), targets (B, ...)) -> (B,)."""
@@ -101,7 +101,7 @@ def train(module: nn.Module, reweigher: Reweigher, optimizer: torch.optim.Optimi
     with warnings.catch_warnings():
         # The estimator says it itself, and only where the user can do something about it.
         warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")
-        fit(Trainer(reweigher, optimizer, rows.batch, plan.batches), range(plan.epochs), [looking])
+        fit(Trainer(reweigher, optimizer, batches_of(rows.batch, plan.batches)), range(plan.epochs), [looking])
     weights = looking.total / len(looking.counted)
     weights[_others(len(rows), plan.train)] = 1.0
     vanished = bool(reweigher.state_dict()["watch"]["warned"])

@@ -7,22 +7,23 @@ import torch
 from torch import Tensor, nn
 
 from reweigh.data import Examples
+from reweigh.data.stored import Inputs
 from reweigh.errors import BadInput
 from reweigh.tasks import Task
 
 
-class Inputs(Protocol):
+class Asked(Protocol):
     """N examples to ask a model about, handed out in batches."""
 
     @property
-    def x(self) -> Tensor:
+    def x(self) -> Inputs:
         """(N, ...), however they are kept."""
 
     def batch(self, rows: Tensor) -> dict[str, Tensor]:
         """The examples at `rows` (B,), with "x" as a model takes it."""
 
 
-def outputs_on(model: nn.Module, examples: Inputs, device: torch.device, batch_size: int = 1000) -> Tensor:
+def outputs_on(model: nn.Module, examples: Asked, device: torch.device, batch_size: int = 1000) -> Tensor:
     """What the model, in eval mode, gives for every example: (N, K) on the CPU; its mode is left as found."""
     training = model.training
     model.eval()
@@ -33,7 +34,7 @@ def outputs_on(model: nn.Module, examples: Inputs, device: torch.device, batch_s
 
 
 def batches_on(
-    model: nn.Module, examples: Inputs, device: torch.device, batch_size: int = 1000
+    model: nn.Module, examples: Asked, device: torch.device, batch_size: int = 1000
 ) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
     """Each batch of the examples and what the model gives for it, (B, K) on the CPU, as it is asked."""
     for rows in torch.split(torch.arange(len(examples.x)), batch_size):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import PerExampleLoss
+from reweigh.data import Loader
 from reweigh.data.sampling import seed_for, steps_an_epoch
 from reweigh.errors import BadInput, ReweighError
 from reweigh.optimizers import ReversibleSGD
@@ -36,6 +37,7 @@ class Job:
         model: what comes out in the end.
         student: the part of it that learns; all of it, unless its body is frozen.
         inputs: the examples as the student reads them.
+        loader: hands out the batches of `inputs.train`.
         epochs_done: how many epochs are complete.
         early: what chooses the epoch, where that is wanted.
         stopped: whether a callback has ended training before its time.
@@ -52,6 +54,7 @@ class Job:
     reweigher: Reweigher
     records: Records
     device: torch.device
+    loader: Loader
     epochs_done: int = 0
     stopped: bool = False
     early: EarlyStopping | None = None
@@ -118,7 +121,8 @@ def assemble(config: Resolved, data: RunData, note: Callable[[str], None] = lamb
         BadInput: if the settings do not fit the data or this machine.
     """
     weights, learning, seed = config.weights, config.learning, config.student.seed
-    augment, device = config.student.augment, World.here(config.run.device).device
+    augment, world = config.student.augment, World.here(config.run.device)
+    device = world.device
     task = data.train.task
     model = build_student(config.student, data.train, data.encoding).to(device)
     student, inputs = learnt_from(model, data, augment, device, note)
@@ -146,7 +150,11 @@ def assemble(config: Resolved, data: RunData, note: Callable[[str], None] = lamb
     records = Records(len(data.train))
     patience = config.student.patience
     early = None if inputs.held is None or patience is None else EarlyStopping(student, patience)
-    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
+    loader = Loader(
+        inputs.train, config.student.batch_size, seed=seed, rank=world.rank, size=world.size, workers=config.run.workers,
+        pin=device.type == "cuda",
+    )  # fmt: skip
+    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device, loader)
     return replace(job, early=early)
 
 

@@ -6,14 +6,14 @@ exactly.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from reweigh._types import Batch
-from reweigh.data.sampling import batches, epoch_order, seed_for
+from reweigh.data.sampling import seed_for
 from reweigh.ledger import Ledger
 from reweigh.run import Callback, Step, Trainer, fit
 from reweigh.run.early import LOSS as VALIDATION_LOSS
@@ -137,21 +137,18 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
     """
     student, done = job.config.student, job.epochs_done
 
-    def portions(epoch: int) -> Sequence[Tensor]:
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Batch]]:
         torch.manual_seed(seed_for(student.seed, "epoch", epoch))  # crops, dropout, whatever a model draws
         job.model.train()
         notes.start()
         sampling = job.rule.sampling_weights(job.data.train.y)
-        order = epoch_order(len(job.data.train), seed=student.seed, epoch=epoch, sampling=sampling)
-        return batches(order, student.batch_size)[: job.steps - epoch * job.steps_an_epoch]
-
-    def batch(rows: Tensor) -> Batch:
-        found = job.inputs.train.batch(rows)
-        return found | {"x": augmented(found["x"], student.augment)}
+        most = job.steps - epoch * job.steps_an_epoch
+        for rows, batch, _ in job.loader.epoch(epoch, sampling=sampling, most=most):
+            yield rows, batch | {"x": augmented(batch["x"], student.augment)}
 
     def rate(step: int) -> float:
         return learning_rate(student.schedule, student.lr, step, job.steps)
 
-    trainer = Trainer(job.reweigher, job.optimizer, batch, portions, rate, done=done * job.steps_an_epoch)
+    trainer = Trainer(job.reweigher, job.optimizer, batches, rate, done=done * job.steps_an_epoch)
     last = done if job.stopped else job.epochs if epochs is None else done + epochs
     fit(trainer, range(done, last), [notes, *callbacks])

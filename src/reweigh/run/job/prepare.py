@@ -16,6 +16,7 @@ from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
 from reweigh.data.imbalance import parse_imbalance
 from reweigh.data.own import Encoding, Names, Sources, read_own
 from reweigh.data.own.hold_out import hold_out
+from reweigh.data.stored import joined as inputs_joined
 from reweigh.errors import BadInput
 from reweigh.models.pretrained import PREFIX
 from reweigh.settings import Settings
@@ -113,8 +114,8 @@ def with_held_back(config: Settings, data: RunData) -> RunData:
 
 def joined(one: Examples, other: Examples) -> Examples:
     """The examples of both, one after the other."""
-    x, y, ids = (torch.cat([getattr(part, name) for part in (one, other)]) for name in ("x", "y", "ids"))
-    whole = Examples(x, y, ids, one.classes, task=one.task)
+    y, ids = (torch.cat([getattr(part, name) for part in (one, other)]) for name in ("y", "ids"))
+    whole = Examples(inputs_joined(one.x, other.x), y, ids, one.classes, task=one.task)
     if one.true_y is one.y and other.true_y is other.y:
         return whole
     return replace(whole, true_y=torch.cat([one.true_y, other.true_y]))

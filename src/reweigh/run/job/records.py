@@ -6,9 +6,7 @@ different sizes can be averaged. Beside the weights stand the alignments, in uni
 alignment: they order the many examples whose weight is exactly zero.
 """
 
-import io
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -24,12 +22,12 @@ class Records:
     """Sums over visits, one row an example of the training set (N rows)."""
 
     def __init__(self, count: int) -> None:
-        self.visits = torch.zeros(count, dtype=torch.int64)
-        self.zeros = torch.zeros(count, dtype=torch.int64)
+        self.visits = torch.zeros(count, dtype=torch.int32)
+        self.zeros = torch.zeros(count, dtype=torch.int32)
         self.weights = torch.zeros(count, dtype=torch.float64)
         self.alignments = torch.zeros(count, dtype=torch.float64)
-        self.aligned = torch.zeros(count, dtype=torch.int64)
-        self.epoch_visits = torch.zeros(count, dtype=torch.int64)
+        self.aligned = torch.zeros(count, dtype=torch.int32)
+        self.epoch_visits = torch.zeros(count, dtype=torch.int32)
         self.epoch_weights = torch.zeros(count, dtype=torch.float64)
 
     def start_epoch(self) -> None:
@@ -43,10 +41,10 @@ class Records:
         A row may stand in a batch more than once (weighted sampling); each counts as a visit.
         """
         relative = weights.detach().cpu().double() * len(rows)
-        ones = torch.ones_like(rows)
+        ones = torch.ones_like(rows, dtype=torch.int32)
         self.visits.index_add_(0, rows, ones)
         self.epoch_visits.index_add_(0, rows, ones)
-        self.zeros.index_add_(0, rows, (relative == 0).long())
+        self.zeros.index_add_(0, rows, (relative == 0).int())
         self.weights.index_add_(0, rows, relative)
         self.epoch_weights.index_add_(0, rows, relative)
         if alignments is not None:
@@ -110,13 +108,14 @@ def parquet(
     given: Tensor,
     true: Tensor,
     classes: tuple[str, ...],
-    names: Sequence[str] | None = None,
-) -> bytes:
+    names: Any = None,
+) -> memoryview:
     """The records as a Parquet file, a row an example; what has no value is null.
 
-    Columns: `id`, `name` where `names` (N,) are given, `given_label`, `true_label` (the same where the truth is not known),
-    `mean_weight`, `last_epoch_weight`, `mean_alignment`, `zero_share`, `visits`. Labels are class numbers, numbers, or lists
-    of zeros and ones or of numbers. The class names stand in the file's metadata under `classes` as a JSON list.
+    Columns: `id`, `name` where `names` (N,) are given (a list or an Arrow array), `given_label`, `true_label` (the same
+    where the truth is not known), `mean_weight`, `last_epoch_weight`, `mean_alignment`, `zero_share`, `visits`. Labels are
+    class numbers, numbers, or lists of zeros and ones or of numbers. The class names stand in the file's metadata under
+    `classes` as a JSON list.
     """
     pa, parquet_file = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
 
@@ -136,9 +135,9 @@ def parquet(
             "visits": pa.array(records.visits.numpy(), type=pa.int64()),
         }
     ).replace_schema_metadata({"classes": json.dumps(classes)})
-    buffer = io.BytesIO()
-    parquet_file.write_table(table, buffer)
-    return buffer.getvalue()
+    sink = pa.BufferOutputStream()
+    parquet_file.write_table(table, sink)
+    return memoryview(sink.getvalue())
 
 
 def _labels(y: Tensor) -> Any:
