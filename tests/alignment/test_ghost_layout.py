@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from reweigh.alignment.ghost.layout import Layout, candidates, residual
+from reweigh.alignment.ghost.layout import Layout, candidates, fitting, residual
 
 EVERY = [Layout(0), Layout(1), Layout(0, "time"), Layout(0, "examples")]
 
@@ -44,7 +44,7 @@ def test_only_the_true_arrangement_fits(true):
     one = torch.randn((3, 3, 2) if true.inner is None else (6, 2))
     rivals = EVERY[:2] if true.inner is None else EVERY[2:]
     weighted = one * true.spread(c, one.shape)
-    off = {rows: residual(rows, one, weighted, c) for rows in rivals}
+    off = {rows: residual(rows, one, weighted, c, float(weighted.norm())) for rows in rivals}
     assert [rows for rows in rivals if off[rows] < 1e-6] == [true]
     assert min(off[rows] for rows in rivals if rows != true) > 0.05
-    assert min(residual(rows, one, weighted + 1e-2, c) for rows in rivals) > 1e-4
+    assert min(residual(rows, one, weighted + 1e-2, c, float(weighted.norm())) for rows in rivals) > 1e-4
