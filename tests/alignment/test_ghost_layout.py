@@ -48,3 +48,35 @@ def test_only_the_true_arrangement_fits(true):
     assert [rows for rows in rivals if off[rows] < 1e-6] == [true]
     assert min(off[rows] for rows in rivals if rows != true) > 0.05
     assert min(residual(rows, one, weighted + 1e-2, c, float(weighted.norm())) for rows in rivals) > 1e-4
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 2), (3, 3, 4096), (3, 300, 64)], ids=str)
+@pytest.mark.parametrize("true", [Layout(0), Layout(1), Layout(1, "time"), Layout(1, "examples")], ids=str)
+def test_the_one_that_fits_is_found_in_small_and_large(shape, true):
+    possible, c = candidates(shape, 3, 2), torch.tensor([1.1, 1.9, 1.4])
+    if true not in possible:
+        pytest.skip("no way for examples to lie in this shape")
+    one = torch.randn(shape)
+    assert fitting(possible, one, one * true.spread(c, shape), c, 1e-4) == (true, True)
+    assert fitting(possible, one, one * true.spread(c, shape) + 0.1, c, 1e-4) == (None, False)
+
+
+def test_what_a_part_does_not_tell_is_looked_at_in_full():
+    """Nothing arrives in the first numbers, which are looked at first."""
+    possible, c = [Layout(0), Layout(1)], torch.tensor([1.1, 1.9, 1.4])
+    one = torch.randn(3, 3, 4096)
+    one[..., :2048] = 0
+    for true in possible:
+        assert fitting(possible, one, one * true.spread(c, one.shape), c, 1e-4) == (true, True)
+
+
+def test_where_two_fit_none_is_the_only_one():
+    one, c = torch.diag(torch.randn(3))[..., None] * torch.ones(4096), torch.tensor([1.1, 1.9, 1.4])
+    rows, alone = fitting([Layout(0), Layout(1)], one, one * c[:, None, None], c, 1e-4)
+    assert rows in (Layout(0), Layout(1))
+    assert not alone
+
+
+def test_without_a_way_nothing_fits():
+    assert fitting([], torch.randn(3, 2), torch.randn(3, 2), torch.ones(3), 1e-4) == (None, False)
+    assert fitting([Layout(0)], torch.randn(3, 2), torch.zeros(3, 2), torch.ones(3), 1e-4) == (None, False)

@@ -93,4 +93,4 @@ def _left(rows: Layout, one: Tensor, weighted: Tensor, c: Tensor, part: slice) -
     wide = torch.promote_types(one.dtype, torch.float32)
     factor = rows.spread(c.to(one.device, c.dtype), one.shape).to(wide).expand(one.shape)
     expected = one[..., part].to(wide) * factor[..., part]
-    return float((weighted[..., part].to(wide) - expected).norm())
+    return float(expected.sub_(weighted[..., part].to(wide)).norm())
