@@ -4,10 +4,10 @@
     python -m benchmarks.check_cost --models lenet --steps 40
 
 Each step is timed by itself, in seconds of CPU time on one thread, so that nothing counts that the machine does beside. What
-a step with a check takes beyond the median of the steps without one, in the same few seconds, is the check's. Training begins
-anew for several rounds, and medians are told with the least and the most. A first round is left out: what a process pays
-once, for its first passes of all, it pays without checks too. The brief checks after the last timed step are taken to cost
-what the timed ones did.
+a step with a check takes beyond the median of the steps without one, in the same few seconds, is the check's. Training
+begins anew for several rounds, and medians are told with the least and the most. A first round is left out: what a process
+pays once, for its first passes of all, it pays without checks too. The brief checks after the last timed step are taken to
+cost what the timed ones did.
 """
 
 import argparse

@@ -31,7 +31,7 @@ class Passes(TorchDispatchMode):
 
 
 class Tagger(nn.Module):
-    """A layer over positions: with as many, or several times as many, as examples, its shape does not tell which is which."""
+    """A layer over positions: where these are as many as the examples, or several times as many, shapes do not tell."""
 
     def __init__(self):
         super().__init__()
@@ -111,5 +111,7 @@ def test_what_was_proven_is_not_proven_again():
             found = Ghost().alignments(task, direction)
         marks.append((passes.seen["forward"], passes.seen["backward"]))
     assert marks == [(1, 2), (1, 1)]
-    alone = [torch.autograd.grad(loss, list(model.parameters()), retain_graph=True) for loss in losses(model, task.batch)]
+    alone = [
+        torch.autograd.grad(loss, list(model.parameters()), retain_graph=True) for loss in losses(model, task.batch)
+    ]
     assert torch.allclose(found, torch.stack([sum(g.sum() for g in each) for each in alone]), atol=1e-5)

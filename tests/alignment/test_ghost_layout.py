@@ -50,12 +50,13 @@ def test_only_the_true_arrangement_fits(true):
     assert min(residual(rows, one, weighted + 1e-2, c, float(weighted.norm())) for rows in rivals) > 1e-4
 
 
-@pytest.mark.parametrize("shape", [(3, 3, 2), (3, 3, 4096), (3, 300, 64)], ids=str)
-@pytest.mark.parametrize("true", [Layout(0), Layout(1), Layout(1, "time"), Layout(1, "examples")], ids=str)
+@pytest.mark.parametrize(
+    ("shape", "true"),
+    [(shape, rows) for shape in [(3, 3, 2), (3, 3, 4096), (3, 300, 64)] for rows in candidates(shape, 3, 2)],
+    ids=str,
+)
 def test_the_one_that_fits_is_found_in_small_and_large(shape, true):
     possible, c = candidates(shape, 3, 2), torch.tensor([1.1, 1.9, 1.4])
-    if true not in possible:
-        pytest.skip("no way for examples to lie in this shape")
     one = torch.randn(shape)
     assert fitting(possible, one, one * true.spread(c, shape), c, 1e-4) == (true, True)
     assert fitting(possible, one, one * true.spread(c, shape) + 0.1, c, 1e-4) == (None, False)
