@@ -4,8 +4,10 @@
     python -m benchmarks.check_cost --models lenet --steps 40
 
 Each step is timed by itself, in seconds of CPU time on one thread, so that nothing counts that the machine does beside. What
-a step with a check takes beyond the median of the steps without one is the check's; the brief checks after the last timed
-step are taken to cost what the timed ones did.
+a step with a check takes beyond the median of the steps without one, in the same few seconds, is the check's. Training
+begins anew for several rounds, and medians are told with the least and the most. A first round is left out: what a process
+pays once, for its first passes of all, it pays without checks too. The brief checks after the last timed step are taken to
+cost what the timed ones did.
 """
 
 import argparse
@@ -39,7 +41,7 @@ class Cost:
 
 
 def measure(task: Task, steps: int) -> Cost:
-    """Train for so many steps (at least 20) and tell the steps with a check from the others."""
+    """Train for so many steps (at least 9) and tell the steps with a check from the others."""
     model = make_model(task)
     batch, clean = make_batches(task)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
@@ -53,25 +55,34 @@ def measure(task: Task, steps: int) -> Cost:
         seconds.append(time.process_time() - start)
     numbered = dict(enumerate(seconds, 1))
     usual = statistics.median(spent for number, spent in numbered.items() if number & (number - 1))
-    brief = [numbered[number] - usual for number in (2, 4, 8, 16, 32, 64) if number in numbered]
-    thorough = numbered[1] - usual
-    return Cost(usual, thorough, statistics.median(brief))
+    brief = [spent - usual for number, spent in numbered.items() if number > 1 and not number & (number - 1)]
+    return Cost(usual, numbered[1] - usual, statistics.median(brief))
+
+
+def told(rounds: Sequence[Cost]) -> str:
+    """The medians of a task's rounds, as cells of a row."""
+    share = [cost.share for cost in rounds]
+    step, thorough, brief = (
+        statistics.median(values) for values in zip(*((c.step, c.thorough, c.brief) for c in rounds), strict=True)
+    )
+    spread = f"{statistics.median(share):.2%} ({min(share):.2%} to {max(share):.2%})"
+    return f"{step * 1e3:.0f} ms | {thorough / step:.2f} steps | {brief / step:.2f} steps | {spread}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """A line a task."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.check_cost", description="What checks cost.")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=["transformer", "resnet32"], metavar="MODEL")
-    parser.add_argument("--steps", type=int, default=70)
+    parser.add_argument("--steps", type=int, default=17, help="in each round (default 17, at least 9)")
+    parser.add_argument("--rounds", type=int, default=5, help="that count (default 5)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     keep_freed_memory()
     print("| task | a step | the first check | a brief check | of 1,000 steps |\n|---|---|---|---|---|")
     for task in TASKS:
         if task.model in options.models:
-            cost = measure(task, max(options.steps, 20))
-            told = f"{cost.step * 1e3:.0f} ms | {cost.thorough * 1e3:.0f} ms | {cost.brief * 1e3:.0f} ms | {cost.share:.2%}"
-            print(f"| {task.title} | {told} |", flush=True)
+            rounds = [measure(task, max(options.steps, 9)) for _ in range(max(options.rounds, 1) + 1)][1:]
+            print(f"| {task.title} | {told(rounds)} |", flush=True)
 
 
 if __name__ == "__main__":

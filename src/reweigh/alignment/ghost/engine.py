@@ -15,7 +15,7 @@ from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine
-from reweigh.alignment.ghost.arrange import Places, arrange
+from reweigh.alignment.ghost.arrange import Arrangement
 from reweigh.alignment.ghost.cannot_separate import CannotSeparate
 from reweigh.alignment.ghost.layers import intercepted
 from reweigh.alignment.ghost.layout import Layout
@@ -77,7 +77,7 @@ class Pass:
 
     def __init__(self, task: EngineTask, values: Params, tangents: Params, *, keeping: bool) -> None:
         self.keeping, self._task, self._values = keeping, task, values
-        self._rows: Places = {}
+        self._rows: Arrangement | None = None
         self._working = False  # while rows are proven, seams pass gradients on and no more
         here = weakref.ref(self)  # the graph must not hold the pass, which holds the graph
 
@@ -104,8 +104,9 @@ class Pass:
         self._total += shares.to(self._total)
 
     def rows_of(self, seam: Seam, output: int, delta: Tensor) -> Layout:
-        """Where the examples lie in an output of a seam; settled before the backward pass."""
-        return self._rows[seam.number, output]
+        """Where the examples lie in an output of a seam; settled before the backward pass, or proven now."""
+        assert self._rows is not None
+        return self._rows.of(seam, output, delta)
 
     def backward(self) -> Tensor:
         """The one backward pass over activations, all losses weighted by one; the alignments (B,)."""
@@ -114,7 +115,7 @@ class Pass:
         watch = self._watch
         doubted = watch.forbid_mixing(self.losses)
         to = self._task.places, self._seams, watch.attached, self.losses
-        self._rows = arrange(*to, coarse=watch.coarse, doubted=doubted)
+        self._rows = Arrangement(*to, coarse=watch.coarse, doubted=doubted)
         self._working = True
         leaves = [p for p in self._values.values() if p.requires_grad]
         ones = torch.ones_like(self.losses)
@@ -123,6 +124,7 @@ class Pass:
             raise CannotSeparate(
                 f"{type(self._task.module).__name__}'s own forward", "a parameter is used where no seam sees it"
             )
+        self._rows.remember()
         return self._total.to(self.losses.dtype)
 
     def weighted(self, weights: Tensor, trained: list[Tensor]) -> list[Tensor | None]:

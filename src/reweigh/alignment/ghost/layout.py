@@ -13,6 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+_NO_RIVAL = 3.0
+"""How much larger than the residual that fits the next best one must be."""
+_MANY, _PART = 2**14, 16
+"""Where a gradient has so many numbers, a part of them is looked at first."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -57,8 +62,35 @@ def candidates(shape: Sequence[int], n: int, leading: int) -> list[Layout]:
     return whole + [Layout(axis, inner) for axis in folded for inner in ("time", "examples")]
 
 
-def residual(rows: Layout, one: Tensor, weighted: Tensor, c: Tensor) -> float:
-    """How far the gradient under weights c is from c times that under weights of one, if the examples lie there."""
+def fitting(
+    possible: Sequence[Layout], one: Tensor, weighted: Tensor, c: Tensor, limit: float
+) -> tuple[Layout | None, bool]:
+    """The arrangement by which the gradient under weights c is c times that under weights of one, up to a residual of
+    `limit`, or None; and whether it is the only one that fits, by far.
+
+    A residual over a part of the numbers is a lower bound. It rules out nearly every rival, without going through all.
+    """
+    size = float(weighted.to(torch.promote_types(weighted.dtype, torch.float32)).norm())
+    if len(possible) > 1 and one.numel() >= _MANY:
+        part = slice(None, max(one.shape[-1] // _PART, 1))
+        possible = [rows for rows in possible if not _left(rows, one, weighted, c, part) > _NO_RIVAL * limit * size]
+    off = sorted((residual(rows, one, weighted, c, size), str(rows), rows) for rows in possible)
+    if not off or not off[0][0] <= limit:
+        return None, False
+    return off[0][2], len(off) == 1 or off[1][0] > max(_NO_RIVAL * off[0][0], limit)
+
+
+def residual(rows: Layout, one: Tensor, weighted: Tensor, c: Tensor, size: float) -> float:
+    """How far the gradient under weights c, of norm `size`, is from c times that under weights of one, if the examples lie
+    there; relative.
+    """
+    left = _left(rows, one, weighted, c, slice(None))
+    return left / size if size else float("inf")
+
+
+def _left(rows: Layout, one: Tensor, weighted: Tensor, c: Tensor, part: slice) -> float:
+    """The norm of what is left of the gradient, over a part of the last dimension."""
     wide = torch.promote_types(one.dtype, torch.float32)
-    expected = one.to(wide) * rows.spread(c.to(one.device, c.dtype), one.shape).to(wide)
-    return float((weighted.to(wide) - expected).norm() / weighted.to(wide).norm())
+    factor = rows.spread(c.to(one.device, c.dtype), one.shape).to(wide).expand(one.shape)
+    expected = one[..., part].to(wide) * factor[..., part]
+    return float(expected.sub_(weighted[..., part].to(wide)).norm())
