@@ -28,7 +28,7 @@ def test_the_module_says_its_version_without_torch():
     code = (
         "import runpy, sys; sys.argv = ['reweigh', '--version']\n"
         "try: runpy.run_module('reweigh', run_name='__main__')\n"
-        "finally: assert not {'torch', 'numpy', 'typer'} & set(sys.modules)"
+        "finally: assert not {'torch', 'numpy', 'cyclopts'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, f"reweigh {__version__}", "")

@@ -12,7 +12,7 @@ from reweigh.settings import Resolved, Settings
 from reweigh.settings.known import KnownData
 from reweigh.settings.settings import by_name, groups
 from reweigh.settings.student import StudentSettings
-from reweigh.settings.usual import closed, resolved
+from reweigh.settings.usual import USUAL, closed, resolved
 
 
 def test_json_and_back_gives_the_same_settings():
@@ -83,10 +83,7 @@ def test_a_setting_that_is_left_open_is_named(name):
 
 
 def test_closing_fills_what_is_open_and_nothing_else():
-    usual = dict(
-        model="mlp", rule="uniform", warm_up=0, keep_clean_in_train=True, batch_size=5, optimizer="adamw", weight_decay=0.0,
-        schedule="step", augment="none", threads=1, epochs=9,
-    )  # fmt: skip
+    usual = {**USUAL, "clean_per_class": None, "model": "mlp", "threads": 1, "epochs": 9, "batch_size": 9, "optimizer": "adamw"}
     found = closed(Settings.of(train="x.csv", steps=4, batch_size=3), usual)
     assert (found.student.steps, found.student.epochs, found.student.batch_size) == (4, None, 3)
     assert (found.student.lr, found.weights.clean_batch_size, found.student.model) == (0.001, 3, "mlp")
