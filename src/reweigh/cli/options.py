@@ -16,7 +16,7 @@ ModelAgain: TypeAlias = Annotated[
 TaskAgain: TypeAlias = Annotated[str | None, Parameter(help="The run's task, said again, where it is your own code.")]
 DataRoot: TypeAlias = Annotated[str | None, Parameter(help="Where data sets lie, if not where the run found them.")]
 
-KINDS = [kind for kinds in groups().values() for kind in kinds]
+KINDS: list[Any] = [kind for kinds in groups().values() for kind in kinds]
 """The classes of settings, one a panel of the help."""
 PANELS = {kind: Group(kind.title, sort_key=place) for place, kind in enumerate(KINDS)}
 
