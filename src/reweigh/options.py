@@ -30,7 +30,9 @@ class Option:
 
     Attributes:
         text: what it means; "{}" stands for the `choices`. Of a flag that is on by itself: what turning it off does.
-        usual: in words, what is taken where it is left open; a default that is a value speaks for itself.
+        usual: in words, what is taken where it is left open, where no value says it.
+        known: what is taken for data sets known by name.
+        own: what is taken for the user's own data.
         choices: the words that it may be.
         elsewhere: what it may be beside them, which has a colon: "module:Class".
         least: the least that it may be; a finite number.
@@ -39,6 +41,8 @@ class Option:
 
     text: str
     usual: str | None = None
+    known: Any = None
+    own: Any = None
     choices: Collection[str] = ()
     elsewhere: tuple[str, ...] = ()
     least: float | None = None

@@ -24,10 +24,17 @@ PANELS = {kind: Group(kind.title, sort_key=place) for place, kind in enumerate(K
 def told(setting: Setting) -> str:
     """What an option means, and what it is where it is left out."""
     option, default = setting.option, setting.default
-    said = {True: "yes", False: "no"}[default] if isinstance(default, bool) else str(default)
-    usual = option.usual or (None if default in (MISSING, None, ()) else said)
+    usual = option.usual or _word(option.known if default in (MISSING, None, ()) else default)
+    if option.own not in (None, option.known):
+        usual = f"{usual}; {_word(option.own)} for your own data"
     text = option.text.format(", ".join(option.choices))
-    return text if usual is None else f"{text} Default: {usual}."
+    return f"{text} Default: {usual}." if usual else text
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _annotation(setting: Setting, panel: Group) -> Any:

@@ -15,7 +15,7 @@ class KnownData:
     title: ClassVar[str] = "Data sets known by name"
 
     dataset: str = option(MISSING, "One of {}.", choices=NAMES)
-    clean_per_class: int | None = option(None, "Clean images to set apart, per class.", usual="10", least=1)
+    clean_per_class: int | None = option(None, "Clean images to set apart, per class.", known=10, least=1)
     data_root: str | None = option(
         None, "Where data sets lie or are put.", usual="$REWEIGH_DATA, else the user's cache"
     )
@@ -52,8 +52,3 @@ class Injected:
         check(self)
         parse_noise(self.noise)
         parse_imbalance(self.imbalance)
-
-    @property
-    def anything(self) -> bool:
-        """Whether anything is done at all."""
-        return (self.noise, self.imbalance) != ("none", "none")

@@ -20,7 +20,8 @@ class WeightSettings:
     rule: str | None = option(
         None,
         "How to weigh: {} or module:Class (your own).",
-        usual=registry.DEFAULT,
+        known=registry.DEFAULT,
+        own=registry.DEFAULT,
         choices=registry.names(),
         elsewhere=("module:Class",),
     )
@@ -36,11 +37,9 @@ class WeightSettings:
         None, "Clean examples in each step.", usual="as --batch-size; fast: 16", least=1
     )
     warm_up: int | None = option(
-        None, "Plain steps before weighing starts.", usual="0; half of all for your own images", least=0
+        None, "Plain steps before weighing starts.", usual="0; half of all for your own images", known=0, least=0
     )
-    keep_clean_in_train: bool | None = option(
-        None, "Train on the clean examples as well.", usual="yes for your own data"
-    )
+    keep_clean_in_train: bool | None = option(None, "Train on the clean examples as well.", known=False, own=True)
 
     def __post_init__(self) -> None:
         check(self)

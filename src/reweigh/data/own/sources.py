@@ -21,23 +21,7 @@ _SIZE = "the usual of the images, at most 128, grey ones 64"
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """The user's own data. Paths are as given; the kind of `train` decides the kind of all.
-
-    Attributes:
-        train: a table (.csv, .tsv, .csv.gz, .tsv.gz, .parquet), a .npz file, or a folder with one folder of images a class.
-        clean: the checked examples, the same kind of thing; or None, with one of the next two.
-        clean_column: the column (of a .npz file, the array) of train whose true/1/yes rows are the checked ones.
-        clean_ids: a text file with one id a line: the id column's value, a file name relative to the folder, or a row
-            number from 0.
-        test: the examples that give the score; None holds a part of the clean set back.
-        target: the column to learn; for multi-label several, "a,b,c", or one whose labels stand between ";" or "|".
-        text: the column of texts to learn from: makes a table kind "text".
-        id_column: the column (the array) that names examples.
-        task: the name of a task; None finds it from the target and says so.
-        image_size: pixels a side that images are resized to; None takes their usual size, at most 128 (grey ones 64).
-        text_length: tokens T a text; None takes it from the data, at most 128.
-        test_share: share of the clean set that is held back, where there is no test set.
-        drop: columns not to learn from.
+    """The user's own data. Paths are as given; the kind of `train` decides the kind of all, and None is found from it.
 
     Raises:
         BadInput: naming the first that cannot be used.
@@ -48,7 +32,7 @@ class Sources:
     train: str = option(MISSING, _TRAIN)
     clean: str | None = option(None, "The checked examples, the same kind of thing.")
     clean_column: str | None = option(None, "Or the column of --train that says true, 1 or yes where a row is checked.")
-    clean_ids: str | None = option(None, "Or a text file that names the checked examples, one a line.")
+    clean_ids: str | None = option(None, "Or a text file that names them, one a line: by id, file or row number.")
     test: str | None = option(None, "Examples that give the score; without it some of the checked ones are held back.")
     target: str | None = option(None, _TARGET)
     text: str | None = option(None, "The column of texts to learn from.")
