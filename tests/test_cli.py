@@ -135,7 +135,7 @@ def test_every_option_reaches_the_settings(tmp_path):
         "schedule": "cosine", "seed": 7, "horizon": 2, "memory": "reverse", "normalise": "mean",
         "teacher_lr": 0.01, "teacher_optimizer": "sgd",
         "teacher_every": 3, "look_ahead": "real", "checkpoint_every": 2, "device": "cpu", "threads": 1, "patience": 3,
-        "precision": "bf16",
+        "precision": "bf16", "workers": 0,
         "data_root": str(tmp_path), "dataset": "digits",
     }  # fmt: skip
     said = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
@@ -206,7 +206,7 @@ main(sys.argv[1:])
 """
 
 
-@pytest.mark.parametrize("hidden", ["typer", "rich"])
+@pytest.mark.parametrize("hidden", ["cyclopts", "rich"])
 def test_without_the_extra_it_says_what_to_install(hidden):
     script = HIDE.format(hidden={hidden})
     done = subprocess.run([sys.executable, "-c", script, "demo"], capture_output=True, text=True, check=False)

@@ -2,24 +2,24 @@
 
 import math
 from dataclasses import MISSING, dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import pytest
 
 from reweigh.errors import BadInput
-from reweigh.options import LeftOpen, Option, check, near, settings_of
+from reweigh.options import LeftOpen, Option, check, near, option, settings_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
     title: ClassVar[str] = "A group"
 
-    name: Annotated[str, Option("A name.")]
-    kind: Annotated[str | None, Option("One of {}.", choices=("red", "green"), elsewhere=("module:Class",))] = None
-    size: Annotated[int, Option("How large.", least=1, most=9)] = 2
-    rate: Annotated[float | None, Option("How fast.", usual="as it comes")] = None
-    words: Annotated[tuple[str, ...], Option("Some words.")] = ()
-    on: Annotated[bool, Option("Whether it is on.")] = True
+    name: str = option(MISSING, "A name.")
+    kind: str | None = option(None, "One of {}.", choices=("red", "green"), elsewhere=("module:Class",))
+    size: int = option(2, "How large.", least=1, most=9)
+    rate: float | None = option(None, "How fast.", usual="as it comes")
+    words: tuple[str, ...] = option((), "Some words.")
+    on: bool = option(True, "Whether it is on.")
 
     def __post_init__(self) -> None:
         check(self)

@@ -1,6 +1,6 @@
 """What is known of a setting, said once beside it: what it means, what is usual, and what it may be.
 
-    epochs: Annotated[int | None, Option("How often to go through the data.", usual="20", least=1)] = None
+    epochs: int | None = option(None, "How often to go through the data.", usual="20", least=1)
 
 Settings come from a command line, and from a file that a person may edit: `check` holds each value to what is said here.
 """
@@ -9,7 +9,8 @@ import difflib
 import math
 import typing
 from collections.abc import Collection, Iterable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, field, fields, is_dataclass
+from types import UnionType
 from typing import Any, NamedTuple
 
 from reweigh.errors import BadInput
@@ -29,7 +30,9 @@ class Option:
 
     Attributes:
         text: what it means; "{}" stands for the `choices`. Of a flag that is on by itself: what turning it off does.
-        usual: in words, what is taken where it is left open; a default that is a value speaks for itself.
+        usual: in words, what is taken where it is left open, where no value says it.
+        known: what is taken for data sets known by name.
+        own: what is taken for the user's own data.
         choices: the words that it may be.
         elsewhere: what it may be beside them, which has a colon: "module:Class".
         least: the least that it may be; a finite number.
@@ -38,6 +41,8 @@ class Option:
 
     text: str
     usual: str | None = None
+    known: Any = None
+    own: Any = None
     choices: Collection[str] = ()
     elsewhere: tuple[str, ...] = ()
     least: float | None = None
@@ -76,20 +81,24 @@ class Setting(NamedTuple):
         return any(typing.get_origin(kind) is tuple for kind in self.kinds)
 
 
+def option(default: Any, text: str, **more: Any) -> Any:
+    """A field of a dataclass of settings; `text` and `more` as in `Option`, and a default of `MISSING` has to be given."""
+    return field(default=default, metadata={_OPTION: Option(text, **more)})
+
+
 def settings_of(kind: type) -> dict[str, Setting]:
     """The settings of a dataclass by name; one that narrows a field of another goes on with what was said there."""
-    said: dict[str, Option] = {}
-    for one in reversed(kind.__mro__):
-        for name, hint in typing.get_type_hints(one, include_extras=True).items():
-            said |= {name: told for told in getattr(hint, "__metadata__", ()) if isinstance(told, Option)}  # noqa: B035
-    plain, found = typing.get_type_hints(kind), {}
-    for field in fields(kind):
-        kinds = typing.get_args(plain[field.name]) if isinstance(plain[field.name], _UNION) else (plain[field.name],)
-        found[field.name] = Setting(kinds, field.default, said[field.name])
-    return found
+    hints, said = typing.get_type_hints(kind), dict[str, Option]()
+    for one in filter(is_dataclass, reversed(kind.__mro__)):
+        said |= {told.name: told.metadata[_OPTION] for told in fields(one) if told.metadata}
+    return {told.name: Setting(_kinds(hints[told.name]), told.default, said[told.name]) for told in fields(kind)}
 
 
-_UNION = type(int | None)
+_OPTION = "option"
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
 
 
 def check(group: Any) -> None:
@@ -106,7 +115,7 @@ def check(group: Any) -> None:
 
 
 def _check_type(name: str, value: Any, kinds: tuple[Any, ...]) -> None:
-    if value is None or value is MISSING:
+    if value is None:
         raise LeftOpen(name)
     plain = tuple(typing.get_origin(kind) or kind for kind in kinds)
     if float in plain and type(value) is int:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from reweigh.cli.guard import run
 
@@ -26,6 +27,22 @@ def test_a_runs_own_file_makes_the_same_run_again(tmp_path):
     assert settings_of(one) == settings_of(other)
     assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
     assert run(["train", "--config", str(one / "config.json"), "--output", str(one), "--resume"]) == 0
+
+
+def as_toml(settings):
+    """TOML has no null: what is None is left out."""
+    return "[settings]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in settings.items() if v is not None)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("a.yaml", lambda s: yaml.safe_dump({"settings": s})), ("a.toml", as_toml)]
+)
+def test_the_same_as_yaml_and_as_toml(name, write, tmp_path):
+    options = [word for name, value in DIGITS.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    assert run(["train", *options, "--layers", "layers.1*", "--no-ledger", "--output", str(tmp_path / "one")]) == 0
+    (tmp_path / name).write_text(write(settings_of(tmp_path / "one")))
+    assert run(["train", "--config", str(tmp_path / name), "--output", str(tmp_path / "other")]) == 0
+    assert settings_of(tmp_path / "one") == settings_of(tmp_path / "other")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Settings: groups inside, single names to people; nothing is open once they are resolved."""
 
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reweigh.data.own import Sources
@@ -12,7 +14,7 @@ from reweigh.settings import Resolved, Settings
 from reweigh.settings.known import KnownData
 from reweigh.settings.settings import by_name, groups
 from reweigh.settings.student import StudentSettings
-from reweigh.settings.usual import closed, resolved
+from reweigh.settings.usual import closed, resolved, usual
 
 
 def test_json_and_back_gives_the_same_settings():
@@ -48,6 +50,8 @@ def test_all_is_frozen():
 def test_lists_and_single_words_make_tuples():
     settings = Settings.of(dataset="mnist", layers=["a", "b"], rule_option="share=1")
     assert (settings.weights.layers, settings.weights.rule_option) == (("a", "b"), ("share=1",))
+    said = Settings.of(train=Path("x.csv"), epochs=np.int64(3), drop={"a"})
+    assert (said.data.train, said.data.drop, said.student.epochs) == ("x.csv", ("a",), 3)
 
 
 def test_resolved_leaves_nothing_open():
@@ -83,15 +87,20 @@ def test_a_setting_that_is_left_open_is_named(name):
 
 
 def test_closing_fills_what_is_open_and_nothing_else():
-    usual = {
-        "model": "mlp", "rule": "uniform", "warm_up": 0, "keep_clean_in_train": True, "batch_size": 5,
-        "optimizer": "adamw", "weight_decay": 0.0, "schedule": "step", "augment": "none", "threads": 1, "epochs": 9,
-    }  # fmt: skip
-    found = closed(Settings.of(train="x.csv", steps=4, batch_size=3), usual)
+    taken = {**usual("own"), "model": "mlp", "threads": 1, "epochs": 9, "optimizer": "adamw", "warm_up": 0}
+    found = closed(Settings.of(train="x.csv", steps=4, batch_size=3), taken)
     assert (found.student.steps, found.student.epochs, found.student.batch_size) == (4, None, 3)
     assert (found.student.lr, found.weights.clean_batch_size, found.student.model) == (0.001, 3, "mlp")
     assert found.student.steps_in_all(100) == 4
-    assert closed(Settings.of(train="x.csv"), usual).student.steps_in_all(100) == 900
+    assert closed(Settings.of(train="x.csv"), taken).student.steps_in_all(10) == 90
+
+
+def test_what_is_usual_is_said_beside_each_setting():
+    known, own = usual("known"), usual("own")
+    assert (known["batch_size"], own["batch_size"]) == (100, 128)
+    assert (known["keep_clean_in_train"], own["keep_clean_in_train"]) == (False, True)
+    assert known["clean_per_class"] == 10
+    assert "clean_per_class" not in own
 
 
 def test_differences_leave_out_what_does_not_change_the_outcome():

@@ -1,12 +1,11 @@
 """`reweigh.fit`: a run, from data in memory or in files, with the settings of `reweigh train`."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from reweigh.api.given import Given
@@ -14,14 +13,12 @@ from reweigh.api.run import Run
 from reweigh.api.watcher import Printing
 from reweigh.api.words import in_python, said_in_python
 from reweigh.errors import BadInput
-from reweigh.options import near
 from reweigh.run import Callback
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.start import Interrupted, start
 from reweigh.run.start import resume as resume_run
 from reweigh.settings import Settings
-from reweigh.settings.settings import by_name
 from reweigh.storage import home
 
 
@@ -69,7 +66,8 @@ def fit(
     with said_in_python(given.places), _threads_kept():
         if not resume:
             RunFolder(folder).check_free(overwrite=overwrite)
-        wanted = _settings(settings)
+        wanted = {name: value for name, value in settings.items() if value is not None}
+        _check_named(wanted.get("model"))
         try:
             said = given.settings(train, clean, test, _joined(target), wanted)
             config = {**wanted, **said, **({} if rule is None else {"rule": rule})}
@@ -88,26 +86,12 @@ def fit(
     return Run(folder, model=config.get("model"), kept=kept, notes=watcher.notes)
 
 
-def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as `Settings` has them: numbers of NumPy, lists and paths are taken too."""
-    known = by_name()
-    for name in given:
-        if name not in known:
-            raise BadInput(f"there is no setting {name!r}{near(name, known)}")
-    return {name: _plain(name, value) for name, value in given.items() if value is not None}
-
-
-def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, Path):
-        value = str(value)
-    if isinstance(value, torch.nn.Module) or (name in ("model", "rule") and not isinstance(value, str)):
+def _check_named(model: Any) -> None:
+    if model is not None and not isinstance(model, str):
         raise BadInput(
-            f"{name}= is a {type(value).__name__}: give its name, since a run says by its settings what it was made with"
-            + (", and of a model of your own 'module:function'" if name == "model" else "")
+            f"model= is a {type(model).__name__}: give its name, and of a model of your own 'module:function', since a run "
+            "says by its settings what it was made with"
         )
-    return tuple(value) if by_name()[name].holds_many and not isinstance(value, str) else value
 
 
 def _joined(target: Any) -> str | None:

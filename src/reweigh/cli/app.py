@@ -1,8 +1,6 @@
 """The commands and their options."""
 
-from typing import Annotated
-
-import typer
+from cyclopts import App, Parameter
 
 from reweigh._version import __version__
 from reweigh.cli.audit import audit
@@ -11,34 +9,20 @@ from reweigh.cli.predict import predict
 from reweigh.cli.report import report
 from reweigh.cli.train import train
 
-app = typer.Typer(
-    help="Learn which training examples to trust: exact example weights from a small clean set.",
-    epilog="Start with `reweigh demo`: about a minute, no download.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
+app = App(
+    name="reweigh",
+    help="Learn which training examples to trust: exact example weights from a small clean set.\n\n"
+    "Start with `reweigh demo`: about a minute, no download.",
+    version=__version__,
+    default_parameter=Parameter(show_choices=False, negative_iterable=()),
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
 )
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"reweigh {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def reweigh(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
-    ] = False,
-) -> None:
-    """Learn which training examples to trust: exact example weights from a small clean set."""
-
-
-app.command()(demo)
-app.command(context_settings={"help_option_names": ["--help"]})(train)
-app.command()(audit)
-app.command()(report)
-app.command()(predict)
+app.command(demo, sort_key=1)
+app.command(train, sort_key=2, help_flags="--help")  # its -h is short
+app.command(audit, sort_key=3)
+app.command(report, sort_key=4)
+app.command(predict, sort_key=5)
+app.register_install_completion_command(help="Let the shell complete commands and options (bash, zsh, fish).")

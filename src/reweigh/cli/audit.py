@@ -1,14 +1,13 @@
 """`reweigh audit`: the ranking on the terminal, and as a file."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.table import Table
 
 from reweigh.audit.audit import THRESHOLD, Audit, audit_run
 from reweigh.audit.export import write_export
-from reweigh.cli.show import NAMED_AGAIN, TASK_AGAIN, console
+from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
+from reweigh.cli.show import console
 from reweigh.errors import BadInput
 from reweigh.printable import printable
 from reweigh.storage import home
@@ -18,24 +17,27 @@ MOST_CLASSES = 20
 
 
 def audit(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run.", show_default=False)],
-    output: Annotated[
-        Path | None, typer.Option(help="Write all examples, ranked, to FILE.csv or FILE.parquet.", show_default=False)
-    ] = None,
-    top: Annotated[int, typer.Option(help="How many examples to print.")] = 20,
-    threshold: Annotated[
-        float, typer.Option(help="An example that had a weight less often is an issue if the model says otherwise.")
-    ] = THRESHOLD,
-    data_root: Annotated[
-        str | None, typer.Option(help="Where data sets lie, if not where the run found them.", show_default=False)
-    ] = None,
-    model: Annotated[str | None, typer.Option(help=NAMED_AGAIN, show_default=False)] = None,
-    task: Annotated[str | None, typer.Option(help=TASK_AGAIN, show_default=False)] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
+    run: Path,
+    /,
+    *,
+    output: Path | None = None,
+    top: int = 20,
+    threshold: float = THRESHOLD,
+    data_root: DataRoot = None,
+    model: ModelAgain = None,
+    task: TaskAgain = None,
+    overwrite: Flag = False,
 ) -> None:
     """Rank the examples that a run distrusted, with the label that its model would give instead.
 
     Example: reweigh audit runs/mnist --output suspects.csv
+
+    Args:
+        run: The folder of a finished run.
+        output: Write all examples, ranked, to FILE.csv or FILE.parquet.
+        top: How many examples to print.
+        threshold: An example that had a weight less often is an issue if the model says otherwise.
+        overwrite: Replace the output file.
     """
     if top < 0:
         raise BadInput(f"--top is {top}: give a number of at least 0")

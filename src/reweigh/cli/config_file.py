@@ -33,8 +33,8 @@ def settings_in(path: Path, named: dict[str, Any]) -> dict[str, Any]:
     for one, other in (("epochs", "steps"), ("steps", "epochs")):
         if one in named and other not in named:
             settings.pop(other, None)  # the length of a run is set by one of them
-    flat = config_from({**settings, **named}, str(path)).flat()
-    return {name: flat[name] for name in {**settings, **named}}
+    config_from({**settings, **named}, str(path))  # refused in the file's name
+    return {**settings, **named}
 
 
 def _read(path: Path) -> dict[str, Any]:

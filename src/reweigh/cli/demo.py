@@ -2,10 +2,8 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from reweigh.cli.options import Flag
 from reweigh.cli.show import console, demo_table, progress_bar
 from reweigh.printable import printable
 from reweigh.run.demo import (
@@ -27,15 +25,16 @@ from reweigh.storage import home
 QUICK_STEPS = 60
 
 
-def demo(
-    seeds: Annotated[int, typer.Option(help="Train each method so many times, from different seeds.")] = 5,
-    output: Annotated[Path, typer.Option(help="The folder for the pictures and numbers.")] = Path("reweigh-demo"),
-    quick: Annotated[bool, typer.Option("--quick", help="A few steps only: to see that it runs.")] = False,
-) -> None:
+def demo(*, seeds: int = 5, output: Path = Path("reweigh-demo"), quick: Flag = False) -> None:
     """Train on digits of which 40 % are mislabelled, in five ways, and compare. About a minute, no download.
 
     1,341 handwritten digits to learn from, 40 % of which get one same wrong label, and 10 checked images a class. Plain
     training, the clean images alone, random weights and L2RW all train the same network on the same schedule.
+
+    Args:
+        seeds: Train each method so many times, from different seeds.
+        output: The folder for the pictures and numbers.
+        quick: A few steps only: to see that it runs.
     """
     output = home(output)
     steps, started = QUICK_STEPS if quick else STEPS, time.perf_counter()

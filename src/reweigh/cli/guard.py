@@ -1,15 +1,16 @@
 """The way in, and the only place that turns errors into exit codes.
 
 A user's mistake is one sentence on stderr and exit code 2; ctrl-C is exit code 130. A traceback means a bug in
-reweigh. This module imports without typer and rich, so that it can say how to install them.
+reweigh. This module imports without cyclopts and rich, so that it can say how to install them.
 """
 
 import errno
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 from reweigh._version import __version__
 from reweigh.allocator import keep_freed_memory
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        warnings.showwarning = _show_warning  # type: ignore[assignment]  # what else it is told is for programmers
         return _guarded(arguments)
 
 
@@ -37,16 +38,20 @@ def _guarded(arguments: Sequence[str] | None) -> int:
         print(f"reweigh {__version__}")
         return 0
     try:
-        require("typer", "cli")
+        require("cyclopts", "cli")
         require("rich", "cli")
+        from cyclopts import CycloptsError
+
         from reweigh.cli.app import app
         from reweigh.run.start import Interrupted
     except ReweighError as missing:
         return _say(str(missing), MISTAKE)
     try:
-        return _invoke(app, arguments)
+        return _invoke(app, sys.argv[1:] if arguments is None else list(arguments))
     except ReweighError as mistake:
         return _say(str(mistake), MISTAKE)
+    except CycloptsError as mistake:  # an unknown option, a word for a number
+        return _say(f"{_sentence(str(mistake))} (see `reweigh --help` or `reweigh COMMAND --help`)", MISTAKE)
     except Interrupted as stopped:
         return _say(str(stopped), STOPPED)
     except KeyboardInterrupt:
@@ -55,19 +60,14 @@ def _guarded(arguments: Sequence[str] | None) -> int:
         return _refused(refused)
 
 
-def _invoke(app: Callable[..., Any], arguments: Sequence[str] | None) -> int:
-    try:
-        code = app(args=None if arguments is None else list(arguments), prog_name="reweigh", standalone_mode=False)
-    except Exception as wrong:
-        # Typer's own complaints (an unknown option, a word for a number); it has changed the classes' home
-        # between versions, so they are known by what they can do.
-        if not hasattr(wrong, "format_message"):
-            raise
-        if not wrong.format_message():  # "no arguments": the help is already printed
-            return MISTAKE
-        sentence = " ".join(wrong.format_message().split()).rstrip(".")
-        return _say(f"{sentence} (see `reweigh --help` or `reweigh COMMAND --help`)", MISTAKE)
-    return code if isinstance(code, int) else 0
+def _invoke(app: Callable[..., Any], arguments: list[str]) -> int:
+    app(arguments)
+    return 0 if arguments else MISTAKE  # the help is printed where nothing was asked
+
+
+def _sentence(said: str) -> str:
+    """What cyclopts says, without the full stop and the brackets of a list."""
+    return re.sub(r"^Unused Tokens: \[(.*)\]$", r"there is no place for \1", " ".join(said.split()).rstrip("."))
 
 
 def _refused(refused: OSError) -> int:
@@ -85,13 +85,6 @@ def _say(sentence: str, code: int) -> int:
     return code
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
     if issubclass(category, UserWarning):  # others are for programmers
         print(f"reweigh: warning: {printable(' '.join(str(message).split()))}", file=sys.stderr)

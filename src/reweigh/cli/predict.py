@@ -1,12 +1,12 @@
 """`reweigh predict`: a finished run's model on new data."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.table import Table
 
-from reweigh.cli.show import NAMED_AGAIN, TASK_AGAIN, console
+from reweigh.cli.options import Flag, ModelAgain, TaskAgain
+from reweigh.cli.show import console
 from reweigh.predict import Predicted, columns, predict_new
 from reweigh.printable import printable
 from reweigh.storage import home
@@ -15,21 +15,26 @@ from reweigh.tasks import MEASURES, score_text
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run on your own data.", show_default=False)],
-    new: Annotated[Path, typer.Argument(help="New data, of the same kind; no target needed.", show_default=False)],
-    output: Annotated[
-        Path, typer.Option(help="The predictions, FILE.csv or FILE.parquet.", show_default="predictions.csv")
-    ] = Path("predictions.csv"),
-    probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="A column for each class's probability as well.")
-    ] = False,
-    model: Annotated[str | None, typer.Option(help=NAMED_AGAIN, show_default=False)] = None,
-    task: Annotated[str | None, typer.Option(help=TASK_AGAIN, show_default=False)] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
+    run: Path,
+    new: Path,
+    /,
+    *,
+    output: Path = Path("predictions.csv"),
+    probabilities: Flag = False,
+    model: ModelAgain = None,
+    task: TaskAgain = None,
+    overwrite: Flag = False,
 ) -> None:
     """Say what a trained model makes of new data, row by row.
 
     Example: reweigh predict runs/mine new.csv --output predictions.csv
+
+    Args:
+        run: The folder of a finished run on your own data.
+        new: New data, of the same kind; no target needed.
+        output: The predictions, FILE.csv or FILE.parquet.
+        probabilities: A column for each class's probability as well.
+        overwrite: Replace the output file.
     """
     output = home(output)
     check_output(output, overwrite=overwrite)

@@ -18,9 +18,6 @@ from reweigh.run.demo import Row
 from reweigh.run.job.job import Job
 from reweigh.tasks import MEASURES
 
-NAMED_AGAIN = "The run's model, said again, where it is your own code or from Hugging Face."
-TASK_AGAIN = "The run's task, said again, where it is your own code."
-
 
 class _Plain(Console):
     """A console to which a text is nothing but a text."""

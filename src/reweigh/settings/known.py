@@ -1,11 +1,11 @@
 """Data sets known by name, and what is done to the labels and classes of a training set to see what a rule makes of it."""
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from dataclasses import MISSING, dataclass
+from typing import ClassVar
 
 from reweigh.data import NAMES, parse_noise
 from reweigh.data.imbalance import parse_imbalance
-from reweigh.options import Option, check
+from reweigh.options import check, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,12 +14,12 @@ class KnownData:
 
     title: ClassVar[str] = "Data sets known by name"
 
-    dataset: Annotated[str, Option("One of {}.", choices=NAMES)]
-    clean_per_class: Annotated[int | None, Option("Clean images to set apart, per class.", usual="10", least=1)] = None
-    data_root: Annotated[
-        str | None, Option("Where data sets lie or are put.", usual="$REWEIGH_DATA, else the user's cache")
-    ] = None
-    download: Annotated[bool, Option("Do not fetch data that are missing.")] = True
+    dataset: str = option(MISSING, "One of {}.", choices=NAMES)
+    clean_per_class: int | None = option(None, "Clean images to set apart, per class.", known=10, least=1)
+    data_root: str | None = option(
+        None, "Where data sets lie or are put.", usual="$REWEIGH_DATA, else the user's cache"
+    )
+    download: bool = option(True, "Fetch data that are missing.")
 
     def __post_init__(self) -> None:
         check(self)
@@ -43,20 +43,12 @@ class Injected:
 
     title: ClassVar[str] = "Damage done on purpose"
 
-    noise: Annotated[
-        str,
-        Option("Labels to make wrong: background:0.4 (40 % get one same class), uniform:0.4, symmetric:0.4, pair:0.4."),
-    ] = "none"
-    imbalance: Annotated[
-        str, Option("Classes to make rare: long-tail:100 makes the largest 100 times the smallest.")
-    ] = "none"
+    noise: str = option(
+        "none", "Labels to make wrong: background:0.4 (40 % get one same class), uniform:0.4, symmetric:0.4, pair:0.4."
+    )
+    imbalance: str = option("none", "Classes to make rare: long-tail:100 makes the largest 100 times the smallest.")
 
     def __post_init__(self) -> None:
         check(self)
         parse_noise(self.noise)
         parse_imbalance(self.imbalance)
-
-    @property
-    def anything(self) -> bool:
-        """Whether anything is done at all."""
-        return (self.noise, self.imbalance) != ("none", "none")

@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from reweigh.errors import BadInput
 from reweigh.learning import LOOK_AHEADS, MEMORIES
-from reweigh.options import Option, check
+from reweigh.options import check, option
 from reweigh.rules import NORMALISATIONS, READS
 
 TEACHER_OPTIMIZERS = ("sgd", "adam", "adamw")
@@ -18,28 +18,26 @@ class LearningSettings:
 
     title: ClassVar[str] = "Rules that learn"
 
-    horizon: Annotated[int, Option("Learn through so many of the student's steps.", least=1)] = 1
-    look_ahead: Annotated[
-        str, Option("Learn from the real step, or from a virtual one before it: {}.", choices=LOOK_AHEADS)
-    ] = "real"
-    memory: Annotated[
-        str, Option("For horizons: {} (the latter with --optimizer reversible-sgd).", choices=MEMORIES)
-    ] = "snapshots"
-    normalise: Annotated[
-        str,
-        Option("Weights of a batch sum to one, or are each divided by its size: {}.", choices=NORMALISATIONS),
-    ] = "sum"
-    teacher: Annotated[str | None, Option("Use a trained teacher.safetensors as it is, frozen.")] = None
-    teacher_lr: Annotated[float, Option("The rule's learning rate.")] = 0.001
-    teacher_optimizer: Annotated[str, Option("One of {}.", choices=TEACHER_OPTIMIZERS)] = "adam"
-    teacher_every: Annotated[int | None, Option("Learn after so many steps.", usual="the horizon", least=1)] = None
-    teacher_reads: Annotated[
-        tuple[str, ...], Option(f"What the teacher is told, may be repeated: {', '.join(READS)}.", usual="all")
-    ] = READS
-    teacher_states: Annotated[
-        tuple[str, ...] | None,
-        Option("Internal states to read, such as 'layer3' or 'head:input', may be repeated.", usual="found"),
-    ] = None
+    horizon: int = option(1, "Learn through so many of the student's steps.", least=1)
+    look_ahead: str = option(
+        "real", "Learn from the real step, or from a virtual one before it: {}.", choices=LOOK_AHEADS
+    )
+    memory: str = option(
+        "snapshots", "For horizons: {} (the latter with --optimizer reversible-sgd).", choices=MEMORIES
+    )
+    normalise: str = option(
+        "sum", "Weights of a batch sum to one, or are each divided by its size: {}.", choices=NORMALISATIONS
+    )
+    teacher: str | None = option(None, "Use a trained teacher.safetensors as it is, frozen.")
+    teacher_lr: float = option(0.001, "The rule's learning rate.")
+    teacher_optimizer: str = option("adam", "One of {}.", choices=TEACHER_OPTIMIZERS)
+    teacher_every: int | None = option(None, "Learn after so many steps.", usual="the horizon", least=1)
+    teacher_reads: tuple[str, ...] = option(
+        READS, f"What the teacher is told, may be repeated: {', '.join(READS)}.", usual="all"
+    )
+    teacher_states: tuple[str, ...] | None = option(
+        None, "Internal states to read, such as 'layer3' or 'head:input', may be repeated.", usual="found"
+    )
 
     def __post_init__(self) -> None:
         check(self)

@@ -7,9 +7,12 @@ to people, in files and on the command line, each is a name of its own: `Setting
 
 import functools
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field
+from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
 
 from reweigh.data.own import Sources
 from reweigh.errors import BadInput
@@ -65,7 +68,7 @@ class Settings:
 
     @classmethod
     def of(cls, **named: Any) -> Self:
-        """Settings by their names alone; None is left out, a list or a single word makes a tuple.
+        """Settings by their names alone; None is left out, a list or a single word makes a tuple, a path is a word.
 
         Raises:
             BadInput: as for the class, or if a name is unknown or no data are named.
@@ -125,9 +128,9 @@ def by_name() -> Mapping[str, Setting]:
 
 
 def _plain(value: Any, setting: Setting) -> Any:
-    if setting.holds_many and isinstance(value, list | str):
+    if setting.holds_many and isinstance(value, Collection):
         return (value,) if isinstance(value, str) else tuple(value)
-    return value
+    return value.item() if isinstance(value, np.generic) else str(value) if isinstance(value, Path) else value
 
 
 def _check_data(said: Mapping[str, Any]) -> None:

@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from reweigh.errors import BadInput
 from reweigh.models import MODELS
-from reweigh.options import LeftOpen, Option, check
+from reweigh.options import LeftOpen, check, option
 from reweigh.settings.schedule import SCHEDULES
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
@@ -23,28 +23,20 @@ class StudentSettings:
 
     title: ClassVar[str] = "The student"
 
-    model: Annotated[
-        str | None, Option(_MODEL, usual="the usual for the data", choices=MODELS, elsewhere=_ELSEWHERE)
-    ] = None
-    epochs: Annotated[
-        int | None, Option("How often to go through the data.", usual="20; by their size for your own", least=1)
-    ] = None
-    steps: Annotated[int | None, Option("Or instead: how many steps to make.", least=1)] = None
-    batch_size: Annotated[int | None, Option("Examples in each step.", usual="100; 128 for your own data", least=1)] = (
-        None
+    model: str | None = option(None, _MODEL, usual="the usual for the data", choices=MODELS, elsewhere=_ELSEWHERE)
+    epochs: int | None = option(
+        None, "How often to go through the data.", usual="20; by their size for your own", known=20, least=1
     )
-    optimizer: Annotated[str | None, Option("One of {}.", usual="sgd; adam for your own data", choices=OPTIMIZERS)] = (
-        None
-    )
-    lr: Annotated[float | None, Option("Learning rate.", usual="0.01 for sgd, 0.001 for adam and adamw")] = None
-    momentum: Annotated[float, Option("Momentum; for adam its first beta.")] = 0.9
-    weight_decay: Annotated[float | None, Option("Weight decay.", usual="0", least=0.0)] = None
-    schedule: Annotated[str | None, Option(_SCHEDULE, usual="step; cosine for your own data", choices=SCHEDULES)] = None
-    augment: Annotated[
-        str | None, Option("Random crops and flips of images: {}.", usual="none", choices=AUGMENTATIONS)
-    ] = None
-    patience: Annotated[int | None, Option(_PATIENCE, least=1)] = None
-    seed: Annotated[int, Option("All randomness comes from it.", least=0)] = 0
+    steps: int | None = option(None, "Or instead: how many steps to make.", least=1)
+    batch_size: int | None = option(None, "Examples in each step.", known=100, own=128, least=1)
+    optimizer: str | None = option(None, "One of {}.", known="sgd", own="adam", choices=OPTIMIZERS)
+    lr: float | None = option(None, "Learning rate.", usual="0.01 for sgd, 0.001 for adam and adamw")
+    momentum: float = option(0.9, "Momentum; for adam its first beta.")
+    weight_decay: float | None = option(None, "Weight decay.", known=0.0, own=0.0, least=0.0)
+    schedule: str | None = option(None, _SCHEDULE, known="step", own="cosine", choices=SCHEDULES)
+    augment: str | None = option(None, "Random crops and flips: {}.", known="none", own="none", choices=AUGMENTATIONS)
+    patience: int | None = option(None, _PATIENCE, least=1)
+    seed: int = option(0, "All randomness comes from it.", least=0)
 
     def __post_init__(self) -> None:
         check(self)

@@ -1,10 +1,10 @@
 """How examples are weighed: the rule, and how alignments are worked out."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from reweigh.errors import BadInput
-from reweigh.options import Option, check
+from reweigh.options import check, option
 from reweigh.presets import PRESETS
 from reweigh.rules import registry
 
@@ -17,35 +17,29 @@ class WeightSettings:
 
     title: ClassVar[str] = "The weights"
 
-    rule: Annotated[
-        str | None,
-        Option(
-            "How to weigh: {} or module:Class (your own).",
-            usual=registry.DEFAULT,
-            choices=registry.names(),
-            elsewhere=("module:Class",),
-        ),
-    ] = None
-    rule_option: Annotated[
-        tuple[str, ...], Option("What only this rule has, as NAME=VALUE such as share=0.2, may be repeated.")
-    ] = ()
-    engine: Annotated[str, Option("How alignments are computed: {}.", choices=ENGINES)] = "auto"
-    preset: Annotated[str, Option("What a step may cost: {} (the last layers).", choices=PRESETS)] = "exact"
-    layers: Annotated[
-        tuple[str, ...] | None,
-        Option(
-            "Compare gradients in these submodules only; a pattern such as 'layer3.*', may be repeated.", usual="all"
-        ),
-    ] = None
-    clean_batch_size: Annotated[
-        int | None, Option("Clean examples in each step.", usual="as --batch-size; fast: 16", least=1)
-    ] = None
-    warm_up: Annotated[
-        int | None, Option("Plain steps before weighing starts.", usual="0; half of all for your own images", least=0)
-    ] = None
-    keep_clean_in_train: Annotated[
-        bool | None, Option("Train on the clean examples as well.", usual="yes for your own data")
-    ] = None
+    rule: str | None = option(
+        None,
+        "How to weigh: {} or module:Class (your own).",
+        known=registry.DEFAULT,
+        own=registry.DEFAULT,
+        choices=registry.names(),
+        elsewhere=("module:Class",),
+    )
+    rule_option: tuple[str, ...] = option(
+        (), "What only this rule has, as NAME=VALUE such as share=0.2, may be repeated."
+    )
+    engine: str = option("auto", "How alignments are computed: {}.", choices=ENGINES)
+    preset: str = option("exact", "What a step may cost: {} (the last layers).", choices=PRESETS)
+    layers: tuple[str, ...] | None = option(
+        None, "Compare gradients in these submodules only; a pattern such as 'layer3.*', may be repeated.", usual="all"
+    )
+    clean_batch_size: int | None = option(
+        None, "Clean examples in each step.", usual="as --batch-size; fast: 16", least=1
+    )
+    warm_up: int | None = option(
+        None, "Plain steps before weighing starts.", usual="0; half of all for your own images", known=0, least=0
+    )
+    keep_clean_in_train: bool | None = option(None, "Train on the clean examples as well.", known=False, own=True)
 
     def __post_init__(self) -> None:
         check(self)

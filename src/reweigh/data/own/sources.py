@@ -3,40 +3,25 @@
 Nothing but the training data and the checked part has to be said; the rest is found from the data and told.
 """
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from ...errors import BadInput
-from ...options import Option, check
+from ...options import check, option
 from ...tasks import check_task, column_tasks
 
 KINDS = ("table", "images", "text", "arrays")
 """What an example can be: a row of a table, an image, a text, or a row of NumPy arrays."""
 _TRAIN = "What to learn from: a .csv, .tsv or .parquet file, an .npz, or a folder with a folder of images per class."
 _TARGET = "The column to learn; several, 'a,b,c', for labels that may stand together."
+_TASK = f"{', '.join(column_tasks())} or module:Class (your own)."
 _SIZE = "the usual of the images, at most 128, grey ones 64"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """The user's own data. Paths are as given; the kind of `train` decides the kind of all.
-
-    Attributes:
-        train: a table (.csv, .tsv, .csv.gz, .tsv.gz, .parquet), a .npz file, or a folder with one folder of images a class.
-        clean: the checked examples, the same kind of thing; or None, with one of the next two.
-        clean_column: the column (of a .npz file, the array) of train whose true/1/yes rows are the checked ones.
-        clean_ids: a text file with one id a line: the id column's value, a file name relative to the folder, or a row
-            number from 0.
-        test: the examples that give the score; None holds a part of the clean set back.
-        target: the column to learn; for multi-label several, "a,b,c", or one whose labels stand between ";" or "|".
-        text: the column of texts to learn from: makes a table kind "text".
-        id_column: the column (the array) that names examples.
-        task: the name of a task; None finds it from the target and says so.
-        image_size: pixels a side that images are resized to; None takes their usual size, at most 128 (grey ones 64).
-        text_length: tokens T a text; None takes it from the data, at most 128.
-        test_share: share of the clean set that is held back, where there is no test set.
-        drop: columns not to learn from.
+    """The user's own data. Paths are as given; the kind of `train` decides the kind of all, and None is found from it.
 
     Raises:
         BadInput: naming the first that cannot be used.
@@ -44,28 +29,19 @@ class Sources:
 
     title: ClassVar[str] = "Your own data"
 
-    train: Annotated[str, Option(_TRAIN)]
-    clean: Annotated[str | None, Option("The checked examples, the same kind of thing.")] = None
-    clean_column: Annotated[
-        str | None, Option("Or the column of --train that says true, 1 or yes where a row is checked.")
-    ] = None
-    clean_ids: Annotated[str | None, Option("Or a text file that names the checked examples, one a line.")] = None
-    test: Annotated[
-        str | None, Option("Examples that give the score; without it some of the checked ones are held back.")
-    ] = None
-    target: Annotated[str | None, Option(_TARGET)] = None
-    text: Annotated[str | None, Option("The column of texts to learn from.")] = None
-    id_column: Annotated[str | None, Option("The column that names examples.", usual="row numbers")] = None
-    drop: Annotated[tuple[str, ...], Option("A column not to learn from, may be repeated.")] = ()
-    task: Annotated[
-        str | None,
-        Option(f"{', '.join(column_tasks())} or module:Class (your own).", usual="found from the target"),
-    ] = None
-    test_share: Annotated[float, Option("Share of the checked examples to hold back.")] = 0.3
-    image_size: Annotated[int | None, Option("Pixels a side.", usual=_SIZE, least=1, most=4096)] = None
-    text_length: Annotated[
-        int | None, Option("Tokens a text.", usual="from the data, at most 128", least=1, most=4096)
-    ] = None
+    train: str = option(MISSING, _TRAIN)
+    clean: str | None = option(None, "The checked examples, the same kind of thing.")
+    clean_column: str | None = option(None, "Or the column of --train that says true, 1 or yes where a row is checked.")
+    clean_ids: str | None = option(None, "Or a text file that names them, one a line: by id, file or row number.")
+    test: str | None = option(None, "Examples that give the score; without it some of the checked ones are held back.")
+    target: str | None = option(None, _TARGET)
+    text: str | None = option(None, "The column of texts to learn from.")
+    id_column: str | None = option(None, "The column that names examples.", usual="row numbers")
+    drop: tuple[str, ...] = option((), "A column not to learn from, may be repeated.")
+    task: str | None = option(None, _TASK, usual="found from the target")
+    test_share: float = option(0.3, "Share of the checked examples to hold back.")
+    image_size: int | None = option(None, "Pixels a side.", usual=_SIZE, least=1, most=4096)
+    text_length: int | None = option(None, "Tokens a text.", usual="from the data, at most 128", least=1, most=4096)
 
     def __post_init__(self) -> None:
         check(self)

@@ -74,7 +74,7 @@ def _own_data(config: Settings, sources: Sources) -> RunData:
     model, seed = config.student.model or "", config.student.seed
     tokenizer = model.removeprefix(PREFIX) if model.startswith(PREFIX) else None
     own = read_own(sources, seed=seed, tokenizer=tokenizer)
-    if not own.train.task.has_classes and config.injected.anything:
+    if not own.train.task.has_classes and config.injected != Injected():
         raise BadInput(
             f"noise and imbalance are made of classes, and the task is {own.train.task.name}: leave them out"
         )

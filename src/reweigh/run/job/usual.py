@@ -4,8 +4,6 @@ The numbers were found by measuring (`recipes/own_data.py`, docs/own_data.md); e
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 
@@ -18,22 +16,10 @@ from reweigh.rules import registry
 from reweigh.run.job.prepare import RunData
 from reweigh.run.job.student import FROZEN, build_student
 from reweigh.settings import Resolved, Settings
-from reweigh.settings.usual import closed, resolved
+from reweigh.settings.usual import closed, resolved, usual
 from reweigh.tasks import Task
 
 LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 600, 6000, 200
-USUAL: Mapping[str, Any] = {
-    "rule": registry.DEFAULT,
-    "keep_clean_in_train": True,
-    "batch_size": 128,
-    "optimizer": "adam",
-    "weight_decay": 0.0,
-    "schedule": "cosine",
-    "augment": "none",
-    "epochs": 1,
-    "threads": 1,
-    "warm_up": 0,
-}
 MODELS_FOR = {
     "table": ("table",),
     "text": ("transformer",),
@@ -51,19 +37,19 @@ def with_usual(config: Settings, data: RunData) -> Resolved:
     """
     if data.encoding is None:
         return resolved(config)
-    usual = {**USUAL, "model": usual_model(data.encoding)}
-    guess = closed(config, usual)
+    taken = {**usual("own"), "model": usual_model(data.encoding), "epochs": 1, "threads": 1, "warm_up": 0}
+    guess = closed(config, taken)
     check_model_reads(guess.student.model, data.encoding)
     check_rule(guess.weights.rule, data.train.task)
     count = len(data.train) + (len(data.clean) if guess.weights.keep_clean_in_train else 0)
     batch_size = guess.student.batch_size
-    usual["epochs"] = usual_epochs(count, batch_size)
+    taken["epochs"] = usual_epochs(count, batch_size)
     if data.encoding.kind == "images" and _is_probe(guess, data):
-        usual["threads"] = torch.get_num_threads()
+        taken["threads"] = torch.get_num_threads()
     else:
-        steps = closed(config, usual).student.steps_in_all(steps_an_epoch(count, batch_size))
-        usual["warm_up"] = usual_warm_up(data.encoding.kind, steps)
-    return closed(config, usual)
+        steps = closed(config, taken).student.steps_in_all(steps_an_epoch(count, batch_size))
+        taken["warm_up"] = usual_warm_up(data.encoding.kind, steps)
+    return closed(config, taken)
 
 
 def _is_probe(config: Resolved, data: RunData) -> bool:
