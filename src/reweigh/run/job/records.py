@@ -113,8 +113,9 @@ def parquet(
     """The records as a Parquet file, a row an example; what has no value is null.
 
     Columns: `id`, `name` where `names` (N,) are given (a list or an Arrow array), `given_label`, `true_label` (the same
-    where the truth is not known), `mean_weight`, `last_epoch_weight`, `mean_alignment`, `zero_share`, `visits`. Labels are class numbers, numbers, or lists
-    of zeros and ones or of numbers. The class names stand in the file's metadata under `classes` as a JSON list.
+    where the truth is not known), `mean_weight`, `last_epoch_weight`, `mean_alignment`, `zero_share`, `visits`. Labels are
+    class numbers, numbers, or lists of zeros and ones or of numbers. The class names stand in the file's metadata under
+    `classes` as a JSON list.
     """
     pa, parquet_file = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
 
