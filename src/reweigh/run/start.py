@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from reweigh._version import __version__
+from reweigh.data.outside import use_sources
 from reweigh.digests import Digests
 from reweigh.errors import BadInput, ReweighError
 from reweigh.ledger import Ledger
@@ -77,6 +78,7 @@ def start(
     folder = RunFolder(output)
     folder.check_free(overwrite=overwrite)
     use_task(config.task)
+    use_sources(config.train, config.clean, config.test)
     told = fingerprints(config)
     data = _read(config, watcher)
     config = replace(with_usual(config, data), device=str(World.here(config.device).device))
@@ -116,6 +118,7 @@ def resume(
     if not (folder / files.CONFIG).exists():
         raise BadInput(f"there is no run to resume in {folder.path}: start one without --resume")
     use_task(given.get("task"))
+    use_sources(*(given.get(name) for name in ("train", "clean", "test")))
     with folder.locked():
         stored = read_config(folder.path)
         config = _same_settings(stored, given, watcher)

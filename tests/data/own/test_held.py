@@ -50,7 +50,9 @@ def read(path, **said):
     return read_own(Sources(**{"train": path, "target": "label", "clean_column": "ok"} | said), seed=0)
 
 
-@pytest.mark.parametrize("said", [{}, {"id_column": "name"}, {"text": "text"}, {"target": "whole", "task": "regression", "drop": ("label",)}])
+@pytest.mark.parametrize(
+    "said", [{}, {"id_column": "name"}, {"text": "text"}, {"target": "whole", "task": "regression", "drop": ("label",)}]
+)
 @pytest.mark.parametrize("file", ["t.csv", "t.jsonl", "t.parquet"])
 def test_encodings_and_examples_are_the_same(files, monkeypatch, file, said):
     monkeypatch.setattr(csv_file, "BLOCK", 1 << 15)

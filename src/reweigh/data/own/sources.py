@@ -6,7 +6,10 @@ Nothing but the training data and the checked part has to be said; the rest is f
 from dataclasses import dataclass
 
 KINDS = ("table", "images", "text", "arrays")
-"""What an example can be: a row of a table, an image, a text, or a row of NumPy arrays."""
+"""What an example can be in a file: a row of a table, an image, a text, or a row of NumPy arrays."""
+
+OUTSIDE = "source"
+"""What it is where code of somebody's own hands it out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +17,8 @@ class Sources:
     """The user's own data. Paths are as given; the kind of `train` decides the kind of all.
 
     Attributes:
-        train: a table (.csv, .tsv, .csv.gz, .tsv.gz, .parquet), a .npz file, or a folder with one folder of images a class.
+        train: a table (.csv, .tsv, .csv.gz, .tsv.gz, .jsonl, .parquet), a .npz file, or a folder with one folder of images
+            a class.
         clean: the checked examples, the same kind of thing; or None, with one of the next two.
         clean_column: the column (of a .npz file, the array) of train whose true/1/yes rows are the checked ones.
         clean_ids: a text file with one id a line: the id column's value, a file name relative to the folder, or a row

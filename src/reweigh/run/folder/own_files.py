@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from reweigh.data.outside import digest_of, is_outside, source_named
 from reweigh.data.own.paths import existing
 from reweigh.errors import BadInput
 from reweigh.run.folder.run_folder import DATA
@@ -29,7 +30,9 @@ def fingerprints(config: TrainConfig) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name in PLACES:
         given = getattr(config, name)
-        if given is not None and config.train is not None:
+        if given is not None and is_outside(given):
+            found[name] = {"path": given, "digest": digest_of(source_named(given))}
+        elif given is not None and config.train is not None:
             found[name] = {"path": str(home(given).resolve()), "digest": digest(Path(given), name)}
     return found
 
@@ -86,7 +89,7 @@ def located(
     moved: dict[str, Any] = {}
     for name in PLACES:
         given = getattr(config, name)
-        if given is None:
+        if given is None or is_outside(given):
             continue
         before = stored.get(name)
         absolute = str(before["path"]) if isinstance(before, Mapping) and "path" in before else given

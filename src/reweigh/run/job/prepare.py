@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 
 from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
+from reweigh.data.outside import is_outside, source_named
 from reweigh.data.own import Encoding, Names, Sources, read_own
 from reweigh.data.own.hold_out import hold_out
 from reweigh.data.stored import joined as inputs_joined
 from reweigh.errors import BadInput
 from reweigh.models.pretrained import PREFIX
+from reweigh.run.job import from_sources
 from reweigh.settings.config import TrainConfig, known, parse_imbalance
 
 HELD_BACK = 0.3
@@ -52,6 +54,8 @@ def prepare(config: TrainConfig) -> RunData:
     Raises:
         BadInput: if the data cannot be had, or do not allow what the settings ask for.
     """
+    if is_outside(config.train):
+        return _outside_data(config)
     sources = config.sources()
     return _known_data(config.resolved()) if sources is None else _own_data(config, sources)
 
@@ -76,6 +80,14 @@ def _own_data(config: TrainConfig, sources: Sources) -> RunData:
     train = _unbalanced(config, own.train)
     train = _corrupted(config, train, torch.ones(len(train), dtype=torch.bool))
     return RunData(train, own.clean, own.test, own.encoding, own.names, own.notes, own.told)
+
+
+def _outside_data(config: TrainConfig) -> RunData:
+    train, clean, test, notes = from_sources.parts_of(config)
+    options = dict(getattr(source_named(known(config.train)), "model_options", {}))
+    train = _unbalanced(config, train)
+    train = _corrupted(config, train, torch.ones(len(train), dtype=torch.bool))
+    return RunData(train, clean, test, from_sources.encoding_of(train, options), notes=tuple(notes))
 
 
 def with_clean_kept(config: TrainConfig, data: RunData) -> RunData:
