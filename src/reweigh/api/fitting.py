@@ -40,7 +40,8 @@ def fit(
 
     Args:
         train: what to learn from: a pandas or polars frame, a data set of `datasets`, an Arrow table, a dict of columns, a
-            pair (x, y) of arrays (N, ...) and (N,) or (N, L), or a path to what `reweigh train` reads.
+            pair (x, y) of arrays (N, ...) and (N,) or (N, L), a path to what `reweigh train` reads, or an object that
+            hands out examples: `reweigh.data.Source`.
         clean: the checked examples: the same kind of thing; or which rows of `train` they are: a mask (N,), row numbers,
             labels of a pandas index, or the name of a column that says so.
         test: examples that give the score; without it 30 % of the checked ones are held back.
@@ -83,7 +84,7 @@ def fit(
             if not (folder / files.CONFIG).exists():
                 given.undo()
             raise
-    return Run(folder, model=config.get("model"), kept=kept, notes=watcher.notes)
+    return Run(folder, model=config.get("model"), kept=kept, notes=watcher.notes, sources=given.sources)
 
 
 def _check_named(model: Any) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from reweigh.api.rows import ROWS_OF_A_PATH, mask_of
+from reweigh.api.rows import ROWS_OF_A_PATH, mask_of, rows_of_source
 from reweigh.api.tables import as_table, is_frame, is_pandas, reason
+from reweigh.data.outside import hand_over, is_source
 from reweigh.errors import BadInput, require
 from reweigh.storage import make_folder, write_bytes
 
@@ -25,11 +26,13 @@ class Given:
     Attributes:
         places: from a file's path to the argument that it came in.
         notes: what was changed on the way, one sentence each.
+        sources: objects that hand out examples, kept as long as the run may ask them.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.places, self.notes = folder, dict[str, str](), list[str]()
         self._written: list[Path] = []
+        self.sources = list[Any]()
 
     def settings(
         self, train: Any, clean: Any, test: Any, target: str | None, settings: dict[str, Any]
@@ -39,6 +42,8 @@ class Given:
         Raises:
             BadInput: if they are of no kind that is known, or do not go together.
         """
+        if not is_frame(train) and is_source(train):
+            return self._of_source(train, clean, test)
         if _is_pair(train) and is_frame(train[0]):
             target = target or str(getattr(train[1], "name", None) or "target")
         found: dict[str, Any] = {} if target is None else {"target": target}
@@ -62,6 +67,27 @@ class Given:
         if marked is not None:
             extra[found["clean_column"]] = marked
         return {**found, "train": self.path_of(train, "train", target, extra)}
+
+    def _of_source(self, train: Any, clean: Any, test: Any) -> dict[str, Any]:
+        found = {"train": self._handed(train, "train")}
+        if clean is not None and (is_source(clean) or isinstance(clean, str)):
+            found["clean"] = self._handed(clean, "clean")
+        elif clean is not None:
+            ids = train.ids.numpy()[rows_of_source(clean, len(train))]
+            found["clean_ids"] = self._write(
+                "clean", ".txt", "".join(f"{number}\n" for number in ids.tolist()).encode()
+            )
+        if test is not None:
+            found["test"] = self._handed(test, "test")
+        return found
+
+    def _handed(self, source: Any, role: str) -> str:
+        if isinstance(source, str):
+            return source
+        if not is_source(source):
+            raise BadInput(f"train= is a source, and {role}= is a {type(source).__name__}: give a source as well")
+        self.sources.append(source)
+        return hand_over(source)
 
     def path_of(self, data: Any, role: str, target: str | None = None, extra: dict[str, Any] | None = None) -> str:
         """Where the data lie: a path as it is given, else that of a file which is written; `extra` columns go with it.

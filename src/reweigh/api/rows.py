@@ -37,6 +37,22 @@ def mask_of(clean: Any, train: Any) -> Any:
     return mask
 
 
+def rows_of_source(clean: Any, count: int) -> Any:
+    """(M,) row numbers of a source of `count` examples, of a mask (N,) or of row numbers.
+
+    Raises:
+        BadInput: if it is neither.
+    """
+    said = np.asarray(_listed(clean))
+    if said.dtype == bool and said.shape == (count,):
+        return np.flatnonzero(said)
+    if said.ndim != 1 or said.dtype.kind not in "iu" or not said.size or said.min() < 0 or said.max() >= count:
+        raise BadInput(
+            f"clean= names no rows of the {count:,} of the source: give another source, a mask of {count:,}, or row numbers"
+        )
+    return said
+
+
 def _listed(clean: Any) -> Any:
     """A set or a range as a list; a tensor as an array; a series of one as it is, since its index counts."""
     if isinstance(clean, set | frozenset):

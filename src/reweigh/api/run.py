@@ -13,6 +13,7 @@ from reweigh.api.results import AuditTable, Labels, Prediction
 from reweigh.api.words import in_python, said_in_python
 from reweigh.audit import audit_run, open_run
 from reweigh.audit.audit import THRESHOLD
+from reweigh.data.outside import hand_over, use_source
 from reweigh.data.own import Encoding
 from reweigh.errors import BadInput
 from reweigh.predict import predict_new
@@ -39,7 +40,9 @@ class Run:
         data_root: Path | str | None = None,
         kept: tempfile.TemporaryDirectory[str] | None = None,
         notes: Sequence[str] = (),
+        sources: Sequence[Any] = (),
     ) -> None:
+        self._sources = list(sources)  # kept, since the run's settings have no more than their names
         self._named, self._data_root, self._kept = model, data_root, kept
         self._model: TrainedModel | None = None
         with said_in_python({}):
@@ -162,7 +165,7 @@ class Run:
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(self.path, part)
         part.rename(target)
-        return Run(target, model=self._named, data_root=self._data_root, notes=self.notes)
+        return Run(target, model=self._named, data_root=self._data_root, notes=self.notes, sources=self._sources)
 
     @property
     def _labels(self) -> Labels:
@@ -181,15 +184,20 @@ class Run:
         return memory | {Path(path).name: name for path, name in memory.items()}
 
 
-def load(folder: Path | str, *, model: str | None = None, data_root: Path | str | None = None) -> Run:
+def load(
+    folder: Path | str, *, model: str | None = None, data_root: Path | str | None = None, sources: Sequence[Any] = ()
+) -> Run:
     """Open a finished run, made from Python or by `reweigh train`.
 
     Args:
         folder: the run's folder.
         model: the run's model, said again, where it is your own code or from Hugging Face.
         data_root: where its data lie now, if not where the run found them.
+        sources: the sources that it learnt from, handed over again or named, "module:name", where they are your own code.
 
     Raises:
         BadInput: if there is no finished run, or a file of it is damaged.
     """
-    return Run(folder, model=model, data_root=data_root)
+    for source in sources:
+        use_source(source) if isinstance(source, str) else hand_over(source)
+    return Run(folder, model=model, data_root=data_root, sources=sources)

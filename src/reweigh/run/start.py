@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from reweigh._version import __version__
+from reweigh.data.outside import use_sources
 from reweigh.data.own import Sources
 from reweigh.digests import Digests
 from reweigh.errors import BadInput, ReweighError
@@ -78,7 +79,9 @@ def start(
     folder = RunFolder(output)
     folder.check_free(overwrite=overwrite)
     sources = config.data if isinstance(config.data, Sources) else None
-    use_task(sources.task if sources else None)
+    if sources is not None:
+        use_task(sources.task)
+        use_sources(sources.train, sources.clean, sources.test)
     told = fingerprints(config)
     data = _read(config, watcher)
     run = with_usual(config, data).but(device=str(World.here(config.run.device).device))
@@ -118,6 +121,7 @@ def resume(
     if not (folder / files.CONFIG).exists():
         raise BadInput(f"there is no run to resume in {folder.path}: start one without --resume")
     use_task(given.get("task"))
+    use_sources(*(given.get(name) for name in ("train", "clean", "test")))
     with folder.locked():
         stored = read_config(folder.path)
         config = as_settled(_same_settings(stored, given, watcher), folder / files.CONFIG)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...errors import BadInput
 from ...tasks import Task, known_task, task_named
-from .sources import KINDS
+from .sources import KINDS, OUTSIDE
 
 FORMAT = 1
 
@@ -22,7 +22,7 @@ class Encoding:
     """Everything that new data needs to be read as the training data was.
 
     Attributes:
-        kind: one of `KINDS`.
+        kind: one of `KINDS`, or `OUTSIDE`, whose encoding is known to the source alone.
         task: the name of a task.
         classes: the names of the C classes or L labels in the order of the model's outputs; a regression's one target.
         targets: the columns that hold the target.
@@ -99,7 +99,7 @@ def _restored(found: Mapping[str, Any]) -> Encoding:
 
 
 def _check(encoding: Encoding) -> None:
-    if encoding.kind not in KINDS or not known_task(encoding.task):
+    if encoding.kind not in (*KINDS, OUTSIDE) or not known_task(encoding.task):
         raise ValueError(f"kind {encoding.kind}, task {encoding.task}")
     if encoding.outputs != encoding.fitted.outputs or encoding.outputs < 1 or min(encoding.input_shape, default=1) < 1:
         raise ValueError(f"{encoding.outputs} outputs, {len(encoding.classes)} classes")

@@ -15,7 +15,7 @@ from ...errors import BadInput, require
 from ...words import shown
 from .csv_file import column_names
 from .held import Held
-from .json_lines import Kinds, cells_of, kinds_of, objects_in
+from .json_lines import Kinds, cells_of, kinds_of, may_be_deep, objects_in
 from .text_file import DAMAGED, TextFile, unreadable
 
 BLOCK = 8 << 20
@@ -130,6 +130,8 @@ class JsonFile:
 
 def _parsed(lines: bytes, schema: Any) -> Any:
     pa, arrow_json = require("pyarrow", "cli"), require("pyarrow.json", "cli")
+    if may_be_deep(lines):
+        raise pa.ArrowInvalid("it would follow any depth, and end the process")
     options = arrow_json.ReadOptions(block_size=len(lines) + 1, use_threads=False)
     parsing = arrow_json.ParseOptions(explicit_schema=schema)
     return arrow_json.read_json(pa.BufferReader(lines), options, parsing)

@@ -9,7 +9,8 @@ from ...errors import BadInput, require
 from ...words import shown
 
 INT, FLOAT, TRUTH, TEXT, NESTED, HUGE = "int", "float", "truth", "text", "nested", "huge"
-EXACT = 2**53  # whole numbers beyond lose digits as floats
+DEEP = 200
+EXACT = 2**53  # whole numbers from here on lose digits as floats
 
 Found = tuple[int, dict[str, Any]]
 """The number of a line, and its object: numbers in it are `Written`."""
@@ -68,7 +69,14 @@ class Kinds(dict[str, set[str]]):
 def _is_huge(column: Any) -> bool:
     compute = require("pyarrow.compute", "cli")
     ends = compute.min_max(column)
-    return any(end.is_valid and abs(end.as_py()) > EXACT for end in (ends["min"], ends["max"]))
+    return any(end.is_valid and abs(end.as_py()) >= EXACT for end in (ends["min"], ends["max"]))
+
+
+def may_be_deep(lines: bytes) -> bool:
+    """Whether a line has so many brackets that objects or lists could stand in each other more than `DEEP` times."""
+    if lines.count(b"{") + lines.count(b"[") <= lines.count(b"\n") + DEEP:  # as where objects hold plain values
+        return False
+    return any(line.count(b"{") + line.count(b"[") > DEEP for line in lines.split(b"\n"))
 
 
 def objects_in(lines: bytes, first: int, path: Path) -> Iterator[Found]:
@@ -128,7 +136,7 @@ def _kind(value: Any) -> tuple[str, ...]:
         return (TRUTH,)
     if isinstance(value, Written):
         kind = INT if value.removeprefix("-").isdecimal() else FLOAT
-        huge = abs(float(value)) > EXACT
+        huge = abs(float(value)) >= EXACT
         beyond = kind == INT and not -(2**63) <= int(value) < 2**63
         return (FLOAT if beyond else kind, *([HUGE] if huge else []))
     return (TEXT,) if isinstance(value, str) else (NESTED,)

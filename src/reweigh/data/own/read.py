@@ -17,7 +17,7 @@ from .own_data import NewData, OwnData
 from .paths import kind_at
 from .reader import Reader
 from .rows import Rows
-from .sources import Sources
+from .sources import OUTSIDE, Sources
 from .tables import TableReader
 from .targets import check_usable
 from .texts import TextReader
@@ -67,6 +67,10 @@ def read_new(path: str | Path, encoding: Encoding) -> NewData:
         BadInput: in one sentence, if the file cannot be read or lacks what the model learned from.
         MissingExtra: if a library that this kind of data needs is not installed.
     """
+    if encoding.kind == OUTSIDE:
+        raise BadInput(
+            "the model learned from a source of your own, which alone knows its encoding: call Run.model in Python"
+        )
     found, wanted = kind_at(path), "table" if encoding.kind == "text" else encoding.kind
     if found != wanted:
         raise BadInput(f"{path} is of the kind {found}, but the model learned from {encoding.kind}: give the same kind")

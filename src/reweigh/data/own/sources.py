@@ -12,8 +12,13 @@ from ...options import check, option
 from ...tasks import check_task, column_tasks
 
 KINDS = ("table", "images", "text", "arrays")
-"""What an example can be: a row of a table, an image, a text, or a row of NumPy arrays."""
-_TRAIN = "What to learn from: a .csv, .tsv or .parquet file, an .npz, or a folder with a folder of images per class."
+"""What an example can be in a file: a row of a table, an image, a text, or a row of NumPy arrays."""
+
+OUTSIDE = "source"
+"""What it is where code of somebody's own hands it out."""
+_TRAIN = (
+    "What to learn from: a .csv, .tsv, .jsonl or .parquet file, an .npz, or a folder with a folder of images per class."
+)
 _TARGET = "The column to learn; several, 'a,b,c', for labels that may stand together."
 _TASK = f"{', '.join(column_tasks())} or module:Class (your own)."
 _SIZE = "the usual of the images, at most 128, grey ones 64"

@@ -12,6 +12,7 @@ import numpy as np
 
 from reweigh.data.own import Encoding
 from reweigh.data.own.npz_file import Array, NpzFile
+from reweigh.data.own.sources import OUTSIDE
 from reweigh.data.own.targets import as_classes
 from reweigh.data.own.values import is_text
 from reweigh.errors import require
@@ -27,7 +28,7 @@ def labels_of(train: str, encoding: Encoding) -> tuple[str, dict[str, str]]:
     - From the name of a class to the text that stands for it in a file with types, where they differ: " a ", "False". Not
       for a class that was written in several ways: there is no one text to give back.
     """
-    if len(encoding.targets) > 1 or encoding.kind == "images":
+    if len(encoding.targets) > 1 or encoding.kind in ("images", OUTSIDE):
         return TEXT, {}
     path, target = Path(train), encoding.targets[0]
     if path.suffix == ".npz":

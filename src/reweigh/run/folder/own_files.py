@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from reweigh.data.outside import digest_of, is_outside, source_named
 from reweigh.data.own import Sources
 from reweigh.data.own.paths import existing
 from reweigh.errors import BadInput
@@ -30,7 +31,9 @@ def fingerprints(config: Settings) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name in PLACES if isinstance(config.data, Sources) else ():
         given = getattr(config.data, name)
-        if given is not None:
+        if is_outside(given):
+            found[name] = {"path": given, "digest": digest_of(source_named(given))}
+        elif given is not None:
             found[name] = {"path": str(home(given).resolve()), "digest": digest(Path(given), name)}
     return found
 
@@ -85,7 +88,7 @@ def located(config: S, stored: Mapping[str, Any], root: str | None, folder: Path
     moved: dict[str, Any] = {}
     for name in PLACES:
         given = getattr(config.data, name)
-        if given is None:
+        if given is None or is_outside(given):
             continue
         before = stored.get(name)
         absolute = str(before["path"]) if isinstance(before, Mapping) and "path" in before else given

@@ -14,11 +14,13 @@ from torch import Tensor
 
 from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
 from reweigh.data.imbalance import parse_imbalance
+from reweigh.data.outside import is_outside, source_named
 from reweigh.data.own import Encoding, Names, Sources, read_own
 from reweigh.data.own.hold_out import hold_out
 from reweigh.data.stored import joined as inputs_joined
 from reweigh.errors import BadInput
 from reweigh.models.pretrained import PREFIX
+from reweigh.run.job import from_sources
 from reweigh.settings import Settings
 from reweigh.settings.known import Injected, ResolvedKnown
 from reweigh.settings.usual import resolved
@@ -55,7 +57,9 @@ def prepare(config: Settings) -> RunData:
     Raises:
         BadInput: if the data cannot be had, or do not allow what the settings ask for.
     """
-    return _own_data(config, config.data) if isinstance(config.data, Sources) else _known_data(config)
+    if not isinstance(config.data, Sources):
+        return _known_data(config)
+    return (_outside_data if is_outside(config.data.train) else _own_data)(config, config.data)
 
 
 def _known_data(config: Settings) -> RunData:
@@ -81,6 +85,15 @@ def _own_data(config: Settings, sources: Sources) -> RunData:
     train = _unbalanced(config.injected, own.train, seed)
     train = _corrupted(config.injected, train, torch.ones(len(train), dtype=torch.bool), seed)
     return RunData(train, own.clean, own.test, own.encoding, own.names, own.notes, own.told)
+
+
+def _outside_data(config: Settings, sources: Sources) -> RunData:
+    seed = config.student.seed
+    train, clean, test, notes = from_sources.parts_of(sources, seed)
+    options = dict(getattr(source_named(sources.train), "model_options", {}))
+    train = _unbalanced(config.injected, train, seed)
+    train = _corrupted(config.injected, train, torch.ones(len(train), dtype=torch.bool), seed)
+    return RunData(train, clean, test, from_sources.encoding_of(train, options), notes=tuple(notes))
 
 
 def with_clean_kept(config: Settings, data: RunData) -> RunData:

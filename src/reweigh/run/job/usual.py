@@ -8,6 +8,7 @@ import math
 import torch
 
 from reweigh.data.own import Encoding
+from reweigh.data.own.sources import OUTSIDE
 from reweigh.data.sampling import steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.models import IMAGE_MODELS, Probe
@@ -25,6 +26,7 @@ MODELS_FOR = {
     "text": ("transformer",),
     "images": (*sorted(IMAGE_MODELS), "mlp"),
     "arrays": ("mlp", *sorted(IMAGE_MODELS)),
+    OUTSIDE: ("mlp", "table", "transformer", *sorted(IMAGE_MODELS)),
 }
 """Which of our models read which kind of data, beside functions of the user's own."""
 
