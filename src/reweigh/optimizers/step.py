@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from reweigh._types import Params
-from reweigh.optimizers.adam import AdamUpdate
+from reweigh.optimizers.adam import AdamUpdate, AdamWUpdate
 from reweigh.optimizers.reversible import ReversibleSGD
 from reweigh.optimizers.sgd import BUFFER, Sgd
 from reweigh.optimizers.update import Bar, Group, Plain, State, Update
@@ -24,7 +24,7 @@ _warned: set[type] = set()
 _UPDATES: tuple[tuple[type[Optimizer], Update], ...] = (
     (SGD, Sgd()),
     (Adam, AdamUpdate()),
-    (AdamW, AdamUpdate()),
+    (AdamW, AdamWUpdate()),
     (ReversibleSGD, Sgd()),
 )
 

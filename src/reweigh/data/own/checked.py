@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import BadInput, require
+from ...arrow import compute, pa
+from ...errors import BadInput
 from ...words import counted, listed, shown
 from .paths import existing
 from .rows import Rows
@@ -65,7 +66,7 @@ def _ids(path: Path) -> list[str]:
 
 
 def _places(train: Rows, wanted: list[str]) -> list[int]:
-    wanted = one_spelling(require("pyarrow", "cli").array(wanted)).to_pylist()
+    wanted = one_spelling(pa.array(wanted)).to_pylist()
     if train.keys is None:
         return [int(text) if _is_row.match(text) and int(text) < len(train) else -1 for text in wanted]
     return places(wanted, train.keys)
@@ -76,6 +77,5 @@ _is_row = re.compile(r"^(0|[1-9][0-9]{0,17})$")  # 007 is a name
 
 def places(wanted: Any, keys: Any) -> list[int]:
     """For each wanted name its row among `keys`, -1 where it is not there."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     found = compute.index_in(pa.array(wanted, pa.string()), value_set=pa.array(keys, pa.string()))
     return [int(row) for row in compute.fill_null(found, -1).to_pylist()]

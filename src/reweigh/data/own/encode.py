@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import BadInput, require
+from ...arrow import compute, pa
+from ...errors import BadInput
 from ...words import counted, listed, shown
 from .days import as_days
 from .decided import Plan
@@ -49,7 +50,7 @@ def encode(columns: Iterable[Any], plans: Sequence[Plan], where: str, size: int)
     found, place = Encoded(np.zeros((size, width(plans)), dtype=np.float32), [], {}), 0
     for plan, column in zip(plans, columns, strict=True):
         if is_blank(column):
-            column = require("pyarrow", "cli").nulls(size, "string")
+            column = pa.nulls(size, "string")
         if not is_usable(column):
             raise BadInput(f"column {shown(plan['name'])} of {where} holds lists or bytes: give single values")
         seen = _Column(plan, column, where, found)
@@ -76,7 +77,6 @@ class _Column:
 
     def codes(self) -> npt.NDArray[np.int64]:
         """From 1 for the plan's values; 0 for any other and for none."""
-        pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
         values, words = self.plan["values"], as_words(self.column)
         known = pa.array(values, pa.string())
         indices = compute.index_in(words, value_set=known)
@@ -125,7 +125,7 @@ class _Column:
 
     def _tell_strange(self, words: Any) -> None:
         if len(words):
-            examples = listed(require("pyarrow.compute", "cli").unique(words).to_pylist(), 3)
+            examples = listed(compute.unique(words).to_pylist(), 3)
             self.tell("unknown", len(words), f"hold words that the training file has not ({examples})")
 
     def tell(self, key: str, count: Any, what: str) -> None:
@@ -149,7 +149,6 @@ def _respelled(strange: list[str], values: list[str]) -> dict[str, str]:
 
 
 def _replaced(words: Any, pairs: dict[str, str]) -> Any:
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     places = compute.index_in(words, value_set=pa.array(list(pairs), pa.string()))
     return compute.if_else(
         compute.is_valid(places), pa.array(list(pairs.values()), pa.string()).take(_whole(places)), words
@@ -157,5 +156,4 @@ def _replaced(words: Any, pairs: dict[str, str]) -> Any:
 
 
 def _whole(places: Any) -> Any:
-    pa = require("pyarrow", "cli")
     return places.combine_chunks() if isinstance(places, pa.ChunkedArray) else places

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import BadInput, require
+from ...arrow import compute, pa
+from ...errors import BadInput
 from ...tasks.targets import FloatArray, Words
 from ...words import shown
 from .numerals import LARGEST, Numbers, as_numbers, find_written, says_two_things, simple
@@ -26,7 +27,6 @@ _YES, _NO = ("1", "true", "yes", "y", "t"), ("0", "false", "no", "n", "f")
 
 def as_classes(column: Any) -> Words:
     """The cells as names of classes, in one spelling."""
-    compute = require("pyarrow.compute", "cli")
     cells = as_words(column, MISSING_LABEL)
     coded = compute.dictionary_encode(cells)
     found = [_one_spelling(word) for word in coded.dictionary.to_pylist()]
@@ -63,7 +63,6 @@ def numbers_in(column: Any) -> Numbers:
 
 def different_numbers(column: Any, different: list[str]) -> FloatArray | None:
     """The `different` cells of a column as finite numbers; None where one is no number, or is a name such as 00123."""
-    pa = require("pyarrow", "cli")
     numbers = numbers_in(column.slice(0, 1) if is_time(column) else pa.array(different, pa.string()))
     if numbers.strays.any() or any(_LEADING_ZERO.match(word) for word in different):
         return None
@@ -155,7 +154,6 @@ def split(cell: str) -> list[str]:
 
 def is_missing(rows: Rows) -> BoolArray:
     """(N,) which rows lack a target, or one of several."""
-    compute = require("pyarrow.compute", "cli")
     missing = np.zeros(len(rows), dtype=bool)
     for column in rows.targets:
         if not is_text(column) and not is_time(column):
