@@ -23,7 +23,8 @@ CORE = (
     "tests/test_direction.py", "tests/test_reweigher.py", "tests/test_laws.py", "tests/test_laws_as_found.py",
     "tests/test_laws_modes.py",
 )  # fmt: skip
-TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=8", "scipy", "scikit-learn", "safetensors", "pyarrow")
+TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=8", "scipy", "scikit-learn", "safetensors",
+         "pyarrow", "matplotlib")  # fmt: skip
 
 
 def versions(pyproject: str, constraints: str) -> dict[str, str]:

@@ -23,8 +23,8 @@ from reweigh.optimizers.update import Bar, Group, Plain, State, Update
 _warned: set[type] = set()
 _UPDATES: tuple[tuple[type[Optimizer], Update], ...] = (
     (SGD, Sgd()),
+    (AdamW, AdamWUpdate()),  # before Adam, whose kind it is from PyTorch 2.7 on
     (Adam, AdamUpdate()),
-    (AdamW, AdamWUpdate()),
     (ReversibleSGD, Sgd()),
 )
 
