@@ -5,7 +5,7 @@ is read where it is needed. `Tensor._version` likewise, for a single tensor.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -122,8 +122,8 @@ def gradient_edge(y: Tensor) -> GradientEdge:
 
     Before PyTorch 2.7 the node of a custom function dies with its tensors, and to ask it is to crash.
     """
-    edge = get_gradient_edge(y)
-    if isinstance(edge.node, BackwardCFunction) and not hasattr(edge, "ownership_token"):
+    edge, node = get_gradient_edge(y), cast(object, y.grad_fn)
+    if isinstance(node, BackwardCFunction) and not hasattr(edge, "ownership_token"):
         edge = _HeldEdge(*edge)
         edge.tensor = y
     return edge
