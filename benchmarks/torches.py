@@ -65,9 +65,7 @@ def environment(folder: Path, wanted: str) -> str:
 def main() -> int:
     """The highest of the exit statuses."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "which", nargs="*", default=["oldest", "pinned", "newest"], choices=["oldest", "pinned", "newest"]
-    )
+    parser.add_argument("which", nargs="*", help="oldest, pinned, newest; default: all three")
     parser.add_argument("--here", action="store_true", help="with this interpreter, whatever its PyTorch")
     parser.add_argument("--into", type=Path, default=ROOT / "build" / "torches", help="the environments' folder")
     asked = parser.parse_args()
@@ -75,7 +73,9 @@ def main() -> int:
         pythons = [sys.executable]
     else:
         wanted = versions((ROOT / "pyproject.toml").read_text(), (ROOT / "constraints.txt").read_text())
-        pythons = [environment(asked.into / name, wanted[name]) for name in asked.which]
+        if strange := set(asked.which) - set(wanted):
+            parser.error(f"there is no PyTorch called {min(strange)}: choose of {', '.join(wanted)}")
+        pythons = [environment(asked.into / name, wanted[name]) for name in asked.which or wanted]
     came = [core(python) for python in pythons]
     print("\n".join(line for _, line in came))
     return max(status for status, _ in came)
