@@ -23,14 +23,22 @@ def assert_same(ours, theirs, inputs):
 
 def assert_same_third(ours, theirs, inputs):
     """Outside `graph_only` gradients may be differentiated as often as anyone likes."""
-    found = []
-    for function in (ours, theirs):
-        values = [function(*inputs).sin().sum()]
-        for _ in range(3):
+    values, expected = _thrice(ours, inputs), _thrice(theirs, inputs)
+    assert len(values) == len(expected)
+    torch.testing.assert_close(values, expected, rtol=1e-9, atol=1e-9)
+
+
+def _thrice(function, inputs):
+    """A number and those of its derivatives, up to the third order or as far as PyTorch has them."""
+    values = [function(*inputs).sin().sum()]
+    for _ in range(3):
+        try:
             grads = torch.autograd.grad(values[-1], inputs, create_graph=True)
-            values.append(sum((d * torch.arange(d.numel(), dtype=d.dtype).view_as(d).cos()).sum() for d in grads))
-        found.append(values)
-    torch.testing.assert_close(*found, rtol=1e-9, atol=1e-9)
+        except RuntimeError as limit:
+            assert "3rd+ order" in str(limit)  # noqa: PT017 (BatchNorm's, from PyTorch 2.15 on)
+            break
+        values.append(sum((d * torch.arange(d.numel(), dtype=d.dtype).view_as(d).cos()).sum() for d in grads))
+    return values
 
 
 def assert_exact(ours, theirs, inputs):

@@ -5,7 +5,19 @@ import torch
 from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
 
+from reweigh import modes
 from reweigh.modes import Modes
+
+
+def test_without_an_accelerator_only_the_cpu_has_autocast(monkeypatch):
+    """PyTorch 2.6 raises where there is none; later ones return None."""
+
+    def none():
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+
+    for current in (none, lambda: None):
+        monkeypatch.setattr(torch.accelerator, "current_accelerator", current)
+        assert modes._kinds.__wrapped__() == ("cpu",)
 
 
 class Mode(TorchFunctionMode):

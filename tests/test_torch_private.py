@@ -238,3 +238,20 @@ def test_modules_hold_their_parts_in_dictionaries():
     assert all(isinstance(one, dict) for one in held)
     assert net._parameters["weight"] is net.weight
     assert net._compiled_call_impl is None
+
+
+def test_gradient_edge():
+    """It is asked when the tensor is gone: before PyTorch 2.7 the node of a custom function would be gone as well."""
+
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return 2 * g
+
+    x = torch.ones(3, requires_grad=True)
+    edges = [_torch.gradient_edge(Double.apply(x)), _torch.gradient_edge(3 * x)]
+    assert [torch.autograd.grad(edge, x, torch.ones(3))[0].tolist() for edge in edges] == [[2.0] * 3, [3.0] * 3]

@@ -42,25 +42,7 @@ _HOMES = {
     "verify": "rightness",
     "write_report": "report",
 }
-__all__ = [
-    "L2RW",
-    "ClassAwareWeightNet",
-    "DeepInteraction",
-    "Learning",
-    "Ledger",
-    "MetaWeightNet",
-    "ReweighClassifier",
-    "ReweighRegressor",
-    "Reweigher",
-    "Run",
-    "__version__",
-    "alignments",
-    "clean_direction",
-    "fit",
-    "load",
-    "verify",
-    "write_report",
-]
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,11 +5,13 @@ is read where it is needed. `Tensor._version` likewise, for a single tensor.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.autograd.function import BackwardCFunction
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import _get_current_function_mode_stack, _pop_mode, _push_mode
 from torch.utils._pytree import tree_flatten as tree_flatten
 from torch.utils._pytree import tree_map as tree_map
@@ -107,6 +109,24 @@ def saves_by_hooks() -> bool:
 def transformed() -> bool:
     """Whether a transform of torch.func is at work."""
     return getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)() is not None
+
+
+class _HeldEdge(GradientEdge):
+    """An edge with the tensor that keeps its node alive."""
+
+    tensor: Tensor
+
+
+def gradient_edge(y: Tensor) -> GradientEdge:
+    """Where y's gradient arrives, to be asked for when y itself is gone.
+
+    Before PyTorch 2.7 the node of a custom function dies with its tensors, and to ask it is to crash.
+    """
+    edge, node = get_gradient_edge(y), cast(object, y.grad_fn)
+    if isinstance(node, BackwardCFunction) and not hasattr(edge, "ownership_token"):
+        edge = _HeldEdge(*edge)
+        edge.tensor = y
+    return edge
 
 
 # Compiled code

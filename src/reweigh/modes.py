@@ -58,7 +58,10 @@ class Modes(NamedTuple):
 @functools.cache
 def _kinds() -> tuple[str, ...]:
     """The kinds of devices that autocast is set for."""
-    accelerator = torch.accelerator.current_accelerator()
+    try:
+        accelerator = torch.accelerator.current_accelerator()
+    except RuntimeError:  # PyTorch 2.6, where there is none
+        return ("cpu",)
     return ("cpu",) if accelerator is None else ("cpu", accelerator.type)
 
 

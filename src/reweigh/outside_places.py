@@ -7,6 +7,7 @@ optimizers and the machinery of training frameworks are left alone.
 
 import dis
 import functools
+import operator
 import sys
 import types
 import weakref
@@ -77,7 +78,7 @@ def _of_part(name: str, part: nn.Module, seen: set[int]) -> Iterator[Place]:
     for attribute in extra_attributes(part):
         value = part.__dict__[attribute]
         if may_hold_state(value) and not _is_plain_tuple(value):
-            yield Place(owner, functools.partial(_attribute, attribute), f"{name}.{attribute}")
+            yield Place(owner, _item("__dict__", attribute), f"{name}.{attribute}")
         elif isinstance(value, types.FunctionType):
             yield from _of_callable(value, f"{name}.{attribute}", seen)
     for hooks in (part._forward_hooks, part._forward_pre_hooks):
@@ -96,7 +97,7 @@ def _of_class(cls: type, seen: set[int]) -> Iterator[Place]:
             if isinstance(function, types.FunctionType):
                 yield from _of_callable(function, base.__name__, seen)
             elif isinstance(value, list | dict | set | Tensor) and not attribute.startswith("__"):
-                yield Place(weakref.ref(base), functools.partial(_attribute, attribute), f"{base.__name__}.{attribute}")
+                yield Place(weakref.ref(base), _item("__dict__", attribute), f"{base.__name__}.{attribute}")
 
 
 def _of_callable(call: Any, name: str, seen: set[int]) -> Iterator[Place]:
@@ -106,7 +107,7 @@ def _of_callable(call: Any, name: str, seen: set[int]) -> Iterator[Place]:
     if isinstance(call, functools.partial):
         yield from _of_callable(call.func, name, seen)
         for key, value in (*enumerate(call.args), *call.keywords.items()):
-            read = functools.partial(_argument, key)
+            read = _item("args" if isinstance(key, int) else "keywords", key)
             yield from _value(weakref.ref(call), read, value, f"{name}'s argument {key!r}", seen)
     elif isinstance(call, types.MethodType):
         yield Place(weakref.ref(call.__self__), _itself, f"{name}'s {type(call.__self__).__name__}")
@@ -132,18 +133,16 @@ def _of_function(function: types.FunctionType, seen: set[int]) -> Iterator[Place
     for name, how in uses.items():
         if name in function.__globals__ and not _is_log(how):
             bind = functools.partial(_bind_global, name) if "store" in how else None
-            read = functools.partial(_global, name)
+            read = _item("__globals__", name)
             yield from _value(owner, read, function.__globals__[name], name, seen, bare=True, bind=bind)
     for index, value in enumerate(function.__defaults__ or ()):
         yield from _value(
-            owner, functools.partial(_default, index), value, f"a default of {function.__name__}", seen, bare=True
+            owner, _item("__defaults__", index), value, f"a default of {function.__name__}", seen, bare=True
         )
     for key, value in (function.__kwdefaults__ or {}).items():
-        yield from _value(
-            owner, functools.partial(_keyword, key), value, f"{function.__name__}'s {key}", seen, bare=True
-        )
+        yield from _value(owner, _item("__kwdefaults__", key), value, f"{function.__name__}'s {key}", seen, bare=True)
     if function.__dict__:
-        yield Place(owner, _dictionary, function.__name__, bare=True)
+        yield Place(owner, operator.attrgetter("__dict__"), function.__name__, bare=True)
         for value in function.__dict__.values():  # what a decorator wraps
             if callable(value):
                 yield from _of_callable(value, function.__name__, seen)
@@ -210,16 +209,8 @@ def _itself(owner: Any) -> Any:
     return owner
 
 
-def _dictionary(owner: Any) -> Any:
-    return owner.__dict__
-
-
-def _attribute(name: str, owner: Any) -> Any:
-    return owner.__dict__[name]
-
-
-def _argument(key: Any, owner: Any) -> Any:
-    return owner.args[key] if isinstance(key, int) else owner.keywords[key]
+def _item(holder: str, key: Any) -> Callable[[Any], Any]:
+    return lambda owner: getattr(owner, holder)[key]
 
 
 def _cell(index: int, owner: Any) -> Any:
@@ -230,17 +221,5 @@ def _bind_cell(index: int, owner: Any, value: Any) -> None:
     owner.__closure__[index].cell_contents = value
 
 
-def _global(name: str, owner: Any) -> Any:
-    return owner.__globals__[name]
-
-
 def _bind_global(name: str, owner: Any, value: Any) -> None:
     owner.__globals__[name] = value
-
-
-def _default(index: int, owner: Any) -> Any:
-    return owner.__defaults__[index]
-
-
-def _keyword(key: str, owner: Any) -> Any:
-    return owner.__kwdefaults__[key]

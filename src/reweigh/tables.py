@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reweigh.errors import BadInput, require
+from reweigh.arrow import pa, parquet
+from reweigh.errors import BadInput
 from reweigh.storage import make_folder, write_bytes
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -92,7 +93,6 @@ def _written(value: Any) -> str:
 
 
 def _parquet(columns: Mapping[str, Any]) -> memoryview:
-    pa, parquet = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
     arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
     sink = pa.BufferOutputStream()
     parquet.write_table(pa.table(arrays), sink)

@@ -1,6 +1,7 @@
 """A look-ahead is the step that the optimizer would take, and what is carried is its derivative: both against the step."""
 
 import copy
+import inspect
 import warnings
 
 import pytest
@@ -25,7 +26,6 @@ SETTINGS = {
     "adam": (Adam, {"lr": 0.1, "eps": 1e-2}),
     "adam decay": (Adam, {"lr": 0.1, "eps": 1e-2, "weight_decay": 0.3}),
     "adam decay maximize": (Adam, {"lr": 0.1, "eps": 1e-2, "weight_decay": 0.3, "maximize": True}),
-    "adam decoupled": (Adam, {"lr": 0.1, "eps": 1e-2, "weight_decay": 0.3, "decoupled_weight_decay": True}),
     "adam betas": (Adam, {"lr": 0.05, "betas": (0.6, 0.7), "eps": 1e-8}),
     "amsgrad": (Adam, {"lr": 0.1, "betas": (0.5, 0.3), "eps": 1e-2, "amsgrad": True}),
     "adamw": (AdamW, {"lr": 0.1, "eps": 1e-2, "weight_decay": 0.3}),
@@ -36,6 +36,11 @@ SETTINGS = {
     "tensor lr": (SGD, {"lr": torch.tensor(0.1, dtype=torch.float64), "momentum": 0.9}),
     "adam tensor lr": (Adam, {"lr": torch.tensor(0.1, dtype=torch.float64), "eps": 1e-2}),
 }
+if "decoupled_weight_decay" in inspect.signature(Adam).parameters:  # from PyTorch 2.7 on
+    SETTINGS["adam decoupled"] = (
+        Adam,
+        {"lr": 0.1, "eps": 1e-2, "weight_decay": 0.3, "decoupled_weight_decay": True},
+    )
 
 
 def drawn(params, seed):
@@ -105,6 +110,17 @@ def test_what_is_carried_is_the_derivative_of_the_step(name, steps):
     ahead, behind = at(1), at(-1)
     slope = {key: (behind[key] - ahead[key]) / (2 * h) for key in params}  # θ' = θ − S(g)
     assert_same(precondition(v, optimizer, params, gradient), slope, 1e-7)
+
+
+def test_adamw_decouples_the_decay_where_its_groups_do_not_say_so():
+    """As those of PyTorch 2.6, where it is a class of its own."""
+    params, optimizer = trained(*SETTINGS["adamw"], 3)
+    gradient, v = drawn(params, 99), drawn(params, 98)
+    expected = look_ahead(optimizer, params, gradient), precondition(v, optimizer, params, gradient)
+    optimizer.param_groups[0].pop("decoupled_weight_decay", None)
+    found = look_ahead(optimizer, params, gradient), precondition(v, optimizer, params, gradient)
+    for one, other in zip(found, expected, strict=True):
+        assert_same(one, other, 0.0)
 
 
 def test_amsgrad_case_meets_both_kinds_of_coordinates():

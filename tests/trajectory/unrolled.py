@@ -37,7 +37,7 @@ def unrolled(
         weights = [weigh(found, batch, k, params) for found, batch in zip(losses, parts, strict=True)]
         # Weights multiply the losses' gradients; that they may depend on the parameters themselves is no part of the step.
         grads = torch.autograd.grad(losses, list(params.values()), weights, create_graph=True)
-        step = _adam if issubclass(optimizer, torch.optim.Adam) else _sgd
+        step = _adam if issubclass(optimizer, torch.optim.Adam | torch.optim.AdamW) else _sgd
         decoupled = optimizer is torch.optim.AdamW
         moved = {}
         for (name, p), g in zip(params.items(), grads, strict=True):

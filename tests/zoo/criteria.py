@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from abilities import DISTANCES_TWICE
 from zoo.case import CLASSES, Batch, case, images, vectors
 from zoo.dense import many_labels, mlp
 
@@ -29,8 +30,10 @@ def by_criterion(model: nn.Module, batch: Batch) -> Tensor:
     vectors,
     by_criterion,
     twice=False,
-    refused_by=dict.fromkeys(("ghost", "forward", "double"), r"\bcriterion \(Criterion\)"),
-    notes="prototypes and centre loss; one module holds both. PyTorch differentiates cdist once, and backwards only",
+    refused_by=dict.fromkeys(
+        ("ghost", "forward") if DISTANCES_TWICE else ("ghost", "forward", "double"), r"\bcriterion \(Criterion\)"
+    ),
+    notes="prototypes and centre loss; one module holds both. PyTorch has no dual numbers through cdist",
 )
 class WithCriterion(nn.Module):
     def __init__(self) -> None:

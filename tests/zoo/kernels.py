@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from abilities import RECOMPUTES_FORWARD, SAMPLES_FORWARD, SAMPLES_TWICE
 from zoo.case import CLASSES, Batch, case, images, series, vectors
 from zoo.surgery import ODD, SILENT, Apply, Reversal, around
 
@@ -174,7 +175,13 @@ class Variational(nn.Module):
         return self.decode(torch.tanh(drawn)), mean, log_variance
 
 
-@case("checkpointed-blocks", series, random=True, notes="recomputed in the backward pass, dropout masks and all")
+@case(
+    "checkpointed-blocks",
+    series,
+    random=True,
+    refused_by={} if RECOMPUTES_FORWARD else {"forward": "Checkpointed"},
+    notes="recomputed in the backward pass, dropout masks and all",
+)
 class Checkpointed(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -235,7 +242,11 @@ def critic() -> nn.Module:
 @case(
     "deformed-sampling",
     images,
-    refused_by={"forward": "SpatialTransformer"},
+    twice=SAMPLES_TWICE,
+    refused_by=dict.fromkeys(
+        [how for how, goes in (("forward", SAMPLES_FORWARD), ("double", SAMPLES_TWICE)) if not goes],
+        "SpatialTransformer",
+    ),
     notes="a grid made from the image says where the image is read",
 )
 class SpatialTransformer(nn.Module):

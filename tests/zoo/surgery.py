@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
+from abilities import RECOMPUTES_FORWARD
 from zoo.case import CLASSES, case, vectors
 
 
@@ -186,7 +187,9 @@ class Recomputed(nn.Module):
         return checkpoint(self.inner, x, use_reentrant=self.reentrant)
 
 
-case("checkpoint", vectors)(lambda: around(Recomputed(reentrant=False)))
+case("checkpoint", vectors, refused_by={} if RECOMPUTES_FORWARD else {"forward": "Recomputed"})(
+    lambda: around(Recomputed(reentrant=False))
+)
 UNSERVED = dict.fromkeys(("ghost", "forward", "finite", "double", "auto"), "use_reentrant=False")
 case("checkpoint-reentrant", vectors, by_backward=True, refused_by=UNSERVED)(lambda: around(Recomputed(reentrant=True)))
 

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, distributed, nn
+from torch._functorch import config as functorch_config
 
 from zoo.case import CLASSES, case, vectors
 from zoo.dense import mlp
@@ -20,6 +21,7 @@ def compiled(model: nn.Module) -> nn.Module:
 
 
 def compiled_in_place(model: nn.Module) -> nn.Module:
+    functorch_config.donated_buffer = False  # the reference goes back through one graph for each example
     model.compile(backend="aot_eager")
     return model
 

@@ -9,11 +9,10 @@ import os
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -113,8 +112,7 @@ def extract(archive: Path, root: Path, layout: Layout, names: Collection[str]) -
     with storing(folder):
         unpacking = tempfile.TemporaryDirectory(dir=root, prefix=f".{layout.folder}.")
     with unpacking as temporary:
-        with _sound(archive):
-            _unpack(archive, Path(temporary), layout, names)
+        _unpack(archive, Path(temporary), layout, names)
         with storing(folder):
             folder.mkdir(exist_ok=True)
             for name in names:
@@ -124,29 +122,19 @@ def extract(archive: Path, root: Path, layout: Layout, names: Collection[str]) -
 def _unpack(archive: Path, temporary: Path, layout: Layout, names: Collection[str]) -> None:
     # One pass in the archive's own order: going back would decompress it from the start again.
     wanted = {f"{layout.folder}/{name}": name for name in names}
-    with gzip.open(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as members:
+    with _sound(archive), gzip.open(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as members:
         for member in members:
             stored = members.extractfile(member) if member.isreg() and member.name in wanted else None
             if stored is not None and member.size == layout.size(wanted[member.name]):
-                _store(_chunks(stored, archive), temporary / wanted.pop(member.name))
+                content, destination = stored.read(), temporary / wanted.pop(member.name)
+                with storing(destination), destination.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
         while unpacked.read(_CHUNK):  # to the end, where gzip verifies its checksum
             pass
     if wanted:
         raise BadInput(f"{archive} lacks {min(wanted)} at its full length: delete it, and it will be downloaded again")
-
-
-def _chunks(stored: IO[bytes], archive: Path) -> Iterator[bytes]:
-    with _sound(archive):
-        while chunk := stored.read(_CHUNK):
-            yield chunk
-
-
-def _store(chunks: Iterable[bytes], destination: Path) -> None:
-    with storing(destination), destination.open("wb") as file:
-        for chunk in chunks:
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextmanager

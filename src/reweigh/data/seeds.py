@@ -5,12 +5,11 @@ stream as well, the first rows drawn for the clean set would be the first rows d
 purpose gets its own stream, and the global generators are never touched.
 """
 
-import operator
 import zlib
 
 import numpy as np
 
-from ..errors import BadInput
+from .checks import check_count
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:
@@ -19,10 +18,5 @@ def stream(seed: int, purpose: str) -> np.random.Generator:
     Raises:
         BadInput: if `seed` is not a whole number of at least 0.
     """
-    try:
-        number = operator.index(seed)
-    except TypeError as wrong:
-        raise BadInput(f"the seed is {seed!r}, which is not a whole number: give an integer of at least 0") from wrong
-    if number < 0:
-        raise BadInput(f"the seed is {number}, which is negative: give an integer of at least 0")
+    number = check_count(seed, "the seed", at_least=0)
     return np.random.default_rng([number, zlib.crc32(purpose.encode())])

@@ -1,7 +1,7 @@
 """The ledger: what became of each example, epoch by epoch, in Parquet files that any tool reads."""
 
-from reweigh.ledger.history import History as History
-from reweigh.ledger.ledger import Ledger as Ledger
-from reweigh.ledger.summary import Summary as Summary
+from reweigh.ledger.history import History
+from reweigh.ledger.ledger import Ledger
+from reweigh.ledger.summary import Summary
 
 __all__ = ["History", "Ledger", "Summary"]

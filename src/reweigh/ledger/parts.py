@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reweigh.arrow import pa, parquet
 from reweigh.digests import Digests
-from reweigh.errors import BadInput, require
+from reweigh.errors import BadInput
 from reweigh.ledger.merge import Columns
 from reweigh.storage import cannot_write, read_plain, write_bytes
 
@@ -62,7 +63,6 @@ def write_part(folder: Path, epoch: int, columns: Columns, run: str, digests: Di
     Raises:
         ReweighError: if the disk refuses.
     """
-    pa, parquet = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
     rows = 0 if columns["id"] is None else len(columns["id"])
     arrays = {"epoch": pa.repeat(pa.scalar(epoch, pa.int32()), rows)}
     for name, kind in _TYPES.items():
@@ -121,7 +121,6 @@ def _check_shape(file: Any, path: Path) -> None:
 
 @contextmanager
 def _opened(folder: Path, epoch: int, digests: Digests | None = None) -> Iterator[Any]:
-    pa, parquet = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
     path = part_path(folder, epoch)
     if not path.exists():
         raise BadInput(f"{path} is missing: put it back, the ledger has later epochs")

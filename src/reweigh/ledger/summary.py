@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reweigh.errors import require
+from reweigh.arrow import pa
 from reweigh.ledger.visits import Array
 
 
@@ -48,7 +48,6 @@ class Summary:
 
     def table(self) -> Any:
         """The same as a `pyarrow.Table`, with null for NaN."""
-        pa = require("pyarrow", "cli")
         return pa.table({f.name: pa.array(getattr(self, f.name), from_pandas=True) for f in fields(self)})
 
 

@@ -9,6 +9,8 @@ The L2RW authors' released network differs: pre-activation, average pooling in t
 without a scale.
 """
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -45,6 +47,16 @@ class Block(nn.Module):
         return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
+def stages(blocks: int, channels: int, width: int, make: Callable[[int, int, int], nn.Module]) -> nn.Sequential:
+    """Three stages of `blocks` blocks, with `width`, 2·`width` and 4·`width` channels; the last two halve the picture."""
+    found: list[nn.Module] = []
+    for stage in range(3):
+        for index in range(blocks):
+            found.append(make(channels, width * 2**stage, 2 if stage > 0 and index == 0 else 1))
+            channels = width * 2**stage
+    return nn.Sequential(*found)
+
+
 class ResNet(nn.Module):
     """Images (B, channels, H, W) -> logits (B, classes).
 
@@ -66,16 +78,10 @@ class ResNet(nn.Module):
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise BadInput(f"depth={depth} is no CIFAR ResNet: use 6k+2, such as 20, 32, 44 or 56")
-        layer, channels = choose_norm(norm), width
+        layer = choose_norm(norm)
         self.stem, self.stem_norm = conv3x3(input_shape[0], width), layer(width)
-        blocks: list[nn.Module] = []
-        for stage in range(3):
-            for index in range((depth - 2) // 6):
-                stride = 2 if stage > 0 and index == 0 else 1
-                blocks.append(Block(channels, width * 2**stage, stride, layer))
-                channels = width * 2**stage
-        self.blocks = nn.Sequential(*blocks)
-        self.output = nn.Linear(channels, classes)
+        self.blocks = stages((depth - 2) // 6, width, width, lambda old, new, stride: Block(old, new, stride, layer))
+        self.output = nn.Linear(4 * width, classes)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from reweigh.errors import BadInput
 from reweigh.models.norms import Norm, NormName, choose_norm
-from reweigh.models.resnet import conv3x3, initialise
+from reweigh.models.resnet import conv3x3, initialise, stages
 
 
 class WideBlock(nn.Module):
@@ -57,17 +57,11 @@ class WideResNet(nn.Module):
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
             raise BadInput(f"depth={depth} is no wide ResNet: use 6j+4, such as 10, 16, 22, 28 or 40")
-        layer, channels = choose_norm(norm), 16
-        self.stem = conv3x3(input_shape[0], channels)
-        blocks: list[nn.Module] = []
-        for stage in range(3):
-            for index in range((depth - 4) // 6):
-                stride = 2 if stage > 0 and index == 0 else 1
-                blocks.append(WideBlock(channels, 16 * widen * 2**stage, stride, layer, dropout))
-                channels = 16 * widen * 2**stage
-        self.blocks = nn.Sequential(*blocks)
-        self.last_norm = layer(channels)
-        self.output = nn.Linear(channels, classes)
+        layer = choose_norm(norm)
+        self.stem = conv3x3(input_shape[0], 16)
+        self.blocks = stages((depth - 4) // 6, 16, 16 * widen, lambda old, new, stride: WideBlock(old, new, stride, layer, dropout))
+        self.last_norm = layer(64 * widen)
+        self.output = nn.Linear(64 * widen, classes)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -35,20 +35,24 @@ class _Inside(NamedTuple):
 
 
 class AdamUpdate(Update):
-    """`torch.optim.Adam` and `AdamW`."""
+    """`torch.optim.Adam`, and `AdamW` as far as the groups say that the decay is decoupled."""
 
     state_needed: ClassVar[tuple[str, ...]] = ("step", MEAN, SQUARE, HIGHEST)
     gradient_needed: ClassVar[bool] = True
+    decoupled: ClassVar[bool] = False
+    """Whether the decay is taken off θ directly, where the optimizer's groups do not say."""
 
     def moved(self, p: Tensor, g: Tensor, group: Group, state: State) -> Tensor:
         """The step itself, and the decay where it is decoupled."""
-        x = _inside(p, g, group, state)
+        decoupled = self._is_decoupled(group)
+        x = _inside(p, g, group, state, decoupled)
         moved = x.rate * x.mean / x.denominator
-        return moved + group["lr"] * group["weight_decay"] * p if _decoupled(group) else moved
+        return moved + group["lr"] * group["weight_decay"] * p if decoupled else moved
 
     def back(self, p: Tensor, g: Tensor, group: Group, state: State, after: Bar) -> tuple[Tensor, Bar]:
         """Through the quotient, the root, and both moments."""
-        x, (beta1, beta2) = _inside(p, g, group, state), group["betas"]
+        decoupled, (beta1, beta2) = self._is_decoupled(group), group["betas"]
+        x = _inside(p, g, group, state, decoupled)
         alive = x.root > 0
         moved = -x.rate * after.p / x.denominator
         mean = entry(after.state, MEAN, p) + moved
@@ -64,17 +68,22 @@ class AdamUpdate(Update):
         entered = torch.where(alive, entered, -float(group["lr"]) * after.p if cold else 0.0)
         before |= {MEAN: torch.where(alive, beta1 * mean, 0.0), SQUARE: torch.where(alive, beta2 * square, 0.0)}
         decay = group["weight_decay"]
-        straight = after.p * (1 - group["lr"] * decay) if _decoupled(group) else after.p + decay * entered
+        straight = after.p * (1 - group["lr"] * decay) if decoupled else after.p + decay * entered
         return x.slope * entered, Bar(straight, before if state else {})
 
+    def _is_decoupled(self, group: Group) -> bool:
+        return bool(group.get("decoupled_weight_decay", self.decoupled))
 
-def _decoupled(group: Group) -> bool:
-    return bool(group.get("decoupled_weight_decay", False))
+
+class AdamWUpdate(AdamUpdate):
+    """`torch.optim.AdamW`, which before PyTorch 2.7 is a class of its own."""
+
+    decoupled: ClassVar[bool] = True
 
 
-def _inside(p: Tensor, g: Tensor, group: Group, state: State) -> _Inside:
+def _inside(p: Tensor, g: Tensor, group: Group, state: State, decoupled: bool) -> _Inside:
     (beta1, beta2), slope = group["betas"], -1.0 if group["maximize"] else 1.0
-    g = slope * g if _decoupled(group) else with_decay(p, g, group)[0]
+    g = slope * g if decoupled else with_decay(p, g, group)[0]
     t = float(state.get("step", 0)) + 1
     mean = beta1 * entry(state, MEAN, p) + (1 - beta1) * g
     square = beta2 * entry(state, SQUARE, p) + (1 - beta2) * g * g

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from reweigh._types import Params
-from reweigh.optimizers.adam import AdamUpdate
+from reweigh.optimizers.adam import AdamUpdate, AdamWUpdate
 from reweigh.optimizers.reversible import ReversibleSGD
 from reweigh.optimizers.sgd import BUFFER, Sgd
 from reweigh.optimizers.update import Bar, Group, Plain, State, Update
@@ -23,8 +23,8 @@ from reweigh.optimizers.update import Bar, Group, Plain, State, Update
 _warned: set[type] = set()
 _UPDATES: tuple[tuple[type[Optimizer], Update], ...] = (
     (SGD, Sgd()),
+    (AdamW, AdamWUpdate()),  # before Adam, whose kind it is from PyTorch 2.7 on
     (Adam, AdamUpdate()),
-    (AdamW, AdamUpdate()),
     (ReversibleSGD, Sgd()),
 )
 

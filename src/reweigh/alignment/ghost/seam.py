@@ -18,8 +18,9 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import GradientEdge
 
+from reweigh._torch import gradient_edge
 from reweigh.alignment.ghost.layout import Layout
 from reweigh.alignment.ghost.products import Arguments, Arrival, Kernels, PerSampleGrads, Together, Wanted, moved
 
@@ -83,7 +84,7 @@ class Seam:
     ) -> None:
         self.label, self.number, self.function = label, number, function
         self.inputs, self.operands = list(inputs), list(operands)
-        self.edges: list[GradientEdge] = [] if kernels else [get_gradient_edge(y) for y in outputs]
+        self.edges: list[GradientEdge] = [] if kernels else [gradient_edge(y) for y in outputs]
         self.shapes = [tuple(y.shape) for y in outputs]
         self.leading = list(leading) or [y.ndim for y in outputs]
         self.tangents, self._per_sample_grads, self._arguments = list(tangents), per_sample_grads, arguments

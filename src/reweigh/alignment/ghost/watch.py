@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.forward_ad import unpack_dual
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import GradientEdge
 from torch.overrides import TorchFunctionMode
 
-from reweigh._torch import tree_flatten, tree_unflatten, without_forward_grad
+from reweigh._torch import gradient_edge, tree_flatten, tree_unflatten, without_forward_grad
 from reweigh.alignment.ghost.attention import multi_head_attention
 from reweigh.alignment.ghost.cannot_separate import CannotSeparate
 from reweigh.alignment.ghost.cut import Call, by_forward_mode, by_rule, cut, operand
@@ -224,7 +224,7 @@ class Watch(TorchFunctionMode):
     def _stitched(self, seam: Seam, outputs: list[Tensor], inputs: tuple[Tensor, ...]) -> list[Tensor]:
         stitch: Any = Stitch.apply
         out: list[Tensor] = list(stitch(seam, self._ledger_of, [y.detach() for y in outputs], self.anchor, *inputs))
-        self.attached.append([get_gradient_edge(y) for y in out])
+        self.attached.append([gradient_edge(y) for y in out])
         self.seams.append(seam)
         return out
 

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ...errors import BadInput, require
+from ...arrow import pa
+from ...errors import BadInput
 from ...words import shown
 from .npz_file import Array, NpzFile, check_length, inputs, named
 from .paths import existing
@@ -89,7 +90,7 @@ class ArrayReader:
 
     def rows(self, path: str, part: str) -> Rows:
         """The examples of the file at `path`."""
-        place, pa = existing(path), require("pyarrow", "cli")
+        place = existing(path)
         file = NpzFile(place)
         name = named(file.names, self.called.x if self.called.x in file.names else None, INPUTS, place, "the inputs")
         x = self._scaled(inputs(file.load(name), name, place), place)
@@ -114,7 +115,6 @@ class ArrayReader:
         return torch.from_numpy(np.ascontiguousarray(x if self.scale is None else self.scale.apply(x)))
 
     def _targets(self, y: Array, size: int, name: str, path: Path) -> tuple[Any, ...]:
-        pa = require("pyarrow", "cli")
         wide = y.ndim == 2 and y.shape[1] == len(self.target_names)
         columns = list(y.T) if wide else [y]
         if not wide and (y.ndim != 1 or len(self.target_names) > 1):
@@ -124,7 +124,7 @@ class ArrayReader:
         return tuple(pa.array(np.ascontiguousarray(check_length(c, size, name, path))) for c in columns)
 
     def _keys(self, file: NpzFile, size: int, path: Path) -> Any:
-        pa, name = require("pyarrow", "cli"), self.called.id
+        name = self.called.id
         if name is None or name not in file.names:
             return None
         keys = pa.array(check_length(file.load(name), size, name, path)).cast(pa.string())

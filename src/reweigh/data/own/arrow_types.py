@@ -6,7 +6,7 @@ become what they stand for. Lists, structures and bytes stay as they are, for `i
 
 from typing import Any
 
-from ...errors import require
+from ...arrow import compute, kinds, pa
 
 
 def plain(column: Any, as_names: bool = False) -> Any:
@@ -15,12 +15,10 @@ def plain(column: Any, as_names: bool = False) -> Any:
     Categories (of pandas or polars: a dictionary, or `as_names`) become a dictionary of text, numbers too: they name things,
     they do not measure.
     """
-    pa, kinds = require("pyarrow", "cli"), require("pyarrow.types", "cli")
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         return plain(_chunks(column, lambda chunk: chunk.storage, kind.storage_type))
     if kinds.is_run_end_encoded(kind):
-        compute = require("pyarrow.compute", "cli")
         return plain(_chunks(column, compute.run_end_decode, kind.value_type))
     if kinds.is_dictionary(kind):
         values = _chunks(column, lambda chunk: chunk.dictionary_decode(), kind.value_type)
@@ -36,7 +34,6 @@ def plain(column: Any, as_names: bool = False) -> Any:
 
 
 def _chunks(column: Any, change: Any, kind: Any) -> Any:
-    pa = require("pyarrow", "cli")
     if isinstance(column, pa.ChunkedArray):
         return pa.chunked_array([change(chunk) for chunk in column.chunks], kind)
     return change(column)

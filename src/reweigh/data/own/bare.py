@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import require
+from ...arrow import compute, pa
 from .values import BoolArray, FloatArray
 
 _MONEY = (
@@ -22,7 +22,6 @@ INFINITE = r"(?i:inf|infinity)"
 
 def split(words: Any) -> tuple[Any, Any, BoolArray]:
     """Of each word the bare numeral with its sign (null where there is none), its unit, and whether the minus was turned."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     words = words.combine_chunks() if isinstance(words, pa.ChunkedArray) else words
     for pattern, plain in (("[\u00a0\u2009\u202f]", " "), ("\u2212", "-"), ("\u2019", "'")):
         words = compute.replace_substring_regex(words, pattern=pattern, replacement=plain)
@@ -50,26 +49,22 @@ def main_unit(units: Any, fits: BoolArray, counts: Any) -> tuple[str, BoolArray]
 
 def allowed(units: Any, unit: str) -> BoolArray:
     """Which of the units go with `unit`."""
-    compute = require("pyarrow.compute", "cli")
     found = flags(compute.equal(units, unit))
     return found | flags(compute.equal(units, "")) if is_currency(unit) else found
 
 
 def is_currency(unit: str) -> bool:
     """Whether a unit is money, so that a number without it is meant in it."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     return bool(compute.match_substring_regex(pa.scalar(unit), f"^{_CURRENCY}$").as_py())
 
 
 def flags(column: Any) -> BoolArray:
     """An Arrow array of truth values as NumPy has it, nulls as false."""
-    compute = require("pyarrow.compute", "cli")
     return np.asarray(compute.fill_null(column, False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def floats(column: Any) -> FloatArray:
     """An Arrow array of float64 as NumPy has it, nulls as NaN."""
-    pa = require("pyarrow", "cli")
     if isinstance(column, pa.ChunkedArray):
         return np.asarray(column.to_numpy(), dtype=np.float64)
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)

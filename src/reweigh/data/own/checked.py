@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import BadInput, require
+from ...arrow import compute, pa
+from ...errors import BadInput
 from ...words import counted, listed, shown
 from .paths import existing
 from .rows import Rows
@@ -66,7 +67,7 @@ def _ids(path: Path) -> list[str]:
 
 
 def _places(train: Rows, wanted: list[str]) -> npt.NDArray[np.int64]:
-    wanted = one_spelling(require("pyarrow", "cli").array(wanted)).to_pylist()
+    wanted = one_spelling(pa.array(wanted)).to_pylist()
     if train.keys is None:
         rows = [int(text) if _is_row.match(text) and int(text) < len(train) else -1 for text in wanted]
         return np.array(rows, dtype=np.int64)
@@ -78,7 +79,6 @@ _is_row = re.compile(r"^(0|[1-9][0-9]{0,17})$")  # 007 is a name
 
 def places(wanted: Any, keys: Any) -> npt.NDArray[np.int64]:
     """For each wanted name its row among `keys`, -1 where it is not there."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     wanted, known = (
         keys_ if isinstance(keys_, pa.ChunkedArray) else pa.array(keys_, pa.string()) for keys_ in (wanted, keys)
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import require
+from ...arrow import compute, kinds, pa
 from .bare import floats
 from .numerals import Numbers
 from .values import FloatArray, as_words, is_time
@@ -35,7 +35,6 @@ _MICROSECONDS_A_DAY = 86_400_000_000
 
 def as_days(column: Any, layout: str) -> Numbers:
     """The cells as days with fractions; a cell that is no date or time of this layout is NaN and a stray."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     if is_time(column):
         return Numbers(_typed(column), np.zeros(len(column), dtype=bool))
     words = as_words(column)
@@ -50,7 +49,6 @@ def as_days(column: Any, layout: str) -> Numbers:
 
 
 def _formatted(words: Any, layout: str) -> FloatArray:
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     parts = re.split(r"%(\w)", layout)  # text and letters by turns
     shape = "".join(_SHAPES[part] if place % 2 else re.escape(part) for place, part in enumerate(parts))
     right = compute.match_substring_regex(words, f"^{shape}$")
@@ -70,12 +68,11 @@ def _with_day(parts: list[str]) -> str:
 
 
 def _iso(words: Any, kind: Any) -> Any:
-    pa = require("pyarrow", "cli")
     try:
         return words.cast(kind)
     except pa.ArrowInvalid:  # some cell is no date: those that do not look like one, or else one by one
-        looks = require("pyarrow.compute", "cli").match_substring_regex(words, _ISO)
-        words = require("pyarrow.compute", "cli").if_else(looks, words, pa.scalar(None, pa.string()))
+        looks = compute.match_substring_regex(words, _ISO)
+        words = compute.if_else(looks, words, pa.scalar(None, pa.string()))
     try:
         return words.cast(kind)
     except pa.ArrowInvalid:
@@ -91,7 +88,6 @@ def _one(word: Any, kind: Any) -> Any:
 
 def _parts(words: Any, patterns: tuple[str, ...]) -> FloatArray:
     """Days, hours, minutes and seconds of each word, by the first of the patterns that fits it."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     total = np.full(len(words), np.nan)
     for pattern in patterns:
         found = compute.extract_regex(words, pattern)
@@ -109,7 +105,6 @@ def _parts(words: Any, patterns: tuple[str, ...]) -> FloatArray:
 
 
 def _typed(column: Any) -> FloatArray:
-    pa, kinds = require("pyarrow", "cli"), require("pyarrow.types", "cli")
     kind = column.type
     if kinds.is_duration(kind) or kinds.is_time(kind):
         a_day = 86_400 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
@@ -119,6 +114,5 @@ def _typed(column: Any) -> FloatArray:
 
 
 def _ticks(column: Any) -> FloatArray:
-    pa = require("pyarrow", "cli")
     ticks = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
     return floats(ticks.cast(pa.float64(), safe=False)) / _MICROSECONDS_A_DAY

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import BadInput, require
+from ...arrow import compute, pa
+from ...errors import BadInput
 from ...words import counted, listed, shown
 from ..scratch import in_memory
 from ..stored_files import ColumnFiles
@@ -53,7 +54,7 @@ def encode(columns: Iterable[Any], plans: Sequence[Plan], where: str, size: int)
     found = Encoded(ColumnFiles(shape) if large else np.zeros(shape, dtype=np.float32), [], {})
     for plan, column in zip(plans, columns, strict=True):
         if is_blank(column):
-            column = require("pyarrow", "cli").nulls(size, "string")
+            column = pa.nulls(size, "string")
         if not is_usable(column):
             raise BadInput(f"column {shown(plan['name'])} of {where} holds lists or bytes: give single values")
         seen = _Column(plan, column, where, found)
@@ -80,7 +81,6 @@ class _Column:
 
     def codes(self) -> npt.NDArray[np.int64]:
         """From 1 for the plan's values; 0 for any other and for none."""
-        pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
         values, words = self.plan["values"], as_words(self.column)
         known = pa.array(values, pa.string())
         indices = compute.index_in(words, value_set=known)
@@ -129,7 +129,7 @@ class _Column:
 
     def _tell_strange(self, words: Any) -> None:
         if len(words):
-            examples = listed(require("pyarrow.compute", "cli").unique(words).to_pylist(), 3)
+            examples = listed(compute.unique(words).to_pylist(), 3)
             self.tell("unknown", len(words), f"hold words that the training file has not ({examples})")
 
     def tell(self, key: str, count: Any, what: str) -> None:
@@ -153,7 +153,6 @@ def _respelled(strange: list[str], values: list[str]) -> dict[str, str]:
 
 
 def _replaced(words: Any, pairs: dict[str, str]) -> Any:
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     places = compute.index_in(words, value_set=pa.array(list(pairs), pa.string()))
     return compute.if_else(
         compute.is_valid(places), pa.array(list(pairs.values()), pa.string()).take(_whole(places)), words
@@ -161,5 +160,4 @@ def _replaced(words: Any, pairs: dict[str, str]) -> Any:
 
 
 def _whole(places: Any) -> Any:
-    pa = require("pyarrow", "cli")
     return places.combine_chunks() if isinstance(places, pa.ChunkedArray) else places

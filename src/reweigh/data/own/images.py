@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...errors import BadInput, require
+from ...arrow import pa
+from ...errors import BadInput
 from ...words import counted
 from .image_files import Found, find_images
 from .paths import existing
@@ -70,7 +71,6 @@ class ImageReader:
         x = torch.empty((len(found.names), *self.input_shape), dtype=torch.uint8)
         for row, name in enumerate(found.names):
             x[row] = torch.from_numpy(np.array(pixels_of(root / name, self.shape)))
-        pa = require("pyarrow", "cli")
         targets = (pa.array(found.classes, pa.string()),) if all(found.classes) else ()
         table = pa.table({"file": found.names}) if part == "new" else None
         return Rows(str(path), x, targets, found.names, table=table, notes=found.notes)

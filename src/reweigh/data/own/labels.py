@@ -4,26 +4,22 @@ Classes are those of the training and the clean part together. A label that only
 been learned, and is refused.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from ...arrow import pa
 from ...tasks.targets import BoolArray, FloatArray, IntArray, Words, Writing
+from ...words import shown
+from .numerals import find_written, says_two_things, simple
 from .other_file import numbers_like
 from .rows import Rows
-from .targets import (
-    as_classes,
-    as_flags,
-    as_numbers_of,
-    cell_of_several,
-    checked_numbers,
-    different_numbers,
-    how_read,
-    is_missing,
-    several,
-    style_of,
-)
+from .targets import SEPARATORS, as_classes, as_flags, checked_numbers, is_missing, numbers_in, several, split, style_of
+from .values import as_words, is_text, is_time
+
+_LEADING_ZERO = re.compile(r"^0\d+$")
 
 
 @dataclass(frozen=True)
@@ -62,9 +58,8 @@ class TargetColumns:
     def numbers(self, like: Writing | None = None) -> FloatArray:
         """(N,) the first column's cells, NaN where missing."""
         column = self.rows.targets[0]
-        if like is None:
-            return as_numbers_of(column, self.names[0], self.where)
-        return checked_numbers(numbers_like(column, *like)[0], column, self.names[0], self.where)
+        found = numbers_in(column) if like is None else numbers_like(column, *like)[0]
+        return checked_numbers(found, column, self.names[0], self.where)
 
     def otherwise(self, like: Writing) -> str:
         """What to say of numbers that are written otherwise than `like`."""
@@ -76,19 +71,42 @@ class TargetColumns:
 
     def how_read(self) -> list[str]:
         """A sentence on how the first column's numbers were read, where that was a choice."""
-        return how_read(self.rows.targets[0], self.names[0], self.where)
+        column = self.rows.targets[0]
+        if not is_text(column):
+            return []
+        words = as_words(column)
+        written = None if simple(words) is not None else find_written(words)
+        either = says_two_things(words) if written is None else written.either
+        target = f"the target {shown(self.names[0])} of {self.where} is read as numbers"
+        if either is not None:
+            cell, read, other = either
+            return [f"{target}, {shown(cell)} as {read:.12g}, though it could be {other:.12g}"]
+        if written is None or (written.style == "." and not written.unit):
+            return []
+        return [f"{target}, {shown(written.longest[0])} as {written.longest[1]:.12g}"]
 
     def missing(self) -> BoolArray:
         """(N,) the rows that lack a target, or one of several."""
         return is_missing(self.rows)
 
     def different_numbers(self) -> FloatArray | None:
-        """The first column's different cells as numbers, if they are."""
-        return different_numbers(self.rows.targets[0], self.words().values)
+        """The first column's different cells as finite numbers; None where one is no number, or is a name such as 00123."""
+        column, words = self.rows.targets[0], self._words.values
+        numbers = numbers_in(column.slice(0, 1) if is_time(column) else pa.array(words, pa.string()))
+        if numbers.strays.any() or any(_LEADING_ZERO.match(word) for word in words):
+            return None
+        return numbers.values[np.isfinite(numbers.values)]
 
     def cell_of_several(self) -> str | None:
-        """A cell of the first column that holds several labels, where its cells do that."""
-        return cell_of_several(self.words().values)
+        """A cell of the first column that holds several labels, where labels come back from cell to cell.
+
+        They are fewer than the cells then, and most stand in more than one.
+        """
+        cells = self._words.values
+        joined = next((word for word in cells if any(mark in word for mark in SEPARATORS)), None)
+        parts = [part for cell in cells for part in set(split(cell))]
+        come_back = len(set(parts)) < len(cells) and len(parts) >= 1.5 * len(set(parts))
+        return joined if come_back else None
 
     @cached_property
     def _words(self) -> Words:

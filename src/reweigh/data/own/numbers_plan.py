@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import require
+from ...arrow import compute
 from ...words import counted, shown
 from .decided import Decision, dropped, missing_note, scaled
 from .numerals import EXACT, STYLES, Written, as_numbers, check_size, says_two_things
@@ -15,7 +15,6 @@ _NAMELIKE = 0.9
 
 def leading_zero(words: Any) -> str | None:
     """A cell such as "00123": a name of digits."""
-    compute = require("pyarrow.compute", "cli")
     zeros = words.filter(compute.starts_with(words, "0"))
     found = zeros.filter(compute.match_substring_regex(zeros, r"^0\d+$")) if len(zeros) else zeros
     return str(found[0]) if len(found) else None

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import BadInput, require
+from ...arrow import compute, kinds, pa
+from ...errors import BadInput
 from ...words import shown
 from .bare import BEGINS, INFINITE, allowed, flags, floats, main_unit, split
 from .values import BoolArray, FloatArray, as_words, different, is_text, is_time
@@ -68,7 +69,6 @@ class Written:
 
 def as_numbers(column: Any, style: str = ".", unit: str = "") -> Numbers:
     """The column as float64, written in this style and with this unit; a cell that is no such number is NaN and a stray."""
-    pa = require("pyarrow", "cli")
     if is_time(column):
         return Numbers(np.full(len(column), np.nan), np.asarray(column.is_valid(), dtype=bool))
     if not is_text(column):
@@ -85,7 +85,6 @@ def as_numbers(column: Any, style: str = ".", unit: str = "") -> Numbers:
 
 def simple(words: Any) -> FloatArray | None:
     """The words as float64 where all of them are written as programs write numbers; else None."""
-    pa, kinds = require("pyarrow", "cli"), require("pyarrow.types", "cli")
     if not kinds.is_string(words.type):
         return None
     try:
@@ -96,7 +95,6 @@ def simple(words: Any) -> FloatArray | None:
 
 def find_written(words: Any) -> Written:
     """How the numbers among some words (null where missing) are written."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     values, counts = different(words)
     could = flags(compute.match_substring_regex(values, BEGINS))
     if not could.any():
@@ -121,7 +119,7 @@ def find_written(words: Any) -> Written:
 
 
 def _longest(values: Any, bare: Any, fits: BoolArray, style: str) -> tuple[str, float]:
-    compute, rows = require("pyarrow.compute", "cli"), np.flatnonzero(fits)
+    rows = np.flatnonzero(fits)
     lengths = np.asarray(compute.utf8_length(values.take(rows)).to_numpy(zero_copy_only=False))
     row = int(rows[int(np.argmax(lengths))])
     return str(values[row]), float(floats(_cleaned(bare.slice(row, 1), style))[0])
@@ -129,7 +127,6 @@ def _longest(values: Any, bare: Any, fits: BoolArray, style: str) -> tuple[str, 
 
 def says_two_things(words: Any) -> tuple[str, float, float] | None:
     """A word such as "1.234" and its two readings, where all words with a point among plain numbers are of that kind."""
-    compute = require("pyarrow.compute", "cli")
     pattern = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
     for part in (words.slice(0, 200), words):
         pointed = part.filter(compute.match_substring_regex(part, r"[.eE]"))
@@ -142,7 +139,6 @@ def says_two_things(words: Any) -> tuple[str, float, float] | None:
 
 
 def _read(words: Any, style: str, unit: str) -> Numbers:
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     bare, units, _ = split(words)
     fits = _matches(bare, style) & allowed(units, unit)
     values = floats(_cleaned(compute.if_else(pa.array(fits), bare, pa.scalar(None, pa.string())), style))
@@ -160,11 +156,10 @@ def _pattern(style: str) -> str:
 
 
 def _matches(bare: Any, style: str) -> BoolArray:
-    return flags(require("pyarrow.compute", "cli").match_substring_regex(bare, _pattern(style)))
+    return flags(compute.match_substring_regex(bare, _pattern(style)))
 
 
 def _cleaned(bare: Any, style: str) -> Any:
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     group, decimal = STYLES[style]
     if group:
         bare = compute.replace_substring(bare, group, "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import require
+from ...arrow import compute
 from .numerals import Numbers, as_numbers, find_written, says_two_things
 from .values import FloatArray, as_words, is_text
 
@@ -23,10 +23,8 @@ def numbers_like(column: Any, style: str, unit: str, mean: float, deviation: flo
         return found, ""
     words = as_words(column)
     if found.strays.any() and _are_truths(words):
-        ones = require("pyarrow.compute", "cli").replace_substring_regex(words, pattern="^true$", replacement="1")
-        return as_numbers(
-            require("pyarrow.compute", "cli").replace_substring_regex(ones, pattern="^false$", replacement="0"), style
-        ), ""
+        ones = compute.replace_substring_regex(words, pattern="^true$", replacement="1")
+        return as_numbers(compute.replace_substring_regex(ones, pattern="^false$", replacement="0"), style), ""
     best, best_style, usual = found, style, float(np.hypot(mean, deviation))
     for other in _others(words, style, found):
         tried = as_numbers(column, other, unit)
@@ -53,7 +51,7 @@ def _others(words: Any, style: str, found: Numbers) -> list[str]:
 
 
 def _are_truths(words: Any) -> bool:
-    return set(require("pyarrow.compute", "cli").unique(words).to_pylist()) <= {"true", "false", None}
+    return set(compute.unique(words).to_pylist()) <= {"true", "false", None}
 
 
 def _apart(values: FloatArray, usual: float) -> float:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...errors import BadInput, require
+from ...arrow import compute, pa
+from ...errors import BadInput
 from ...words import counted, shown
 from ..stored import Stored
 from .columns import Roles, present_all
@@ -54,7 +55,7 @@ def _whole(column: Any) -> Any:
     """One array; text that is too long for one stays in chunks."""
     try:
         return column.combine_chunks()
-    except require("pyarrow", "cli").ArrowInvalid:
+    except pa.ArrowInvalid:
         return column
 
 
@@ -93,7 +94,6 @@ def check_keys(keys: Any, name: str, where: str) -> None:
     Raises:
         BadInput: naming the first row without one, or with one that was there before.
     """
-    compute = require("pyarrow.compute", "cli")
     if keys.null_count:
         row = compute.index(compute.is_null(keys), True).as_py()
         raise BadInput(

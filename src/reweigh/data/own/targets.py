@@ -10,23 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import BadInput, require
-from ...tasks.targets import FloatArray, Words
+from ...arrow import compute
+from ...errors import BadInput
+from ...tasks.targets import Words
 from ...words import shown
-from .numerals import LARGEST, Numbers, as_numbers, find_written, says_two_things, simple
+from .numerals import LARGEST, Numbers, as_numbers, find_written
 from .rows import Rows
 from .values import MISSING_LABEL, BoolArray, as_words, is_text, is_time, is_usable
 
 SEPARATORS = (";", "|")
 
-_LEADING_ZERO = re.compile(r"^0\d+$")
 _WHOLE_FLOAT = re.compile(r"^([+-]?\d+)\.0*$")
 _YES, _NO = ("1", "true", "yes", "y", "t"), ("0", "false", "no", "n", "f")
 
 
 def as_classes(column: Any) -> Words:
     """The cells as names of classes, in one spelling."""
-    compute = require("pyarrow.compute", "cli")
     cells = as_words(column, MISSING_LABEL)
     coded = compute.dictionary_encode(cells)
     found = [_one_spelling(word) for word in coded.dictionary.to_pylist()]
@@ -59,40 +58,6 @@ def numbers_in(column: Any) -> Numbers:
         other = as_numbers(column, *style_of(column))
         return found if other.strays.any() else other
     return found
-
-
-def different_numbers(column: Any, different: list[str]) -> FloatArray | None:
-    """The `different` cells of a column as finite numbers; None where one is no number, or is a name such as 00123."""
-    pa = require("pyarrow", "cli")
-    numbers = numbers_in(column.slice(0, 1) if is_time(column) else pa.array(different, pa.string()))
-    if numbers.strays.any() or any(_LEADING_ZERO.match(word) for word in different):
-        return None
-    return numbers.values[np.isfinite(numbers.values)]
-
-
-def how_read(column: Any, name: str, where: str) -> list[str]:
-    """A sentence on how the numbers of the training file's target were read, where that was a choice."""
-    if not is_text(column):
-        return []
-    words = as_words(column)
-    written = None if simple(words) is not None else find_written(words)
-    either = says_two_things(words) if written is None else written.either
-    target = f"the target {shown(name)} of {where} is read as numbers"
-    if either is not None:
-        cell, read, other = either
-        return [f"{target}, {shown(cell)} as {read:.12g}, though it could be {other:.12g}"]
-    if written is None or (written.style == "." and not written.unit):
-        return []
-    return [f"{target}, {shown(written.longest[0])} as {written.longest[1]:.12g}"]
-
-
-def as_numbers_of(column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
-    """The training file's cells as float64, NaN where missing.
-
-    Raises:
-        BadInput: naming the first cell that is no number, or that is infinite.
-    """
-    return checked_numbers(numbers_in(column), column, name, where)
 
 
 def checked_numbers(found: Numbers, column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
@@ -137,17 +102,6 @@ def several(column: Any) -> tuple[npt.NDArray[np.int64], list[frozenset[str]]]:
     return np.where(codes < 0, len(sets), codes), [*sets, frozenset()]
 
 
-def cell_of_several(different: list[str]) -> str | None:
-    """One of the `different` cells that holds several labels, where labels come back from cell to cell.
-
-    They are fewer than the cells then, and most stand in more than one.
-    """
-    joined = next((word for word in different if any(mark in word for mark in SEPARATORS)), None)
-    parts = [part for cell in different for part in set(split(cell))]
-    come_back = len(set(parts)) < len(different) and len(parts) >= 1.5 * len(set(parts))
-    return joined if come_back else None
-
-
 def split(cell: str) -> list[str]:
     """The labels of one cell, trimmed."""
     return [part.strip() for part in re.split(r"[;|]", cell) if part.strip()]
@@ -155,7 +109,6 @@ def split(cell: str) -> list[str]:
 
 def is_missing(rows: Rows) -> BoolArray:
     """(N,) which rows lack a target, or one of several."""
-    compute = require("pyarrow.compute", "cli")
     missing = np.zeros(len(rows), dtype=bool)
     for column in rows.targets:
         if not is_text(column) and not is_time(column):

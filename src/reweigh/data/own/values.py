@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import require
+from ...arrow import compute, kinds, pa
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -40,7 +40,6 @@ def is_unknown(word: str) -> bool:
 
 def is_text(column: Any) -> bool:
     """Whether an Arrow array holds words: text (also as a dictionary) or truth values."""
-    kinds = require("pyarrow.types", "cli")
     kind = column.type.value_type if kinds.is_dictionary(column.type) else column.type
     return bool(
         kinds.is_boolean(kind) or kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_string_view(kind)
@@ -49,7 +48,6 @@ def is_text(column: Any) -> bool:
 
 def is_usable(column: Any) -> bool:
     """Whether an Arrow array holds words, numbers, truth values or times; lists, structures and bytes are not usable."""
-    kinds = require("pyarrow.types", "cli")
     kind = column.type
     return (
         is_text(column)
@@ -60,7 +58,6 @@ def is_usable(column: Any) -> bool:
 
 def is_blank(column: Any) -> bool:
     """Whether an Arrow array has no value at all, of whatever type; NaN is none."""
-    kinds, compute = require("pyarrow.types", "cli"), require("pyarrow.compute", "cli")
     if column.null_count == len(column):
         return True
     return bool(kinds.is_floating(column.type) and compute.all(compute.is_nan(column)).as_py())
@@ -68,7 +65,6 @@ def is_blank(column: Any) -> bool:
 
 def is_time(column: Any) -> bool:
     """Whether an Arrow array holds dates, instants, times of the day or durations."""
-    kinds = require("pyarrow.types", "cli")
     return bool(
         kinds.is_date(column.type)
         or kinds.is_timestamp(column.type)
@@ -79,15 +75,14 @@ def is_time(column: Any) -> bool:
 
 def as_words(column: Any, missing: tuple[str, ...] = MISSING) -> Any:
     """An Arrow string array: trimmed, null where missing; truth values are "true" and "false" however they were spelled."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     if is_text(column):
         words = compute.utf8_trim_whitespace(column.cast(pa.string()))
         truths = compute.is_in(words, value_set=pa.array(["True", "TRUE", "False", "FALSE"]))
         if compute.any(truths).as_py():
             words = compute.if_else(truths, compute.utf8_lower(words), words)
-    elif require("pyarrow.types", "cli").is_duration(column.type):
+    elif kinds.is_duration(column.type):
         words = column.cast(pa.int64()).cast(pa.string())
-    elif require("pyarrow.types", "cli").is_decimal(column.type):  # 1.10 and 1.1 are one number
+    elif kinds.is_decimal(column.type):  # 1.10 and 1.1 are one number
         words = compute.replace_substring_regex(
             column.cast(pa.string()), pattern=r"\.0*$|(\.\d*[1-9])0+$", replacement=r"\1"
         )
@@ -99,13 +94,12 @@ def as_words(column: Any, missing: tuple[str, ...] = MISSING) -> Any:
 
 def different(words: Any) -> tuple[Any, npt.NDArray[np.int64]]:
     """The different words in order of appearance, and how often each stands there; nulls are left out."""
-    counts = require("pyarrow.compute", "cli").value_counts(words.drop_null())
+    counts = compute.value_counts(words.drop_null())
     return counts.field(0), np.asarray(counts.field(1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def spelled_missing(column: Any, words: Any) -> dict[str, int]:
     """The cells of `column` that are null among its `words` though something stands there, by what that is."""
-    pa, compute = require("pyarrow", "cli"), require("pyarrow.compute", "cli")
     if not is_text(column) or words.null_count == column.null_count:
         return {}
     gone = compute.utf8_trim_whitespace(column.filter(compute.is_null(words)).cast(pa.string()).drop_null())
@@ -121,7 +115,6 @@ def _lists(words: Any) -> tuple[Any, Any]:
 
 def one_spelling(keys: Any) -> Any:
     """Names that are whole numbers throughout lose the ".0" that a gap in another file's column gave them."""
-    compute = require("pyarrow.compute", "cli")
     if compute.all(compute.match_substring_regex(keys, r"^\d+\.0+$")).as_py():
         return compute.replace_substring_regex(keys, pattern=r"\.0+$", replacement="")
     return keys

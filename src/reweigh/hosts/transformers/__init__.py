@@ -4,9 +4,7 @@ from reweigh.errors import require
 
 require("transformers", "transformers")
 
-from reweigh.hosts.transformers.losses import causal_lm_loss as causal_lm_loss  # noqa: E402
-from reweigh.hosts.transformers.losses import classification_loss as classification_loss  # noqa: E402
-from reweigh.hosts.transformers.losses import token_classification_loss as token_classification_loss  # noqa: E402
-from reweigh.hosts.transformers.trainer import ReweighTrainer as ReweighTrainer  # noqa: E402
+from reweigh.hosts.transformers.losses import causal_lm_loss, classification_loss, token_classification_loss  # noqa: E402
+from reweigh.hosts.transformers.trainer import ReweighTrainer  # noqa: E402
 
 __all__ = ["ReweighTrainer", "causal_lm_loss", "classification_loss", "token_classification_loss"]
