@@ -6,17 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reweigh.rightness.calibration import Calibration
 from reweigh.rightness.crossfit import cross_fit
 from reweigh.rightness.given import Given, given
 from reweigh.rightness.nearness import nearness
 from reweigh.rightness.rightness import Rightness
-from reweigh.rightness.shares import shares_by_pair
-from reweigh.rightness.verifier import USUAL_KINDS, Verifier, log_odds_of_right
+from reweigh.rightness.verifier import USUAL_KINDS, Verifier
 from reweigh.rightness.view import View
 
 _REPEATS = 30
-_MOST = 8.0
-"""Log-odds beyond say no more: a regression on so few examples cannot be surer."""
 
 
 def verify(
@@ -87,11 +85,10 @@ def _judged(verifier: Verifier, view: View, data: Given, suggested: Tensor) -> t
     if not bool(others.any()):
         return chance, torch.zeros(1 + len(verifier.kinds), dtype=torch.double)
     given_, other = data.labels[others], suggested[others]
-    logits, shares = log_odds_of_right(verifier.ask(view[others], given_))
-    logits = logits.clamp(-_MOST, _MOST)
-    by_pair = shares_by_pair(logits, given_, other, view.classes)
-    chance[others] = torch.sigmoid(logits + torch.logit(by_pair[given_, other]))
-    return chance, shares
+    asked = verifier.ask(view[others], given_)
+    calibrated = Calibration.of(asked, given_, other, view.classes, by_pair=True)
+    chance[others] = torch.sigmoid(calibrated.log_odds(asked, given_, other))
+    return chance, calibrated.groups
 
 
 def _interval(view: View, data: Given, suggested: Tensor, verifier: Verifier) -> tuple[float, float]:

@@ -15,8 +15,11 @@ from reweigh.rules.learned import LearnedRule as LearnedRule
 from reweigh.rules.materials import Materials as Materials
 from reweigh.rules.materials import SecondModel as SecondModel
 from reweigh.rules.meta_weight_net import MetaWeightNet as MetaWeightNet
+from reweigh.rules.rightness import RightAndHelpful as RightAndHelpful
+from reweigh.rules.rightness import RightnessRule as RightnessRule
 from reweigh.rules.rule import Evidence as Evidence
 from reweigh.rules.rule import Rule as Rule
+from reweigh.rules.rule import Shown as Shown
 from reweigh.rules.rule import to_sum_one as to_sum_one
 from reweigh.rules.rule_file import read_rule as read_rule
 
@@ -35,8 +38,11 @@ __all__ = [
     "MetaWeightNet",
     "Oracle",
     "RandomRectified",
+    "RightAndHelpful",
+    "RightnessRule",
     "Rule",
     "SecondModel",
+    "Shown",
     "Uniform",
     "read_rule",
     "to_sum_one",

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh.data.sampling import seed_for
+from reweigh.data.sampling import seed_for, steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.learning import Learning
 from reweigh.rules import LearnedRule, Materials, Rule, SecondModel, read_rule, registry
@@ -30,6 +30,7 @@ def build_rule(config: TrainConfig, data: RunData, second: SecondModel | None = 
         class_sizes=data.train.y.bincount(minlength=outputs) if data.train.task.has_classes else None,
         wrong=_truth(data),
         second_model=second,
+        steps=config.steps or known(config.epochs) * steps_an_epoch(len(data.train), known(config.batch_size)),
     )
     return entry.make(materials, options)
 
