@@ -51,7 +51,7 @@ class Verdicts:
         return replace(self, calibration=Calibration.of(*told, classes, by_pair=by_pair))
 
     def log_odds(self, visit: Memory) -> Tensor | None:
-        """Of right labels, (B,), in the order of the visit: by what is remembered, or by it alone; None before the counting."""
+        """Of right labels, (B,), in the visit's order: by what is remembered, or it alone; None before the counting."""
         if self.calibration is None:
             return None
         rows, known = self.memory.find(visit.ids)
