@@ -126,4 +126,3 @@ def _spread(court: _Court, view: View, checked: Tensor, labels: Tensor, verifier
 
     shares, classes = [right.mean() for right in found], [court.by_class(right) for right in found]
     return _Spread(between(shares), between(classes), between([court.pairs(right) for right in found]))
-

@@ -56,11 +56,7 @@ class Rightness:
         Raises:
             BadInput: if the sharpness is no positive number.
         """
-        if not 0 < sharpness < np.inf:
-            raise BadInput(f"the sharpness is {sharpness}: it is a positive number, 1 for the probabilities themselves")
-        right = np.clip(self.right, 1e-12, 1 - 1e-12)
-        raw = 1 / (1 + (1 / right - 1) ** sharpness)
-        return np.asarray(raw / raw.mean(), dtype=np.float64)
+        return weights_by(self.right, sharpness)
 
     def keep(self, share: float | None = None) -> npt.NDArray[np.bool_]:
         """Which examples to keep, (N,): the estimated share of right ones, or another, the most likely right first.
@@ -100,3 +96,12 @@ class Rightness:
 
 def _spoken(kind: str) -> str:
     return kind.replace("_", " ")
+
+
+def weights_by(right: Floats, sharpness: float = SHARPNESS) -> Floats:
+    """Weights (N,), mean 1, from probabilities of being right (N,); as `Rightness.weights`."""
+    if not 0 < sharpness < np.inf:
+        raise BadInput(f"the sharpness is {sharpness}: it is a positive number, 1 for the probabilities themselves")
+    right = np.clip(right, 1e-12, 1 - 1e-12)
+    raw = 1 / (1 + (1 / right - 1) ** sharpness)
+    return np.asarray(raw / raw.mean(), dtype=np.float64)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 _STEPS, _ENOUGH = 200, 1e-7
 _LEAST, _MOST = 0.02, 0.995
-_PULL = 4.0
+_PULL = 30.0
 """A pair of labels is pulled to the common share as by so many examples."""
 
 
