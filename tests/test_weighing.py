@@ -34,7 +34,7 @@ def weigher(model, rule):
     clean = batch_of(9)
     gradient = CleanGradient(clean_stream([clean]), gradient_of(Student(model, loss)))
     student = Student(model, loss)
-    setup = Setup(student, student, None, AutoEngine(Double()), lambda: clean, labels_in, ids_in)
+    setup = Setup(student, student, None, AutoEngine(Double()), clean_stream([clean]), labels_in, ids_in)
     return Weigher(rule, setup, gradient)
 
 

@@ -78,6 +78,21 @@ class CleanStream(abc.ABC):
         batch = self._take()
         return batch if self.prepare is None else self.prepare(batch)
 
+    def portion(self, most: int | None, turn: int, size: Callable[[Batch], int]) -> list[Batch]:
+        """Different clean examples, in batches: all of them, or some `most`, other ones each turn; the same on all ranks.
+
+        Args:
+            most: how many; None for all.
+            turn: a number that moves on from call to call.
+            size: how many examples a batch has.
+        """
+        found = self._portion(most, turn, size)
+        return found if self.prepare is None else [self.prepare(batch) for batch in found]
+
+    @abc.abstractmethod
+    def _portion(self, most: int | None, turn: int, size: Callable[[Batch], int]) -> list[Batch]:
+        """The same as the source has them."""
+
     @abc.abstractmethod
     def _take(self) -> Batch:
         """The next batch as the source has it."""
@@ -128,6 +143,12 @@ class IndexedStream(CleanStream):
                 self._epoch, self._offset = self._epoch + 1, 0
         return self._rows(torch.cat(pieces))
 
+    def _portion(self, most: int | None, turn: int, size: Callable[[Batch], int]) -> list[Batch]:
+        """Rows at even distances: a source in the order of its classes gives of each. The stream stays where it is."""
+        count = min(most or self._length, self._length)
+        rows = (torch.arange(count) * self._length // count + turn) % self._length
+        return [self._rows(part) for part in rows.sort().values.split(self._size)]
+
     def _go_to(self, epoch: int, offset: int) -> None:
         self._epoch, self._offset = epoch, offset
 
@@ -174,6 +195,17 @@ class BatchStream(CleanStream):
             return self._take()
         self._offset += 1
         return batch
+
+    def _portion(self, most: int | None, turn: int, size: Callable[[Batch], int]) -> list[Batch]:
+        """The next batches of this pass, or of the next one where it is at its end."""
+        found = [self._take()]
+        epoch = self._epoch
+        while most is None or sum(map(size, found)) < most:
+            batch = self._take()
+            if self._epoch != epoch:
+                break  # what came already would come again
+            found.append(batch)
+        return found
 
     def _go_to(self, epoch: int, offset: int) -> None:
         """The next batch is to be this one, whatever has become of the iterator."""

@@ -117,3 +117,12 @@ def gathered(item: Any) -> list[Any] | None:
     items: list[Any] | None = [None] * world_size() if rank() == 0 else None
     dist.gather_object(item, items)
     return items
+
+
+def everywhere(item: Any) -> list[Any]:
+    """What every rank has put in, in the order of ranks, on all of them. All ranks must call."""
+    if world_size() == 1:
+        return [item]
+    items: list[Any] = [None] * world_size()
+    dist.all_gather_object(items, item)
+    return items

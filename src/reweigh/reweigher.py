@@ -101,7 +101,7 @@ class Reweigher:
         self._given_optimizer, self._optimizer = optimizer, unwrapped(optimizer)
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
         students = self._student, clean_student
-        self._at = Setup(*students, self._optimizer, self._engine, self._stream.next, labels, ids)
+        self._at = Setup(*students, self._optimizer, self._engine, self._stream, labels, ids)
         gradient = gradient_of(clean_student, self._optimizer, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._progress = Progress()

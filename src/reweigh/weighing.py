@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 
 from reweigh.alignment import EngineTask, Weighted
+from reweigh.checked_pass import show
 from reweigh.clean_gradient import CleanGradient
 from reweigh.culprits import clean_examples
 from reweigh.learning import Setup
 from reweigh.progress import Progress
 from reweigh.rules import Evidence, Rule
+from reweigh.states import Seen, checked, watching
 from reweigh.step import Clean, examine
 
 
@@ -26,28 +28,50 @@ class Weigher:
         Raises:
             NonFinite: if a loss, the clean side, an alignment or a weight is not finite; then nothing is counted.
         """
+        places = self._places(task, progress)
         clean = self._clean()
-        alignments = losses = None
+        alignments = losses = seen = None
         if clean is not None:
             alignments = self._at.engine.alignments(task, clean.towards)
-        if alignments is None or "losses" in self._rule.needs:
-            losses = task.losses_alone()
-        return self._weights(progress, task, clean, alignments, losses)
+        if alignments is None or "losses" in self._rule.needs or places is not None:
+            losses, seen = self._look(task, places)
+        return self._weights(progress, task, clean, alignments, losses, seen)
 
     def backward(self, task: EngineTask, progress: Progress) -> Weighted:
         """As `weigh`, from the pass that trains where the engine can, and the gradient of Σ w_i ℓ_i is added to `.grad`."""
+        places = self._places(task, progress)
         clean = self._clean()
         if clean is not None:
-            weigh = functools.partial(self._weights, progress, task, clean)
+            seen = None if places is None else self._look(task, places)[1]
+            weigh = functools.partial(self._weights, progress, task, clean, seen=seen)
             return self._at.engine.backward(task, clean.towards, weigh)
-        losses = task.training_losses()
-        weights = self._weights(progress, task, None, None, losses.detach())
+        losses, seen = self._look(task, places, training=True)
+        weights = self._weights(progress, task, None, None, losses.detach(), seen)
         torch.autograd.backward(losses, weights)
         return Weighted(losses.detach(), weights)
 
     def _clean(self) -> Clean | None:
         """The direction for this batch and its clean loss, if the rule needs alignments."""
         return self._gradient.next() if "alignments" in self._rule.needs else None
+
+    def _places(self, task: EngineTask, progress: Progress) -> list[str] | None:
+        """The internal states that the rule watches; where it wants to be shown checked examples, it has been."""
+        at, places = self._at, self._rule.places(task.module)
+        if (most := self._rule.wants_checked(progress.step)) != 0:
+            batches = at.stream.portion(most, progress.step, lambda batch: len(at.labels(batch)))
+            self._rule.see_checked(show(at.clean_student, batches, places or (), at.labels, at.ids))
+        return places
+
+    def _look(
+        self, task: EngineTask, places: list[str] | None, *, training: bool = False
+    ) -> tuple[Tensor, Seen | None]:
+        """The losses (B,), of the training pass with its graph, and what the pass shows of the states."""
+        pass_ = task.training_losses if training else task.losses_alone
+        if places is None:
+            return pass_(), None
+        with watching(task.module, places, compiled=task.compiled and training) as seen:
+            losses = pass_()
+        return losses, checked(seen, places, len(losses)).detached()
 
     def _weights(
         self,
@@ -56,6 +80,7 @@ class Weigher:
         clean: Clean | None,
         alignments: Tensor | None,
         losses: Tensor | None,
+        seen: Seen | None = None,
     ) -> Tensor:
         """The rule's weights, checked and reported; ends the step. The rule sees nothing that is not finite."""
         at, batch = self._at, task.batch
@@ -66,7 +91,7 @@ class Weigher:
             alignments = clean.undone(alignments)
         bad_clean = functools.partial(clean_examples, at.clean_student, self._gradient.batch, at.ids)
         examine(done.step + 1, losses, alignments, clean, ids, bad_clean)
-        evidence = Evidence(len(like), like, batch, alignments, losses, at.labels)
+        evidence = Evidence(len(like), like, batch, alignments, losses, at.labels, seen, done.step, ids=ids)
         weights = self._rule.weigh(evidence).detach().to(like.dtype)
         done.count(weights, alignments, losses, clean, ids)
         if clean is not None and done.report is not None:

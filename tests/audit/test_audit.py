@@ -21,13 +21,103 @@ def test_the_ranking_finds_the_wrong_labels(audited):
     assert wrong[audited.order[: wrong.sum()]].mean() > 0.9
 
 
-def test_the_model_says_what_the_label_should_be(audited):
+def test_it_says_what_the_label_should_be(audited):
     wrong, truth = audited.corrupted, audited.examples.true_y.numpy()
-    assert (audited.suggested == truth)[wrong].mean() > 0.9
-    assert (audited.suggested_probability >= audited.given_probability).all()
     issues = audited.issue
-    assert wrong[issues].mean() > 0.9
+    assert (audited.suggested == truth)[wrong & issues].mean() > 0.8
+    assert (audited.suggested_probability >= audited.given_probability).all()
+    assert wrong[issues].mean() > 0.8
     assert issues[wrong].mean() > 0.9
+
+
+def test_it_says_how_many_are_wrong_and_of_which_kind(audited):
+    wrong, estimate = audited.corrupted, audited.estimate
+    assert abs((1 - estimate.share) - wrong.mean()) < 0.08
+    assert estimate.interval[0] < estimate.share < estimate.interval[1]
+    low, high = estimate.class_interval
+    assert (low <= estimate.class_share + 1e-9).all()
+    assert (estimate.class_share <= high + 1e-9).all()
+    assert estimate.kinds["tempting"] > 0.2
+    assert set(audited.judged.kind[audited.issue]) <= {"tempting", "at_random"}
+    assert set(audited.judged.kind[audited.suggested == audited.given]) == {""}
+    assert "% of the labels look wrong" in audited.sentence()
+
+
+def test_pairs_are_counted_with_an_interval(audited):
+    estimate, wrong = audited.estimate, audited.corrupted
+    into = np.bincount(audited.given[wrong], minlength=10).argmax()
+    assert estimate.pairs.sum(1).argmax() == into
+    low, high = estimate.pair_interval
+    assert low.shape == high.shape == (10, 10)
+    assert (low <= high).all()
+
+
+def test_right_and_helpful_are_two_things(audited):
+    wrong = audited.corrupted
+    assert set(audited.standing) <= {"right", "right, but not needed", "wrong, and used", "wrong, and harmful", ""}
+    harmful = audited.standing == "wrong, and harmful"
+    assert harmful.sum() > 100
+    assert wrong[harmful].mean() > 0.8
+    used = audited.mean_weight > 0.1
+    assert not used[harmful].any()
+    assert used[audited.standing == "right"].all()
+
+
+def test_its_weights_are_by_rightness(audited):
+    weights, wrong = audited.sample_weight, audited.corrupted
+    assert weights.mean() == pytest.approx(1)
+    assert weights[wrong].mean() < 0.2 * weights[~wrong].mean()
+
+
+def test_of_right_labels_it_says_so(tmp_path):
+    assert run(["train", "--dataset", "digits", "--steps", "180", "--lr", "0.05", "--output", str(tmp_path)]) == 0
+    audit = audit_run(tmp_path)
+    assert audit.estimate.share > 0.97
+    assert audit.issue.mean() < 0.02
+    assert audit.noise_rates.max() < 0.06
+
+
+def test_the_same_run_is_judged_alike_and_generators_stay(finished, audited):
+    before = torch.get_rng_state()
+    again = audit_run(finished)
+    assert torch.equal(before, torch.get_rng_state())
+    assert np.array_equal(again.judged.right, audited.judged.right)
+    assert np.array_equal(again.order, audited.order)
+
+
+def test_where_right_cannot_be_told_from_wrong_there_is_no_number(tmp_path, capsys):
+    """Labels that have nothing to do with the inputs: what training trusted ranks them, and a sentence stands there."""
+    g, rows = np.random.default_rng(0), ["p,q,y,ok"]
+    for i in range(300):
+        p, q = g.normal(size=2)
+        rows.append(f"{p:.3f},{q:.3f},{'ab'[g.integers(2)]},{int(i < 20)}")
+    (tmp_path / "mine.csv").write_text("\n".join(rows) + "\n")
+    said = ["--train", str(tmp_path / "mine.csv"), "--target", "y", "--clean-column", "ok", "--steps", "60"]
+    assert run(["train", *said, "--output", str(tmp_path / "run")]) == 0
+    audit = audit_run(tmp_path / "run")
+    assert audit.estimate is None
+    assert audit.judged is not None
+    assert np.isnan(audit.noise_rates).all()
+    assert "checked examples cannot tell right labels from wrong ones here" in audit.sentence()
+    capsys.readouterr()
+    assert run(["audit", str(tmp_path / "run"), "--output", str(tmp_path / "audit.csv")]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "checked examples cannot tell right labels" in shown
+    assert "Issues (trusted less than 50%" in shown
+
+
+def test_a_regression_is_ranked_as_training_trusted_and_no_number_is_told(tmp_path):
+    g = np.random.default_rng(0)
+    x = g.normal(size=200)
+    rows = [f"{a:.3f},{b:.3f},{c}" for a, b, c in zip(x, 3 * x, (np.arange(200) < 40).astype(int), strict=True)]
+    (tmp_path / "mine.csv").write_text("\n".join(["p,y,ok", *rows]) + "\n")
+    said = ["--train", str(tmp_path / "mine.csv"), "--target", "y", "--clean-column", "ok", "--steps", "60"]
+    assert run(["train", *said, "--task", "regression", "--output", str(tmp_path / "run")]) == 0
+    audit = audit_run(tmp_path / "run")
+    assert audit.judged is None
+    assert audit.estimate is None
+    assert "is not told for regression" in audit.sentence()
+    assert np.array_equal(audit.sample_weight, np.nan_to_num(audit.mean_weight))
 
 
 def test_noise_rates_of_the_classes_are_near_the_known_ones(audited):
@@ -52,7 +142,7 @@ def test_columns_are_the_ledgers_by_id(audited, finished):
     assert audited.mean_weight.tolist() == [by_id[name] for name in ids]
 
 
-def test_examples_that_were_never_seen_are_last_and_no_issues(tmp_path):
+def test_examples_that_were_never_seen_in_training_are_judged_all_the_same(tmp_path):
     assert (
         run(["train", "--dataset", "digits", "--noise", "background:0.4", "--steps", "4", "--output", str(tmp_path)])
         == 0
@@ -60,8 +150,8 @@ def test_examples_that_were_never_seen_are_last_and_no_issues(tmp_path):
     audit = audit_run(tmp_path)
     unseen = np.isnan(audit.mean_weight)
     assert 900 < unseen.sum() < 1000  # four batches of about 100 of the 1,342
-    assert not audit.issue[unseen].any()
-    assert unseen[audit.order[-unseen.sum() :]].all()
+    assert not np.isnan(audit.quality).any() or audit.estimate is None
+    assert set(audit.standing[unseen]) == {""}
 
 
 def test_thresholds(finished):

@@ -1,10 +1,14 @@
 """An audit: what a run learnt about each training label, in one table.
 
-Two witnesses are heard. The ledger says how far training trusted an example; the finished model says which label it would
-give instead. Where both speak against a label (little trust, another prediction) it counts as an issue, and the share of
-issues in a class is the estimate of its noise rate. A model that is often wrong itself contradicts right labels too, so the
-estimate is then mostly too high. Of a regression the model says otherwise where its value is further from the given one than
-three times the usual distance. Examples of own data that were named as checked are not audited.
+Two questions are asked of an example. **Is its label right?** Two students that judge each other's half answer, taught by
+the checked examples (`halves`): the probability, the label to try instead, and how many labels are wrong. Whether they can
+be believed is asked of checked examples that they were not taught by. **Does it help?** The ledger says how far training
+trusted it: an example may be right and not needed, or wrong and harmful.
+
+Where right labels cannot be told from wrong ones, and for tasks without classes, what training trusted is all there is: an
+example counts as an issue where it had little trust and the finished model says something else. No number of wrong labels
+follows from that. Of a regression the model says otherwise where its value is further from the given one than three times
+the usual distance. Examples of own data that were named as checked are not audited.
 """
 
 from dataclasses import dataclass
@@ -14,16 +18,20 @@ from typing import Any
 
 import numpy as np
 
+from reweigh.audit.halves import LabelsJudged, judged_by_halves
 from reweigh.audit.judge import judge
 from reweigh.audit.quality import label_quality, most_distrusted_first, trust
 from reweigh.data import Examples
 from reweigh.data.own import Encoding, Names
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
+from reweigh.rightness import Rightness, weights_by
 from reweigh.run.finished import FinishedRun, audited_data, ledger_summary, open_run, trained_model
 from reweigh.tasks import Groups, Task
 
 THRESHOLD = 0.5
+HELPS = 0.1
+"""A mean relative weight below it is hardly any."""
 _EQUAL = 1e-4
 
 
@@ -35,13 +43,14 @@ class Audit:
         examples: the training set, `run` the run that it comes from.
         given, suggested: class numbers; where the model agrees with the label the two are the same. Of a regression values
             in the target's units, of several labels (N, L) zeros and ones.
-        given_probability, suggested_probability: the finished model's; NaN of a regression.
+        given_probability, suggested_probability: as likely as they are; NaN of a regression.
         mean_weight, zero_share, mean_alignment, trend: of the ledger; weights are relative, 1 is as in plain training.
         loss: mean over the epochs.
         trust: the share of visits at which it had a weight, ties broken; see `quality.trust`.
-        quality: from 0 (bad) to 1, for the label.
-        issue: bool; trust below the threshold, and the model says something else.
+        quality: from 0 (bad) to 1, for the label: P(right), or what `quality.label_quality` says.
+        issue: bool; the quality (or trust) is below the threshold, and the suggested label is another.
         order: rows, most distrusted first.
+        judged: whether each label is right; None where the task has no classes, or hardly anything was checked.
         names, encoding: what the user calls the examples, and how they became numbers; None for a known data set.
     """
 
@@ -60,6 +69,7 @@ class Audit:
     quality: Array
     issue: Array
     order: Array
+    judged: LabelsJudged | None = None
     names: Names | None = None
     encoding: Encoding | None = None
 
@@ -93,6 +103,41 @@ class Audit:
         return self.task.told(label)
 
     @property
+    def estimate(self) -> Rightness | None:
+        """What is known of all labels together, where right ones can be told from wrong ones; else None."""
+        return None if self.judged is None or self.judged.of_all.share is None else self.judged.of_all
+
+    def sentence(self) -> str:
+        """How many labels look wrong, or why that cannot be said."""
+        if self.judged is not None:
+            return self.judged.of_all.sentence()
+        if not self.task.has_classes:
+            return (
+                f"how many labels are wrong is not told for {self.task.name}: these are the examples to look at first"
+            )
+        return (
+            "hardly any example is checked, so that nobody can say how many labels are wrong: check ten of each class"
+        )
+
+    @property
+    def sample_weight(self) -> Array:
+        """(N,), for another learner: by rightness, mean 1, where it can be told; else as in training, 0 where unseen."""
+        if self.judged is None or self.estimate is None:
+            return np.nan_to_num(self.mean_weight)
+        return weights_by(self.judged.right)
+
+    @cached_property
+    def standing(self) -> Array:
+        """(N,) words: "right", "wrong", and beside it whether training gained by the example; empty where never seen."""
+        helps = np.nan_to_num(self.mean_weight) > HELPS
+        words = np.where(
+            self.issue,
+            np.where(helps, "wrong, and used", "wrong, and harmful"),
+            np.where(helps, "right", "right, but not needed"),
+        )
+        return np.where(np.isnan(self.mean_weight), "", words)
+
+    @property
     def contradicted(self) -> Array:
         """(N,) bool: where the finished model says something else than the label."""
         return self.task.contradicts(self.given, self.suggested)
@@ -103,8 +148,14 @@ class Audit:
 
     @property
     def noise_rates(self) -> Array:
-        """The estimated share of wrong labels in each given class, (C,), or other group."""
-        return self.per_class(self.issue)
+        """The estimated share of wrong labels in each given class, (C,); NaN where it cannot be told.
+
+        Where the task has no classes it is the share of issues in each group, which is no estimate.
+        """
+        if self.estimate is not None:
+            rates: Array = 1 - self.estimate.class_share
+            return rates
+        return self.per_class(self.issue if self.judged is None else np.full(len(self), np.nan))
 
     @property
     def confusion(self) -> Array:
@@ -149,18 +200,26 @@ def audit_run(
     mean_weight, zero_share = spread(summary.mean_weight), spread(summary.zero_share)
     alignment, visits = spread(summary.mean_alignment), np.nan_to_num(spread(summary.visits)).astype(np.int64)
     trusted, loss = trust(mean_weight, zero_share, alignment, visits), spread(summary.mean_loss)
-    quality = label_quality(trusted, loss)
-    learnt = examples.task
+    learnt, y = examples.task, examples.y.numpy()
     trained = trained_model(run, tuple(examples.x.shape[1:]), learnt.outputs, data.encoding)
-    said = judge(trained, examples)
-    given, suggested = (learnt.in_units(y).numpy() for y in (examples.y, said.suggested))
+    judged = judged_by_halves(run, data)
+    told = None if judged is None or judged.of_all.share is None else judged
+    if told is None:
+        said = judge(trained, examples)
+        quality = label_quality(trusted, loss)
+        given, suggested = (learnt.in_units(labels).numpy() for labels in (examples.y, said.suggested))
+        likely = said.given_probability.numpy(), said.suggested_probability.numpy()
+        doubted = np.nan_to_num(trusted, nan=1.0) < threshold
+    else:
+        quality, given, suggested = told.right, y, told.suggested
+        likely, doubted = (told.right, told.probability), told.right < threshold
     return Audit(
         run=run,
         examples=examples,
         given=given,
         suggested=suggested,
-        given_probability=said.given_probability.numpy(),
-        suggested_probability=said.suggested_probability.numpy(),
+        given_probability=likely[0],
+        suggested_probability=likely[1],
         mean_weight=mean_weight,
         zero_share=zero_share,
         mean_alignment=alignment,
@@ -168,8 +227,9 @@ def audit_run(
         loss=loss,
         trust=trusted,
         quality=quality,
-        issue=(np.nan_to_num(trusted, nan=1.0) < threshold) & learnt.contradicts(given, suggested),
-        order=most_distrusted_first(quality),
+        issue=doubted & learnt.contradicts(given, suggested),
+        order=most_distrusted_first(quality, trusted),
+        judged=judged,
         names=data.names,
         encoding=data.encoding,
     )

@@ -3,20 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from reweigh.audit.audit import Audit
 from reweigh.tables import write_table
 
 COLUMNS = (
     "id", "given_label", "suggested_label", "is_label_issue", "label_quality", "sample_weight", "given_probability",
-    "suggested_probability", "mean_weight", "zero_share", "mean_alignment", "loss", "trend",
+    "suggested_probability", "kind_of_wrongness", "standing", "mean_weight", "zero_share", "mean_alignment", "loss",
+    "trend",
 )  # fmt: skip
 
 
 def write_export(audit: Audit, path: Path | str, *, overwrite: bool = False) -> None:
     """Write the audit to `path`, whole or not at all; the ending, .csv or .parquet, says which.
 
-    `sample_weight` is the mean relative weight (0 for an example that was never seen), ready to be handed to another
-    estimator. What is not known is empty or null.
+    `sample_weight` is ready to be handed to another estimator (`Audit.sample_weight`). What is not known is empty or null.
 
     Raises:
         BadInput: if the name ends otherwise, or the file is there and `overwrite` is not set.
@@ -31,9 +33,10 @@ def columns(audit: Audit) -> dict[str, Any]:
     by_row = {
         "is_label_issue": audit.issue,
         "label_quality": audit.quality,
-        "sample_weight": _zero_where_unseen(audit),
+        "sample_weight": audit.sample_weight,
         "given_probability": audit.given_probability,
         "suggested_probability": audit.suggested_probability,
+        "standing": audit.standing,
         "mean_weight": audit.mean_weight,
         "zero_share": audit.zero_share,
         "mean_alignment": audit.mean_alignment,
@@ -41,14 +44,12 @@ def columns(audit: Audit) -> dict[str, Any]:
         "trend": audit.trend,
     }
     found: dict[str, Any] = {name: values[order] for name, values in by_row.items()}
+    unknown = np.full(len(audit), "", dtype=object)
+    kinds = unknown if audit.judged is None or audit.estimate is None else audit.judged.kind
+    found["kind_of_wrongness"] = kinds[order].tolist()
+    found["standing"] = found["standing"].tolist()
     rows = order.tolist()
     found["id"] = audit.examples.ids.numpy()[order] if audit.names is None else [audit.name(row) for row in rows]
     for name, values in (("given_label", audit.given), ("suggested_label", audit.suggested)):
         found[name] = audit.task.cells(values[order])
     return {name: found[name] for name in COLUMNS}
-
-
-def _zero_where_unseen(audit: Audit) -> Any:
-    weight = audit.mean_weight.copy()
-    weight[weight != weight] = 0.0
-    return weight

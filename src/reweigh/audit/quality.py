@@ -40,6 +40,9 @@ def label_quality(trusted: Array, mean_loss: Array) -> Array:
     return scores
 
 
-def most_distrusted_first(quality: Array) -> Array:
-    """The rows (N,) in ascending order of quality; those without one last."""
-    return np.argsort(np.where(np.isnan(quality), np.inf, quality), kind="stable")
+def most_distrusted_first(quality: Array, trusted: Array | None = None) -> Array:
+    """The rows (N,) in ascending order of quality, where that ties of trust; those without one last."""
+    first, second = (
+        np.where(np.isnan(values), np.inf, values) for values in (quality, quality if trusted is None else trusted)
+    )
+    return np.lexsort((second, first))

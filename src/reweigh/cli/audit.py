@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from rich.table import Table
 
 from reweigh.audit.audit import THRESHOLD, Audit, audit_run
@@ -48,15 +49,32 @@ def audit(
     if top:
         console.print(distrusted_table(found, top))
     console.print(classes_table(found))
-    console.print(
-        f"Issues (trusted less than {threshold:.0%} of the time, and the model says otherwise): {int(found.issue.sum())}"
-    )
+    said = found.sentence()
+    console.print(f"{said[0].upper()}{said[1:]}.")
+    console.print(f"{_about_issues(found, threshold)}: {int(found.issue.sum())}")
+    for line in _standings(found):
+        console.print(line)
     if found.corrupted is not None and top:
         wrong = int(found.corrupted[found.order[:top]].sum())
         console.print(f"Of the {min(top, len(found))} most distrusted, {wrong} are really wrong.")
     if output is not None:
         write_export(found, output, overwrite=overwrite)
         console.print(f"All {len(found)} examples, most distrusted first: {printable(output)}", soft_wrap=True)
+
+
+def _about_issues(audit: Audit, threshold: float) -> str:
+    if audit.estimate is None:
+        return f"Issues (trusted less than {threshold:.0%} of the time, and the model says otherwise)"
+    return f"Issues (right with a probability below {threshold:.0%}, and another label is likelier)"
+
+
+def _standings(audit: Audit) -> list[str]:
+    """How many labels are of each standing, where rightness can be told."""
+    if audit.estimate is None:
+        return []
+    words, counts = np.unique(audit.standing[audit.standing != ""], return_counts=True)
+    parts = [f"{word} {count}" for word, count in zip(words.tolist(), counts.tolist(), strict=True)]
+    return [f"By label and use: {'; '.join(parts)}."]
 
 
 def distrusted_table(audit: Audit, top: int) -> Table:
@@ -92,7 +110,7 @@ def classes_table(audit: Audit) -> Table:
     rates, weights, truth = audit.noise_rates, audit.per_class(audit.mean_weight), audit.corrupted
     counts = audit.groups.counts
     truths = None if truth is None else audit.per_class(truth)
-    shown = [c for c in (-rates).argsort().tolist() if counts[c] > 0][:MOST_CLASSES]
+    shown = [c for c in np.argsort(-rates, kind="stable").tolist() if counts[c] > 0][:MOST_CLASSES]
     table = Table(title=audit.task.words.title, min_width=70)
     table.add_column("given", overflow="fold")
     for name in ("examples", "mean weight", "wrong, estimated", *(["wrong, known"] if truth is not None else [])):
@@ -100,5 +118,6 @@ def classes_table(audit: Audit) -> Table:
     for c in shown:
         known = [] if truths is None else [f"{truths[c]:.1%}"]
         name = printable(audit.groups.names[c])
-        table.add_row(name, f"{counts[c]:.0f}", f"{weights[c]:.2f}", f"{rates[c]:.1%}", *known)
+        rate = "–" if rates[c] != rates[c] else f"{rates[c]:.1%}"
+        table.add_row(name, f"{counts[c]:.0f}", f"{weights[c]:.2f}", rate, *known)
     return table

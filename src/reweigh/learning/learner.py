@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from reweigh import distributed, optimizers
 from reweigh._types import Batch, BatchGetter
 from reweigh.alignment import AutoEngine, EngineTask, Weighted
+from reweigh.clean_stream import CleanStream
 from reweigh.culprits import clean_examples, gradient_not_finite
 from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput, NonFinite
@@ -39,7 +40,7 @@ class Setup:
     clean_student: Student
     optimizer: Optimizer | None
     engine: AutoEngine
-    next_clean: Callable[[], Batch]
+    stream: CleanStream
     labels: BatchGetter
     ids: Callable[[Batch], Any]
 
@@ -204,7 +205,7 @@ class Learner:
 
     def _clean_pass(self, at: dict[str, Tensor] | None) -> Clean:
         """The clean gradient at these parameters, averaged over ranks; the rule may look on."""
-        batch, places = self._at.next_clean(), self.rule.places(self._module)
+        batch, places = self._at.stream.next(), self.rule.places(self._module)
         with watching(self._module, places or ()) as seen:
             v, loss = direction_and_loss(self._at.clean_student, batch, at=at)
         labels = None

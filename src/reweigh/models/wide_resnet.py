@@ -59,7 +59,9 @@ class WideResNet(nn.Module):
             raise BadInput(f"depth={depth} is no wide ResNet: use 6j+4, such as 10, 16, 22, 28 or 40")
         layer = choose_norm(norm)
         self.stem = conv3x3(input_shape[0], 16)
-        self.blocks = stages((depth - 4) // 6, 16, 16 * widen, lambda old, new, stride: WideBlock(old, new, stride, layer, dropout))
+        self.blocks = stages(
+            (depth - 4) // 6, 16, 16 * widen, lambda old, new, stride: WideBlock(old, new, stride, layer, dropout)
+        )
         self.last_norm = layer(64 * widen)
         self.output = nn.Linear(64 * widen, classes)
         self.apply(initialise)

@@ -116,7 +116,7 @@ def per_class(audit: Audit) -> list[ClassRow]:
     weights, zeros = audit.per_class(audit.mean_weight), audit.per_class(audit.zero_share)
     counts = audit.groups.counts
     known = None if truth is None else audit.per_class(truth)
-    order = sorted((c for c in range(len(names)) if counts[c]), key=lambda c: -rates[c])
+    order = sorted((c for c in range(len(names)) if counts[c]), key=lambda c: -np.nan_to_num(rates[c]))
     return [
         ClassRow(
             names[c],

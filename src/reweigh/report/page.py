@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from reweigh._version import __version__
 from reweigh.audit import Audit, FinishedRun, audit_run, open_run
 from reweigh.errors import require
@@ -96,6 +98,8 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "summary": run.summary,
         "examples": len(audit),
         "issues": int(audit.issue.sum()),
+        "estimate": audit.estimate,
+        "labels": audit.sentence(),
         "unseen": int((audit.quality != audit.quality).sum()),
         "own": audit.names is not None,
         "read": audit.encoding is not None and audit.encoding.kind in ("table", "text"),
@@ -177,7 +181,8 @@ def _class_charts(audit: Audit) -> list[Any]:
     names, rates = audit.groups.names, audit.noise_rates
     history = Ledger.read(audit.run.path / files.LEDGER, audit.run.digests)
     shares = weight_shares(history, audit.examples.ids.numpy(), audit.groups.given, len(names))
-    order = sorted((c for c in range(len(names)) if rates[c] == rates[c]), key=lambda c: -rates[c])[:MOST_CLASSES]
+    there = (c for c in range(len(names)) if audit.groups.counts[c])
+    order = sorted(there, key=lambda c: -np.nan_to_num(rates[c]))[:MOST_CLASSES]
     return [area_chart(names[c], shares[:, c].tolist(), BINS) for c in order]
 
 

@@ -1,6 +1,6 @@
 """Softmax regression by Newton's method: convex, so that it has one answer and can be had again at any time."""
 
-from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -10,11 +10,31 @@ _LEAST_SPREAD = 1e-3
 _INTERCEPT = 1e-3
 _MOST = 30.0
 
-Logits = Callable[[Tensor], Tensor]
-"""Features (n, f) to log-odds of each group against the first, (n, G), whose first column is zero."""
+
+@dataclass(frozen=True)
+class Regression:
+    """A softmax regression that was fitted: called with features (n, f), it gives log-odds of each group against the first.
+
+    Attributes:
+        mean, spread: what features are standardised by, (f,).
+        beta: coefficients, the intercept last, (f + 1, G - 1).
+    """
+
+    mean: Tensor
+    spread: Tensor
+    beta: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Log-odds, (n, G), whose first column is zero."""
+        found = (_design(x, self.mean, self.spread) @ self.beta).clamp(-_MOST, _MOST)
+        return torch.cat([torch.zeros(len(found), 1, dtype=torch.double), found], 1)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Tensors by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def softmax_regression(x: Tensor, groups: Tensor, ridge: float, weights: Tensor | None = None) -> Logits:
+def softmax_regression(x: Tensor, groups: Tensor, ridge: float, weights: Tensor | None = None) -> Regression:
     """Fit log-odds of G groups, as they are in the examples, linear in standardised features.
 
     Args:
@@ -25,11 +45,7 @@ def softmax_regression(x: Tensor, groups: Tensor, ridge: float, weights: Tensor 
     """
     x, count = x.double(), int(groups.max()) + 1
     mean, spread = x.mean(0), x.std(0).clamp_min(_LEAST_SPREAD)
-
-    def design(q: Tensor) -> Tensor:
-        return torch.cat([(q.double() - mean) / spread, torch.ones(len(q), 1, dtype=torch.double)], 1)
-
-    z, truth = design(x), torch.nn.functional.one_hot(groups, count)[:, 1:].double()
+    z, truth = _design(x, mean, spread), torch.nn.functional.one_hot(groups, count)[:, 1:].double()
     w = torch.ones(len(x), dtype=torch.double) if weights is None else weights.double()
     penalty = torch.full((z.shape[1],), ridge, dtype=torch.double)
     penalty[-1] = _INTERCEPT
@@ -39,12 +55,11 @@ def softmax_regression(x: Tensor, groups: Tensor, ridge: float, weights: Tensor 
         beta = beta - step
         if float(step.abs().max()) < _ENOUGH:
             break
+    return Regression(mean, spread, beta)
 
-    def logits(q: Tensor) -> Tensor:
-        found = (design(q) @ beta).clamp(-_MOST, _MOST)
-        return torch.cat([torch.zeros(len(found), 1, dtype=torch.double), found], 1)
 
-    return logits
+def _design(x: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
+    return torch.cat([(x.double() - mean) / spread, torch.ones(len(x), 1, dtype=torch.double)], 1)
 
 
 def _newton(z: Tensor, truth: Tensor, w: Tensor, penalty: Tensor, beta: Tensor) -> Tensor:

@@ -1,5 +1,8 @@
 """How near examples lie to the checked examples of each class, in any features: inputs, or a network's internal states."""
 
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -8,10 +11,59 @@ _SHARPNESS = 4.0
 _LEAST_SPREAD = 1e-2
 
 
+@dataclass(frozen=True)
+class ClassMeans:
+    """The means of the checked examples' features, class by class, in standardised features.
+
+    Attributes:
+        centre, spread: what features are standardised by, (D,).
+        sums: of each class's standardised checked examples, (K, D).
+        counts: how many each class has, (K, 1).
+        common: the mean of all checked ones, (D,): it stands for a class that has none, so that there is no opinion.
+    """
+
+    centre: Tensor
+    spread: Tensor
+    sums: Tensor
+    counts: Tensor
+    common: Tensor
+
+    @classmethod
+    def of(cls, checked: Tensor, labels: Tensor, classes: int, scale: Tensor | None = None) -> Self:
+        """Of checked examples' features (m, D) and right labels (m,); standardised as `scale` is, theirs if left out."""
+        scale = checked if scale is None else scale
+        centre, spread = scale.mean(0), scale.std(0).clamp_min(_LEAST_SPREAD)
+        z, of_class = (checked - centre) / spread, F.one_hot(labels, classes).to(checked)
+        return cls(centre, spread, of_class.T @ z, of_class.sum(0)[:, None], z.mean(0))
+
+    def near(self, features: Tensor) -> Tensor:
+        """Log-probabilities of the classes by the distance to their means, (n, K), of examples that are not checked."""
+        return (-_SHARPNESS * self._apart(self._standardised(features))).log_softmax(1)
+
+    def near_without(self, checked: Tensor, labels: Tensor) -> Tensor:
+        """The same of checked examples, (m, K), each left out of its own class: it would be near to itself."""
+        z = self._standardised(checked)
+        apart, rest = self._apart(z), self.counts[labels] - 1
+        without = torch.where(rest > 0, (self.sums[labels] - z) / rest.clamp_min(1), self.common)
+        apart.scatter_(1, labels[:, None], (z - without).square().mean(1, keepdim=True))
+        return (-_SHARPNESS * apart).log_softmax(1)
+
+    def _standardised(self, features: Tensor) -> Tensor:
+        return (features.to(self.sums) - self.centre) / self.spread
+
+    def _apart(self, z: Tensor) -> Tensor:
+        """The mean over D of (z - mean)², (n, K), without an (n, K, D) tensor."""
+        means = torch.where(self.counts > 0, self.sums / self.counts.clamp_min(1), self.common)
+        square = z.square().mean(1, keepdim=True) + means.square().mean(1) - 2 * (z @ means.T) / z.shape[1]
+        return square.clamp_min(0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
 def nearness(features: Tensor, checked: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Log-probabilities of the classes by the distance to their checked means, (n, K).
-
-    A checked example is left out of its own class's mean, or it would be near to itself.
 
     Args:
         features: of all examples, (n, D); brought to the same spread first.
@@ -19,19 +71,7 @@ def nearness(features: Tensor, checked: Tensor, labels: Tensor, classes: int) ->
         labels: their right labels, (m,).
         classes: K.
     """
-    z = (features - features.mean(0)) / features.std(0).clamp_min(_LEAST_SPREAD)
-    of_class = F.one_hot(labels, classes).to(z)
-    sums, counts = of_class.T @ z[checked], of_class.sum(0)[:, None]
-    centre = z[checked].mean(0)
-    means = torch.where(counts > 0, sums / counts.clamp_min(1), centre)  # of a class that has none: no opinion
-    apart = _mean_square(z, means)
-    rest = counts[labels] - 1
-    without = torch.where(rest > 0, (sums[labels] - z[checked]) / rest.clamp_min(1), centre)
-    apart[checked, labels] = (z[checked] - without).square().mean(1)
-    return (-_SHARPNESS * apart).log_softmax(1)
-
-
-def _mean_square(z: Tensor, means: Tensor) -> Tensor:
-    """The mean over D of (z - mean)², (n, K), without an (n, K, D) tensor."""
-    square = z.square().mean(1, keepdim=True) + means.square().mean(1) - 2 * (z @ means.T) / z.shape[1]
-    return square.clamp_min(0)
+    means = ClassMeans.of(features[checked], labels, classes, scale=features)
+    found = means.near(features)
+    found[checked] = means.near_without(features[checked], labels)
+    return found

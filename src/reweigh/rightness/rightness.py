@@ -21,10 +21,15 @@ class Rightness:
     Attributes:
         right: the probability that an example's label is right, (N,); 1 for checked examples.
         suggested: the most likely other label, (N,), as the labels were given.
+        likely: the probability of that one, if the given label is wrong, (N,).
+        kind: the most likely kind of wrongness, if it is wrong, (N,), names.
         share: the estimated share of right labels among those that are not checked; None where it cannot be told.
         interval: between what it lies with 95 %; None likewise.
         kinds: the estimated share of each kind of wrong labels; empty likewise.
         pairs: how many labels of class i (row) are estimated to be class j (column), (K, K).
+        pair_interval: between what each of them lies with 95 %, (2, K, K); None where it cannot be told.
+        class_share: the share of right labels in each given class, (K,); NaN of a class that has no unchecked example.
+        class_interval: between what each of them lies, (2, K); None likewise.
         classes: the names of the classes, in the order of the probabilities.
         checked: which examples are checked, (N,), bool.
         evidence: what held-out checked examples said.
@@ -32,10 +37,15 @@ class Rightness:
 
     right: Floats
     suggested: npt.NDArray[Any]
+    likely: Floats
+    kind: npt.NDArray[np.str_]
     share: float | None
     interval: tuple[float, float] | None
     kinds: dict[str, float]
     pairs: Floats
+    pair_interval: Floats | None
+    class_share: Floats
+    class_interval: Floats | None
     classes: npt.NDArray[Any]
     checked: npt.NDArray[np.bool_]
     evidence: CrossFit = field(repr=False)
@@ -46,11 +56,7 @@ class Rightness:
         Raises:
             BadInput: if the sharpness is no positive number.
         """
-        if not 0 < sharpness < np.inf:
-            raise BadInput(f"the sharpness is {sharpness}: it is a positive number, 1 for the probabilities themselves")
-        right = np.clip(self.right, 1e-12, 1 - 1e-12)
-        raw = 1 / (1 + (1 / right - 1) ** sharpness)
-        return np.asarray(raw / raw.mean(), dtype=np.float64)
+        return weights_by(self.right, sharpness)
 
     def keep(self, share: float | None = None) -> npt.NDArray[np.bool_]:
         """Which examples to keep, (N,): the estimated share of right ones, or another, the most likely right first.
@@ -90,3 +96,12 @@ class Rightness:
 
 def _spoken(kind: str) -> str:
     return kind.replace("_", " ")
+
+
+def weights_by(right: Floats, sharpness: float = SHARPNESS) -> Floats:
+    """Weights (N,), mean 1, from probabilities of being right (N,); as `Rightness.weights`."""
+    if not 0 < sharpness < np.inf:
+        raise BadInput(f"the sharpness is {sharpness}: it is a positive number, 1 for the probabilities themselves")
+    right = np.clip(right, 1e-12, 1 - 1e-12)
+    raw = 1 / (1 + (1 / right - 1) ** sharpness)
+    return np.asarray(raw / raw.mean(), dtype=np.float64)

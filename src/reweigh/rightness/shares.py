@@ -9,7 +9,7 @@ from torch import Tensor
 
 _STEPS, _ENOUGH = 200, 1e-7
 _LEAST, _MOST = 0.02, 0.995
-_PULL = 4.0
+_PULL = 30.0
 """A pair of labels is pulled to the common share as by so many examples."""
 
 
@@ -18,16 +18,19 @@ def shares_by_pair(logits: Tensor, given: Tensor, suggested: Tensor, classes: in
 
     Pairs that are seen rarely are near the common share.
     """
-    pair = given * classes + suggested
-    seen = torch.zeros(classes**2, dtype=torch.double).index_add_(0, pair, torch.ones(len(pair), dtype=torch.double))
-    share = torch.full((classes**2,), 0.5, dtype=torch.double)
+    pair, place = (given * classes + suggested).unique(return_inverse=True)
+    seen = torch.zeros(len(pair), dtype=torch.double).index_add_(0, place, torch.ones(len(place), dtype=torch.double))
+    share = torch.full((len(pair),), 0.5, dtype=torch.double)
+    common = share.mean()
     for _ in range(_STEPS):
-        right = torch.sigmoid(logits.double() + torch.logit(share[pair]))
-        sums = torch.zeros_like(share).index_add_(0, pair, right)
-        before, share = share, ((sums + _PULL * right.mean()) / (seen + _PULL)).clamp(_LEAST, _MOST)
+        right = torch.sigmoid(logits.double() + torch.logit(share[place]))
+        sums, common = torch.zeros_like(share).index_add_(0, place, right), right.mean()
+        before, share = share, ((sums + _PULL * common) / (seen + _PULL)).clamp(_LEAST, _MOST)
         if float((share - before).abs().max()) < _ENOUGH:
             break
-    return share.view(classes, classes)
+    found = common.clamp(_LEAST, _MOST).expand(classes**2).clone()  # of a pair that is not seen nothing else is known
+    found[pair] = share
+    return found.view(classes, classes)
 
 
 def shares_of_groups(logits: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from reweigh.errors import BadInput
 from reweigh.rightness.kinds import KINDS
-from reweigh.rightness.logistic import Logits, softmax_regression
+from reweigh.rightness.logistic import Regression, softmax_regression
 from reweigh.rightness.shares import shares_of_groups
 from reweigh.rightness.view import View, features_of
 
@@ -41,12 +41,12 @@ class Verifier:
         if not kinds:
             raise BadInput("a verifier is taught by wrong labels of at least one kind: name some, or leave kinds= out")
         self.kinds, self.ridge, self.seed = tuple(kinds), ridge, seed
-        self._logits: Logits | None = None
+        self.regression: Regression | None = None
 
     def teach(self, view: View, labels: Tensor) -> None:
         """Learn from checked examples, m of them, and their right labels (m,); what was learnt before is forgotten."""
         x, groups = self.lessons(view, labels)
-        self._logits = softmax_regression(x, groups, self.ridge)
+        self.regression = softmax_regression(x, groups, self.ridge)
 
     def lessons(self, view: View, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Features of pairs, right and wrong, and which group each is of: 0 for right ones, then the kinds."""
@@ -65,17 +65,23 @@ class Verifier:
         Raises:
             BadInput: before it has been taught.
         """
-        if self._logits is None:
+        if self.regression is None:
             raise BadInput("the verifier has not been taught: call teach(...) with checked examples first")
-        return self._logits(_bent(features_of(view, labels)))
+        return ask(self.regression, view, labels)
 
 
-def log_odds_of_right(asked: Tensor) -> tuple[Tensor, Tensor]:
+def ask(regression: Regression, view: View, labels: Tensor) -> Tensor:
+    """The same of a verifier's regression alone."""
+    return regression(_bent(features_of(view, labels)))
+
+
+def log_odds_of_right(asked: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Of right against wrong at even odds (n,), and the share of each group (1 + kinds,), right first.
 
-    Among wrong labels the kinds are as frequent as expectation maximisation over these examples finds them.
+    Among wrong labels the kinds are as frequent as expectation maximisation over these examples finds them, or as `shares`
+    says.
     """
-    shares = shares_of_groups(asked)
+    shares = shares_of_groups(asked) if shares is None else shares
     wrong = shares[1:] / shares[1:].sum().clamp_min(1e-12)
     return asked[:, 0] - torch.logsumexp(asked[:, 1:] + wrong.clamp_min(1e-6).log(), 1), shares
 

@@ -3,20 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from reweigh.rightness.crossfit import cross_fit
 from reweigh.rightness.given import Given, given
+from reweigh.rightness.judging import rightness_of
 from reweigh.rightness.nearness import nearness
 from reweigh.rightness.rightness import Rightness
-from reweigh.rightness.shares import shares_by_pair
-from reweigh.rightness.verifier import USUAL_KINDS, Verifier, log_odds_of_right
+from reweigh.rightness.verifier import USUAL_KINDS
 from reweigh.rightness.view import View
-
-_REPEATS = 30
-_MOST = 8.0
-"""Log-odds beyond say no more: a regression on so few examples cannot be surer."""
 
 
 def verify(
@@ -52,25 +44,7 @@ def verify(
         BadInput: if something does not fit, naming what and where.
     """
     data = given(probabilities, labels, checked, features, classes)
-    view, right_labels = _view(data), data.labels[data.checked]
-    verifier = Verifier(kinds, seed=seed)
-    evidence = cross_fit(view[data.checked], right_labels, kinds, ridge=verifier.ridge, seed=seed)
-    suggested = view.opinion.scatter(1, data.labels[:, None], float("-inf")).argmax(1)
-    verifier.teach(view[data.checked], right_labels)
-    chance, shares = _judged(verifier, view, data, suggested)
-    others = data.others
-    tells = evidence.tells and bool(others.any())
-    return Rightness(
-        right=chance.numpy(),
-        suggested=data.classes[suggested.numpy()],
-        share=float(chance[others].mean()) if tells else None,
-        interval=_interval(view, data, suggested, verifier) if tells else None,
-        kinds=dict(zip(verifier.kinds, shares[1:].tolist(), strict=True)) if tells else {},
-        pairs=_pairs(1 - chance, data.labels, suggested, view.classes),
-        classes=data.classes,
-        checked=~others.numpy(),
-        evidence=evidence,
-    )
+    return rightness_of(_view(data), data.labels, data.checked, data.classes, kinds=kinds, seed=seed)
 
 
 def _view(data: Given) -> View:
@@ -78,38 +52,3 @@ def _view(data: Given) -> View:
         return View(data.said)
     k = data.said.shape[1]
     return View(data.said, nearness(data.features, data.checked, data.labels[data.checked], k))
-
-
-def _judged(verifier: Verifier, view: View, data: Given, suggested: Tensor) -> tuple[Tensor, Tensor]:
-    """P(right) of all examples (N,), one for the checked, and the shares of the groups among the others."""
-    others = data.others
-    chance = torch.ones(len(view), dtype=torch.double)
-    if not bool(others.any()):
-        return chance, torch.zeros(1 + len(verifier.kinds), dtype=torch.double)
-    given_, other = data.labels[others], suggested[others]
-    logits, shares = log_odds_of_right(verifier.ask(view[others], given_))
-    logits = logits.clamp(-_MOST, _MOST)
-    by_pair = shares_by_pair(logits, given_, other, view.classes)
-    chance[others] = torch.sigmoid(logits + torch.logit(by_pair[given_, other]))
-    return chance, shares
-
-
-def _interval(view: View, data: Given, suggested: Tensor, verifier: Verifier) -> tuple[float, float]:
-    """Of the share of right labels, by teaching anew with checked examples drawn with replacement."""
-    generator = torch.Generator().manual_seed(verifier.seed)
-    others = data.others
-    found = []
-    for _ in range(_REPEATS):
-        drawn = data.checked[torch.randint(len(data.checked), (len(data.checked),), generator=generator)]
-        again = Verifier(verifier.kinds, ridge=verifier.ridge, seed=verifier.seed)
-        again.teach(view[drawn], data.labels[drawn])
-        found.append(float(_judged(again, view, data, suggested)[0][others].mean()))
-    low, high = (
-        torch.tensor(found, dtype=torch.double).quantile(torch.tensor([0.025, 0.975], dtype=torch.double)).tolist()
-    )
-    return low, high
-
-
-def _pairs(wrong: Tensor, labels: Tensor, suggested: Tensor, classes: int) -> Any:
-    counts = torch.zeros(classes**2, dtype=torch.double).index_add_(0, labels * classes + suggested, wrong.double())
-    return counts.view(classes, classes).numpy()

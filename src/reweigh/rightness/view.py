@@ -4,8 +4,8 @@ Every feature is asked of a pair (example, label), so that the same example can 
 others: that is how a verifier is taught by examples whose right label is known.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -21,10 +21,12 @@ class View:
     Attributes:
         said: log-probabilities of the classes, (n, K).
         near: how near the examples lie to the checked examples of each class, as log-probabilities, (n, K); or None.
+        more: other witnesses by name, each with a score for every label, (n, K): features of one's own read them.
     """
 
     said: Tensor
     near: Tensor | None = None
+    more: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def classes(self) -> int:
@@ -35,7 +37,8 @@ class View:
         return len(self.said)
 
     def __getitem__(self, rows: Tensor) -> "View":
-        return View(self.said[rows], None if self.near is None else self.near[rows])
+        near = None if self.near is None else self.near[rows]
+        return View(self.said[rows], near, {name: scores[rows] for name, scores in self.more.items()})
 
     @property
     def opinion(self) -> Tensor:
@@ -66,6 +69,12 @@ def said(view: View, labels: Tensor) -> Tensor:
 def near(view: View, labels: Tensor) -> Tensor | None:
     """Likewise of nearness: a model that has learnt wrong labels believes them, and nearness is what sees them."""
     return None if view.near is None else _mine_and_margin(view.near, labels)
+
+
+@feature
+def frozen(view: View, labels: Tensor) -> Tensor | None:
+    """Likewise of nearness in frozen features, such as an encoder's: they have learnt no wrong label at all."""
+    return None if "frozen" not in view.more else _mine_and_margin(view.more["frozen"], labels)
 
 
 def features_of(view: View, labels: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ from reweigh.rules.l2rw import L2RW
 from reweigh.rules.learned import NORMALISATIONS, LearnedRule
 from reweigh.rules.materials import Materials, SecondModel
 from reweigh.rules.meta_weight_net import MetaWeightNet
-from reweigh.rules.rule import Evidence, Rule, to_sum_one
+from reweigh.rules.rightness import RightAndHelpful, RightnessRule
+from reweigh.rules.rule import Evidence, Rule, Shown, to_sum_one
 from reweigh.rules.rule_file import read_rule
 
 __all__ = [
@@ -25,8 +26,11 @@ __all__ = [
     "MetaWeightNet",
     "Oracle",
     "RandomRectified",
+    "RightAndHelpful",
+    "RightnessRule",
     "Rule",
     "SecondModel",
+    "Shown",
     "Uniform",
     "read_rule",
     "to_sum_one",

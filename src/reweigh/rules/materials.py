@@ -52,12 +52,14 @@ class Materials:
         class_sizes: how many training examples have each label, (C,) int64; None where the task has no classes.
         wrong: from a batch to which of its labels are known to be wrong, (B,) bool.
         second_model: what it takes to train one.
+        steps: how many steps the student will take; None where nobody knows.
     """
 
     seed: Callable[[str], int] = lambda purpose: 0
     class_sizes: Tensor | None = None
     wrong: BatchGetter | None = None
     second_model: SecondModel | None = None
+    steps: int | None = None
 
     @property
     def has(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """What a rule is: from what was seen of a batch to one weight an example. No rule knows how alignments are computed."""
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -30,6 +31,7 @@ class Evidence:
         step: how many batches were weighed before.
         clean_loss: the running mean of the clean loss, or NaN before the first.
         memory: what the rule remembered of the clean set at this time, as its `memory()` returned it.
+        ids: of the examples, as the caller finds them in the batch; None without any.
     """
 
     size: int
@@ -42,6 +44,7 @@ class Evidence:
     step: int = 0
     clean_loss: float = float("nan")
     memory: Any = None
+    ids: Any = None
 
     @cached_property
     def labels(self) -> Tensor:
@@ -72,6 +75,23 @@ class Evidence:
         return found
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the student says of m checked examples, all finite.
+
+    Attributes:
+        seen: internal states and logits, of `Rule.places`.
+        labels: their right labels, (m,), int64.
+        ids: as the caller finds them, one tensor (m,); None without any.
+        batches: the examples themselves.
+    """
+
+    seen: Seen
+    labels: Tensor
+    ids: Tensor | None
+    batches: Sequence[Batch] = ()
+
+
 class Rule(abc.ABC):
     """A rule for weights. Subclasses say what they need and turn it into non-negative weights."""
 
@@ -94,6 +114,13 @@ class Rule(abc.ABC):
     def places(self, module: nn.Module) -> list[str] | None:
         """Which internal states of the student to watch (see `reweigh.states`); None: nothing, not even the logits."""
         return None
+
+    def wants_checked(self, step: int) -> int | None:
+        """How many checked examples it is to be shown before the batch of this step; 0 for none, None for all there are."""
+        return 0
+
+    def see_checked(self, shown: Shown) -> None:  # noqa: B027 (most rules are shown none)
+        """Take note of what the student, as it is now, says of checked examples."""
 
     @abc.abstractmethod
     def weigh(self, evidence: Evidence) -> Tensor:

@@ -130,7 +130,7 @@ def assemble(config: Resolved, data: RunData, note: Callable[[str], None] = lamb
     second = SecondModel(
         student=student, loss=loss, clean=inputs.clean, optimizer=partial(build_optimizer, config.student)
     )
-    rule = build_rule(weights, learning, seed, data, second)
+    rule = build_rule(config, data, second)
     optimizer = build_optimizer(config.student, student)
     learned = isinstance(rule, LearnedRule)
     reweigher = Reweigher(

@@ -6,33 +6,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh.data.sampling import seed_for
+from reweigh.data.sampling import seed_for, steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.learning import Learning
 from reweigh.rules import LearnedRule, Materials, Rule, SecondModel, read_rule, registry
 from reweigh.run.job.prepare import RunData
+from reweigh.settings import Resolved
 from reweigh.settings.learning import LearningSettings
-from reweigh.settings.weights import ResolvedWeights
 
 
-def build_rule(
-    weights: ResolvedWeights, learning: LearningSettings, seed: int, data: RunData, second: SecondModel | None = None
-) -> Rule:
+def build_rule(config: Resolved, data: RunData, second: SecondModel | None = None) -> Rule:
     """The rule that the settings name, told what it needs to know; or the frozen one in the file that `teacher` names.
 
     Raises:
         BadInput: if it cannot be made of these data, or the teacher is no such rule, or one of other classes.
     """
+    weights, learning, student = config.weights, config.learning, config.student
     entry, outputs = registry.entry_of(weights.rule), len(data.train.classes)
     settings = {"normalise": learning.normalise, "reads": learning.teacher_reads, "states": learning.teacher_states}
     options = registry.options_from(entry, settings, weights.rule_option)
     if learning.teacher is not None:
         return _trained_before(learning.teacher, entry, outputs, options)
     materials = Materials(
-        seed=lambda purpose: seed_for(seed, purpose),
+        seed=lambda purpose: seed_for(student.seed, purpose),
         class_sizes=data.train.y.bincount(minlength=outputs) if data.train.task.has_classes else None,
         wrong=_truth(data),
         second_model=second,
+        steps=student.steps_in_all(steps_an_epoch(len(data.train), student.batch_size)),
     )
     return entry.make(materials, options)
 
