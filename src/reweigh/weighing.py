@@ -66,7 +66,7 @@ class Weigher:
             alignments = clean.undone(alignments)
         bad_clean = functools.partial(clean_examples, at.clean_student, self._gradient.batch, at.ids)
         examine(done.step + 1, losses, alignments, clean, ids, bad_clean)
-        evidence = Evidence(len(like), like, batch, alignments, losses, at.labels)
+        evidence = Evidence(len(like), like, batch, alignments, losses, at.labels, at.ids)
         weights = self._rule.weigh(evidence).detach().to(like.dtype)
         done.count(weights, alignments, losses, clean, ids)
         if clean is not None and done.report is not None:

@@ -19,6 +19,7 @@ from reweigh.rules.rule import Evidence as Evidence
 from reweigh.rules.rule import Rule as Rule
 from reweigh.rules.rule import to_sum_one as to_sum_one
 from reweigh.rules.rule_file import read_rule as read_rule
+from reweigh.rules.smoothed import SmoothedL2RW as SmoothedL2RW
 
 __all__ = [
     "L2RW",
@@ -37,6 +38,7 @@ __all__ = [
     "RandomRectified",
     "Rule",
     "SecondModel",
+    "SmoothedL2RW",
     "Uniform",
     "read_rule",
     "to_sum_one",
