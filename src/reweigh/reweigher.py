@@ -54,6 +54,8 @@ class Reweigher:
         labels: finds the given labels in a batch; default: by the usual names.
         ids: finds the examples' ids likewise.
         clean_loss: as `per_example_loss`, for clean batches, where they need another one.
+        per: what gets a weight where the loss is (losses, counts) of tokens, (B, T): "example", whose loss is the mean of its
+            tokens that count, or "token"; weights are (B, T) then, zero where none counts.
         preset: "exact", or "fast": the last quarter of the layers, zero weights skipped; other arguments count before it.
         clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 or all of it.
         clean_every: k, how many batches one clean gradient serves; default 1.
@@ -81,6 +83,7 @@ class Reweigher:
         labels: BatchGetter = labels_in,
         ids: Callable[[Batch], Any] = ids_in,
         clean_loss: PerExampleLoss | None = None,
+        per: str = "example",
         preset: str = "exact",
         clean_batch_size: int | None = None,
         clean_every: int = 1,
@@ -94,7 +97,7 @@ class Reweigher:
         self.rule, self._warm_up = rule, warm_up
         if (chosen := preset_named(preset)).last_layers and layers is None:
             layers = last_layers(unwrap(model)) or None
-        self._student = Student(model, per_example_loss, layers)
+        self._student = Student(model, per_example_loss, layers, per=per)
         clean_student = self._student.with_loss(clean_loss or per_example_loss)
         skips = chosen.skip_zeros if skip_zeros is None else skip_zeros
         self._engine = AutoEngine(engine, Selection() if skips else None)
@@ -117,7 +120,7 @@ class Reweigher:
 
     @in_turn
     def weigh(self, batch: Batch) -> Tensor:
-        """The weights of a batch, (B,), detached; the model and all it holds are left as found.
+        """The weights of a batch, (B,), or (B, T) of tokens, detached; the model and all it holds are left as found.
 
         Use them as `losses.backward(weights)`, with losses of your own forward pass, which draws the same dropout masks.
 
@@ -132,7 +135,7 @@ class Reweigher:
     def backward(self, batch: Batch) -> Weighted:
         """One forward pass of training and the gradient of Σ w_i ℓ_i added to `.grad`; returns losses and weights, (B,).
 
-        The same weights and gradients as `weigh` and `losses.backward(weights)`, but passes are shared where the engine
+        Of tokens both are (B, T), zero where none counts. The same weights and gradients as `weigh` and `losses.backward(weights)`, but passes are shared where the engine
         can. Buffers and random number generators move on as in one plain forward pass.
 
         Raises:

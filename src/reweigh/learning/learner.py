@@ -85,7 +85,7 @@ class Learner:
         Raises:
             NonFinite: naming the examples whose losses are not finite, before anything is learned.
         """
-        return self._weigh(self._look(task, progress.step, training=False), progress)
+        return task.placed(self._weigh(self._look(task, progress.step, training=False), progress))
 
     def backward(self, task: EngineTask, progress: Progress) -> Weighted:
         """As `weigh`, from the pass that trains, and the gradient of Σ w_i ℓ_i is added to `.grad`."""
@@ -93,7 +93,7 @@ class Learner:
         weights = self._weigh(looked, progress)
         torch.autograd.backward(looked.losses, weights)
         self.graded()
-        return Weighted(looked.losses.detach(), weights)
+        return Weighted(task.placed(looked.losses.detach()), task.placed(weights))
 
     def graded(self) -> None:
         """The batch's gradient has been added to `.grad`."""
@@ -111,14 +111,14 @@ class Learner:
         )
 
     def _weigh(self, looked: Looked, progress: Progress) -> Tensor:
-        evidence, ids = looked.evidence, self._at.ids(looked.task.batch)
+        evidence, ids = looked.evidence, looked.task.each(self._at.ids(looked.task.batch))
         examine(evidence.step + 1, evidence.losses, None, None, ids)
         clean = alignments = None
         if self.virtual:
             with looked.setting.again(looked.task.walk):
                 clean, alignments = self._learn_virtually(evidence, looked.losses, looked.task)
         weights = self.rule.weigh(evidence)
-        progress.count(weights, alignments, evidence.losses, clean, ids)
+        progress.count(weights, alignments, evidence.losses, clean, ids, evidence.counts)
         if not self.virtual and not self.rule.frozen:  # the rule is to learn from this batch when the step is taken
             self._window.add(Part(evidence, self._teaching.copy(), weights, looked.setting))
         return weights

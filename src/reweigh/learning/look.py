@@ -49,6 +49,7 @@ def look(
         batch=task.batch,
         losses=known,
         look_up=labels,
+        counts=task.tokens,
         seen=None if seen is None else checked(seen, places or (), len(known)),
         step=step,
         clean_loss=clean_loss,

@@ -14,6 +14,7 @@ from reweigh._types import Batch, BatchGetter
 from reweigh.errors import BadInput
 from reweigh.rules.materials import Materials
 from reweigh.states import Seen
+from reweigh.tokens import of_tokens, places
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Evidence:
         losses: ℓ_i, (B,), or None likewise.
         look_up: finds the given labels in the batch.
         look_up_ids: finds the examples' ids likewise.
+        counts: which tokens count, (examples, T), where the B are tokens; None where they are examples.
         seen: internal states and logits from the pass that computed the losses, or None if the rule watches nothing.
         step: how many batches were weighed before.
         clean_loss: the running mean of the clean loss, or NaN before the first.
@@ -41,6 +43,7 @@ class Evidence:
     losses: Tensor | None = None
     look_up: BatchGetter | None = None
     look_up_ids: Callable[[Batch], Any] | None = None
+    counts: Tensor | None = None
     seen: Seen | None = None
     step: int = 0
     clean_loss: float = float("nan")
@@ -51,7 +54,8 @@ class Evidence:
         """The given labels, (B,), int64, where the weights are."""
         if self.look_up is None:
             raise BadInput("this rule needs the given labels: pass labels=, a function from a batch to a (B,) tensor")
-        return whole_labels(self.look_up(self.batch), self.size, self.like.device)
+        found = self.look_up(self.batch)
+        return whole_labels(found if self.counts is None else of_tokens(found, self.counts), self.size, self.like.device)
 
     def labels_below(self, classes: int, known_from: str) -> Tensor:
         """The given labels, all from 0 to C − 1.
@@ -67,12 +71,16 @@ class Evidence:
 
     @cached_property
     def names(self) -> list[Hashable]:
-        """The examples' ids, B whole numbers: what an example is remembered by.
+        """The examples' ids, B whole numbers: what an example is remembered by; a token by its example's and its place.
 
         Raises:
             BadInput: if the batch has none, or others.
         """
-        return list(whole_ids(None if self.look_up_ids is None else self.look_up_ids(self.batch), self.size))
+        found = None if self.look_up_ids is None else self.look_up_ids(self.batch)
+        if self.counts is None:
+            return list(whole_ids(found, self.size))
+        ids, (rows, places_) = whole_ids(found, len(self.counts)), places(self.counts)
+        return [(ids[row], place) for row, place in zip(rows.tolist(), places_.tolist(), strict=True)]
 
     def known(self, what: str) -> Tensor:
         """`alignments` or `losses`, which the rule declared in `needs`."""
