@@ -25,7 +25,10 @@ Used for parameters and for directions in parameter space; in a direction a miss
 """
 
 LayerChoice: TypeAlias = str | list[str] | tuple[str, ...] | Callable[[str, nn.Module], bool] | None
-"""Which submodules take part: glob patterns over module names, a predicate `(name, module) -> bool`, or all."""
+"""Which submodules take part: glob patterns over module names, a predicate `(name, module) -> bool`, or all.
+
+Or `"body"`: all but embeddings and the output layer that is tied to one.
+"""
 
 BatchGetter: TypeAlias = Callable[[Batch], Tensor]
 """Finds something with one row an example, (B,), in a batch: its labels, its ids, which examples are corrupted."""

@@ -21,6 +21,7 @@ from reweigh.as_found import kept_if_failed
 from reweigh.carried import Carried
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
+from reweigh.contrast import Contrast, contrasted
 from reweigh.fields import ids_in, labels_in
 from reweigh.first_look import first_look
 from reweigh.learning import Learner, Learning, Setup
@@ -31,7 +32,7 @@ from reweigh.rules import LearnedRule, Rule, Uniform
 from reweigh.several import unwrap
 from reweigh.step import StepReport
 from reweigh.student import Student
-from reweigh.trained import last_layers
+from reweigh.trained import last_layers, told_of_body
 from reweigh.turns import Turns, in_turn
 from reweigh.undo import whole
 from reweigh.weighing import Weigher
@@ -47,7 +48,8 @@ class Reweigher:
         rule: from what is seen of an example to its weight: `L2RW()`, `MetaWeightNet()`, or another of `reweigh.rules`.
         clean: the clean set: a Dataset, a DataLoader or list of batches, or a dict or tuple of tensors.
         engine: how alignments are computed: "auto", "ghost", "forward", "finite", "double", or an engine object.
-        layers: only the parameters inside these submodules (glob patterns or a predicate).
+        layers: only the parameters inside these submodules (glob patterns or a predicate); "body": all but embeddings and the
+            output layer tied to one.
         optimizer: the student's; look ahead through its step. Default: plain SGD's, as in Ren et al.; a rule that learns
             needs it.
         learning: how a rule that learns does so; call `after_step()` after the optimizer's step then.
@@ -56,6 +58,8 @@ class Reweigher:
         clean_loss: as `per_example_loss`, for clean batches, where they need another one.
         per: what gets a weight where the loss is (losses, counts) of tokens, (B, T): "example", whose loss is the mean of its
             tokens that count, or "token"; weights are (B, T) then, zero where none counts.
+        contrast: hold each clean example against another one, as `reweigh.contrast.OtherInput("source")`: the clean direction
+            is the gradient of the difference of the two losses.
         preset: "exact", or "fast": the last quarter of the layers, zero weights skipped; other arguments count before it.
         clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 or all of it.
         clean_every: k, how many batches one clean gradient serves; default 1.
@@ -83,6 +87,7 @@ class Reweigher:
         labels: BatchGetter = labels_in,
         ids: Callable[[Batch], Any] = ids_in,
         clean_loss: PerExampleLoss | None = None,
+        contrast: Contrast | None = None,
         per: str = "example",
         preset: str = "exact",
         clean_batch_size: int | None = None,
@@ -98,11 +103,11 @@ class Reweigher:
         if (chosen := preset_named(preset)).last_layers and layers is None:
             layers = last_layers(unwrap(model)) or None
         self._student = Student(model, per_example_loss, layers, per=per)
-        clean_student = self._student.with_loss(clean_loss or per_example_loss)
         skips = chosen.skip_zeros if skip_zeros is None else skip_zeros
         self._engine = AutoEngine(engine, Selection() if skips else None)
         self._given_optimizer, self._optimizer = optimizer, unwrapped(optimizer)
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
+        clean_student = self._student.with_loss(contrasted(contrast, clean_loss or per_example_loss, self._stream))
         students = self._student, clean_student
         self._at = Setup(*students, self._optimizer, self._engine, self._stream.next, labels, ids)
         gradient = gradient_of(clean_student, self._optimizer, clean_weight_decay)
@@ -186,11 +191,11 @@ class Reweigher:
 
     def explain(self) -> str:
         """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
-        places = self.rule.places(self._student.module)
+        places, body = self.rule.places(self._student.module), told_of_body(self._student.module, self._student.layers)
         states = f"internal states: {', '.join(places)}" if places else ""
         selection = self._engine.selection
         more = self._learner.explain() if self._learner else selection.reason if selection else ""
-        return "\n".join(line for line in (self._engine.explain(), more, states) if line)
+        return "\n".join(line for line in (self._engine.explain(), body, more, states) if line)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to give the same weights: rule, clean stream, engine choice, step."""
