@@ -2,8 +2,8 @@
 
     python recipes/smoothed.py            # two minutes on one core
 
-Uniform noise and noise between pairs of classes; 600 steps of 100, SGD 0.05 with momentum 0.9. Test accuracy in % at the last
-step, and how well the mean weight over the run ranks right labels before wrong ones; mean ± standard deviation (n − 1).
+Uniform noise and noise between pairs of classes; 600 steps of 100, SGD 0.05 with momentum 0.9. Test accuracy in % at the
+last step, and how well the mean weight over the run ranks right labels before wrong ones; mean ± standard deviation (n − 1).
 """
 
 import argparse

@@ -177,7 +177,9 @@ def test_a_rule_that_knows_examples_only_says_so(rule):
     if isinstance(by.rule, RHOLoss):
         from reweigh.rules import Materials, SecondModel
 
-        by.rule.prepare(Materials(second_model=SecondModel(student=nn.Linear(1, 1), loss=loss, clean=[], optimizer=None)))
+        by.rule.prepare(
+            Materials(second_model=SecondModel(student=nn.Linear(1, 1), loss=loss, clean=[], optimizer=None))
+        )
     with pytest.raises(BadInput, match=r"\(5,\)"):
         by.weigh(batch_of(5, 1))
 
@@ -197,7 +199,9 @@ def test_uniform_counts_each_token_alike():
     batch = batch_of(5, 1)
     by.backward(batch)
     losses, counts = loss(model, batch)
-    for p, g in zip(model.parameters(), torch.autograd.grad(losses[counts].mean(), list(model.parameters())), strict=True):
+    for p, g in zip(
+        model.parameters(), torch.autograd.grad(losses[counts].mean(), list(model.parameters())), strict=True
+    ):
         torch.testing.assert_close(p.grad, g)
 
 

@@ -100,5 +100,5 @@ def test_the_whole_step_still_trains_the_embeddings():
 
 
 def test_nothing_left_is_refused_in_a_sentence():
-    with pytest.raises(BadInput, match="layers='body' leaves out .* and Embedding trains nothing else"):
+    with pytest.raises(BadInput, match=r"layers='body' leaves out .* and Embedding trains nothing else"):
         chosen_parameters(nn.Embedding(3, 2), "body")

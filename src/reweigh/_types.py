@@ -12,11 +12,13 @@ from torch import Tensor, nn
 Batch: TypeAlias = Any
 """Whatever the user's loader yields and the user's loss takes."""
 
-PerExampleLoss: TypeAlias = Callable[[nn.Module, Batch], Any]
-"""`per_example_loss(model, batch) -> (B,)`: one loss an example, not averaged, calling the model it is given.
+PerExampleLoss: TypeAlias = Callable[[nn.Module, Batch], Tensor]
+"""`per_example_loss(model, batch) -> (B,)`: one loss an example, not averaged, calling the model it is given."""
 
-Or `-> (losses, counts)`, both (B, T): one loss a token, and which of them count (`reweigh.tokens`).
-"""
+TokenLoss: TypeAlias = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
+"""`per_token_loss(model, batch) -> (losses, counts)`, both (B, T): one loss a token, and which count (`reweigh.tokens`)."""
+
+AnyLoss: TypeAlias = PerExampleLoss | TokenLoss
 
 Params: TypeAlias = Mapping[str, Tensor]
 """Tensors by parameter name, as `model.named_parameters()` of the unwrapped model spells them.

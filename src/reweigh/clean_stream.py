@@ -73,7 +73,7 @@ class CleanStream(abc.ABC):
     prepare: Callable[[Batch], Batch] | None = None
     """What every batch goes through before it is handed out; a host brings it to its device and precision."""
     told: Callable[[int], None] | None = None
-    """Is told a number of each batch before it is handed out, which follows from seed and position: the same after a resume."""
+    """Is told a number of each batch that is handed out; it follows from seed and position, so that a resume has it too."""
     _seed: int
     _epoch: int
     _offset: int

@@ -6,9 +6,9 @@ that sentences are fluent, that some classes are frequent. It drops out of the d
     ℓ(x, y) − ℓ(x', y)        x' the input of another checked example: `OtherInput("source")`
     ℓ(x, y) − ℓ(x, y')        y' another label, the margin against it: `OtherLabel(10)`
 
-whose gradient is the clean direction then: `Reweigher(contrast=...)`. Nothing else changes, so that every engine is as exact as it
-is. Both passes draw the same dropout masks; with x' from the same batch, train-mode BatchNorm sees the same statistics. The number
-that is reported as the clean loss is this difference.
+whose gradient is the clean direction then: `Reweigher(contrast=...)`. Nothing else changes, so that every engine is as exact
+as before. Both passes draw the same dropout masks; x' from the same batch gives train-mode BatchNorm the same statistics.
+The number that is reported as the clean loss is this difference.
 """
 
 import abc
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh import rng
-from reweigh._types import Batch, PerExampleLoss
+from reweigh._types import AnyLoss, Batch
 from reweigh.batches import fields_of, rebuilt, tensors_of
 from reweigh.clean_stream import CleanStream
 from reweigh.errors import BadInput
@@ -52,7 +52,7 @@ class Contrast(abc.ABC):
         """
 
 
-def contrasted(contrast: Any, loss: PerExampleLoss, stream: CleanStream) -> PerExampleLoss:
+def contrasted(contrast: Any, loss: AnyLoss, stream: CleanStream) -> AnyLoss:
     """The contrast of this loss on the batches that the stream hands out, for one batch always the same; without, the loss.
 
     Raises:
@@ -86,7 +86,9 @@ class OtherInput(Contrast):
         values = _picked(batch, self.fields)
         size = len(next(iter(values.values())))
         if size < 2:
-            raise BadInput("a clean batch of one example has no other input to be held against: make clean batches larger")
+            raise BadInput(
+                "a clean batch of one example has no other input to be held against: make clean batches larger"
+            )
         order = torch.randperm(size, generator=draw)
         from_row = torch.empty_like(order)
         from_row[order] = order.roll(1)
@@ -130,8 +132,8 @@ class _Number:
         return torch.Generator().manual_seed(self.now)
 
 
-def _difference(loss: PerExampleLoss, contrast: Contrast, number: _Number, model: nn.Module, batch: Batch) -> Any:
-    """ℓ of the batch less λ times that of the other one, which goes first: what is seen last of the model is the batch's own."""
+def _difference(loss: AnyLoss, contrast: Contrast, number: _Number, model: nn.Module, batch: Batch) -> Any:
+    """ℓ of the batch less λ times that of the other one, which goes first: what a hook sees last is the batch's own."""
     other = contrast.other(batch, number.generator())
     devices = {tensor.device for tensor in tensors_of(batch)}
     before = rng.states(devices)
@@ -165,5 +167,3 @@ def _rows(value: Any, rows: Tensor) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(value[row] for row in rows.tolist())
     return value[rows.numpy()]
-
-

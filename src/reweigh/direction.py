@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from reweigh import distributed, optimizers
-from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state, reseed_dropout, substituted
 from reweigh.errors import BadInput
 from reweigh.first_look import empty, leaves_of, refuse_others_reached, refuse_others_trained, unreached
@@ -33,7 +33,7 @@ ZERO = "the clean direction is exactly zero here (the clean loss is flat: fitted
 @whole
 def clean_direction(
     model: Any,
-    per_example_loss: PerExampleLoss,
+    per_example_loss: AnyLoss,
     clean_batch: Batch,
     *,
     optimizer: Optimizer | None = None,

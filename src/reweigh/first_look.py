@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state
 from reweigh.batches import fields_of, tensors_of
 from reweigh.errors import BadInput
@@ -59,7 +59,7 @@ def unreached(which: str, layers: LayerChoice = None) -> str:
     )
 
 
-def _pass(module: nn.Module, loss: PerExampleLoss, batch: Batch, per: str) -> tuple[Tensor, list[Tensor], bool]:
+def _pass(module: nn.Module, loss: AnyLoss, batch: Batch, per: str) -> tuple[Tensor, list[Tensor], bool]:
     """The losses, the leaves that they are computed from, and whether some may be hidden."""
     with preserve_module_state(module), torch.enable_grad():
         losses = losses_of(module, loss, batch, per)

@@ -19,7 +19,13 @@ class Progress:
         self.watch, self.weightless = GradientWatch(), Weightless()
 
     def count(
-        self, weights: Tensor, alignments: Tensor | None, losses: Tensor | None, clean: Clean | None, ids: Any, counts: Tensor | None = None
+        self,
+        weights: Tensor,
+        alignments: Tensor | None,
+        losses: Tensor | None,
+        clean: Clean | None,
+        ids: Any,
+        counts: Tensor | None = None,
     ) -> None:
         """A batch was weighed; `counts` where its numbers are those of tokens.
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed
-from reweigh._types import Batch, BatchGetter, LayerChoice, PerExampleLoss
+from reweigh._types import AnyLoss, Batch, BatchGetter, LayerChoice
 from reweigh.alignment import AutoEngine, Engine, EngineTask, Selection, Weighted
 from reweigh.arguments import check_rule, check_together
 from reweigh.as_found import kept_if_failed
@@ -48,18 +48,18 @@ class Reweigher:
         rule: from what is seen of an example to its weight: `L2RW()`, `MetaWeightNet()`, or another of `reweigh.rules`.
         clean: the clean set: a Dataset, a DataLoader or list of batches, or a dict or tuple of tensors.
         engine: how alignments are computed: "auto", "ghost", "forward", "finite", "double", or an engine object.
-        layers: only the parameters inside these submodules (glob patterns or a predicate); "body": all but embeddings and the
-            output layer tied to one.
+        layers: only the parameters inside these submodules (glob patterns or a predicate); "body": all but embeddings and
+            the output layer tied to one.
         optimizer: the student's; look ahead through its step. Default: plain SGD's, as in Ren et al.; a rule that learns
             needs it.
         learning: how a rule that learns does so; call `after_step()` after the optimizer's step then.
         labels: finds the given labels in a batch; default: by the usual names.
         ids: finds the examples' ids likewise.
         clean_loss: as `per_example_loss`, for clean batches, where they need another one.
-        per: what gets a weight where the loss is (losses, counts) of tokens, (B, T): "example", whose loss is the mean of its
-            tokens that count, or "token"; weights are (B, T) then, zero where none counts.
-        contrast: hold each clean example against another one, as `reweigh.contrast.OtherInput("source")`: the clean direction
-            is the gradient of the difference of the two losses.
+        contrast: hold each clean example against another one, as `reweigh.contrast.OtherInput("source")`: the clean
+            direction is the gradient of the difference of the two losses.
+        per: what gets a weight where the loss is (losses, counts) of tokens, (B, T): "example", whose loss is the mean of
+            its tokens that count, or "token"; weights are (B, T) then, zero where none counts.
         preset: "exact", or "fast": the last quarter of the layers, zero weights skipped; other arguments count before it.
         clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 or all of it.
         clean_every: k, how many batches one clean gradient serves; default 1.
@@ -76,7 +76,7 @@ class Reweigher:
     def __init__(
         self,
         model: Any,
-        per_example_loss: PerExampleLoss,
+        per_example_loss: AnyLoss,
         *,
         rule: Rule,
         clean: Any,
@@ -86,7 +86,7 @@ class Reweigher:
         learning: Learning | None = None,
         labels: BatchGetter = labels_in,
         ids: Callable[[Batch], Any] = ids_in,
-        clean_loss: PerExampleLoss | None = None,
+        clean_loss: AnyLoss | None = None,
         contrast: Contrast | None = None,
         per: str = "example",
         preset: str = "exact",
@@ -140,8 +140,9 @@ class Reweigher:
     def backward(self, batch: Batch) -> Weighted:
         """One forward pass of training and the gradient of Σ w_i ℓ_i added to `.grad`; returns losses and weights, (B,).
 
-        Of tokens both are (B, T), zero where none counts. The same weights and gradients as `weigh` and `losses.backward(weights)`, but passes are shared where the engine
-        can. Buffers and random number generators move on as in one plain forward pass.
+        Of tokens both are (B, T), zero where none counts. The same weights and gradients as `weigh` and
+        `losses.backward(weights)`, but passes are shared where the engine can. Buffers and random number generators move on
+        as in one plain forward pass.
 
         Raises:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._torch import runs_compiled
-from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state as preserve_module_state
 from reweigh.errors import BadInput
 from reweigh.passes import forbid_inference_mode, losses_and_counts
@@ -42,7 +42,7 @@ class Student:
     def __init__(
         self,
         model: Any,
-        per_example_loss: PerExampleLoss,
+        per_example_loss: AnyLoss,
         layers: LayerChoice = None,
         *,
         walk: Walk | None = None,
@@ -66,14 +66,14 @@ class Student:
         self.walk.refresh()
         return EngineTask(self, batch)
 
-    def with_loss(self, per_example_loss: PerExampleLoss) -> "Student":
+    def with_loss(self, per_example_loss: AnyLoss) -> "Student":
         """The same with another loss, as clean batches may have one; the model is still walked once."""
         return Student(self.model, per_example_loss, self.layers, walk=self.walk, per=self.per)
 
     @property
-    def loss(self) -> PerExampleLoss:
+    def loss(self) -> AnyLoss:
         """The per-example loss, uncompiled where the user compiled it."""
-        loss: PerExampleLoss = uncompiled_loss(self.per_example_loss)
+        loss: AnyLoss = uncompiled_loss(self.per_example_loss)
         return loss
 
     @property
@@ -126,7 +126,7 @@ class EngineTask:
         return self.student.chosen
 
     @functools.cached_property
-    def loss(self) -> PerExampleLoss:
+    def loss(self) -> AnyLoss:
         """The per-example loss, uncompiled where the user compiled it."""
         return self.student.loss
 
@@ -151,7 +151,7 @@ class EngineTask:
         return self.model is not self.module or self.compiled
 
     def losses(self) -> Tensor:
-        """The losses as the engines see them, (B,): of the unwrapped module, checked; with `per="token"` (n,), B is n then."""
+        """The losses as the engines see them, (B,): of the unwrapped module, checked; of n tokens with `per="token"`."""
         losses, self.counts = losses_and_counts(self.module, self.loss, self.batch, self.per)
         return losses
 

@@ -4,9 +4,9 @@
         losses = F.cross_entropy(model(batch["x"]).movedim(-1, 1), batch["y"], reduction="none")    # (B, T)
         return losses, batch["y"] != PAD                                                            # which of them count
 
-Nothing else reaches the rest of the library than a flat vector: of each example the mean over its tokens that count, (B,), or
-the n tokens that count, row by row. Engines and rules know no tokens, and fillings are nowhere. More dimensions than two, as
-pixels have, are tokens too.
+Nothing else reaches the rest of the library than a flat vector: of each example the mean over its tokens that count, (B,),
+or the n tokens that count, row by row. Engines and rules know no tokens, and fillings are nowhere. More dimensions than two,
+as pixels have, are tokens too.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def flat(returned: Any, per: str) -> tuple[Any, Tensor | None]:
     """What a loss returned as one vector, and which tokens count (B, T), where it returned a pair; else as it is, and None.
 
     Raises:
-        BadInput: if a pair is not losses with a mask of their shape, or no token counts; or if tokens are asked for of others.
+        BadInput: if a pair is not losses with a mask of their shape, or no token counts; or tokens are asked for of others.
     """
     if not isinstance(returned, tuple | list):
         if per == "token":
@@ -62,8 +62,8 @@ def _checked(pair: Sequence[Any]) -> tuple[Tensor, Tensor]:
     losses, counts = pair
     if losses.shape != counts.shape or losses.ndim < 2:
         raise BadInput(
-            f"per_example_loss returned losses of shape {tuple(losses.shape)} with a mask of shape {tuple(counts.shape)}: both "
-            "must be (B, T)"
+            f"per_example_loss returned losses of shape {tuple(losses.shape)} with a mask of shape {tuple(counts.shape)}: "
+            "both must be (B, T)"
         )
     if counts.is_floating_point() or counts.is_complex():
         raise BadInput(
@@ -101,5 +101,5 @@ def of_tokens(found: Any, counts: Tensor) -> Any:
 
 
 def weights_of_examples(weights: Tensor, counts: Tensor) -> Tensor:
-    """Weights of tokens (B, T) as one an example, (B,), in examples' units: a plain token's 1/n becomes a plain example's 1/B."""
+    """Weights of tokens (B, T) as one an example, (B,): where all tokens count alike, 1/n, all examples do, 1/B."""
     return mean_of_tokens(weights, counts) * (counts.sum() / len(counts)).to(weights.dtype)

@@ -1,7 +1,7 @@
 """Which parameters take part: the trainable ones, those inside chosen layers, or the body; and which cannot.
 
-The body is all but embeddings and the output layer that is tied to one. Of a sentence's gradient these have the most entries,
-and say which words are in it more than whether it is right.
+The body is all but embeddings and the output layer that is tied to one. Of a sentence's gradient these have the most
+entries, and say which words are in it more than whether it is right.
 """
 
 import fnmatch
@@ -12,7 +12,6 @@ from torch import nn
 
 from reweigh._types import LayerChoice, Params
 from reweigh.errors import BadInput
-
 
 BODY = "body"
 """In the place of layers: all but embeddings and what is tied to them; unless a submodule has this name."""
@@ -41,8 +40,8 @@ def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str
         outside = left_out(module)
         if len(outside) == len(trainable):
             raise BadInput(
-                f"layers={BODY!r} leaves out embeddings and what is tied to them, and {type(module).__name__} trains nothing "
-                "else: leave layers= out"
+                f"layers={BODY!r} leaves out embeddings and what is tied to them, and {type(module).__name__} trains "
+                "nothing else: leave layers= out"
             )
         return {name: p for name, p in trainable.items() if name not in outside}
     if callable(layers):
@@ -66,7 +65,7 @@ def is_body(module: nn.Module, layers: LayerChoice) -> bool:
 
 
 def left_out(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The trainable parameters that are not of the body, by name: those of embeddings, and of layers that share one of them."""
+    """The trainable parameters outside the body, by name: those of embeddings, and of layers that share one of them."""
     parts = [part for part in module.modules() if isinstance(part, _EMBEDDINGS)]
     outside = {id(p) for part in parts for p in part.parameters()}
     for part in module.modules():

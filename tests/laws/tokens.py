@@ -48,9 +48,7 @@ def tokens_agree_with_the_loop(case: Case, engine: str) -> None:
     """One backward pass for each token that counts; nothing where none does."""
     found, twin = of_tokens(case, engine), case.build()
     direction, counts = reference.random_direction(twin.model), counts_of(twin)
-    loop = reference.loop_alignments(
-        twin.model, functools.partial(flat, twin.per_example_loss), twin.train, direction
-    )
+    loop = reference.loop_alignments(twin.model, functools.partial(flat, twin.per_example_loss), twin.train, direction)
     assert found.shape == counts.shape
     assert not found[~counts].any()
     assert_close(found[counts], loop, bound(case, engine))

@@ -53,7 +53,7 @@ def test_it_grows_and_its_state_is_flat_and_no_larger_than_what_was_seen():
     for first in range(0, 5000, 100):
         memory.visit(list(range(first, first + 100)), torch.arange(first, first + 100.0))
     state = memory.state_dict()
-    assert {name: tuple(t.shape) for name, t in state.items()} == {n: (5000,) for n in ("ids", "means", "visits")}
+    assert {name: tuple(t.shape) for name, t in state.items()} == dict.fromkeys(("ids", "means", "visits"), (5000,))
     assert torch.equal(state["means"], torch.arange(5000.0))
 
 
@@ -168,7 +168,11 @@ def loss(model, batch):
 def batch_of(count, seed):
     draw = torch.Generator().manual_seed(seed)
     x = torch.randn(count, 5, generator=draw, dtype=torch.float64)
-    return {"x": x, "y": torch.randint(3, (count,), generator=draw), "id": 100 * torch.randperm(9, generator=draw)[:count]}
+    return {
+        "x": x,
+        "y": torch.randint(3, (count,), generator=draw),
+        "id": 100 * torch.randperm(9, generator=draw)[:count],
+    }
 
 
 def scene(**options):
@@ -233,7 +237,6 @@ def test_a_step_that_fails_leaves_the_memory_as_it_was():
     bad["x"][2] = math.nan
     with pytest.raises(NonFinite):
         by.backward(bad)
-
 
     by.rule.weigh = lambda evidence: SmoothedL2RW.weigh(by.rule, evidence) * math.nan
     with pytest.raises(NonFinite):

@@ -106,7 +106,9 @@ def test_alignments_are_those_of_a_loop(model, per, engine):
         for item in items
     ])  # fmt: skip
     found = reweigher.report.alignments
-    torch.testing.assert_close(found if per == "example" else found[batch["y"] != IGNORED], expected, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(
+        found if per == "example" else found[batch["y"] != IGNORED], expected, rtol=1e-9, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("per", ["example", "token"])
@@ -118,7 +120,10 @@ def test_weights_are_the_rectified_alignments_and_the_gradient_their_sum(model, 
     counts = batch["y"] != IGNORED
     positive = reweigher.report.alignments.clamp(min=0)
     torch.testing.assert_close(weights, positive / positive.sum())
-    wanted = torch.autograd.grad((flat(*task.token_loss(model, batch), per) * (weights if per == "example" else weights[counts])).sum(), list(model.parameters()))
+    wanted = torch.autograd.grad(
+        (flat(*task.token_loss(model, batch), per) * (weights if per == "example" else weights[counts])).sum(),
+        list(model.parameters()),
+    )
     for p, gradient in zip(model.parameters(), wanted, strict=True):
         torch.testing.assert_close(p.grad, gradient)
     assert losses.shape == weights.shape == (batch["y"].shape if per == "token" else (6,))
@@ -129,7 +134,9 @@ def test_leaving_zero_weights_out_changes_no_gradient(model, per):
     task = LanguageModel(vocabulary=V)
     batch, found = batch_of(task), []
     for skip in (False, True):
-        reweigher = Reweigher(model, task.token_loss, rule=L2RW(), clean=batches(task, seed=1), skip_zeros=skip, per=per)
+        reweigher = Reweigher(
+            model, task.token_loss, rule=L2RW(), clean=batches(task, seed=1), skip_zeros=skip, per=per
+        )
         model.zero_grad()
         reweigher.backward(batch)
         found.append([p.grad.clone() for p in model.parameters()])

@@ -1,4 +1,4 @@
-"""Models whose losses are those of tokens, with a mask of those that count: of the rest of the zoo, and one where none mixes.
+"""Models whose losses are those of tokens, with a mask of those that count: some of the zoo's, and one where none mixes.
 
 They are not among `CASES`, whose laws are about examples; `tests/laws/tokens.py` has theirs.
 """
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.case import B, Batch, Case, WORDS
+from zoo.case import WORDS, B, Batch, Case
 from zoo.text import StepByStep, Translation, pairs
 
 
@@ -48,7 +48,11 @@ class Causal(nn.Module):
 class Recurrent(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.embedding, self.gru, self.head = nn.Embedding(WORDS, 4), nn.GRU(4, 4, batch_first=True), nn.Linear(4, WORDS)
+        self.embedding, self.gru, self.head = (
+            nn.Embedding(WORDS, 4),
+            nn.GRU(4, 4, batch_first=True),
+            nn.Linear(4, WORDS),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.gru(self.embedding(x))[0])
@@ -63,7 +67,6 @@ class WordByWord(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(torch.tanh(self.embedding(x)))
-
 
 
 TOKEN_CASES = [

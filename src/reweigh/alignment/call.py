@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.remembered import choices_for, engine_for
 from reweigh.errors import BadInput
@@ -18,7 +18,7 @@ from reweigh.undo import remember, whole
 @whole
 def alignments(
     model: Any,
-    per_example_loss: PerExampleLoss,
+    per_example_loss: AnyLoss,
     batch: Batch,
     direction: Params,
     *,

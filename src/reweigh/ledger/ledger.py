@@ -146,8 +146,8 @@ def _of_examples(counts: Any, weights: Any, *others: Any) -> list[Tensor | None]
     for values in (weights, *tensors):
         if values is not None and values.shape != counts.shape:
             raise BadInput(
-                f"counts= has shape {tuple(counts.shape)} and one of the numbers of tokens {tuple(values.shape)}: give all of "
-                "them, (B, T), or leave counts= out"
+                f"counts= has shape {tuple(counts.shape)} and one of the numbers of tokens {tuple(values.shape)}: give all "
+                "of them, (B, T), or leave counts= out"
             )
     means = [None if values is None else mean_of_tokens(values, counts) for values in tensors]
     return [weights_of_examples(weights.detach(), counts), *means]

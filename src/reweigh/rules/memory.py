@@ -1,4 +1,4 @@
-"""A running mean of one number an example, by the example's name: what one visit tells is mostly noise, their mean is not."""
+"""A running mean of one number an example, by the example's name: one visit's is mostly noise, their mean is not."""
 
 import functools
 from collections.abc import Hashable, Sequence
@@ -15,8 +15,8 @@ class Memory:
 
         m_n = Σ_k 2^(−(n−k)/h) a_k / Σ_k 2^(−(n−k)/h)
 
-    So the first visit counts whole, and nothing has to be corrected later. Names may be any whole numbers, or tuples of them;
-    the numbers lie in two flat tensors, where the visits' were, in the order in which the names came.
+    So the first visit counts whole, and nothing has to be corrected later. Names may be any whole numbers, or tuples of
+    them; the numbers lie in two flat tensors, where the visits' were, in the order in which the names came.
     """
 
     def __init__(self, half_life: float) -> None:

@@ -55,7 +55,9 @@ class Evidence:
         if self.look_up is None:
             raise BadInput("this rule needs the given labels: pass labels=, a function from a batch to a (B,) tensor")
         found = self.look_up(self.batch)
-        return whole_labels(found if self.counts is None else of_tokens(found, self.counts), self.size, self.like.device)
+        return whole_labels(
+            found if self.counts is None else of_tokens(found, self.counts), self.size, self.like.device
+        )
 
     def labels_below(self, classes: int, known_from: str) -> Tensor:
         """The given labels, all from 0 to C − 1.

@@ -1,7 +1,7 @@
 """L2RW with a memory, and weights that throw no example away.
 
-Two things are wrong with L2RW where examples come again and again: one visit's alignment is mostly noise, and rectified weights
-leave out about half of every batch. So alignments are averaged over an example's visits, and squashed instead of rectified:
+Two things are wrong with L2RW where examples come again and again: one visit's alignment is mostly noise, and rectified
+weights leave out about half of every batch. So alignments are averaged over visits, and squashed instead of rectified:
 
     m_i ← mean of the example's alignments, a visit's share halving with every h visits
     w̃_i = σ(s·m_i / mean |m|)          over the batch; or max(m_i, 0), as in Ren et al. 2018
@@ -40,9 +40,10 @@ class SmoothedOptions:
 class SmoothedL2RW(Rule):
     """Alignments averaged over an example's visits, then a sigmoid; the weights sum to one over the batch.
 
-    Examples are known by their ids, whole numbers that stay the same from epoch to epoch (`Reweigher(ids=...)`). A batch that is
-    weighed a second time is another visit. With several ranks each remembers the visits that it saw: where a sampler deals
-    examples anew each epoch, their memories are parted among ranks, and so are checkpoints.
+    Examples are known by their ids, whole numbers that stay the same from epoch to epoch (`Reweigher(ids=...)`), tokens by
+    their example's and their place. A batch that is weighed a second time is another visit. With several ranks each
+    remembers the visits that it saw: where a sampler deals examples anew each epoch, what is remembered of one is parted among ranks,
+    and each rank's checkpoint holds its own part.
 
     Args:
         half_life: after so many more visits a visit counts half; above 0.

@@ -87,7 +87,8 @@ class Pass:
 
         if task.per == "token":
             raise CannotSeparate(
-                f"{type(task.module).__name__}", "its products are sums over an example, and a token's loss may reach them all"
+                f"{type(task.module).__name__}",
+                "its products are sums over an example, and a token's loss may reach them all",
             )
         with dual_level(), torch.enable_grad():
             duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}
