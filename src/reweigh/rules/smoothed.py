@@ -42,8 +42,8 @@ class SmoothedL2RW(Rule):
 
     Examples are known by their ids, whole numbers that stay the same from epoch to epoch (`Reweigher(ids=...)`), tokens by
     their example's and their place. A batch that is weighed a second time is another visit. With several ranks each
-    remembers the visits that it saw: where a sampler deals examples anew each epoch, what is remembered of one is parted among ranks,
-    and each rank's checkpoint holds its own part.
+    remembers the visits that it saw: where a sampler deals examples anew each epoch, what is remembered of one is parted
+    among ranks, and each rank's checkpoint holds its own part.
 
     Args:
         half_life: after so many more visits a visit counts half; above 0.
