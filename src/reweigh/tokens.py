@@ -90,8 +90,8 @@ def places(counts: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def of_tokens(found: Any, counts: Tensor) -> Any:
-    """What is known one an example (B,), or one a token (B, T), of each token that counts, (n,); all else as it is."""
-    if isinstance(found, Tensor) and found.shape == counts.shape:
+    """What is known one an example (B, ...), or a token (B, T, ...), of each token that counts, (n, ...); else as it is."""
+    if isinstance(found, Tensor) and found.shape[: counts.ndim] == counts.shape:
         return found[counts.to(found.device)]
     if isinstance(found, Tensor) and found.ndim and len(found) == len(counts):
         return found[places(counts)[0].to(found.device)]

@@ -205,12 +205,12 @@ class Learner:
     def _clean_pass(self, at: dict[str, Tensor] | None) -> Clean:
         """The clean gradient at these parameters, averaged over ranks; the rule may look on."""
         batch, places = self._at.next_clean(), self.rule.places(self._module)
-        with watching(self._module, places or ()) as seen:
+        with watching(self._module, places or (), masks=self.rule.masks(batch) if places else None) as seen:
             v, loss = direction_and_loss(self._at.clean_student, batch, at=at)
         labels = None
         with distributed.together(loss.device):
             if places is not None:
-                labels = self._at.labels(batch)
+                labels = self._at.labels(batch) if self.rule.reads_labels else None
                 self.rule.check_clean(seen, labels)
         v, loss = distributed.averaged(v), distributed.summed(loss) / distributed.world_size()
         clean = Clean(v, loss)
