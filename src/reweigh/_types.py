@@ -15,6 +15,11 @@ Batch: TypeAlias = Any
 PerExampleLoss: TypeAlias = Callable[[nn.Module, Batch], Tensor]
 """`per_example_loss(model, batch) -> (B,)`: one loss an example, not averaged, calling the model it is given."""
 
+TokenLoss: TypeAlias = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
+"""`per_token_loss(model, batch) -> (losses, counts)`, both (B, T): one loss a token, and which count (`reweigh.tokens`)."""
+
+AnyLoss: TypeAlias = PerExampleLoss | TokenLoss
+
 Params: TypeAlias = Mapping[str, Tensor]
 """Tensors by parameter name, as `model.named_parameters()` of the unwrapped model spells them.
 
@@ -22,7 +27,10 @@ Used for parameters and for directions in parameter space; in a direction a miss
 """
 
 LayerChoice: TypeAlias = str | list[str] | tuple[str, ...] | Callable[[str, nn.Module], bool] | None
-"""Which submodules take part: glob patterns over module names, a predicate `(name, module) -> bool`, or all."""
+"""Which submodules take part: glob patterns over module names, a predicate `(name, module) -> bool`, or all.
+
+Or `"body"`: all but embeddings and the output layer that is tied to one.
+"""
 
 BatchGetter: TypeAlias = Callable[[Batch], Tensor]
 """Finds something with one row an example, (B,), in a batch: its labels, its ids, which examples are corrupted."""

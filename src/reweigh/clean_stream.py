@@ -72,10 +72,17 @@ class CleanStream(abc.ABC):
 
     prepare: Callable[[Batch], Batch] | None = None
     """What every batch goes through before it is handed out; a host brings it to its device and precision."""
+    told: Callable[[int], None] | None = None
+    """Is told a number of each batch that is handed out; it follows from seed and position, so that a resume has it too."""
+    _seed: int
+    _epoch: int
+    _offset: int
 
     def next(self) -> Batch:
         """The next clean batch."""
         batch = self._take()
+        if self.told is not None:
+            self.told(rng.mixed(self._seed, self._epoch, self._offset))
         return batch if self.prepare is None else self.prepare(batch)
 
     def portion(self, most: int | None, turn: int, size: Callable[[Batch], int]) -> list[Batch]:

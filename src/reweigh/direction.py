@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from reweigh import distributed, optimizers
-from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state, reseed_dropout, substituted
 from reweigh.errors import BadInput
 from reweigh.first_look import empty, leaves_of, refuse_others_reached, refuse_others_trained, unreached
@@ -33,7 +33,7 @@ ZERO = "the clean direction is exactly zero here (the clean loss is flat: fitted
 @whole
 def clean_direction(
     model: Any,
-    per_example_loss: PerExampleLoss,
+    per_example_loss: AnyLoss,
     clean_batch: Batch,
     *,
     optimizer: Optimizer | None = None,
@@ -41,6 +41,7 @@ def clean_direction(
     at: Params | None = None,
     gradient: Params | None = None,
     weight_decay: float = 0.0,
+    per: str = "example",
 ) -> dict[str, Tensor]:
     """The gradient of the mean clean loss, by parameter name; with `optimizer`, as the optimizer would apply it.
 
@@ -57,13 +58,14 @@ def clean_direction(
         at: parameters to evaluate the gradient at; default: the model's own, or the look-ahead with `optimizer`.
         gradient: the data gradient at which the optimizer's step is looked at; default zero.
         weight_decay: λ adds λθ to the gradient, as the released code of Ren et al. does (not in the paper).
+        per: where the loss gives those of tokens, the mean over "example"s of their means, or over all "token"s that count.
 
     Raises:
         BadInput: if the losses are not one an example or reach none of the parameters that take part, if `layers` chooses
             nothing, the optimizer trains none of it, or the loss or the optimizer has parameters outside the model.
         EngineRefused: under reentrant activation checkpointing, which cannot give gradients of chosen parameters.
     """
-    student = Student(model, per_example_loss, layers)
+    student = Student(model, per_example_loss, layers, per=per)
     v, _ = direction_and_loss(
         student, clean_batch, optimizer=optimizer, at=at, gradient=gradient, weight_decay=weight_decay
     )
@@ -120,7 +122,7 @@ def _gradient(task: EngineTask, point: Params, first: bool) -> tuple[dict[str, T
     leaves = [values[name].requires_grad_() for name in chosen]
     with preserve_module_state(walk), substituted(walk, values), torch.enable_grad():
         reseed_dropout(walk)
-        loss = losses_of(task.module, task.per_example_loss, task.batch).mean()
+        loss = losses_of(task.module, task.per_example_loss, task.batch, task.per).mean()
         if not loss.requires_grad:
             raise BadInput(unreached("clean"))
         if first:  # within the block the substituted values are the parameters; what a loss makes for itself is none

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state
 from reweigh.batches import fields_of, tensors_of
 from reweigh.errors import BadInput
@@ -38,8 +38,8 @@ def first_look(student: Student, batch: Batch, optimizer: Optimizer | None = Non
     refuse_others_trained(module, optimizer)
     loss = student.loss
     with all_copied(module):
-        losses, leaves, hidden = _pass(module, loss, batch)
-    again, leaves_again, _ = _pass(module, loss, batch)
+        losses, leaves, hidden = _pass(module, loss, batch, student.per)
+    again, leaves_again, _ = _pass(module, loss, batch, student.per)
     chosen = student.chosen
     if not hidden and _identities(leaves).isdisjoint(map(id, chosen.values())):
         raise BadInput(unreached("training", student.layers))
@@ -59,10 +59,10 @@ def unreached(which: str, layers: LayerChoice = None) -> str:
     )
 
 
-def _pass(module: nn.Module, loss: PerExampleLoss, batch: Batch) -> tuple[Tensor, list[Tensor], bool]:
+def _pass(module: nn.Module, loss: AnyLoss, batch: Batch, per: str) -> tuple[Tensor, list[Tensor], bool]:
     """The losses, the leaves that they are computed from, and whether some may be hidden."""
     with preserve_module_state(module), torch.enable_grad():
-        losses = losses_of(module, loss, batch)
+        losses = losses_of(module, loss, batch, per)
         leaves, hidden = leaves_of(losses, batch)
     return losses.detach().clone(), leaves, hidden
 

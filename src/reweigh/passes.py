@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reweigh._types import Batch, PerExampleLoss
+from reweigh._types import AnyLoss, Batch
 from reweigh.errors import BadInput, EngineRefused
 from reweigh.several import as_given
+from reweigh.tokens import flat
 
 
 def forbid_inference_mode() -> None:
@@ -21,13 +22,22 @@ def forbid_inference_mode() -> None:
         raise BadInput("torch.inference_mode is on, which forbids gradients: call outside of it, or use torch.no_grad")
 
 
-def losses_of(module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch) -> Tensor:
+def losses_of(module: nn.Module, per_example_loss: AnyLoss, batch: Batch, per: str = "example") -> Tensor:
+    """The losses of `losses_and_counts` alone."""
+    return losses_and_counts(module, per_example_loss, batch, per)[0]
+
+
+def losses_and_counts(
+    module: nn.Module, per_example_loss: AnyLoss, batch: Batch, per: str
+) -> tuple[Tensor, Tensor | None]:
     """`per_example_loss(module, batch)`, checked to be what the name says: floating point, shape (B,), B >= 1.
+
+    Where it gives losses of tokens with a mask: those of examples, or of the n tokens that count, and the mask (B, T).
 
     Raises:
         BadInput: in one sentence, if it is anything else.
     """
-    losses = per_example_loss(as_given(module), batch)
+    losses, counts = flat(per_example_loss(as_given(module), batch), per)
     if not isinstance(losses, Tensor):
         raise BadInput(
             f"per_example_loss returned {type(losses).__name__}, not a tensor: return one loss an example, (B,)"
@@ -40,13 +50,14 @@ def losses_of(module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch)
     if losses.ndim > 1:
         raise BadInput(
             f"per_example_loss returned shape {tuple(losses.shape)}: return one loss an example, (B,), "
-            "for instance losses.flatten(1).mean(1)"
+            "for instance losses.flatten(1).mean(1); or, where these are tokens, the pair (losses, counts) with a mask of "
+            "those that count"
         )
     if losses.numel() == 0:
         raise BadInput("per_example_loss returned no losses: the batch is empty")
     if not losses.is_floating_point():
         raise BadInput(f"per_example_loss returned {losses.dtype}: losses must be floating point")
-    return losses
+    return losses, counts
 
 
 def gradients(

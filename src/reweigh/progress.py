@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from reweigh.step import Clean, GradientWatch, StepReport, report
+from reweigh.tokens import at_places
 from reweigh.weightless import Weightless, why_nothing
 
 
@@ -18,20 +19,28 @@ class Progress:
         self.watch, self.weightless = GradientWatch(), Weightless()
 
     def count(
-        self, weights: Tensor, alignments: Tensor | None, losses: Tensor | None, clean: Clean | None, ids: Any
+        self,
+        weights: Tensor,
+        alignments: Tensor | None,
+        losses: Tensor | None,
+        clean: Clean | None,
+        ids: Any,
+        counts: Tensor | None = None,
     ) -> None:
-        """A batch was weighed.
+        """A batch was weighed; `counts` where its numbers are those of tokens.
 
         Raises:
             NonFinite: as `report`; then nothing is counted.
         """
-        self.report = report(self.step + 1, weights, alignments, losses, clean, ids)
+        found = report(self.step + 1, weights, alignments, losses, clean, ids)
+        self.report = replace(found, alignments=_placed(alignments, counts), counts=counts)
         self.step += 1
 
     def learned(self, alignments: Tensor | None, clean: Clean) -> None:
         """A rule has learned from the step: what the batch's report could not know before."""
         if self.report is not None:
             norm, loss = clean.size, float(clean.loss)
+            alignments = _placed(alignments, self.report.counts)
             self.report = replace(self.report, alignments=alignments, direction_norm=norm, clean_loss=loss)
             self.see()
 
@@ -44,3 +53,7 @@ class Progress:
     def holds(self) -> tuple[object, ...]:
         """All objects that a call changes."""
         return self, self.watch, self.weightless
+
+
+def _placed(alignments: Tensor | None, counts: Tensor | None) -> Tensor | None:
+    return alignments if alignments is None or counts is None else at_places(alignments, counts)

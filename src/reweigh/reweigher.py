@@ -14,13 +14,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed
-from reweigh._types import Batch, BatchGetter, LayerChoice, PerExampleLoss
+from reweigh._types import AnyLoss, Batch, BatchGetter, LayerChoice
 from reweigh.alignment import AutoEngine, Engine, EngineTask, Selection, Weighted
 from reweigh.arguments import check_rule, check_together
 from reweigh.as_found import kept_if_failed
 from reweigh.carried import Carried
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
+from reweigh.contrast import Contrast, contrasted
 from reweigh.fields import ids_in, labels_in
 from reweigh.first_look import first_look
 from reweigh.learning import Learner, Learning, Setup
@@ -31,7 +32,7 @@ from reweigh.rules import LearnedRule, Rule, Uniform
 from reweigh.several import unwrap
 from reweigh.step import StepReport
 from reweigh.student import Student
-from reweigh.trained import last_layers
+from reweigh.trained import last_layers, told_of_body
 from reweigh.turns import Turns, in_turn
 from reweigh.undo import whole
 from reweigh.weighing import Weigher
@@ -47,13 +48,18 @@ class Reweigher:
         rule: from what is seen of an example to its weight: `L2RW()`, `MetaWeightNet()`, or another of `reweigh.rules`.
         clean: the clean set: a Dataset, a DataLoader or list of batches, or a dict or tuple of tensors.
         engine: how alignments are computed: "auto", "ghost", "forward", "finite", "double", or an engine object.
-        layers: only the parameters inside these submodules (glob patterns or a predicate).
+        layers: only the parameters inside these submodules (glob patterns or a predicate); "body": all but embeddings and
+            the output layer tied to one.
         optimizer: the student's; look ahead through its step. Default: plain SGD's, as in Ren et al.; a rule that learns
             needs it.
         learning: how a rule that learns does so; call `after_step()` after the optimizer's step then.
         labels: finds the given labels in a batch; default: by the usual names.
         ids: finds the examples' ids likewise.
         clean_loss: as `per_example_loss`, for clean batches, where they need another one.
+        contrast: hold each clean example against another one, as `reweigh.contrast.OtherInput("source")`: the clean
+            direction is the gradient of the difference of the two losses.
+        per: what gets a weight where the loss is (losses, counts) of tokens, (B, T): "example", whose loss is the mean of
+            its tokens that count, or "token"; weights are (B, T) then, zero where none counts.
         preset: "exact", or "fast": the last quarter of the layers, zero weights skipped; other arguments count before it.
         clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 or all of it.
         clean_every: k, how many batches one clean gradient serves; default 1.
@@ -70,7 +76,7 @@ class Reweigher:
     def __init__(
         self,
         model: Any,
-        per_example_loss: PerExampleLoss,
+        per_example_loss: AnyLoss,
         *,
         rule: Rule,
         clean: Any,
@@ -80,7 +86,9 @@ class Reweigher:
         learning: Learning | None = None,
         labels: BatchGetter = labels_in,
         ids: Callable[[Batch], Any] = ids_in,
-        clean_loss: PerExampleLoss | None = None,
+        clean_loss: AnyLoss | None = None,
+        contrast: Contrast | None = None,
+        per: str = "example",
         preset: str = "exact",
         clean_batch_size: int | None = None,
         clean_every: int = 1,
@@ -94,12 +102,12 @@ class Reweigher:
         self.rule, self._warm_up = rule, warm_up
         if (chosen := preset_named(preset)).last_layers and layers is None:
             layers = last_layers(unwrap(model)) or None
-        self._student = Student(model, per_example_loss, layers)
-        clean_student = self._student.with_loss(clean_loss or per_example_loss)
+        self._student = Student(model, per_example_loss, layers, per=per)
         skips = chosen.skip_zeros if skip_zeros is None else skip_zeros
         self._engine = AutoEngine(engine, Selection() if skips else None)
         self._given_optimizer, self._optimizer = optimizer, unwrapped(optimizer)
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
+        clean_student = self._student.with_loss(contrasted(contrast, clean_loss or per_example_loss, self._stream))
         students = self._student, clean_student
         self._at = Setup(*students, self._optimizer, self._engine, self._stream, labels, ids)
         gradient = gradient_of(clean_student, self._optimizer, clean_weight_decay)
@@ -117,7 +125,7 @@ class Reweigher:
 
     @in_turn
     def weigh(self, batch: Batch) -> Tensor:
-        """The weights of a batch, (B,), detached; the model and all it holds are left as found.
+        """The weights of a batch, (B,), or (B, T) of tokens, detached; the model and all it holds are left as found.
 
         Use them as `losses.backward(weights)`, with losses of your own forward pass, which draws the same dropout masks.
 
@@ -132,8 +140,9 @@ class Reweigher:
     def backward(self, batch: Batch) -> Weighted:
         """One forward pass of training and the gradient of Σ w_i ℓ_i added to `.grad`; returns losses and weights, (B,).
 
-        The same weights and gradients as `weigh` and `losses.backward(weights)`, but passes are shared where the engine
-        can. Buffers and random number generators move on as in one plain forward pass.
+        Of tokens both are (B, T), zero where none counts. The same weights and gradients as `weigh` and
+        `losses.backward(weights)`, but passes are shared where the engine can. Buffers and random number generators move on
+        as in one plain forward pass.
 
         Raises:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
@@ -183,11 +192,11 @@ class Reweigher:
 
     def explain(self) -> str:
         """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
-        places = self.rule.places(self._student.module)
+        places, body = self.rule.places(self._student.module), told_of_body(self._student.module, self._student.layers)
         states = f"internal states: {', '.join(places)}" if places else ""
         selection = self._engine.selection
         more = self._learner.explain() if self._learner else selection.reason if selection else ""
-        return "\n".join(line for line in (self._engine.explain(), more, states) if line)
+        return "\n".join(line for line in (self._engine.explain(), body, more, states) if line)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to give the same weights: rule, clean stream, engine choice, step."""

@@ -1,7 +1,9 @@
 """The student's internal states: what chosen submodules take in or put out in the very pass that computes the losses.
 
 A place is named like a submodule (`"layer3"`: its output) or with `:input` behind (`"head:input"`: what goes into it). Each
-state is pooled to one vector an example. Hooks stand on the model within `watching(...)` only, and nothing is left on it.
+state is pooled to one vector an example, over the positions that a mask says or all of them. Where tokens have weights, a
+state without a mask gives each token its own vector, and one that has a mask its example's. Hooks stand on the model within
+`watching(...)` only, and nothing is left on it.
 
 Where no places are named they are found: the input of the last Linear layer, and the outputs of up to three main stages.
 """
@@ -9,13 +11,15 @@ Where no places are named they are found: the input of the last Linear layer, an
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from reweigh.as_found import hooked, uncompiled
 from reweigh.errors import BadInput
 from reweigh.several import called
+from reweigh.tokens import of_tokens
 from reweigh.undo import ForAWhile
 
 INPUT = ":input"
@@ -28,7 +32,7 @@ class Seen:
     """What a pass let see of B examples.
 
     Attributes:
-        states: pooled states by place, each (B, width).
+        states: pooled states by place, each (B, width); those of tokens (B, T, width) until they are `checked`.
         logits: the model's output (B, C), or None where that is something else.
     """
 
@@ -49,38 +53,65 @@ class watching(ForAWhile):
     """Within the block, what passes through the places is put into `Seen`; `follow` keeps the graph.
 
     Where a submodule is called several times the last call counts. What is `compiled` runs uncompiled, since compiled code
-    does not call hooks.
+    does not call hooks. `masks` say by place which positions count, (B, T); with `tokens`, states (B, T, width) without a
+    mask are kept as they are.
     """
 
     def __init__(
-        self, module: nn.Module, places: Sequence[str], *, follow: bool = False, compiled: bool = False
+        self,
+        module: nn.Module,
+        places: Sequence[str],
+        *,
+        follow: bool = False,
+        compiled: bool = False,
+        masks: Mapping[str, Tensor] | None = None,
+        tokens: bool = False,
     ) -> None:
-        self._module, self._places, self._follow, self._compiled = module, places, follow, compiled
+        self._module, self._places, self._compiled = module, places, compiled
+        self._keeping = _Keeping(follow, masks or {}, tokens)
 
     def change(self) -> Seen:
         """The hooks are put on the modules, and taken off them after the block."""
         seen = Seen()
         if self._compiled:
             uncompiled().change()
-        hooked(_hooks(seen, self._module, self._places, self._follow)).change()
+        hooked(_hooks(seen, self._module, self._places, self._keeping)).change()
         return seen
 
 
+class _Keeping(NamedTuple):
+    """How states are kept: with their graph or without, over which positions, and one a token or not."""
+
+    follow: bool
+    masks: Mapping[str, Tensor]
+    tokens: bool
+
+    def state(self, place: str, state: Tensor) -> Tensor:
+        state, mask = state if self.follow else state.detach(), self.masks.get(place)
+        if self.tokens and mask is None and state.ndim == 3:
+            return state.clone()  # an in-place activation may follow
+        if mask is not None and state.shape[:2] != mask.shape:
+            raise BadInput(
+                f"the internal state {place!r} has shape {tuple(state.shape)} and its mask {tuple(mask.shape)}: masks= must "
+                "name the field of this state's own positions, (B, T)"
+            )
+        return pooled(state, mask)
+
+
 def _hooks(
-    seen: Seen, module: nn.Module, places: Sequence[str], follow: bool
+    seen: Seen, module: nn.Module, places: Sequence[str], keeping: _Keeping
 ) -> list[tuple[nn.Module, Callable[[nn.Module, Any, Any], None]]]:
-    keep: Callable[[Tensor], Tensor] = (lambda t: t) if follow else Tensor.detach
 
     def see_output(_: nn.Module, args: Any, output: Any) -> None:
         logits = _first_tensor(output)
         if logits is not None and logits.ndim == 2 and logits.is_floating_point():
-            seen.logits = keep(logits)
+            seen.logits = logits if keeping.follow else logits.detach()
 
     def hook_for(place: str) -> Callable[[nn.Module, Any, Any], None]:
         def see(_: nn.Module, args: Any, output: Any) -> None:
             state = _first_tensor(args if place.endswith(INPUT) else output)
             if state is not None and state.is_floating_point():
-                seen.states[place] = pooled(keep(state))
+                seen.states[place] = keeping.state(place, state)
 
         return see
 
@@ -88,8 +119,14 @@ def _hooks(
     return [*((part, see_output) for _, part in called(module)), *parts]
 
 
-def pooled(state: Tensor) -> Tensor:
-    """(B, width): the mean over whatever lies between: pixels of (B, channels, H, W), steps of (B, T, width)."""
+def pooled(state: Tensor, mask: Tensor | None = None) -> Tensor:
+    """(B, width): the mean over whatever lies between: pixels of (B, channels, H, W), steps of (B, T, width).
+
+    Of steps only those that the mask (B, T) says; zero where it says none.
+    """
+    if mask is not None:
+        share = mask / mask.sum(1, keepdim=True).clamp(min=1)
+        return torch.where(mask[..., None], state * share.to(state.dtype)[..., None], 0.0).sum(1)
     if state.ndim <= 1:
         return state.reshape(-1, 1)
     if state.ndim == 2:
@@ -97,12 +134,14 @@ def pooled(state: Tensor) -> Tensor:
     return state.mean(1) if state.ndim == 3 else state.flatten(2).mean(2)
 
 
-def checked(seen: Seen, places: Sequence[str], size: int) -> Seen:
-    """What was seen, held to one row an example.
+def checked(seen: Seen, places: Sequence[str], size: int, counts: Tensor | None = None) -> Seen:
+    """What was seen, held to one row an example; or to one a token that counts, (B, T), where `counts` says which do.
 
     Raises:
         BadInput: naming a place that was not passed, or that has other rows than the batch has examples.
     """
+    if counts is not None:
+        seen = replace(seen, states={name: of_tokens(state, counts) for name, state in seen.states.items()})
     for place in places:
         if place not in seen.states:
             raise BadInput(

@@ -27,11 +27,12 @@ class StepReport:
 
     Attributes:
         step: how many batches have been weighed so far.
-        alignments: a_i, (B,), or None where the rule does not need them.
+        alignments: a_i, (B,), or None where the rule does not need them; of tokens (B, T), zero where none counts.
         direction_norm: ‖v‖ of the clean direction; NaN where the rule does not need it.
         clean_loss: the mean loss of the clean batch; NaN likewise.
         effective_sample_size: (Σw)²/Σw², between 0 and B.
         zero_share: the share of the batch's weights that are zero.
+        counts: which tokens count, (B, T), where weights are those of tokens.
     """
 
     step: int
@@ -40,6 +41,7 @@ class StepReport:
     clean_loss: float
     effective_sample_size: float
     zero_share: float
+    counts: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._torch import runs_compiled
-from reweigh._types import Batch, LayerChoice, Params, PerExampleLoss
+from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state as preserve_module_state
 from reweigh.errors import BadInput
-from reweigh.passes import forbid_inference_mode, losses_of
+from reweigh.passes import forbid_inference_mode, losses_and_counts
 from reweigh.several import held, uncompiled_loss
 from reweigh.several import unwrap as unwrap
+from reweigh.tokens import at_places, check_per, of_tokens
 from reweigh.trained import chosen_parameters
 from reweigh.walk import Walk
 
@@ -32,18 +33,26 @@ class Student:
         per_example_loss: `(model, batch) -> (B,)`.
         layers: only the parameters inside these submodules take part (glob patterns or a predicate).
         walk: through the model without its wrappers, where it was walked already.
+        per: what has a loss, an alignment and a weight: "example", or "token" where the loss gives those with a mask.
 
     Raises:
-        BadInput: if the model is neither a module nor a list or dict of modules.
+        BadInput: if the model is neither a module nor a list or dict of modules; for another `per`.
     """
 
     def __init__(
-        self, model: Any, per_example_loss: PerExampleLoss, layers: LayerChoice = None, *, walk: Walk | None = None
+        self,
+        model: Any,
+        per_example_loss: AnyLoss,
+        layers: LayerChoice = None,
+        *,
+        walk: Walk | None = None,
+        per: str = "example",
     ) -> None:
+        check_per(per)
         self.model = held(model)
         self.walk = Walk(unwrap(self.model)) if walk is None else walk
         self.module = self.walk.module
-        self.per_example_loss, self.layers = per_example_loss, layers
+        self.per_example_loss, self.layers, self.per = per_example_loss, layers, per
         self._chosen: dict[str, nn.Parameter] = {}
         self._chosen_from: Any = None
 
@@ -57,14 +66,14 @@ class Student:
         self.walk.refresh()
         return EngineTask(self, batch)
 
-    def with_loss(self, per_example_loss: PerExampleLoss) -> "Student":
+    def with_loss(self, per_example_loss: AnyLoss) -> "Student":
         """The same with another loss, as clean batches may have one; the model is still walked once."""
-        return Student(self.model, per_example_loss, self.layers, walk=self.walk)
+        return Student(self.model, per_example_loss, self.layers, walk=self.walk, per=self.per)
 
     @property
-    def loss(self) -> PerExampleLoss:
+    def loss(self) -> AnyLoss:
         """The per-example loss, uncompiled where the user compiled it."""
-        loss: PerExampleLoss = uncompiled_loss(self.per_example_loss)
+        loss: AnyLoss = uncompiled_loss(self.per_example_loss)
         return loss
 
     @property
@@ -97,7 +106,8 @@ class EngineTask:
 
     Attributes:
         student, batch: as given.
-        model, module, walk, per_example_loss, layers: the student's.
+        model, module, walk, per_example_loss, layers, per: the student's.
+        counts: which tokens count, (B, T), as the last pass told; None where losses are examples' own.
         kinds: what an engine's passes come by, operation by operation, as far as it looks: a check vouches for no more.
         places: where examples lie, as proven in earlier passes of the same manner; empty where there were none.
     """
@@ -105,7 +115,8 @@ class EngineTask:
     def __init__(self, student: Student, batch: Batch) -> None:
         self.student, self.batch = student, batch
         self.model, self.module, self.walk = student.model, student.module, student.walk
-        self.per_example_loss, self.layers = student.per_example_loss, student.layers
+        self.per_example_loss, self.layers, self.per = student.per_example_loss, student.layers, student.per
+        self.counts: Tensor | None = None
         self.kinds: set[Hashable] = set()
         self.places: dict[Hashable, Any] = {}
 
@@ -115,7 +126,7 @@ class EngineTask:
         return self.student.chosen
 
     @functools.cached_property
-    def loss(self) -> PerExampleLoss:
+    def loss(self) -> AnyLoss:
         """The per-example loss, uncompiled where the user compiled it."""
         return self.student.loss
 
@@ -140,8 +151,22 @@ class EngineTask:
         return self.model is not self.module or self.compiled
 
     def losses(self) -> Tensor:
-        """The losses as the engines see them, (B,): of the unwrapped module, checked."""
-        return losses_of(self.module, self.loss, self.batch)
+        """The losses as the engines see them, (B,): of the unwrapped module, checked; of n tokens with `per="token"`."""
+        losses, self.counts = losses_and_counts(self.module, self.loss, self.batch, self.per)
+        return losses
+
+    @property
+    def tokens(self) -> Tensor | None:
+        """Which tokens count, (B, T), where each has a loss, an alignment and a weight of its own."""
+        return self.counts if self.per == "token" else None
+
+    def placed(self, values: Tensor) -> Tensor:
+        """Flat values as people have them: (B,), or tokens at their places, (B, T), zero where none counts."""
+        return values if self.tokens is None else at_places(values, self.tokens)
+
+    def each(self, found: Any) -> Any:
+        """What is known of each example, such as its id: of each that has a loss."""
+        return found if self.tokens is None else of_tokens(found, self.tokens)
 
     def losses_alone(self) -> Tensor:
         """The same numbers without a graph; the model is left as found.
@@ -160,7 +185,8 @@ class EngineTask:
     def training_losses(self) -> Tensor:
         """The losses as training sees them, (B,): through the wrappers, so that compiled and distributed parts work."""
         with torch.enable_grad():
-            return losses_of(self.model, self.per_example_loss, self.batch)
+            losses, self.counts = losses_and_counts(self.model, self.per_example_loss, self.batch, self.per)
+        return losses
 
     def tangents(self, direction: Params) -> dict[str, Tensor]:
         """The part of the direction that lies in the chosen parameters, checked against them.

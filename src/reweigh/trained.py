@@ -1,4 +1,8 @@
-"""Which parameters take part: the trainable ones, or those inside chosen layers; and which cannot."""
+"""Which parameters take part: the trainable ones, those inside chosen layers, or the body; and which cannot.
+
+The body is all but embeddings and the output layer that is tied to one. Of a sentence's gradient these have the most
+entries, and say which words are in it more than whether it is right.
+"""
 
 import fnmatch
 import math
@@ -8,6 +12,10 @@ from torch import nn
 
 from reweigh._types import LayerChoice, Params
 from reweigh.errors import BadInput
+
+BODY = "body"
+"""In the place of layers: all but embeddings and what is tied to them; unless a submodule has this name."""
+_EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 
 
 def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str, nn.Parameter]:
@@ -28,6 +36,14 @@ def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str
         raise BadInput(f"parameter {barred[0]!r} {barred[1]}")
     if layers is None:
         return trainable
+    if is_body(module, layers):
+        outside = left_out(module)
+        if len(outside) == len(trainable):
+            raise BadInput(
+                f"layers={BODY!r} leaves out embeddings and what is tied to them, and {type(module).__name__} trains "
+                "nothing else: leave layers= out"
+            )
+        return {name: p for name, p in trainable.items() if name not in outside}
     if callable(layers):
         roots = [name for name, part in module.named_modules() if layers(name, part)]
     else:
@@ -40,6 +56,31 @@ def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str
             f"such as {_some_layers(module, trainable)}"
         )
     return chosen
+
+
+def is_body(module: nn.Module, layers: LayerChoice) -> bool:
+    """Whether the body is meant, and not a submodule of that name."""
+    asked = layers == BODY or (isinstance(layers, list | tuple) and list(layers) == [BODY])
+    return asked and all(name != BODY for name, _ in module.named_modules())
+
+
+def left_out(module: nn.Module) -> dict[str, nn.Parameter]:
+    """The trainable parameters outside the body, by name: those of embeddings, and of layers that share one of them."""
+    parts = [part for part in module.modules() if isinstance(part, _EMBEDDINGS)]
+    outside = {id(p) for part in parts for p in part.parameters()}
+    for part in module.modules():
+        own = [id(p) for p in part.parameters(recurse=False)]
+        if isinstance(part, nn.Linear) and not outside.isdisjoint(own):
+            outside.update(own)  # the bias of a tied output layer
+    return {name: p for name, p in module.named_parameters() if p.requires_grad and id(p) in outside}
+
+
+def told_of_body(module: nn.Module, layers: LayerChoice) -> str:
+    """What the body leaves out, in a sentence; empty where the body was not asked for."""
+    if not is_body(module, layers):
+        return ""
+    names = ", ".join(f"{name} {tuple(p.shape)}" for name, p in left_out(module).items())
+    return f"layers={BODY!r} leaves out {names or 'nothing, since there are no embeddings'}"
 
 
 def _bar(p: nn.Parameter) -> str:

@@ -35,7 +35,7 @@ class Weigher:
             alignments = self._at.engine.alignments(task, clean.towards)
         if alignments is None or "losses" in self._rule.needs or places is not None:
             losses, seen = self._look(task, places)
-        return self._weights(progress, task, clean, alignments, losses, seen)
+        return task.placed(self._weights(progress, task, clean, alignments, losses, seen))
 
     def backward(self, task: EngineTask, progress: Progress) -> Weighted:
         """As `weigh`, from the pass that trains where the engine can, and the gradient of Σ w_i ℓ_i is added to `.grad`."""
@@ -44,11 +44,12 @@ class Weigher:
         if clean is not None:
             seen = None if places is None else self._look(task, places)[1]
             weigh = functools.partial(self._weights, progress, task, clean, seen=seen)
-            return self._at.engine.backward(task, clean.towards, weigh)
+            losses, weights = self._at.engine.backward(task, clean.towards, weigh)
+            return Weighted(task.placed(losses), task.placed(weights))
         losses, seen = self._look(task, places, training=True)
         weights = self._weights(progress, task, None, None, losses.detach(), seen)
         torch.autograd.backward(losses, weights)
-        return Weighted(losses.detach(), weights)
+        return Weighted(task.placed(losses.detach()), task.placed(weights))
 
     def _clean(self) -> Clean | None:
         """The direction for this batch and its clean loss, if the rule needs alignments."""
@@ -86,14 +87,16 @@ class Weigher:
         at, batch = self._at, task.batch
         like = alignments if alignments is not None else losses
         assert like is not None
-        ids = at.ids(batch)
+        ids = task.each(at.ids(batch))
         if clean is not None and alignments is not None:
             alignments = clean.undone(alignments)
         bad_clean = functools.partial(clean_examples, at.clean_student, self._gradient.batch, at.ids)
         examine(done.step + 1, losses, alignments, clean, ids, bad_clean)
-        evidence = Evidence(len(like), like, batch, alignments, losses, at.labels, seen, done.step, ids=ids)
+        evidence = Evidence(
+            len(like), like, batch, alignments, losses, at.labels, at.ids, task.tokens, seen, done.step, ids=ids
+        )
         weights = self._rule.weigh(evidence).detach().to(like.dtype)
-        done.count(weights, alignments, losses, clean, ids)
+        done.count(weights, alignments, losses, clean, ids, task.tokens)
         if clean is not None and done.report is not None:
             self._gradient.used(done.report.direction_norm)
             done.see(undecided=at.engine.chosen is None)

@@ -140,7 +140,7 @@ def test_in_the_estimator_it_does_better_than_chance_and_is_pickled():
         (lambda: RHOLoss(share=1.5), "share=1.5"),
         (lambda: RHOLoss(passes=0), "passes=0"),
         (lambda: RHOLoss().irreducible({"id": torch.arange(2)}, 2), "no second model"),
-        (lambda: scene()[3].irreducible({"x": torch.zeros(2, 2)}, 2), "none under 'id'"),
+        (lambda: scene()[3].irreducible({"x": torch.zeros(2, 2)}, 2), "by their ids"),
         (lambda: scene()[3].load_state_dict({}), "no state of a rho-loss rule"),
     ],
 )

@@ -42,6 +42,11 @@ def batch_of(task, seed=0):
     return next(iter(batches(task, seed=seed)))
 
 
+def flat(losses, counts, per):
+    """(B,) means of examples, or (n,) tokens."""
+    return losses[counts] if per == "token" else losses.sum(1) / counts.sum(1)
+
+
 def loop(model, sentence):
     """The loss of every token of one sentence by itself, without padding."""
     logits = model(sentence["x"][None])[0, :-1]
@@ -64,13 +69,14 @@ def test_a_batch_is_filled_up_and_the_filling_does_not_count():
     assert batch["id"].tolist() == [7, 8, 9]
 
 
-@pytest.mark.parametrize("per", ["sequence", "token"])
+@pytest.mark.parametrize("per", ["example", "token"])
 def test_losses_are_those_of_each_sentence_alone(model, per):
-    task = LanguageModel(vocabulary=V, per=per)
+    task = LanguageModel(vocabulary=V)
     each = [loop(model, sentence) for sentence in sentences(6, 0)]
     expected = torch.cat(each) if per == "token" else torch.stack([tokens.mean() for tokens in each])
     batch = batch_of(task)
-    torch.testing.assert_close(task.loss(model, batch), expected)
+    losses, counts = task.token_loss(model, batch)
+    torch.testing.assert_close(losses[counts] if per == "token" else task.loss(model, batch), expected)
     at_places = task.token_losses(model(batch["x"]), batch["y"])
     assert at_places.shape == batch["y"].shape
     assert not at_places[batch["y"] == IGNORED].any()
@@ -85,66 +91,70 @@ def test_a_sentence_without_a_token_that_counts_has_no_loss(model):
 
 
 @pytest.mark.parametrize("engine", ["auto", "forward", "double"])
-@pytest.mark.parametrize("per", ["sequence", "token"])
+@pytest.mark.parametrize("per", ["example", "token"])
 def test_alignments_are_those_of_a_loop(model, per, engine):
-    task = LanguageModel(vocabulary=V, per=per)
+    task = LanguageModel(vocabulary=V)
     clean, batch = batches(task, seed=1), batch_of(task)
-    reweigher = Reweigher(model, task.loss, rule=L2RW(), clean=clean, engine=engine)
+    reweigher = Reweigher(model, task.token_loss, rule=L2RW(), clean=clean, engine=engine, per=per)
     reweigher.backward(batch)
     parameters = list(model.parameters())
-    direction = torch.autograd.grad(task.loss(model, batch_of(task, seed=1)).mean(), parameters)
+    direction = torch.autograd.grad(flat(*task.token_loss(model, batch_of(task, seed=1)), per).mean(), parameters)
     items = [loop(model, sentence) for sentence in sentences(6, 0)]
     items = [token for tokens in items for token in tokens] if per == "token" else [tokens.mean() for tokens in items]
     expected = torch.stack([
         sum((g * v).sum() for g, v in zip(torch.autograd.grad(item, parameters, retain_graph=True), direction, strict=True))
         for item in items
     ])  # fmt: skip
-    torch.testing.assert_close(reweigher.report.alignments, expected, rtol=1e-9, atol=1e-12)
+    found = reweigher.report.alignments
+    torch.testing.assert_close(
+        found if per == "example" else found[batch["y"] != IGNORED], expected, rtol=1e-9, atol=1e-12
+    )
 
 
-@pytest.mark.parametrize("per", ["sequence", "token"])
+@pytest.mark.parametrize("per", ["example", "token"])
 def test_weights_are_the_rectified_alignments_and_the_gradient_their_sum(model, per):
-    task = LanguageModel(vocabulary=V, per=per)
+    task = LanguageModel(vocabulary=V)
     batch = batch_of(task)
-    reweigher = Reweigher(model, task.loss, rule=L2RW(), clean=batches(task, seed=1))
+    reweigher = Reweigher(model, task.token_loss, rule=L2RW(), clean=batches(task, seed=1), per=per)
     losses, weights = reweigher.backward(batch)
+    counts = batch["y"] != IGNORED
     positive = reweigher.report.alignments.clamp(min=0)
     torch.testing.assert_close(weights, positive / positive.sum())
-    wanted = torch.autograd.grad((task.loss(model, batch) * weights).sum(), list(model.parameters()))
+    wanted = torch.autograd.grad(
+        (flat(*task.token_loss(model, batch), per) * (weights if per == "example" else weights[counts])).sum(),
+        list(model.parameters()),
+    )
     for p, gradient in zip(model.parameters(), wanted, strict=True):
         torch.testing.assert_close(p.grad, gradient)
-    assert len(losses) == (int((batch["y"] != IGNORED).sum()) if per == "token" else 6)
-    if per == "token":
-        at_places = task.weights_of_tokens(weights, batch["y"])
-        assert torch.equal(at_places[batch["y"] != IGNORED], weights)
-        assert at_places.sum() == pytest.approx(1)
-        assert not at_places[batch["y"] == IGNORED].any()
+    assert losses.shape == weights.shape == (batch["y"].shape if per == "token" else (6,))
 
 
-@pytest.mark.parametrize("per", ["sequence", "token"])
+@pytest.mark.parametrize("per", ["example", "token"])
 def test_leaving_zero_weights_out_changes_no_gradient(model, per):
-    task = LanguageModel(vocabulary=V, per=per)
+    task = LanguageModel(vocabulary=V)
     batch, found = batch_of(task), []
     for skip in (False, True):
-        reweigher = Reweigher(model, task.loss, rule=L2RW(), clean=batches(task, seed=1), skip_zeros=skip)
+        reweigher = Reweigher(
+            model, task.token_loss, rule=L2RW(), clean=batches(task, seed=1), skip_zeros=skip, per=per
+        )
         model.zero_grad()
         reweigher.backward(batch)
         found.append([p.grad.clone() for p in model.parameters()])
     torch.testing.assert_close(*found)
 
 
-@pytest.mark.parametrize("per", ["sequence", "token"])
+@pytest.mark.parametrize("per", ["example", "token"])
 def test_a_loss_that_is_not_finite_is_named_by_its_sentence(model, per):
     """Two tokens count, in a batch of two sentences: a token's place is not the place of its sentence."""
-    task = LanguageModel(vocabulary=V, per=per)
+    task = LanguageModel(vocabulary=V)
     long, short = torch.tensor([3, 4, 5]), torch.tensor([10])
     batch = task.collate([{"x": short, "id": torch.tensor(70)}, {"x": long, "id": torch.tensor(71)}])
 
     def broken(model, batch):
         spoilt = model(batch["x"]).masked_fill((batch["x"] == 4)[..., None], float("nan"))
-        return task.losses(spoilt, batch["y"])
+        return task.token_losses(spoilt, batch["y"]), batch["y"] != IGNORED
 
-    reweigher = Reweigher(model, broken, clean_loss=task.loss, rule=L2RW(), clean=batches(task, seed=1))
+    reweigher = Reweigher(model, broken, clean_loss=task.token_loss, rule=L2RW(), clean=batches(task, seed=1), per=per)
     reweigher.backward(
         task.collate([{"x": long[[0, 2, 2]], "id": torch.tensor(1)}, {"x": short, "id": torch.tensor(2)}])
     )

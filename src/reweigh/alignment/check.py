@@ -232,7 +232,7 @@ def _moved(task: EngineTask) -> Iterator[EngineTask]:
 def _with(task: EngineTask, params: dict[str, nn.Parameter]) -> Iterator[EngineTask]:
     """The same batch under the same model with other parameters."""
     with preserve_module_state(task.walk), substituted(task.walk, params):
-        yield Student(task.model, task.per_example_loss, task.layers).on(task.batch)
+        yield Student(task.model, task.per_example_loss, task.layers, per=task.per).on(task.batch)
 
 
 def _has_zeros(task: EngineTask) -> bool:

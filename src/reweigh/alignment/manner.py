@@ -40,7 +40,7 @@ class Manner:
 def _facts(task: EngineTask) -> tuple[Hashable, ...]:
     """Modules, modes, hooks and what is trained."""
     parts, parameters = task.walk.parts, task.parameters.values()
-    facts: list[Hashable] = [task.model is task.module, _hashable(task.layers), len(parts)]
+    facts: list[Hashable] = [task.model is task.module, _hashable(task.layers), task.per, len(parts)]
     facts += map(id, parts)
     facts += [part.training for part in parts]
     facts += map(len, [part._forward_hooks for part in parts])

@@ -101,6 +101,8 @@ def _hindrance(task: EngineTask) -> tuple[str, set[Path]]:
     """Why examples cannot be taken out of the batch, empty where they can; and then where it has one row an example."""
     if task.wrapped:
         return "the whole batch, since training goes through a wrapper", set()
+    if task.per == "token":
+        return "the whole batch, since tokens are not taken out of their examples", set()
     before = torch.get_rng_state()
     with preserve_module_state(task.walk), torch.no_grad():
         whole, buffers = task.losses(), _buffers(task)

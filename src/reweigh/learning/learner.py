@@ -86,7 +86,7 @@ class Learner:
         Raises:
             NonFinite: naming the examples whose losses are not finite, before anything is learned.
         """
-        return self._weigh(self._look(task, progress.step, training=False), progress)
+        return task.placed(self._weigh(self._look(task, progress.step, training=False), progress))
 
     def backward(self, task: EngineTask, progress: Progress) -> Weighted:
         """As `weigh`, from the pass that trains, and the gradient of Σ w_i ℓ_i is added to `.grad`."""
@@ -94,7 +94,7 @@ class Learner:
         weights = self._weigh(looked, progress)
         torch.autograd.backward(looked.losses, weights)
         self.graded()
-        return Weighted(looked.losses.detach(), weights)
+        return Weighted(task.placed(looked.losses.detach()), task.placed(weights))
 
     def graded(self) -> None:
         """The batch's gradient has been added to `.grad`."""
@@ -112,14 +112,14 @@ class Learner:
         )
 
     def _weigh(self, looked: Looked, progress: Progress) -> Tensor:
-        evidence, ids = looked.evidence, self._at.ids(looked.task.batch)
+        evidence, ids = looked.evidence, looked.task.each(self._at.ids(looked.task.batch))
         examine(evidence.step + 1, evidence.losses, None, None, ids)
         clean = alignments = None
         if self.virtual:
             with looked.setting.again(looked.task.walk):
                 clean, alignments = self._learn_virtually(evidence, looked.losses, looked.task)
         weights = self.rule.weigh(evidence)
-        progress.count(weights, alignments, evidence.losses, clean, ids)
+        progress.count(weights, alignments, evidence.losses, clean, ids, evidence.counts)
         if not self.virtual and not self.rule.frozen:  # the rule is to learn from this batch when the step is taken
             self._window.add(Part(evidence, self._teaching.copy(), weights, looked.setting))
         return weights
@@ -206,12 +206,12 @@ class Learner:
     def _clean_pass(self, at: dict[str, Tensor] | None) -> Clean:
         """The clean gradient at these parameters, averaged over ranks; the rule may look on."""
         batch, places = self._at.stream.next(), self.rule.places(self._module)
-        with watching(self._module, places or ()) as seen:
+        with watching(self._module, places or (), masks=self.rule.masks(batch) if places else None) as seen:
             v, loss = direction_and_loss(self._at.clean_student, batch, at=at)
         labels = None
         with distributed.together(loss.device):
             if places is not None:
-                labels = self._at.labels(batch)
+                labels = self._at.labels(batch) if self.rule.reads_labels else None
                 self.rule.check_clean(seen, labels)
         v, loss = distributed.averaged(v), distributed.summed(loss) / distributed.world_size()
         clean = Clean(v, loss)

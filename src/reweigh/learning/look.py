@@ -40,7 +40,11 @@ def look(
             stack.enter_context(preserve_module_state(task.walk))
         stack.enter_context(torch.set_grad_enabled(graph))
         compiled = task.compiled and training
-        seen = None if places is None else stack.enter_context(watching(task.module, places, compiled=compiled))
+        seen = None
+        if places is not None:
+            masks, tokens = rule.masks(task.batch), task.per == "token"
+            watched = watching(task.module, places, compiled=compiled, masks=masks, tokens=tokens)
+            seen = stack.enter_context(watched)
         losses = task.training_losses() if training else task.losses()
     known = losses.detach()
     evidence = Evidence(
@@ -49,7 +53,8 @@ def look(
         batch=task.batch,
         losses=known,
         look_up=labels,
-        seen=None if seen is None else checked(seen, places or (), len(known)),
+        counts=task.tokens,
+        seen=None if seen is None else checked(seen, places or (), len(known), task.tokens),
         step=step,
         clean_loss=clean_loss,
         memory=rule.memory(),

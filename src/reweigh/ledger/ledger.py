@@ -20,6 +20,9 @@ absolute alignment); `loss`; `given_label`. What is not known is null.
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from reweigh import distributed
 from reweigh.digests import Digests
 from reweigh.errors import BadInput, require
@@ -29,6 +32,7 @@ from reweigh.ledger.parts import epochs_in, part_path, remove, write_part
 from reweigh.ledger.summary import Summary
 from reweigh.ledger.visits import Pending, joined
 from reweigh.storage import make_folder
+from reweigh.tokens import mean_of_tokens, weights_of_examples
 
 
 class Ledger:
@@ -58,8 +62,20 @@ class Ledger:
         if distributed.rank() == 0:
             self._take_possession(new=epochs_done is None)
 
-    def add(self, ids: Any, weights: Any, alignments: Any = None, losses: Any = None, labels: Any = None) -> None:
+    def add(
+        self,
+        ids: Any,
+        weights: Any,
+        alignments: Any = None,
+        losses: Any = None,
+        labels: Any = None,
+        *,
+        counts: Any = None,
+    ) -> None:
         """Note one batch of B examples, each argument (B,): tensors on any device, arrays or lists; nothing is kept alive.
+
+        Of tokens, weights, alignments and losses are (B, T), and `counts` (B, T) says which of them count, as
+        `reweigher.report.counts` does: each example's means over those are noted, weights in units of a plain token's.
 
         `weights` are those that multiply the losses, as `Reweigher.weigh` returns them. `labels` are the given ones, class
         numbers or real targets.
@@ -67,6 +83,8 @@ class Ledger:
         Raises:
             BadInput: if the lengths differ or the ids are not whole numbers.
         """
+        if counts is not None:
+            weights, alignments, losses = _of_examples(counts, weights, alignments, losses)
         self._pending.add(ids, weights, alignments, losses, labels)
 
     def end_epoch(self) -> Path:
@@ -119,3 +137,17 @@ class Ledger:
         if self.epochs_done and History(self.path).run != self.run:
             raise BadInput(f"the ledger in {self.path} is of another run: put the right one back, or start again")
         remove(self.path, [epoch for epoch in present if epoch > self.epochs_done])
+
+
+def _of_examples(counts: Any, weights: Any, *others: Any) -> list[Tensor | None]:
+    """Numbers of tokens as one an example."""
+    counts, weights = torch.as_tensor(counts), torch.as_tensor(weights)
+    tensors = [None if values is None else torch.as_tensor(values).detach() for values in others]
+    for values in (weights, *tensors):
+        if values is not None and values.shape != counts.shape:
+            raise BadInput(
+                f"counts= has shape {tuple(counts.shape)} and one of the numbers of tokens {tuple(values.shape)}: give all "
+                "of them, (B, T), or leave counts= out"
+            )
+    means = [None if values is None else mean_of_tokens(values, counts) for values in tensors]
+    return [weights_of_examples(weights.detach(), counts), *means]

@@ -10,6 +10,7 @@ from reweigh.rules.meta_weight_net import MetaWeightNet
 from reweigh.rules.rightness import RightAndHelpful, RightnessRule
 from reweigh.rules.rule import Evidence, Rule, Shown, to_sum_one
 from reweigh.rules.rule_file import read_rule
+from reweigh.rules.smoothed import SmoothedL2RW
 
 __all__ = [
     "L2RW",
@@ -31,6 +32,7 @@ __all__ = [
     "Rule",
     "SecondModel",
     "Shown",
+    "SmoothedL2RW",
     "Uniform",
     "read_rule",
     "to_sum_one",

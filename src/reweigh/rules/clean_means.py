@@ -1,12 +1,14 @@
 """Class means of the clean examples' internal states, and how an example's own state lies among them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from reweigh import distributed
+from reweigh.errors import BadInput
 
 RELATIONS = 5
 """How many numbers `relations` gives."""
@@ -41,9 +43,32 @@ class Means:
         return cls(like.new_zeros(classes, like.shape[1]), torch.zeros(classes, dtype=torch.bool, device=like.device))
 
 
+def means_from(tensors: Any, classes: int) -> dict[str, Means]:
+    """Means by place, from their tensors as a checkpoint holds them.
+
+    Raises:
+        BadInput: if the tensors are not such means.
+    """
+    try:
+        means = {place: Means(**found) for place, found in (tensors or {}).items()}
+        good = all(m.rows.ndim == 2 and bool(torch.isfinite(m.rows).all()) for m in means.values())
+        good = good and all(len(m.rows) == classes and m.seen.shape == m.rows.shape[:1] for m in means.values())
+        good = good and all(m.seen.dtype == torch.bool for m in means.values())
+    except (AttributeError, TypeError) as broken:
+        raise BadInput(
+            "the teacher's class means are no tensors by place: give what its state_dict() returned"
+        ) from broken
+    if not good:
+        raise BadInput(f"the teacher's class means are not {classes} finite rows each: they are another teacher's")
+    return means
+
+
 def similarities(states: Tensor, means: Means) -> Tensor:
-    """Cosines of states (B, width) with the class means, both seen from the centre of the means: (B, C); zero if unseen."""
-    centre = (means.rows / means.seen.sum().clamp(min=1)).sum(0)
+    """Cosines of states (B, width) with the class means, both seen from the centre of the means: (B, C); zero if unseen.
+
+    A single mean is its own centre, and is seen from zero.
+    """
+    centre = (means.rows / means.seen.sum().clamp(min=1)).sum(0) * (len(means.rows) > 1)
     towards = F.normalize(in_reach(torch.where(means.seen[:, None], means.rows - centre, 0.0)), dim=1)
     return F.normalize(in_reach(states - centre), dim=1) @ towards.T
 

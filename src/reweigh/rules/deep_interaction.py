@@ -14,16 +14,18 @@ only", "internal only" and "both" are one code:
                   nothing here depends on the width of a state, so that such a teacher fits other students too
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from reweigh._types import Batch
 from reweigh.errors import BadInput
-from reweigh.rules.clean_means import Means
+from reweigh.rules.clean_means import Means, means_from
 from reweigh.rules.learned import LearnedOptions, LearnedRule, a_width, seed_from
+from reweigh.rules.masks import checked_masks, masks_of
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence, whole_labels
@@ -47,12 +49,17 @@ class DeepInteraction(LearnedRule):
     """The teacher.
 
     Args:
-        classes: C, the number of classes.
+        classes: C, the number of classes; None where examples have none, as sentences and real targets: then no label is
+            read, and interaction is how the states lie to the mean clean state.
         states: places in the student by name or glob, such as `"layer3"` or `"head:input"`; default: found automatically
             (`places` then holds them).
         surface: tell the teacher the surface information.
         internal: tell it the internal states.
         interaction: tell it how the states lie to the clean examples' class means.
+        masks: which positions of a sequence are pooled: by place or glob the field of the batch whose positions these are,
+            tokens or booleans, as {"encoder*": "source"}; without, all. Weights of tokens read a state without a mask at
+            their own positions, and need `interaction=False`.
+        padding: the token that does not count there.
         follow: let the meta-gradient follow how the states depend on the student's parameters (horizons above 1).
         width: of the projections.
         hidden: width of the teacher's hidden layer.
@@ -66,12 +73,14 @@ class DeepInteraction(LearnedRule):
 
     def __init__(
         self,
-        classes: int,
+        classes: int | None,
         *,
         states: Sequence[str] | None = None,
         surface: bool = True,
         internal: bool = True,
         interaction: bool = True,
+        masks: Mapping[str, str] | None = None,
+        padding: int = 0,
         follow: bool = False,
         width: int = 16,
         hidden: int = 64,
@@ -92,9 +101,10 @@ class DeepInteraction(LearnedRule):
                 raise BadInput(f"{what}={flag!r}: give True or False")
         if states is not None and (isinstance(states, str) or not all(isinstance(place, str) for place in states)):
             raise BadInput(f"states={states!r:.100}: give a list of names, such as ['layer3', 'head:input']")
-        if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1:
-            raise BadInput(f"classes is {classes!r}: give the number of classes")
+        if classes is not None and (not isinstance(classes, int) or isinstance(classes, bool) or classes < 1):
+            raise BadInput(f"classes is {classes!r}: give the number of classes, or None where there are none")
         self.classes, self.states = classes, None if states is None else list(states)
+        self.reads_labels, self._masks, self.padding = classes is not None, checked_masks(masks), padding
         self.surface, self.internal, self.interaction, self.follow = surface, internal, interaction, follow
         self.width, self.hidden = a_width("width", width), a_width("hidden", hidden)
         self.total_steps = None if total_steps is None else a_width("total_steps", total_steps)
@@ -104,12 +114,12 @@ class DeepInteraction(LearnedRule):
     @classmethod
     def made(cls, materials: Materials, options: TeacherOptions) -> Self:
         """For the number of classes."""
-        told = {what: what in options.reads for what in READS}
+        told: dict[str, Any] = {what: what in options.reads for what in READS}
         states, seed = options.states, seed_from(materials)
         return cls(len(materials.sizes), states=states, **told, normalise=options.normalise, seed=seed)
 
     @property
-    def class_count(self) -> int:
+    def class_count(self) -> int | None:
         """C."""
         return self.classes
 
@@ -129,6 +139,10 @@ class DeepInteraction(LearnedRule):
                 self._places = named_places(module, self.states)
         return self._places
 
+    def masks(self, batch: Batch) -> dict[str, Tensor]:
+        """Which positions of the states count, by place."""
+        return masks_of(self._masks, self.padding, self._places or (), batch) if self._masks else {}
+
     def build(self, evidence: Evidence) -> nn.Module:
         """The network for the widths of these states."""
         return self._teacher([s.shape[1] for s in self._states(evidence)])
@@ -142,15 +156,26 @@ class DeepInteraction(LearnedRule):
 
     def inputs(self, evidence: Evidence) -> tuple[Any, ...]:
         """Surface features (B, 7) or None, labels (B,), states, and the clean class means or None, one for each state."""
-        labels = evidence.labels_below(self.classes, f"the teacher was made for {self.classes} classes, from 0")
+        if evidence.counts is not None and self.interaction:
+            raise BadInput(
+                "the teacher compares whole examples with the clean set: for weights of tokens set interaction=False"
+            )
+        if self.classes is None:
+            labels = torch.zeros(evidence.size, dtype=torch.int64, device=evidence.like.device)
+            evidence = replace(
+                evidence, seen=replace(evidence.seen or Seen(), logits=None)
+            )  # which say nothing without
+        else:
+            labels = evidence.labels_below(self.classes, f"the teacher was made for {self.classes} classes, from 0")
         on_top = surface(evidence, self.total_steps) if self.surface else None
         if on_top is not None and not self.follow:
             on_top = on_top.detach()
         states = self._states(evidence)
-        self._check_widths(states)
+        if isinstance(self.net, Teacher):
+            self.net.check_widths([s.shape[1] for s in states])
         memory: dict[str, Means] = evidence.memory or {}
         known = zip(self._places or (), states, strict=True)
-        means = [(memory.get(place) or Means.none(self.classes, s)).to(self.dtype) for place, s in known]
+        means = [(memory.get(place) or Means.none(self.classes or 1, s)).to(self.dtype) for place, s in known]
         return on_top, labels, states, means if self.interaction else None
 
     def memory(self) -> dict[str, Means]:
@@ -158,35 +183,17 @@ class DeepInteraction(LearnedRule):
         return dict(self._means)
 
     def memory_from(self, tensors: Any) -> dict[str, Means]:
-        """The class means again.
-
-        Raises:
-            BadInput: if the tensors are not such means.
-        """
-        try:
-            means = {place: Means(**found) for place, found in (tensors or {}).items()}
-            good = all(m.rows.ndim == 2 and bool(torch.isfinite(m.rows).all()) for m in means.values())
-            good = good and all(
-                len(m.rows) == self.classes and m.seen.shape == m.rows.shape[:1] for m in means.values()
-            )
-            good = good and all(m.seen.dtype == torch.bool for m in means.values())
-        except (AttributeError, TypeError) as broken:
-            raise BadInput(
-                "the teacher's class means are no tensors by place: give what its state_dict() returned"
-            ) from broken
-        if not good:
-            raise BadInput(
-                f"the teacher's class means are not {self.classes} finite rows each: they are another teacher's"
-            )
-        return means
+        """The class means again; raises `BadInput` if the tensors are not such means."""
+        return means_from(tensors, self.classes or 1)
 
     def see_clean(self, seen: Seen | None, labels: Tensor | None) -> None:
         """Move the class means towards those of these clean examples."""
-        if self.interaction and seen is not None and labels is not None:
+        if self.interaction and seen is not None:
             for place, states in seen.states.items():
                 states = states.detach().float()
-                means = self._means.get(place) or Means.none(self.classes, states)
-                self._means[place] = means.with_batch(states, labels.to(states.device))
+                means = self._means.get(place) or Means.none(self.classes or 1, states)
+                given = torch.zeros(len(states), dtype=torch.int64) if labels is None else labels
+                self._means[place] = means.with_batch(states, given.to(states.device))
 
     def check_clean(self, seen: Seen | None, labels: Tensor | None) -> None:
         """Every place was passed, one row an example, and all labels are classes.
@@ -194,7 +201,10 @@ class DeepInteraction(LearnedRule):
         Raises:
             BadInput: naming what is not so.
         """
-        if not self.interaction or seen is None or labels is None:
+        if not self.interaction or seen is None:
+            return
+        if labels is None or self.classes is None:
+            checked(seen, self._places or (), len(next(iter(seen.states.values()), ())))
             return
         labels = whole_labels(labels, labels.numel() if labels.ndim == 1 else -1, labels.device)
         checked(seen, self._places or (), len(labels))
@@ -228,28 +238,13 @@ class DeepInteraction(LearnedRule):
     def config(self) -> dict[str, Any]:
         """All arguments."""
         names = ("classes", "states", "surface", "internal", "interaction", "follow", "width", "hidden", "total_steps")
-        return {**{name: getattr(self, name) for name in names}, "normalise": self.normalise, "seed": self.seed}
+        told = {name: getattr(self, name) for name in names}
+        return {**told, "masks": self._masks, "padding": self.padding, "normalise": self.normalise, "seed": self.seed}
 
     def _teacher(self, widths: list[int]) -> Teacher:
         told = {"surface": self.surface, "internal": self.internal, "interaction": self.interaction}
-        return Teacher(self.classes, widths, self.width, self.hidden, **told)
+        return Teacher(self.classes or 1, widths, self.width, self.hidden, **told)
 
     def _states(self, evidence: Evidence) -> list[Tensor]:
         seen = evidence.seen or Seen()
         return [seen.states[place].to(self.dtype) for place in self._places or ()]
-
-    def _check_widths(self, states: list[Tensor]) -> None:
-        if self.net is None:
-            return
-        assert isinstance(self.net, Teacher)
-        if len(self.net.widths) != len(states) and self._places:
-            raise BadInput(
-                f"the teacher was trained on {len(self.net.widths)} internal states but this student shows {len(states)}: "
-                "name as many with states="
-            )
-        widths = [s.shape[1] for s in states]
-        if self.internal and self.net.widths != widths:
-            raise BadInput(
-                f"the teacher reads states of widths {self.net.widths} but this student's are {widths}: a teacher for other "
-                "widths must be trained with internal=False (interaction and surface fit any width)"
-            )

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh import distributed, rng
+from reweigh._types import Batch
 from reweigh.as_found import substituted
 from reweigh.errors import BadInput
 from reweigh.rules.materials import Materials
@@ -48,6 +49,8 @@ class LearnedRule(Rule):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"losses"})
+    reads_labels: bool = True
+    """Whether a rule that watches internal states wants the clean examples' labels beside them."""
     follow: bool = False
     """Whether the meta-gradient follows how the weights depend on the student's parameters, where it goes through steps."""
 
@@ -114,6 +117,10 @@ class LearnedRule(Rule):
                 raw = net(*inputs)
         weights = to_sum_one(raw) if self.normalise == "sum" else raw / evidence.size
         return weights.to(torch.promote_types(evidence.like.dtype, torch.float32))
+
+    def masks(self, batch: Batch) -> dict[str, Tensor]:
+        """By place of an internal state, which of its positions count, (B, T); places without a mask count whole."""
+        return {}
 
     def memory(self) -> Any:
         """What the rule remembers of the clean set, for the evidence of a batch; made of tensors, never changed later."""

@@ -26,7 +26,7 @@ from reweigh._types import Batch
 from reweigh.errors import BadInput, NonFinite
 from reweigh.rules.materials import Materials, SecondModel
 from reweigh.rules.registry import rule
-from reweigh.rules.rule import Evidence, Rule, to_sum_one
+from reweigh.rules.rule import Evidence, Rule, to_sum_one, whole_ids
 
 _BATCH, _HELD_BACK = 32, 5
 
@@ -125,17 +125,10 @@ class RHOLoss(Rule):
 
     def _ids(self, batch: Batch, size: int) -> list[int]:
         try:
-            found = torch.as_tensor(batch["id"] if self.ids is None else self.ids(batch))
-        except (KeyError, TypeError, IndexError, ValueError) as missing:
-            raise BadInput(
-                f"the {self.name} rule keeps a loss for each example by its id, and this batch has none under 'id': pass "
-                "ids=, a function from a batch to whole numbers"
-            ) from missing
-        if found.shape != (size,) or found.is_floating_point():
-            raise BadInput(
-                f"the ids have shape {tuple(found.shape)}: give one whole number for each of {size} examples"
-            )
-        return [int(name) for name in found.tolist()]
+            found = batch["id"] if self.ids is None else self.ids(batch)
+        except (KeyError, TypeError, IndexError):
+            found = None
+        return whole_ids(found, size)
 
     def _second_losses(self, batch: Batch) -> list[float]:
         if self._second is None:

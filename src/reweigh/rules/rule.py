@@ -1,7 +1,7 @@
 """What a rule is: from what was seen of a batch to one weight an example. No rule knows how alignments are computed."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -14,6 +14,7 @@ from reweigh._types import Batch, BatchGetter
 from reweigh.errors import BadInput
 from reweigh.rules.materials import Materials
 from reweigh.states import Seen
+from reweigh.tokens import of_tokens, places
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Evidence:
         alignments: a_i = ⟨∇ℓ_i, v⟩, (B,), or None if the rule does not need them.
         losses: ℓ_i, (B,), or None likewise.
         look_up: finds the given labels in the batch.
+        look_up_ids: finds the examples' ids likewise.
+        counts: which tokens count, (examples, T), where the B are tokens; None where they are examples.
         seen: internal states and logits from the pass that computed the losses, or None if the rule watches nothing.
         step: how many batches were weighed before.
         clean_loss: the running mean of the clean loss, or NaN before the first.
@@ -40,6 +43,8 @@ class Evidence:
     alignments: Tensor | None = None
     losses: Tensor | None = None
     look_up: BatchGetter | None = None
+    look_up_ids: Callable[[Batch], Any] | None = None
+    counts: Tensor | None = None
     seen: Seen | None = None
     step: int = 0
     clean_loss: float = float("nan")
@@ -51,7 +56,10 @@ class Evidence:
         """The given labels, (B,), int64, where the weights are."""
         if self.look_up is None:
             raise BadInput("this rule needs the given labels: pass labels=, a function from a batch to a (B,) tensor")
-        return whole_labels(self.look_up(self.batch), self.size, self.like.device)
+        found = self.look_up(self.batch)
+        return whole_labels(
+            found if self.counts is None else of_tokens(found, self.counts), self.size, self.like.device
+        )
 
     def labels_below(self, classes: int, known_from: str) -> Tensor:
         """The given labels, all from 0 to C − 1.
@@ -64,6 +72,19 @@ class Evidence:
         if lowest < 0 or highest >= classes:
             raise BadInput(f"a label is {lowest if lowest < 0 else highest} but {known_from}")
         return labels
+
+    @cached_property
+    def names(self) -> list[Hashable]:
+        """The examples' ids, B whole numbers: what an example is remembered by; a token by its example's and its place.
+
+        Raises:
+            BadInput: if the batch has none, or others.
+        """
+        found = None if self.look_up_ids is None else self.look_up_ids(self.batch)
+        if self.counts is None:
+            return list(whole_ids(found, self.size))
+        ids, (rows, places_) = whole_ids(found, len(self.counts)), places(self.counts)
+        return [(ids[row], place) for row, place in zip(rows.tolist(), places_.tolist(), strict=True)]
 
     def known(self, what: str) -> Tensor:
         """`alignments` or `losses`, which the rule declared in `needs`."""
@@ -165,6 +186,28 @@ def whole_labels(found: Any, size: int, device: torch.device) -> Tensor:
     if labels.is_floating_point() and not bool((labels.abs() < 2**53).all()):
         raise BadInput("a label is infinite: pass labels=, a function from a batch to classes 0, 1, …, (B,)")
     return labels.long()
+
+
+def whole_ids(found: Any, size: int) -> list[int]:
+    """Ids as a user's function or batch gives them, as whole numbers.
+
+    Raises:
+        BadInput: if there are none, or others than one whole number an example.
+    """
+    try:
+        ids = None if found is None else torch.as_tensor(found)
+    except (TypeError, ValueError, RuntimeError):
+        ids = None
+    if ids is None:
+        raise BadInput(
+            "this rule knows examples by their ids, and the batch has none that are whole numbers: put them under 'id', or "
+            "pass ids=, a function from a batch to (B,) whole numbers"
+        )
+    if ids.shape != (size,) or ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
+        raise BadInput(
+            f"the ids have shape {tuple(ids.shape)} and are {ids.dtype}: give one whole number for each of {size} examples"
+        )
+    return [int(name) for name in ids.tolist()]
 
 
 def to_sum_one(weights: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reweigh.errors import BadInput
 from reweigh.rules.clean_means import RELATIONS, Means, attention, relations, similarities
 from reweigh.rules.learned import between_0_and_1, home, linear
 from reweigh.rules.surface import NAMES
@@ -61,3 +62,20 @@ class Teacher(nn.Module):
                 told += [relations(cosines, shares, labels), shares @ self.labels.weight]
         score: Tensor = self.output(torch.tanh(self.hidden(torch.cat(told, 1))))
         return between_0_and_1(score[:, 0])
+
+    def check_widths(self, widths: list[int]) -> None:
+        """Whether a student shows states that this teacher can read.
+
+        Raises:
+            BadInput: if it does not.
+        """
+        if len(self.widths) != len(widths) and widths:
+            raise BadInput(
+                f"the teacher was trained on {len(self.widths)} internal states but this student shows {len(widths)}: name "
+                "as many with states="
+            )
+        if self.internal and self.widths != widths:
+            raise BadInput(
+                f"the teacher reads states of widths {self.widths} but this student's are {widths}: a teacher for other "
+                "widths must be trained with internal=False (interaction and surface fit any width)"
+            )

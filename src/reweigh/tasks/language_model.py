@@ -1,4 +1,4 @@
-"""The next token of a text: cross entropies of the tokens that count, one weight a sequence or one a token.
+"""The next token of a text: cross entropies of the tokens that count, for one weight a sequence or one a token.
 
 Such data come as token numbers, not as columns of a file: a DataLoader with `collate_fn=task.collate` makes the batches of a
 list of {"x": (T,) int64, "id": number}, where "y" (T,) may name other targets than the next token, and `IGNORED` in it what
@@ -7,7 +7,7 @@ does not count.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,7 @@ from reweigh.tasks.measures import Measure
 from reweigh.tasks.registry import task
 from reweigh.tasks.targets import Array, BoolArray, Targets
 from reweigh.tasks.task import Judged, Task, Words, differs
+from reweigh.tokens import mean_of_tokens
 
 IGNORED = -100
 """The target of a position that does not count, as in PyTorch."""
@@ -31,13 +32,11 @@ class LanguageModel(Task):
 
     Attributes:
         vocabulary: V, how many tokens there are.
-        per: what gets a weight: "sequence", whose loss is the mean over its tokens, or "token".
         padding: the token that fills short sequences up; where it stands as padding it does not count.
     """
 
     classes: tuple[str, ...] = ()
     vocabulary: int = 0
-    per: Literal["sequence", "token"] = "sequence"
     padding: int = 0
 
     measures: ClassVar = (Measure("test_token_accuracy", "share of tokens foretold"),
@@ -46,11 +45,8 @@ class LanguageModel(Task):
     from_columns: ClassVar = False
 
     def __post_init__(self) -> None:
-        if self.vocabulary < 2 or self.per not in ("sequence", "token"):
-            raise BadInput(
-                f"vocabulary is {self.vocabulary} and per {self.per!r}: give the number of tokens, at least 2, and "
-                "'sequence' or 'token'"
-            )
+        if self.vocabulary < 2:
+            raise BadInput(f"vocabulary is {self.vocabulary}: give the number of tokens, at least 2")
 
     @classmethod
     def fit(cls, train: Targets, others: Sequence[Targets] = ()) -> Self:
@@ -75,15 +71,10 @@ class LanguageModel(Task):
         return self.vocabulary
 
     def collate(self, examples: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Sequences of any length as one batch: "x" and "y" (B, T), filled up at their ends, and "id": what each loss is of.
-
-        With a weight a token, "id" (n,) is the sequence's of each token that counts.
-        """
+        """Sequences of any length as one batch: "x" and "y" (B, T), filled up at their ends, and "id" (B,)."""
         x = pad_sequence([one["x"] for one in examples], batch_first=True, padding_value=self.padding)
         y = pad_sequence([_targets(one) for one in examples], batch_first=True, padding_value=IGNORED)
         names = torch.stack([torch.as_tensor(one["id"]) for one in examples])
-        if self.per == "token":
-            names = names.repeat_interleave((y != IGNORED).sum(1))
         return {"x": x, "y": y, "id": names}
 
     def check(self, y: Tensor, ids: Tensor, what: str = "label") -> None:
@@ -96,9 +87,13 @@ class LanguageModel(Task):
             )
 
     def loss(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Tensor:
-        """The loss of each sequence, (B,), or of each token that counts, (n,), row by row."""
-        outputs = model(*self.inputs(batch))
-        return self.losses(getattr(outputs, "logits", outputs), batch["y"])
+        """The loss of each sequence, (B,)."""
+        return mean_of_tokens(*self.token_loss(model, batch))
+
+    def token_loss(self, model: Callable[..., Any], batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The loss at each position and which of them count, both (B, T): for `Reweigher(per="token")`, or per example."""
+        outputs, y = model(*self.inputs(batch)), batch["y"]
+        return self.token_losses(getattr(outputs, "logits", outputs), y), y != IGNORED
 
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """What the model is called with."""
@@ -118,15 +113,10 @@ class LanguageModel(Task):
         return F.cross_entropy(outputs.movedim(-1, 1), y, ignore_index=IGNORED, reduction="none")
 
     def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
-        """Of logits (B, T, V): the mean loss of each sequence's tokens, (B,), 0 where none counts; or each token's, (n,)."""
-        each, counts = self.token_losses(outputs, y), y != IGNORED
-        return each[counts] if self.per == "token" else each.sum(1) / counts.sum(1).clamp(min=1)
+        """Of logits (B, T, V): the mean loss of each sequence's tokens, (B,), 0 where none counts."""
+        return mean_of_tokens(self.token_losses(outputs, y), y != IGNORED)
 
     _losses = losses
-
-    def weights_of_tokens(self, weights: Tensor, y: Tensor) -> Tensor:
-        """Weights (n,) of the tokens that count at their places, (B, T); zero elsewhere."""
-        return weights.new_zeros(y.shape).masked_scatter(y != IGNORED, weights)
 
     def scores(self, outputs: Tensor, y: Tensor) -> dict[str, float]:
         """The share of tokens that are foretold, and the perplexity; NaN where no token counts."""

@@ -101,14 +101,15 @@ class _follow(ForAWhile):
 
     def change(self) -> Follow | None:
         """The places are watched."""
-        rule, module, part = self._rule, self._task.module, self._part
+        rule, module, part, task = self._rule, self._task.module, self._part, self._task
         places = rule.places(module) if rule.follow else None
         if places is None:
             return None
-        seen = watching(module, places, follow=True).change()
+        masks, tokens = rule.masks(part.evidence.batch), task.per == "token"
+        seen = watching(module, places, follow=True, masks=masks, tokens=tokens).change()
 
         def weigh(losses: Tensor) -> Tensor:
-            visible = checked(seen, places, len(losses))
+            visible = checked(seen, places, len(losses), task.tokens)
             return rule.weights(replace(part.evidence, losses=losses, seen=visible), part.omega).to(losses.dtype)
 
         return weigh

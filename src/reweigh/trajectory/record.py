@@ -84,7 +84,7 @@ class Part:
     def state_dict(self) -> dict[str, Any]:
         """All but the rule's parameters, which many parts share."""
         e = self.evidence
-        told = {"batch": e.batch, "losses": e.losses, "step": e.step, "clean_loss": e.clean_loss}
+        told = {"batch": e.batch, "losses": e.losses, "counts": e.counts, "step": e.step, "clean_loss": e.clean_loss}
         return {
             **told,
             "seen": None if e.seen is None else e.seen.state_dict(),
@@ -102,6 +102,7 @@ class Part:
             like=state["losses"],
             batch=state["batch"],
             losses=state["losses"],
+            counts=state["counts"],
             seen=None if state["seen"] is None else Seen(**state["seen"]),
             step=state["step"],
             clean_loss=state["clean_loss"],

@@ -85,6 +85,11 @@ class Pass:
             step = here()
             return step if step is not None and step._working else None
 
+        if task.per == "token":
+            raise CannotSeparate(
+                f"{type(task.module).__name__}",
+                "its products are sums over an example, and a token's loss may reach them all",
+            )
         with dual_level(), torch.enable_grad():
             duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}
             with substituted(task.walk, duals):
