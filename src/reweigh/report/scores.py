@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from reweigh.audit import FinishedRun
 from reweigh.errors import BadInput
+from reweigh.named_code import is_object
 from reweigh.rules import registry
 from reweigh.run.folder.own_files import PLACES
 from reweigh.run.folder.stored import differences
@@ -64,7 +65,9 @@ def _held_back(config: TrainConfig) -> tuple[object, ...]:
 
 
 def rule_name(rule: str | None) -> str:
-    """A rule as people call it."""
+    """A rule as people call it; of an object its class."""
+    if is_object(rule):
+        return rule.rpartition(".")[2]
     entry = registry.inside(rule)
     return (rule or "") if entry is None else entry.title
 

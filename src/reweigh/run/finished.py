@@ -20,7 +20,7 @@ from reweigh.errors import BadInput, ReweighError, require
 from reweigh.ledger import Ledger, Summary
 from reweigh.ledger.visits import Array
 from reweigh.run.folder import run_folder as files
-from reweigh.run.folder.named_again import check_named_again, check_task_again, resume_command
+from reweigh.run.folder.named_again import check_named_again, resume_command
 from reweigh.run.folder.own_files import check_unchanged, located
 from reweigh.run.folder.stored import WITHOUT_DIGESTS, check_closed, read_config
 from reweigh.run.folder.summary import USUAL, read_summary
@@ -29,7 +29,7 @@ from reweigh.run.job.student import check_fits, student_for
 from reweigh.settings.config import TrainConfig, known
 from reweigh.storage import home
 from reweigh.strict_json import parse_object
-from reweigh.tasks import use_task
+from reweigh.tasks import Task, known_task, name_of_task, use_task
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class FinishedRun:
         metrics: a line an epoch.
         data: of own data, where each file lay and its digest.
         digests: of the folder's files.
-        named: whether the user has named the model again.
+        given: the model as the user has named it again, or the object itself; None where they have not.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class FinishedRun:
     metrics: list[dict[str, Any]]
     data: dict[str, Any]
     digests: Digests
-    named: bool = False
+    given: Any = None
 
     @property
     def score_name(self) -> str:
@@ -73,11 +73,11 @@ class FinishedRun:
         Raises:
             BadInput: if it is code of somebody's own or comes from the hub, and they have not.
         """
-        check_named_again(self.config.model, self.config.model if self.named else None, f"the run in {self.path}")
+        check_named_again(self.config.model, self.given, f"the run in {self.path}")
 
 
 def open_run(
-    path: Path | str, data_root: Path | str | None = None, model: str | None = None, task: str | None = None
+    path: Path | str, data_root: Path | str | None = None, model: Any = None, task: str | type[Task] | None = None
 ) -> FinishedRun:
     """Read a run's settings and results, and nothing large.
 
@@ -85,27 +85,27 @@ def open_run(
         path: the run's folder.
         data_root: where its data lie now.
         model: the model that the run was made with, named again: needed where that is code of somebody's own
-            ("module:function") or comes from the Hugging Face hub ("hf:NAME"), since nobody's file may choose those.
-        task: the same of a task of somebody's own ("module:Class").
+            ("module:function") or comes from the Hugging Face hub ("hf:NAME"), since nobody's file may choose those. Where
+            it was a module in Python: one of the same architecture.
+        task: the same of a task of somebody's own ("module:Class", or the class).
 
     Raises:
         BadInput: if there is no run, it is not finished, or a file of it is damaged or was edited.
     """
     use_task(task)
     stored = read_config(path)
-    check_task_again(stored.config.task, task, f"the run in {stored.path}")  # before its scores are read
+    what, again = f"the run in {stored.path}", None if task is None else name_of_task(task)
+    check_named_again(stored.config.task, again, what, "task", known_task)  # before its scores are read
     folder, config = stored.path, stored.config.resolved()
     if not os.path.lexists(folder / files.SUMMARY):
         raise BadInput(
-            f"the run in {folder} is not finished: go on with "
-            f"`{resume_command(folder, config.model, config.task, config.rule)}`, then "
-            "try again"
+            f"the run in {folder} is not finished: go on with `{resume_command(folder, config.named_code)}`, then try again"
         )
     check_closed(config, folder / files.CONFIG)
     if stored.digests.run is None:
         warnings.warn(f"the run in {folder} {WITHOUT_DIGESTS}", stacklevel=2)
     summary = read_summary(folder / files.SUMMARY, stored.digests)
-    check_task_again(summary.get("task"), task, f"the run in {folder}")
+    check_named_again(summary.get("task"), again, what, "task", known_task)
     score = summary.get("score", USUAL)
     if summary[score] is None:
         raise BadInput(f"{folder / files.SUMMARY} has no '{score}': the test set was too small for it, train again")
@@ -114,10 +114,10 @@ def open_run(
     if data_root is not None:
         config = replace(config, data_root=str(home(data_root)))
     run = FinishedRun(
-        folder, config, stored.mark, stored.versions, summary, metrics, stored.data, stored.digests, model is not None
+        folder, config, stored.mark, stored.versions, summary, metrics, stored.data, stored.digests, model
     )
     if model is not None:
-        check_named_again(config.model, model, f"the run in {folder}")
+        run.check_named_again()
     return run
 
 
@@ -174,7 +174,8 @@ def trained_model(run: FinishedRun, input_shape: tuple[int, ...], outputs: int, 
     try:
         state = safetensors.load(content)
         check_fits(run.config, input_shape, outputs, encoding, state)
-        model = student_for(run.config, input_shape, outputs, encoding)
+        given = None if isinstance(run.given, str) else run.given
+        model = student_for(run.config, input_shape, outputs, encoding, given)
         model.load_state_dict(state)
     except ReweighError:
         raise

@@ -25,7 +25,7 @@ from reweigh.run import Callback, Step, World
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.run.folder.label_type import labels_of
-from reweigh.run.folder.named_again import check_named_again, check_task_again, resume_command
+from reweigh.run.folder.named_again import check_named_again, resume_command
 from reweigh.run.folder.own_files import check_unchanged, fingerprints
 from reweigh.run.folder.run_folder import RunFolder, line_bytes
 from reweigh.run.folder.stored import WITHOUT_DIGESTS, Stored, check_closed, differences, read_config, write_config
@@ -35,9 +35,10 @@ from reweigh.run.job.job import Job, assemble
 from reweigh.run.job.loop import Notes, train
 from reweigh.run.job.prepare import RunData, prepare, with_clean_kept, with_held_back
 from reweigh.run.job.usual import with_usual
+from reweigh.run.objects import NONE, Objects
 from reweigh.run.results import write_results
 from reweigh.settings.config import TrainConfig
-from reweigh.tasks import use_task
+from reweigh.tasks import known_task, use_task
 
 
 class Watcher(Protocol):
@@ -67,8 +68,11 @@ def start(
     *,
     overwrite: bool = False,
     callbacks: Sequence[Callback] = (),
+    objects: Objects = NONE,
 ) -> dict[str, Any]:
     """Train from the beginning into the folder `output`; returns the summary. `callbacks` are told of steps and epochs.
+
+    `objects` are what the settings name and only Python has.
 
     Raises:
         BadInput: if the settings or the data cannot be used, or the folder holds a run and `overwrite` is not set.
@@ -79,15 +83,17 @@ def start(
     use_task(config.task)
     told = fingerprints(config)
     data = _read(config, watcher)
-    config = replace(with_usual(config, data), device=str(World.here(config.device).device))
+    config = replace(with_usual(config, data, objects), device=str(World.here(config.device).device))
     _use_threads(config)
-    job = assemble(config, with_clean_kept(config, data), watcher.note)
+    job = assemble(config, with_clean_kept(config, data), watcher.note, objects)
     if data.encoding is not None and config.train is not None:
         told["train"]["labels"], told["train"]["spelled"] = labels_of(config.train, data.encoding)
     with folder.locked():
         folder.check_free(overwrite=overwrite)
         folder.clear({Path(place["path"]) for place in told.values()})
         mark, digests = write_config(folder.path, config, versions(), told)
+        if objects != NONE:  # whoever goes on may give another state of them than this
+            digests.write(folder / files.CHECKPOINT, checkpoint_bytes(job.state_dict()))
         return _carry_on(job, folder, digests, mark, [], watcher, callbacks)
 
 
@@ -101,7 +107,12 @@ def _read(config: TrainConfig, watcher: Watcher) -> RunData:
 
 
 def resume(
-    output: Path | str, given: Mapping[str, Any], watcher: Watcher, *, callbacks: Sequence[Callback] = ()
+    output: Path | str,
+    given: Mapping[str, Any],
+    watcher: Watcher,
+    *,
+    callbacks: Sequence[Callback] = (),
+    objects: Objects = NONE,
 ) -> dict[str, Any]:
     """Go on with the run in `output`, whose settings are read from there; returns the summary.
 
@@ -120,7 +131,8 @@ def resume(
         stored = read_config(folder.path)
         config = _same_settings(stored, given, watcher)
         check_closed(config, folder / files.CONFIG)
-        check_task_again(config.task, given.get("task"), f"the run in {folder.path}")
+        what = f"the run in {folder.path}"
+        check_named_again(config.task, given.get("task"), what, "task", known_task)
         damaged = _damaged_results(folder, stored)
         if damaged is not None and not damaged:
             _check_rest(folder, stored)
@@ -131,7 +143,7 @@ def resume(
         if stored.digests.run is None:
             watcher.note(f"the run in {folder.path} {WITHOUT_DIGESTS}")
         for option in ("model", "rule"):
-            check_named_again(getattr(config, option), given.get(option), f"the run in {folder.path}", option)
+            check_named_again(getattr(config, option), given.get(option), what, option)
         _use_threads(config)
         check_unchanged(config, stored.data)
         there = os.path.lexists(folder / files.CHECKPOINT)
@@ -142,7 +154,7 @@ def resume(
             )
         if not there:
             watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
-        job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note)
+        job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note, objects)
         if there:
             content = stored.digests.read(folder / files.CHECKPOINT)
             job.load_state_dict(parse_checkpoint(content, folder / files.CHECKPOINT))
@@ -261,7 +273,7 @@ def _carry_on(
     except KeyboardInterrupt as stopped:
         raise Interrupted(
             f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "
-            f"go on with `{resume_command(folder.path, job.config.model, job.config.task, job.config.rule)}`"
+            f"go on with `{resume_command(folder.path, job.config.named_code)}`"
         ) from stopped
     except ReweighError as failed:
         if saving.kept == 0:

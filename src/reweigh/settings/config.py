@@ -184,6 +184,11 @@ class TrainConfig:
         """What people call the data: the data set's name, or the name of the file or folder."""
         return self.dataset or Path(self.train or "").resolve().name
 
+    @property
+    def named_code(self) -> dict[str, str | None]:
+        """The settings that may name code of the user's own."""
+        return {name: getattr(self, name) for name in ("model", "task", "rule")}
+
     def sources(self) -> Sources | None:
         """Where the user's own data lie; None for a known data set."""
         return None if self.train is None else Sources(**{name: getattr(self, name) for name in _OWN})

@@ -22,6 +22,7 @@ from reweigh.run.job.prepare import RunData
 from reweigh.run.job.records import Records
 from reweigh.run.job.rule import build_rule, learning_of
 from reweigh.run.job.student import build_student
+from reweigh.run.objects import NONE, Objects
 from reweigh.settings.config import TrainConfig, known
 from reweigh.tasks import Task
 
@@ -110,7 +111,12 @@ class Job:
                     raise ValueError(f"{name} of the optimizer has the shape {tuple(value.shape)}")
 
 
-def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = lambda sentence: None) -> Job:
+def assemble(
+    config: TrainConfig,
+    data: RunData,
+    note: Callable[[str], None] = lambda sentence: None,
+    objects: Objects = NONE,
+) -> Job:
     """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
 
     Raises:
@@ -118,11 +124,11 @@ def assemble(config: TrainConfig, data: RunData, note: Callable[[str], None] = l
     """
     device = World.here(config.device).device
     task = data.train.task
-    model = build_student(config, data.train, data.encoding).to(device)
+    model = build_student(config, data.train, data.encoding, objects.model).to(device)
     student, inputs = learnt_from(model, data, known(config.augment), device, note)
     loss = loss_on(device, task, config.precision)
     second = SecondModel(student=student, loss=loss, clean=inputs.clean, optimizer=partial(build_optimizer, config))
-    rule = build_rule(config, data, second)
+    rule = build_rule(config, data, second, objects)
     optimizer = build_optimizer(config, student)
     learned = isinstance(rule, LearnedRule)
     reweigher = Reweigher(

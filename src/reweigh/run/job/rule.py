@@ -1,5 +1,6 @@
 """The rule of a run, as the settings describe it; how it learns; and teachers that were trained before."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -11,16 +12,19 @@ from reweigh.errors import BadInput
 from reweigh.learning import Learning
 from reweigh.rules import LearnedRule, Materials, Rule, SecondModel, read_rule, registry
 from reweigh.run.job.prepare import RunData
+from reweigh.run.objects import NONE, Objects
 from reweigh.settings.config import TrainConfig, known
 
 
-def build_rule(config: TrainConfig, data: RunData, second: SecondModel | None = None) -> Rule:
+def build_rule(config: TrainConfig, data: RunData, second: SecondModel | None = None, objects: Objects = NONE) -> Rule:
     """The rule that the settings name, told what it needs to know; or the frozen one in the file that `teacher` names.
+
+    A rule that is an object is copied.
 
     Raises:
         BadInput: if it cannot be made of these data, or the teacher is no such rule, or one of other classes.
     """
-    entry, outputs = registry.entry_of(known(config.rule)), len(data.train.classes)
+    entry, outputs = objects.rule_entry(known(config.rule)), len(data.train.classes)
     settings = {"normalise": config.normalise, "reads": config.teacher_reads, "states": config.teacher_states}
     options = registry.options_from(entry, settings, config.rule_option)
     if config.teacher is not None:
@@ -31,6 +35,10 @@ def build_rule(config: TrainConfig, data: RunData, second: SecondModel | None = 
         wrong=_truth(data),
         second_model=second,
     )
+    if isinstance(objects.rule, Rule):
+        rule = copy.deepcopy(objects.rule)
+        rule.prepare(materials)
+        return rule
     return entry.make(materials, options)
 
 

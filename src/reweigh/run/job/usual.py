@@ -18,6 +18,7 @@ from reweigh.models.pretrained import PREFIX
 from reweigh.rules import registry
 from reweigh.run.job.prepare import RunData
 from reweigh.run.job.student import FROZEN, build_student
+from reweigh.run.objects import NONE, Objects
 from reweigh.settings.config import TrainConfig, filled, known
 from reweigh.tasks import Task
 
@@ -40,7 +41,7 @@ MODELS_FOR = {
 """Which of our models read which kind of data, beside functions of the user's own."""
 
 
-def with_usual(config: TrainConfig, data: RunData) -> TrainConfig:
+def with_usual(config: TrainConfig, data: RunData, objects: Objects = NONE) -> TrainConfig:
     """The settings with nothing left open, for a known data set and for the user's own.
 
     Raises:
@@ -52,10 +53,10 @@ def with_usual(config: TrainConfig, data: RunData) -> TrainConfig:
     opened = {name: value for name, value in usual.items() if getattr(config, name) is None}
     config = replace(config, **opened)
     check_model_reads(known(config.model), data.encoding)
-    check_rule(known(config.rule), data.train.task)
+    check_rule(known(config.rule), data.train.task, objects)
     count = len(data.train) + (len(data.clean) if config.keep_clean_in_train else 0)
     batch_size = known(config.batch_size)
-    frozen = data.encoding.kind == "images" and _is_probe(config, data)
+    frozen = data.encoding.kind == "images" and _is_probe(config, data, objects)
     threads = torch.get_num_threads() if frozen else 1
     config = filled(config, epochs=usual_epochs(count, batch_size), threads=threads)
     steps = config.steps or known(config.epochs) * steps_an_epoch(count, batch_size)
@@ -64,14 +65,14 @@ def with_usual(config: TrainConfig, data: RunData) -> TrainConfig:
     return replace(config, warm_up=0 if frozen else usual_warm_up(data.encoding.kind, steps))
 
 
-def _is_probe(config: TrainConfig, data: RunData) -> bool:
+def _is_probe(config: TrainConfig, data: RunData, objects: Objects) -> bool:
     """Whether the model's body is frozen; of a function of the user's own only what it builds can tell."""
     model = known(config.model)
     if model.startswith(PREFIX):
         return True
     if ":" not in model:
         return model in FROZEN
-    return isinstance(build_student(config, data.train, data.encoding), Probe)
+    return isinstance(build_student(config, data.train, data.encoding, objects.model), Probe)
 
 
 def usual_model(encoding: Encoding) -> str:
@@ -114,13 +115,13 @@ def check_model_reads(model: str, encoding: Encoding) -> None:
         raise BadInput(f"model {model!r} does not read {encoding.kind}: take one of {known}, or module:function")
 
 
-def check_rule(rule: str, task: Task) -> None:
+def check_rule(rule: str, task: Task, objects: Objects = NONE) -> None:
     """The rule can weigh for such a task.
 
     Raises:
         BadInput: if it looks at classes, and there are none.
     """
-    if not task.has_classes and "classes" in registry.entry_of(rule).needs:
+    if not task.has_classes and "classes" in objects.rule_entry(rule).needs:
         raise BadInput(
             f"the rule {rule} looks at each example's class, and the task is {task.name}: take one of "
             f"{', '.join(registry.offered({'second model'}))}"
