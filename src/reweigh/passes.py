@@ -21,6 +21,24 @@ def forbid_inference_mode() -> None:
         raise BadInput("torch.inference_mode is on, which forbids gradients: call outside of it, or use torch.no_grad")
 
 
+class Scaled:
+    """A loss of each example times a power of two, so that gradients do not vanish where half precision computes them.
+
+    Whoever takes gradients or losses through it divides by `scale`: a `Student` does, so that all but `.grad` is as without.
+
+    Attributes:
+        loss: of each example, (B,).
+        scale: the number, which may change between steps.
+    """
+
+    def __init__(self, loss: PerExampleLoss, scale: float = 1.0) -> None:
+        self.loss, self.scale = loss, scale
+
+    def __call__(self, model: Any, batch: Batch) -> Tensor:
+        """(B,), so many times the losses."""
+        return self.loss(model, batch) * self.scale
+
+
 def losses_of(module: nn.Module, per_example_loss: PerExampleLoss, batch: Batch) -> Tensor:
     """`per_example_loss(module, batch)`, checked to be what the name says: floating point, shape (B,), B >= 1.
 

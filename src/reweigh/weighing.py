@@ -31,7 +31,7 @@ class Weigher:
         if clean is not None:
             alignments = self._at.engine.alignments(task, clean.towards)
         if alignments is None or "losses" in self._rule.needs:
-            losses = task.losses_alone()
+            losses = task.student.unscaled(task.losses_alone())
         return self._weights(progress, task, clean, alignments, losses)
 
     def backward(self, task: EngineTask, progress: Progress) -> Weighted:
@@ -41,9 +41,10 @@ class Weigher:
             weigh = functools.partial(self._weights, progress, task, clean)
             return self._at.engine.backward(task, clean.towards, weigh)
         losses = task.training_losses()
-        weights = self._weights(progress, task, None, None, losses.detach())
+        alone = task.student.unscaled(losses.detach())
+        weights = self._weights(progress, task, None, None, alone)
         torch.autograd.backward(losses, weights)
-        return Weighted(losses.detach(), weights)
+        return Weighted(alone, weights)
 
     def _clean(self) -> Clean | None:
         """The direction for this batch and its clean loss, if the rule needs alignments."""

@@ -93,7 +93,7 @@ class Learner:
         weights = self._weigh(looked, progress)
         torch.autograd.backward(looked.losses, weights)
         self.graded()
-        return Weighted(looked.losses.detach(), weights)
+        return Weighted(looked.task.student.unscaled(looked.losses.detach()), weights)
 
     def graded(self) -> None:
         """The batch's gradient has been added to `.grad`."""
@@ -130,7 +130,8 @@ class Learner:
         omega = self._teaching.parameters
         along_losses = weights.detach().to(losses.dtype)
         found = gradients(losses, list(task.chosen.values()), along_losses, keep_graph=True)
-        g = distributed.averaged({name: d for name, d in zip(task.chosen, found, strict=True) if d is not None})
+        there = {name: d for name, d in zip(task.chosen, found, strict=True) if d is not None}
+        g = distributed.averaged({name: task.student.unscaled(d) for name, d in there.items()})
         held = Snapshot.of(self._optimizer, params, copied=False)
         held = held.plain() if self.learning.look_ahead == "virtual-sgd" else held
         try:

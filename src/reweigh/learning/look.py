@@ -15,7 +15,7 @@ from reweigh.trajectory import Setting
 
 
 class Looked(NamedTuple):
-    """The losses (B,), with a graph where asked for; the evidence, without one; and the setting of the pass."""
+    """The losses (B,) as the student's loss has them, with a graph where asked for; the evidence, without one; setting."""
 
     task: EngineTask
     losses: Tensor
@@ -42,7 +42,7 @@ def look(
         compiled = task.compiled and training
         seen = None if places is None else stack.enter_context(watching(task.module, places, compiled=compiled))
         losses = task.training_losses() if training else task.losses()
-    known = losses.detach()
+    known = task.student.unscaled(losses.detach())
     evidence = Evidence(
         size=len(known),
         like=known,

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from reweigh._types import Batch
+from reweigh.errors import Overflow
 from reweigh.reweigher import Reweigher
 from reweigh.run.callbacks import Callback, Step
+from reweigh.run.loss_scale import LossScale
 
 
 @dataclass
@@ -21,7 +23,8 @@ class Trainer:
         portions: from an epoch's number, from 0, to the rows of its batches.
         rate: from the steps done to the learning rate of the next; None leaves it as the optimizer has it.
         backward: leaves the weighted gradient in `.grad`, (losses, weights) of a batch; None: `reweigher.backward`.
-        done: how many steps were taken.
+        scale: of the losses, in float16; a step whose gradient overflows is left out.
+        done: how many steps were made, those left out among them.
     """
 
     reweigher: Reweigher
@@ -30,24 +33,48 @@ class Trainer:
     portions: Callable[[int], Iterable[Tensor]]
     rate: Callable[[int], float] | None = None
     backward: Callable[[Batch], tuple[Tensor, Tensor]] | None = None
+    scale: LossScale | None = None
     done: int = 0
 
-    def step(self, rows: Tensor) -> Step:
-        """Take a step on these rows of the training set (B,).
+    def step(self, rows: Tensor) -> Step | None:
+        """Take a step on these rows of the training set (B,); None where the batch could not be weighed for overflow.
 
         Raises:
-            NonFinite: if a loss or the clean gradient stops being a finite number; the sentence names the examples.
+            NonFinite: if a loss or the clean gradient stops being a finite number; the sentence names the examples. With a
+                scale, gradients may overflow a few times in a row.
         """
         if self.rate is not None:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.rate(self.done)
         batch = self.batch(rows)
         self.optimizer.zero_grad()
-        losses, weights = (self.backward or self.reweigher.backward)(batch)
-        self.optimizer.step()
-        self.reweigher.after_step()
+        try:
+            losses, weights = (self.backward or self.reweigher.backward)(batch)
+        except Overflow:
+            if self.scale is None:
+                raise
+            self.scale.overflowed()
+            self.done += 1
+            return None
+        taken = self._take()
         self.done += 1
-        return Step(self.done, rows, batch, losses, weights, self.reweigher.report)
+        return Step(self.done, rows, batch, losses, weights, self.reweigher.report, taken)
+
+    def _take(self) -> bool:
+        """The optimizer's step; whether it was one."""
+        if self.scale is None:
+            self.optimizer.step()
+            self.reweigher.after_step()
+            return True
+        self.scale.unscale(self.optimizer)
+        self.reweigher.after_backward()
+        if not self.scale.step(self.optimizer):
+            return False
+        try:
+            self.reweigher.after_step()
+        except Overflow:  # the student's step stands, and its rule learns after the next one
+            self.scale.overflowed()
+        return True
 
 
 def fit(trainer: Trainer, epochs: Iterable[int], callbacks: Sequence[Callback] = ()) -> None:
@@ -59,6 +86,8 @@ def fit(trainer: Trainer, epochs: Iterable[int], callbacks: Sequence[Callback] =
     for epoch in epochs:
         for rows in trainer.portions(epoch):
             step = trainer.step(rows)
+            if step is None:
+                continue
             for callback in callbacks:
                 callback.on_step(step)
         line: dict[str, Any] = {"epoch": epoch + 1}

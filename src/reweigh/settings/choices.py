@@ -15,7 +15,7 @@ from reweigh.settings.schedule import SCHEDULES
 OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
 TEACHER_OPTIMIZERS = ("sgd", "adam", "adamw")
 ENGINES = ("auto", "ghost", "forward", "finite", "double")
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "fp16")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
 
 CHOICES: Mapping[str, Collection[str]] = {

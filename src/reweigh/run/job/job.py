@@ -22,6 +22,7 @@ from reweigh.run.job.prepare import RunData
 from reweigh.run.job.records import Records
 from reweigh.run.job.rule import build_rule, learning_of
 from reweigh.run.job.student import build_student
+from reweigh.run.loss_scale import LossScale
 from reweigh.run.objects import NONE, Objects
 from reweigh.settings.config import TrainConfig, known
 from reweigh.tasks import Task
@@ -38,6 +39,7 @@ class Job:
         inputs: the examples as the student reads them.
         epochs_done: how many epochs are complete.
         early: what chooses the epoch, where that is wanted.
+        scale: of the losses, in float16.
         stopped: whether a callback has ended training before its time.
     """
 
@@ -55,6 +57,7 @@ class Job:
     epochs_done: int = 0
     stopped: bool = False
     early: EarlyStopping | None = None
+    scale: LossScale | None = None
 
     @property
     def steps(self) -> int:
@@ -77,6 +80,7 @@ class Job:
             "epochs_done": self.epochs_done,
             "stopped": self.stopped,
             **({} if self.early is None else {"early": self.early.state_dict()}),
+            **({} if self.scale is None else {"scale": self.scale.state_dict()}),
             "model": self.student.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "reweigher": self.reweigher.state_dict(),
@@ -97,6 +101,8 @@ class Job:
             self.epochs_done, self.stopped = int(state["epochs_done"]), bool(state.get("stopped", False))
             if self.early is not None:
                 self.early.load_state_dict(state["early"])
+            if self.scale is not None:
+                self.scale.load_state_dict(state["scale"])
             self._check_moments()
         except ReweighError:
             raise
@@ -127,13 +133,17 @@ def assemble(
     model = build_student(config, data.train, data.encoding, objects.model).to(device)
     student, inputs = learnt_from(model, data, known(config.augment), device, note)
     loss = loss_on(device, task, config.precision)
-    second = SecondModel(student=student, loss=loss, clean=inputs.clean, optimizer=partial(build_optimizer, config))
+    scale = LossScale(loss, device) if config.precision == "fp16" else None
+    alone = loss if scale is None else loss_on(device, task)  # who trains with it scales nothing
+    second = SecondModel(student=student, loss=alone, clean=inputs.clean, optimizer=partial(build_optimizer, config))
     rule = build_rule(config, data, second, objects)
     optimizer = build_optimizer(config, student)
     learned = isinstance(rule, LearnedRule)
+    if scale is not None and learned and config.horizon > 1:
+        raise BadInput("a horizon above 1 takes second derivatives, which float16 does not reach: use --precision bf16")
     reweigher = Reweigher(
         student,
-        loss,
+        loss if scale is None else scale.loss,
         rule=rule,
         clean=AugmentedClean(inputs.clean, known(config.augment)) if config.augment != "none" else inputs.clean,
         engine=config.engine,
@@ -148,26 +158,27 @@ def assemble(
     records = Records(len(data.train))
     early = None if inputs.held is None else EarlyStopping(student, known(config.patience))
     job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
-    return replace(job, early=early)
+    return replace(job, early=early, scale=scale)
 
 
 def loss_on(device: torch.device, task: Task, precision: str = "fp32") -> PerExampleLoss:
     """The task's loss of each example, its batch brought to the model's device: (B,).
 
-    In "bf16" the model's pass is under autocast, of its own each time, so that no cast weight outlives a change; the loss
-    is worked out in float32.
+    In "bf16" and "fp16" the model's pass is under autocast, of its own each time, so that no cast weight outlives a change;
+    the loss is worked out in float32.
     """
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
 
     def per_example_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         there = {name: value if name == "id" else value.to(device) for name, value in batch.items()}
-        return task.loss(_in_bfloat16(model, device) if precision == "bf16" else model, there)
+        return task.loss(model if half is None else _in_half(model, device, half), there)
 
     return per_example_loss
 
 
-def _in_bfloat16(model: nn.Module, device: torch.device) -> Callable[..., Tensor]:
+def _in_half(model: nn.Module, device: torch.device, half: torch.dtype) -> Callable[..., Tensor]:
     def outputs(*args: Any, **kwargs: Any) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, half):
             found: Tensor = model(*args, **kwargs)
         return found.float()
 

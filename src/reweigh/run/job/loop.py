@@ -153,6 +153,7 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
     def rate(step: int) -> float:
         return learning_rate(known(config.schedule), known(config.lr), step, job.steps)
 
-    trainer = Trainer(job.reweigher, job.optimizer, batch, portions, rate, done=done * job.steps_an_epoch)
+    steps = done * job.steps_an_epoch
+    trainer = Trainer(job.reweigher, job.optimizer, batch, portions, rate, scale=job.scale, done=steps)
     last = done if job.stopped else job.epochs if epochs is None else done + epochs
     fit(trainer, range(done, last), [notes, *callbacks])
