@@ -115,7 +115,7 @@ def train(method: Method, config: TrainConfig, on_step: Callable[[Method, int], 
     line: Mapping[str, Any] = {}
     while job.epochs_done < job.epochs:
         if job.epochs_done == job.epochs // 2:
-            job.records = Records(len(data.train))
+            job.records = Records(data.train.ids)
         last = job.epochs_done == job.epochs - 1
         line = run_epoch(job, (lambda _: on_step(method, config.seed)) if on_step else None, test=last)
     truth = data.truth
