@@ -10,55 +10,35 @@ it is gone on from, and results that are damaged are made again from the checkpo
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
 from reweigh._version import __version__
-from reweigh.digests import Digests
-from reweigh.errors import BadInput, ReweighError
+from reweigh.errors import BadInput
 from reweigh.ledger import Ledger
-from reweigh.run import Callback, Step, World
+from reweigh.run import Callback, World
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.run.folder.label_type import labels_of
-from reweigh.run.folder.named_again import check_named_again, resume_command
+from reweigh.run.folder.named_again import check_named_again
 from reweigh.run.folder.own_files import check_unchanged, fingerprints
-from reweigh.run.folder.run_folder import RunFolder, line_bytes
+from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.folder.stored import WITHOUT_DIGESTS, Stored, check_closed, differences, read_config, write_config
 from reweigh.run.folder.summary import read_summary
-from reweigh.run.interrupt import CtrlC
-from reweigh.run.job.job import Job, assemble
-from reweigh.run.job.loop import Notes, train
+from reweigh.run.job.job import assemble
 from reweigh.run.job.prepare import RunData, prepare, with_clean_kept, with_held_back
 from reweigh.run.job.usual import with_usual
+from reweigh.run.kept import Interrupted as Interrupted
+from reweigh.run.kept import Silent, Watcher, carry_on, train_along
 from reweigh.run.objects import NONE, Objects
-from reweigh.run.results import write_results
+from reweigh.run.world import check_alone
 from reweigh.settings.config import TrainConfig
 from reweigh.tasks import known_task, use_task
-
-
-class Watcher(Protocol):
-    """Who looks on: the command line's progress bar, or nobody."""
-
-    def note(self, sentence: str) -> None:
-        """Something worth saying once."""
-
-    def started(self, job: Job) -> None:
-        """The job is put together and about to train."""
-
-    def step(self, done: int) -> None:
-        """So many steps of the run are done."""
-
-    def epoch(self, line: Mapping[str, Any]) -> None:
-        """An epoch is complete; its line of metrics."""
-
-
-class Interrupted(Exception):
-    """The user stopped the run (ctrl-C); what was saved is complete, and the text says how to go on."""
 
 
 def start(
@@ -69,23 +49,31 @@ def start(
     overwrite: bool = False,
     callbacks: Sequence[Callback] = (),
     objects: Objects = NONE,
+    world: World | None = None,
 ) -> dict[str, Any]:
     """Train from the beginning into the folder `output`; returns the summary. `callbacks` are told of steps and epochs.
 
-    `objects` are what the settings name and only Python has.
+    `objects` are what the settings name and only Python has. `world` is where this takes place; without one this process has
+    to be alone. In a process that is not the main one nothing is written or said, and the summary is empty.
 
     Raises:
         BadInput: if the settings or the data cannot be used, or the folder holds a run and `overwrite` is not set.
         Interrupted: on ctrl-C.
     """
-    folder = RunFolder(output)
+    if world is None:
+        check_alone()
+    folder, world = RunFolder(output), world or World.here(config.device)
+    watcher = watcher if world.is_main else Silent()
     folder.check_free(overwrite=overwrite)
     use_task(config.task)
     told = fingerprints(config)
     data = _read(config, watcher)
-    config = replace(with_usual(config, data, objects), device=str(World.here(config.device).device))
+    config = replace(with_usual(config, data, objects), device=str(world.device))
     _use_threads(config)
-    job = assemble(config, with_clean_kept(config, data), watcher.note, objects)
+    job = assemble(config, with_clean_kept(config, data), watcher.note, objects, world)
+    if not world.is_main:
+        train_along(job, [*callbacks, *([job.early] if job.early else [])])
+        return {}
     if data.encoding is not None and config.train is not None:
         told["train"]["labels"], told["train"]["spelled"] = labels_of(config.train, data.encoding)
     with folder.locked():
@@ -94,7 +82,7 @@ def start(
         mark, digests = write_config(folder.path, config, versions(), told)
         if objects != NONE:  # whoever goes on may give another state of them than this
             digests.write(folder / files.CHECKPOINT, checkpoint_bytes(job.state_dict()))
-        return _carry_on(job, folder, digests, mark, [], watcher, callbacks)
+        return carry_on(job, folder, digests, mark, [], watcher, callbacks)
 
 
 def _read(config: TrainConfig, watcher: Watcher) -> RunData:
@@ -113,11 +101,12 @@ def resume(
     *,
     callbacks: Sequence[Callback] = (),
     objects: Objects = NONE,
+    world: World | None = None,
 ) -> dict[str, Any]:
     """Go on with the run in `output`, whose settings are read from there; returns the summary.
 
     `given` are the settings that the user states again: they must be the run's own, but for those that change
-    nothing in the outcome.
+    nothing in the outcome. `objects` and `world` are as in `start`.
 
     Raises:
         BadInput: if there is no run, a setting differs, or a file of the run is damaged.
@@ -127,7 +116,11 @@ def resume(
     if not (folder / files.CONFIG).exists():
         raise BadInput(f"there is no run to resume in {folder.path}: start one without --resume")
     use_task(given.get("task"))
-    with folder.locked():
+    if world is None:
+        check_alone()
+    is_main = world is None or world.is_main
+    watcher = watcher if is_main else Silent()
+    with folder.locked() if is_main else nullcontext():
         stored = read_config(folder.path)
         config = _same_settings(stored, given, watcher)
         check_closed(config, folder / files.CONFIG)
@@ -154,13 +147,17 @@ def resume(
             )
         if not there:
             watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
-        job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note, objects)
+        world = world or World.here(config.device)
+        job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note, objects, world)
         if there:
             content = stored.digests.read(folder / files.CHECKPOINT)
             job.load_state_dict(parse_checkpoint(content, folder / files.CHECKPOINT))
             stored.digests.check(folder / files.CHECKPOINT, content)
         lines = files.read_lines(folder / files.METRICS, job.epochs_done, stored.digests)
-        return _carry_on(job, folder, stored.digests, stored.mark, lines, watcher, callbacks)
+        if not is_main:
+            train_along(job, [*callbacks, *([job.early] if job.early else [])])
+            return {}
+        return carry_on(job, folder, stored.digests, stored.mark, lines, watcher, callbacks)
 
 
 def _damaged_results(folder: RunFolder, stored: Stored) -> list[str] | None:
@@ -214,84 +211,6 @@ def _same_settings(stored: Stored, given: Mapping[str, Any], watcher: Watcher) -
             f"the run was started with other versions ({stored.versions}, now {versions()}): its numbers may differ slightly"
         )
     return asked
-
-
-class _Saving(Callback):
-    """Shows the watcher every step and epoch, and saves: the lines of metrics first, then the checkpoint."""
-
-    def __init__(
-        self,
-        job: Job,
-        folder: RunFolder,
-        digests: Digests,
-        lines: list[dict[str, Any]],
-        watcher: Watcher,
-        ctrl_c: CtrlC,
-    ) -> None:
-        self._job, self._folder, self._digests, self._lines = job, folder, digests, lines
-        self._watcher, self._ctrl_c, self.kept = watcher, ctrl_c, job.epochs_done
-
-    def on_step(self, step: Step) -> None:
-        self._watcher.step(step.done)
-        self._ctrl_c.check()
-
-    def on_epoch(self, line: dict[str, Any]) -> None:
-        job = self._job
-        self._lines.append(line)
-        self._watcher.epoch(line)
-        if job.epochs_done % job.config.checkpoint_every == 0 or job.epochs_done == job.epochs:
-            self._save()
-
-    def on_end(self) -> None:
-        if self._job.epochs_done < self._job.epochs and not self._job.stopped:
-            self._job.stopped = True
-            self._save()
-
-    def _save(self) -> None:
-        self._digests.write(self._folder / files.METRICS, line_bytes(self._lines))
-        self._digests.write(self._folder / files.CHECKPOINT, checkpoint_bytes(self._job.state_dict()))
-        self.kept = self._job.epochs_done
-
-
-def _carry_on(
-    job: Job,
-    folder: RunFolder,
-    digests: Digests,
-    mark: str,
-    lines: list[dict[str, Any]],
-    watcher: Watcher,
-    callbacks: Sequence[Callback],
-) -> dict[str, Any]:
-    ctrl_c = CtrlC()
-    saving = _Saving(job, folder, digests, lines, watcher, ctrl_c)
-    try:
-        ledger = _ledger(folder, saving.kept, mark, digests) if job.config.ledger else None
-        with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), ctrl_c:
-            watcher.started(job)
-            train(job, Notes(job, ledger), [*callbacks, *([job.early] if job.early else []), saving])
-            return write_results(job, folder, lines, digests)
-    except KeyboardInterrupt as stopped:
-        raise Interrupted(
-            f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "
-            f"go on with `{resume_command(folder.path, job.config.named_code)}`"
-        ) from stopped
-    except ReweighError as failed:
-        if saving.kept == 0:
-            raise
-        raise type(failed)(f"{failed} ({_epochs(saving.kept)} of {job.epochs} saved in {folder.path})") from failed
-
-
-def _ledger(folder: RunFolder, kept: int, mark: str, digests: Digests) -> Ledger:
-    """The ledger, to be gone on with; the parts that are kept are as they were written."""
-    ledger = Ledger(folder / files.LEDGER, epochs_done=kept, run=mark, digests=digests)
-    if kept:
-        for _ in Ledger.read(folder / files.LEDGER, digests):
-            pass
-    return ledger
-
-
-def _epochs(count: int) -> str:
-    return "no epoch" if count == 0 else "epoch 1" if count == 1 else f"epochs 1 to {count}"
 
 
 def _use_threads(config: TrainConfig) -> None:

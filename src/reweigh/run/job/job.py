@@ -53,11 +53,16 @@ class Job:
     rule: Rule
     reweigher: Reweigher
     records: Records
-    device: torch.device
+    world: World
     epochs_done: int = 0
     stopped: bool = False
     early: EarlyStopping | None = None
     scale: LossScale | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where this process computes."""
+        return self.world.device
 
     @property
     def steps(self) -> int:
@@ -122,13 +127,17 @@ def assemble(
     data: RunData,
     note: Callable[[str], None] = lambda sentence: None,
     objects: Objects = NONE,
+    world: World | None = None,
 ) -> Job:
     """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
+
+    `world` is where it trains; without one this process, on the device of the settings.
 
     Raises:
         BadInput: if the settings do not fit the data or this machine.
     """
-    device = World.here(config.device).device
+    world = World.here(config.device) if world is None else world
+    device = world.device
     task = data.train.task
     model = build_student(config, data.train, data.encoding, objects.model).to(device)
     student, inputs = learnt_from(model, data, known(config.augment), device, note)
@@ -142,7 +151,7 @@ def assemble(
     if scale is not None and learned and config.horizon > 1:
         raise BadInput("a horizon above 1 takes second derivatives, which float16 does not reach: use --precision bf16")
     reweigher = Reweigher(
-        student,
+        world.wrap(student),
         loss if scale is None else scale.loss,
         rule=rule,
         clean=AugmentedClean(inputs.clean, known(config.augment)) if config.augment != "none" else inputs.clean,
@@ -155,9 +164,9 @@ def assemble(
         clean_batch_size=config.clean_batch_size,
         seed=seed_for(config.seed, "clean"),
     )
-    records = Records(len(data.train))
+    records = Records(data.train.ids)
     early = None if inputs.held is None else EarlyStopping(student, known(config.patience))
-    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device)
+    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, world)
     return replace(job, early=early, scale=scale)
 
 
