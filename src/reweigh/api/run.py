@@ -65,7 +65,7 @@ class Run:
 
     @property
     def score(self) -> float:
-        """The number that counts, on the test set at the last epoch; `summary["score"]` is its name."""
+        """The number that counts, on the test set at the last epoch, or at the best one; `summary["score"]` is its name."""
         return self.finished.score
 
     @property

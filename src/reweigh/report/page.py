@@ -104,6 +104,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "words": audit.task.words,
         "score": score_text(run.score_name, run.score, 1),
         "score_name": measure.words,
+        "score_when": run.when,
         "others": {
             other.words: score_text(n, run.summary.get(n), 1)
             for n, other in MEASURES.items()

@@ -1,4 +1,4 @@
-"""The run beside the others: the score at the last epoch, and in which settings they differ."""
+"""The run beside the others: the score of the model that came out, and in which settings they differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -64,8 +64,13 @@ class FinishedRun:
 
     @property
     def score(self) -> float:
-        """Its value on the test set at the last epoch."""
+        """Its value on the test set, at the epoch that `when` says."""
         return float(self.summary[self.score_name])
+
+    @property
+    def when(self) -> str:
+        """The epoch that the score and the model are of, in words."""
+        return f"epoch {self.summary['best_epoch']}, the best" if "best_epoch" in self.summary else "last epoch"
 
     def check_named_again(self) -> None:
         """The model is one of ours, or the user has named it as well: only then anything is asked of it.
