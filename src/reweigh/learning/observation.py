@@ -14,7 +14,7 @@ from reweigh.states import checked, watching
 from reweigh.trajectory import Setting
 
 
-class Looked(NamedTuple):
+class Observation(NamedTuple):
     """The losses (B,) as the student's loss has them, with a graph where asked for; the evidence, without one; setting."""
 
     task: EngineTask
@@ -23,7 +23,7 @@ class Looked(NamedTuple):
     setting: Setting
 
 
-def look(
+def observe(
     task: EngineTask,
     rule: LearnedRule,
     *,
@@ -32,7 +32,7 @@ def look(
     step: int,
     clean_loss: float,
     labels: BatchGetter,
-) -> Looked:
+) -> Observation:
     """The pass itself: the one that trains, or one that leaves the student as found."""
     setting, places = Setting.of(task.walk), rule.places(task.module)
     with contextlib.ExitStack() as stack:
@@ -54,4 +54,4 @@ def look(
         clean_loss=clean_loss,
         memory=rule.memory(),
     )
-    return Looked(task, losses, evidence, setting)
+    return Observation(task, losses, evidence, setting)
