@@ -14,7 +14,7 @@ from torch import Tensor
 
 from reweigh._types import Batch
 from reweigh.data.sampling import batches, epoch_order, seed_for
-from reweigh.ledger import Ledger, no_rows
+from reweigh.ledger import Ledger
 from reweigh.run import Callback, Step, Trainer, fit
 from reweigh.run.early import LOSS as VALIDATION_LOSS
 from reweigh.run.job.augmentation import augmented
@@ -85,7 +85,7 @@ class Notes(Callback):
         job = self.job
         columns = job.records.end_epoch()
         if self._ledger is not None:
-            self._ledger.append(no_rows() if columns is None else columns)
+            self._ledger.append(columns)
         job.epochs_done += 1
         seconds = time.perf_counter() - self._started
         tested: dict[str, float | None] = {job.task.score: None}

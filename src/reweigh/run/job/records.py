@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import require
-from reweigh.ledger import Collector, Columns, Totals
+from reweigh.ledger import Collector, Columns, Totals, no_rows
 from reweigh.ledger.visits import Array
 from reweigh.metrics import auroc
 
@@ -48,19 +48,18 @@ class Records:
         """
         self._collector.add(ids, weights, alignments, losses, labels)
 
-    def end_epoch(self) -> Columns | None:
-        """The epoch's rows, for the ledger, on rank 0; None on other ranks, and where no batch came to anything.
+    def end_epoch(self) -> Columns:
+        """The epoch's rows, for the ledger; none on other ranks than 0, and where no batch came to anything.
 
         Raises:
             NonFinite: if a weight is NaN or infinite, naming ids.
         """
-        columns = self._collector.end_epoch()
-        if columns is not None:
-            self._totals.add(columns)
-            ids, weights = columns["id"], columns["weight"]
-            assert ids is not None
-            assert weights is not None
-            self._last = ids, weights.astype(np.float64)
+        columns = self._collector.end_epoch() or no_rows()
+        self._totals.add(columns)
+        ids, weights = columns["id"], columns["weight"]
+        assert ids is not None
+        assert weights is not None
+        self._last = ids, weights.astype(np.float64)
         return columns
 
     @property
