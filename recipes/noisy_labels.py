@@ -265,7 +265,7 @@ def train(
         seed=job.seed,
         **{"clean_batch_size": BATCH // 2, **own.get(job.method, {}), **options},
     )
-    records = Records(len(examples))
+    records = Records(torch.arange(len(examples)))
 
     def portions(_: int) -> Iterator[Tensor]:
         order = torch.empty(0, dtype=torch.int64)
@@ -279,7 +279,7 @@ def train(
     class Noting(Callback):
         def on_step(self, step: Step) -> None:
             if 2 * (step.done - 1) >= job.steps:
-                records.add(step.rows, step.weights, None)
+                records.add(step.rows, step.weights)
             if watch is not None:
                 watch(step.done - 1, step.rows, step.weights)
 
@@ -290,6 +290,7 @@ def train(
         return learning_rate("step", data.lr, step, job.steps)
 
     fit(Trainer(reweigher, optimizer, batches_of(batch, portions), rate), range(1), [Noting()])
+    records.end_epoch()
     return model, records, rule
 
 

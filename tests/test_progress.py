@@ -19,7 +19,7 @@ def test_a_count_is_put_back_if_the_call_fails():
     def call():
         remember(*done.holds())
         done.count(WEIGHTS * 2, None, None, None, None)
-        done.learned(None, Clean({"a": torch.ones(4)}, torch.tensor(1.0)))
+        done.meta_step(None, Clean({"a": torch.ones(4)}, torch.tensor(1.0)))
         assert done.report.direction_norm == 2.0
         assert done.step == 2
         raise KeyboardInterrupt

@@ -96,6 +96,7 @@ def direction_and_loss(
             point = optimizers.look_ahead(optimizer, task.parameters, gradient)
     with _first_pass(task, optimizer) as first:
         v, loss = _gradient(task, point, first)
+    v, loss = {name: student.unscaled(g) for name, g in v.items()}, student.unscaled(loss)
     if weight_decay:
         v = {name: g + weight_decay * point.get(name, chosen[name]).detach() for name, g in v.items()}
     return (v if optimizer is None else optimizers.precondition(v, optimizer, chosen, gradient)), loss

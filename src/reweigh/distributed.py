@@ -14,9 +14,9 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.nn.functional import all_reduce
 
-from reweigh.errors import BadInput, NonFinite
+from reweigh.errors import BadInput, NonFinite, Overflow
 
-_KINDS = (NonFinite, BadInput)
+_KINDS = (Overflow, NonFinite, BadInput)
 
 
 def world_size() -> int:

@@ -23,6 +23,10 @@ class NonFinite(ReweighError, ArithmeticError):
     """A loss, a gradient or a weight is NaN or infinite; the sentence carries the ids of the batch."""
 
 
+class Overflow(NonFinite):
+    """The losses are finite and a gradient of them is not; in half precision a smaller scale of the losses may help."""
+
+
 class MissingExtra(ReweighError, ImportError):
     """An optional dependency is not installed; the sentence says what to install."""
 

@@ -22,6 +22,25 @@ def forbid_inference_mode() -> None:
         raise BadInput("torch.inference_mode is on, which forbids gradients: call outside of it, or use torch.no_grad")
 
 
+class Scaled:
+    """A loss of each example times a power of two, so that gradients do not vanish where half precision computes them.
+
+    Whoever takes gradients or losses through it divides by `scale`: a `Student` does, so that all but `.grad` is as without.
+
+    Attributes:
+        loss: of each example, (B,).
+        scale: the number, which may change between steps.
+    """
+
+    def __init__(self, loss: AnyLoss, scale: float = 1.0) -> None:
+        self.loss, self.scale = loss, scale
+
+    def __call__(self, model: Any, batch: Batch) -> Any:
+        """(B,), so many times the losses; of tokens with their mask."""
+        found = self.loss(model, batch)
+        return (found[0] * self.scale, *found[1:]) if isinstance(found, tuple) else found * self.scale
+
+
 def losses_of(module: nn.Module, per_example_loss: AnyLoss, batch: Batch, per: str = "example") -> Tensor:
     """The losses of `losses_and_counts` alone."""
     return losses_and_counts(module, per_example_loss, batch, per)[0]

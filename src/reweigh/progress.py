@@ -36,7 +36,7 @@ class Progress:
         self.report = replace(found, alignments=_placed(alignments, counts), counts=counts)
         self.step += 1
 
-    def learned(self, alignments: Tensor | None, clean: Clean) -> None:
+    def meta_step(self, alignments: Tensor | None, clean: Clean) -> None:
         """A rule has learned from the step: what the batch's report could not know before."""
         if self.report is not None:
             norm, loss = clean.size, float(clean.loss)

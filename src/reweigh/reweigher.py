@@ -114,7 +114,7 @@ class Reweigher:
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._progress = Progress()
         self._turns = Turns(self._student.model, self._optimizer)
-        self._looked = False
+        self._model_examined = False
         check_together(rule, learning, keeps=self._clean_gradient.keeps, skip_zeros=skip_zeros)
         self._learner = Learner(rule, learning or Learning(), self._at) if isinstance(rule, LearnedRule) else None
 
@@ -187,8 +187,8 @@ class Reweigher:
     def _learn(self) -> None:
         self._begin()
         assert self._learner is not None
-        learned = self._learner.learn()
-        self._progress.learned(learned.alignments, learned.clean)
+        step = self._learner.learn()
+        self._progress.meta_step(step.alignments, step.clean)
 
     def explain(self) -> str:
         """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
@@ -232,8 +232,8 @@ class Reweigher:
     def _task(self, batch: Batch) -> EngineTask:
         """The batch under the model, after a first look at both."""
         task = self._student.on(batch)
-        if not self._looked:
+        if not self._model_examined:
             first_look(self._student, batch, self._optimizer)
-            self._looked = True
+            self._model_examined = True
             task = self._student.on(batch)  # what a first pass makes, is there now
         return task

@@ -13,7 +13,7 @@ from torch import Tensor
 from reweigh import _torch
 from reweigh.culprits import named, not_finite
 from reweigh.distributed import agree
-from reweigh.errors import NonFinite
+from reweigh.errors import NonFinite, Overflow
 from reweigh.metrics import effective_sample_size
 
 VANISHED = 0.01
@@ -155,9 +155,11 @@ def _problem(
     if clean is not None and not (
         math.isfinite(numbers[1]) and (math.isfinite(numbers[0]) or math.isfinite(clean.size))
     ):
-        return NonFinite(clean_not_finite(f"at step {step}", numbers[1], clean.size, clean_named))
+        return kind_of(numbers[1])(clean_not_finite(f"at step {step}", numbers[1], clean.size, clean_named))
     if not all(map(math.isfinite, numbers[2:])):
-        return NonFinite(_what_is_not_finite(step, each, ids))
+        losses = each["loss"]
+        lost = losses is not None and not_finite(losses)
+        return (NonFinite if lost or losses is None else Overflow)(_what_is_not_finite(step, each, ids))
     return None
 
 
@@ -171,8 +173,13 @@ def examine_clean(clean: Clean, states: Sequence[Tensor], clean_named: Callable[
     error = None
     if not (all(map(math.isfinite, numbers[1:])) and (math.isfinite(numbers[0]) or math.isfinite(clean.size))):
         what = "for the rule to learn from"
-        error = NonFinite(clean_not_finite(what, numbers[1], clean.size, clean_named))
+        error = kind_of(numbers[1])(clean_not_finite(what, numbers[1], clean.size, clean_named))
     agree(error, clean.loss.device)
+
+
+def kind_of(loss: float) -> type[NonFinite]:
+    """What is wrong where a clean loss or its gradient is not finite."""
+    return Overflow if math.isfinite(loss) else NonFinite
 
 
 def clean_not_finite(when: str, loss: float, norm: float, clean_named: Callable[[], str] | None) -> str:

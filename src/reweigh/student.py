@@ -15,7 +15,7 @@ from reweigh._torch import runs_compiled
 from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state as preserve_module_state
 from reweigh.errors import BadInput
-from reweigh.passes import forbid_inference_mode, losses_and_counts
+from reweigh.passes import Scaled, forbid_inference_mode, losses_and_counts
 from reweigh.several import held, uncompiled_loss
 from reweigh.several import unwrap as unwrap
 from reweigh.tokens import at_places, check_per, of_tokens
@@ -75,6 +75,15 @@ class Student:
         """The per-example loss, uncompiled where the user compiled it."""
         loss: AnyLoss = uncompiled_loss(self.per_example_loss)
         return loss
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the losses are scaled for half precision; see `passes.Scaled`."""
+        return isinstance(self.per_example_loss, Scaled)
+
+    def unscaled(self, found: Tensor) -> Tensor:
+        """Losses or derivatives of them, in the units of the losses as the user has them."""
+        return found / self.per_example_loss.scale if isinstance(self.per_example_loss, Scaled) else found
 
     @property
     def chosen(self) -> dict[str, nn.Parameter]:

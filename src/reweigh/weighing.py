@@ -35,6 +35,7 @@ class Weigher:
             alignments = self._at.engine.alignments(task, clean.towards)
         if alignments is None or "losses" in self._rule.needs or places is not None:
             losses, seen = self._look(task, places)
+            losses = task.student.unscaled(losses)
         return task.placed(self._weights(progress, task, clean, alignments, losses, seen))
 
     def backward(self, task: EngineTask, progress: Progress) -> Weighted:
@@ -47,9 +48,10 @@ class Weigher:
             losses, weights = self._at.engine.backward(task, clean.towards, weigh)
             return Weighted(task.placed(losses), task.placed(weights))
         losses, seen = self._look(task, places, training=True)
-        weights = self._weights(progress, task, None, None, losses.detach(), seen)
+        alone = task.student.unscaled(losses.detach())
+        weights = self._weights(progress, task, None, None, alone, seen)
         torch.autograd.backward(losses, weights)
-        return Weighted(task.placed(losses.detach()), task.placed(weights))
+        return Weighted(task.placed(alone), task.placed(weights))
 
     def _clean(self) -> Clean | None:
         """The direction for this batch and its clean loss, if the rule needs alignments."""

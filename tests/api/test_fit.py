@@ -13,6 +13,7 @@ import torch
 import reweigh
 from notebook_data import CHECKED, ROWS
 from reweigh.errors import BadInput
+from reweigh.tasks import Classification
 
 QUICK = {"steps": 4, "verbose": False}
 X = np.random.default_rng(1).normal(size=(ROWS, 3))
@@ -154,7 +155,12 @@ def test_the_process_is_left_as_found(frame, capsys):
         ({}, "give clean= with"),
         ({"clean": CHECKED, "target": "y"}, "target= names a column"),
         ({"clean": CHECKED, "epoch": 3}, "did you mean 'epochs'"),
-        ({"clean": CHECKED, "model": torch.nn.Linear(1, 1)}, "'module:function'"),
+        ({"clean": CHECKED, "model": 3}, "model= is a int: give a name, a torch module, or a function"),
+        ({"clean": CHECKED, "model": torch.nn.Linear(1, 1)}, r"these data, \(B, 3\) of torch.float32: Run"),
+        ({"clean": CHECKED, "rule": torch.nn.Linear(1, 1)}, "rule= is a Linear: give a name, a rule, or a class"),
+        ({"clean": CHECKED, "rule": reweigh.MetaWeightNet(), "normalise": "mean"}, "normalise= says how to make one"),
+        ({"clean": CHECKED, "task": Classification(("a", "b"))}, "that is fitted already: give its class"),
+        ({"clean": CHECKED, "task": dict}, "is no task"),
         ({"clean": CHECKED, "resume": True}, "name it by output="),
         ({"train": X, "clean": CHECKED}, "train= is a ndarray: give a pandas"),
         ({"train": 5, "clean": CHECKED}, "train= is a int: give a pandas"),

@@ -1,7 +1,5 @@
 """What a run can be asked from Python."""
 
-import importlib.util
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +7,7 @@ import torch
 
 import reweigh
 from notebook_data import CHECKED, ROWS
-from reweigh.errors import BadInput, MissingExtra
+from reweigh.errors import BadInput
 
 
 def test_predictions_have_the_frame_s_rows_and_the_labels_type(frame, run):
@@ -59,27 +57,3 @@ def test_the_page(frame, run, tmp_path):
     assert page.read_text().startswith("<!doctype html>")
     with pytest.raises(BadInput, match="overwrite=True"):
         run.report(page)
-
-
-def test_the_model_as_a_file_gives_what_the_model_gives(frame, run, tmp_path):
-    path = run.export(tmp_path / "model.pt2")
-    beside = {"encoding.json": ""}
-    module = torch.export.load(path, extra_files=beside).module()
-    for rows in (1, 7):
-        x = run.model.encode(frame.head(rows))
-        torch.testing.assert_close(module(x), run.model(x))
-    assert '"kind": "table"' in beside["encoding.json"]
-    with pytest.raises(BadInput, match=r"neither .pt2 nor .onnx"):
-        run.export(tmp_path / "model.txt")
-
-
-def test_onnx_says_what_to_install_or_gives_the_same(frame, run, tmp_path):
-    if importlib.util.find_spec("onnx") is None:
-        with pytest.raises(MissingExtra, match=r"reweigh\[onnx\]"):
-            run.export(tmp_path / "model.onnx")
-        return
-    path, runtime = run.export(tmp_path / "model.onnx"), pytest.importorskip("onnxruntime")
-    session = runtime.InferenceSession(path)
-    x = run.model.encode(frame.head(3))
-    found = session.run(None, {session.get_inputs()[0].name: x.numpy()})[0]
-    torch.testing.assert_close(torch.from_numpy(found), run.model(x), rtol=1e-4, atol=1e-5)

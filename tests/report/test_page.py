@@ -185,3 +185,9 @@ def test_on_the_command_line(l2rw, plain, tmp_path, capsys):
     assert run(["report", str(l2rw), "--output", str(target)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert run(["report", str(l2rw), "--output", str(target), "--overwrite"]) == 0
+
+
+def test_the_epoch_whose_model_came_out_is_named(audited):
+    chosen = replace(audited, run=replace(audited.run, summary={**audited.run.summary, "best_epoch": 3}))
+    assert "Test accuracy, epoch 3, the best" in Page(render(chosen)).text
+    assert "Test accuracy, last epoch" in Page(render(audited)).text

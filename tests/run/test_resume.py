@@ -161,7 +161,7 @@ def test_the_checkpoint_holds_the_place_of_every_part(tmp_path):
     state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
     assert state["epochs_done"] == 2
     assert state["reweigher"]["step"] == 18
-    assert int(state["records"]["visits"].sum()) == 2 * 1342
+    assert int(state["records"]["totals"]["sums"]["visits"].sum()) == 2 * 1342
 
 
 def test_a_second_run_of_the_same_settings_gives_the_same_bytes_and_another_seed_does_not(tmp_path):

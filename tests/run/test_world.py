@@ -1,12 +1,22 @@
 """One process is the trivial case; several gather what they have, unevenly much too, and average gradients."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from filelock import FileLock
+from reweigh.settings.config import TrainConfig
 
+import reweigh
+from reweigh.cli.guard import run as command
 from reweigh.errors import BadInput
-from reweigh.run import World
+from reweigh.run import Callback, World
+from reweigh.run.job.job import assemble
+from reweigh.run.job.prepare import prepare
+from reweigh.run.start import resume, start
 
 
 def test_one_process():
@@ -38,3 +48,102 @@ def _rank(rank, place):
 
 def test_two_processes(tmp_path):
     mp.spawn(_rank, (tmp_path / "meet",), nprocs=2)
+
+
+class StandIn(World):
+    """Rank 1 of 2 whose companion has nothing: what it would wait for is there at once."""
+
+    def gather(self, tensor):
+        return tensor
+
+    def wrap(self, model):
+        return model.to(self.device)
+
+
+class Listening:
+    """A watcher that remembers."""
+
+    def __init__(self):
+        self.said = []
+
+    def note(self, sentence):
+        self.said.append(sentence)
+
+    def started(self, job):
+        self.said.append(job)
+
+    step = epoch = note
+
+
+DIGITS = {"dataset": "digits", "steps": 20, "threads": 1}
+
+
+def test_another_than_the_main_process_trains_along_and_writes_and_says_nothing(tmp_path):
+    class Steps(Callback):
+        taken = 0
+
+        def on_step(self, step):
+            self.taken += 1
+
+    steps, other = Steps(), StandIn(torch.device("cpu"), rank=1, size=2)
+    told = Listening()
+    config = TrainConfig(**DIGITS, patience=3)
+    assert start(config, tmp_path / "run", told, callbacks=[steps], world=other) == {}
+    assert (steps.taken, told.said) == (20, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_goes_on_with_what_the_main_process_has_saved(tmp_path):
+    told, folder = Listening(), tmp_path / "run"
+    start(TrainConfig(**DIGITS), folder, told)
+    said = len(told.said)
+    assert said > 20
+    (folder / "summary.json").unlink()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    other = StandIn(torch.device("cpu"), rank=1, size=2)
+    with FileLock(folder / ".lock"):  # which the main process holds meanwhile
+        assert resume(folder, {}, told, world=other) == {}
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert len(told.said) == said
+
+
+def test_the_world_is_handed_on(tmp_path):
+    """`assemble` asks nobody else where it trains, and the student is wrapped there."""
+
+    class Wrapping(StandIn):
+        def wrap(self, model):
+            return torch.nn.parallel.DataParallel(model.to(self.device))
+
+    config = TrainConfig(**DIGITS, device="cuda:7").resolved()  # which is not asked for
+    job = assemble(config, prepare(config), world=Wrapping(torch.device("cpu"), rank=1, size=2))
+    assert job.device.type == "cpu"
+    assert isinstance(job.reweigher._student.model, torch.nn.parallel.DataParallel)
+    assert job.reweigher._student.module is job.student
+
+
+@pytest.mark.parametrize("told", ["2", "8"])
+def test_several_processes_are_told_that_one_is_wanted(told, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", told)
+    monkeypatch.setenv("RANK", "1")
+    output = str(tmp_path / "run")
+    for more in ([], ["--resume"]):
+        assert command(["train", "--output", output, *(more or ["--dataset", "digits", "--steps", "2"])]) == 2
+        err = " ".join(capsys.readouterr().err.split())
+        assert f"started in {told} processes together" in err or "no run to resume" in err
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("WORLD_SIZE", "1")  # torchrun with one process
+    assert command(["train", "--output", output, "--dataset", "digits", "--steps", "2"]) == 0
+    monkeypatch.setenv("WORLD_SIZE", told)
+    assert command(["train", "--output", output, "--resume"]) == 2
+
+
+def test_nobody_else_in_the_application_asks_for_a_rank():
+    root = Path(reweigh.__file__).parent
+    rooms = ("settings", "run", "audit", "hosts", "api", "cli", "predict", "report", "data", "tasks")
+    asking = [
+        path.relative_to(root).as_posix()
+        for room in rooms
+        for path in (root / room).rglob("*.py")
+        if re.search(r"world_size|get_rank|\brank\(\)|WORLD_SIZE|LOCAL_RANK|distributed\.", path.read_text())
+    ]
+    assert asking == ["run/world.py"]

@@ -16,11 +16,12 @@ from reweigh.alignment.candidates import CANDIDATES, SAFEST
 from reweigh.alignment.check import check, hold
 from reweigh.alignment.engine import Engine, Weigh, Weighted
 from reweigh.alignment.manner import kind_of_shapes
+from reweigh.alignment.reach import reached
 from reweigh.alignment.selection import Selection
 from reweigh.alignment.skip_zeros import SkipZeros
-from reweigh.alignment.truth import Truth, Undecided, truth_of
+from reweigh.alignment.truth import TooLarge, Truth, Undecided, truth_of
 from reweigh.alignment.vouched import Choice, Manners, Vouched
-from reweigh.errors import BadInput, EngineRefused
+from reweigh.errors import BadInput, EngineRefused, Overflow
 from reweigh.student import EngineTask
 
 _Out = TypeVar("_Out")
@@ -67,27 +68,31 @@ class AutoEngine:
             EngineRefused: if the engine asked for cannot be right; the sentence names the layer and an engine that works.
         """
 
+        direction, in_units, _ = reached(direction, task.student)
+
         def use(engine: Engine, held: _Held) -> Tensor:
             found = engine.alignments(task, direction)
             held(found)
             return found
 
-        return self._by(task, direction, False, use)
+        return in_units(self._by(task, direction, False, use))
 
     def backward(self, task: EngineTask, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
         """As `Engine.backward`; checks too whether the engine's shared pass is right."""
         share = share and not task.wrapped
+        direction, in_units, unscaled = reached(direction, task.student)
 
         def use(engine: Engine, held: _Held) -> Weighted:
             def weigh_what_holds(alignments: Tensor, losses: Tensor) -> Tensor:
                 held(alignments)
-                return weigh(alignments, losses)
+                return weigh(in_units(alignments), unscaled(losses))
 
             sharing = share and (engine is self.asked or bool(self._now.shares))
             by = engine if self.selection is None else SkipZeros(engine, self.selection)
             return by.backward(task, direction, weigh_what_holds, share=sharing)
 
-        return self._by(task, direction, share, use)
+        losses, weights = self._by(task, direction, share, use)
+        return Weighted(unscaled(losses), weights)
 
     def explain(self) -> str:
         """Which engine is used and why, a line a candidate."""
@@ -175,8 +180,11 @@ class AutoEngine:
                     finding = check(
                         engine, task, direction, share=share, draw=vouched.weighed, move=choice.new, truth=truth
                     )
-            except Undecided:
-                return choice.engine or self._safest(choice)  # for this batch; the choice is made at a later one
+            except Undecided as unknown:
+                if isinstance(unknown, TooLarge) and choice.engine is None:
+                    raise Overflow("gradients overflow in half precision: scale the losses less") from unknown
+                # For this batch; the choice is made at a later one.
+                return choice.engine or min(self._candidates(choice), key=lambda engine: SAFEST.index(engine.name))
             except EngineRefused as refused:
                 if len(candidates) == 1:
                     refuse(refused, task)
@@ -201,9 +209,7 @@ class AutoEngine:
         truth: Truth | None,
         a: Tensor,
     ) -> None:
-        """The step's own alignments, held against an ordinary pass where a brief check is due; where the pass came by
-        something new, the engine is checked.
-        """
+        """The step's own alignments, held against an ordinary pass where a brief check is due or the pass is a new one."""
         if choice.engine is not engine or not (truth or vouched.news(choice, task)):
             return
         others = self.asked == "auto" and bool(self._candidates(choice, after=engine))
@@ -242,6 +248,3 @@ class AutoEngine:
     def _candidates(self, choice: Choice, after: Engine | None = None) -> list[Engine]:
         named = [e for name, group in CANDIDATES.items() if self.asked in ("auto", name) for e in group]
         return [e for e in named if e is not after and all(e is not other for other in choice.given_up)]
-
-    def _safest(self, choice: Choice) -> Engine:
-        return min(self._candidates(choice), key=lambda engine: SAFEST.index(engine.name))

@@ -16,6 +16,7 @@ Three things make a check worth something.
   where the usual tolerance does not suffice; TF32 is off while a check is made.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -28,7 +29,7 @@ from reweigh.alignment.arithmetic import allowed, elsewhere, full_precision, rou
 from reweigh.alignment.blame import Off, located, told
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.shared_pass import APART, asked, compared
-from reweigh.alignment.truth import Truth, Undecided, along, balanced, off_along, product, truth_of
+from reweigh.alignment.truth import TooLarge, Truth, Undecided, along, balanced, off_along, product, truth_of
 from reweigh.as_found import preserve_module_state, substituted
 from reweigh.student import EngineTask, Student
 
@@ -147,6 +148,8 @@ def _at(
     expected = float(len(u))
     alignments, shared = asked(engine, task, u, truth.c, share)
     found = float(truth.c @ alignments.double()) / truth.unit
+    if task.student.scaled and not math.isfinite(found):
+        raise TooLarge
     off, limit = abs(found - expected) / expected, allowed(truth.dtype, True)
     if not off <= limit:
         limit = max(limit, _noise(task, truth, draw, lambda h: _change(h, u, truth) / expected))

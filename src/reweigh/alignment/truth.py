@@ -16,8 +16,15 @@ _FAINT, _FAINTEST = 1e3, 5e-2
 """Beside the largest gradient, in units of rounding and at the most: below that a gradient may be nothing but noise."""
 
 
+_SMALLER = 64.0
+
+
 class Undecided(Exception):
     """The batch proves nothing: its losses or their gradients are not finite, or zero throughout."""
+
+
+class TooLarge(Undecided):
+    """The gradients are not finite where the losses are scaled: by too much."""
 
 
 class Truth(NamedTuple):
@@ -54,6 +61,8 @@ def truth_of(task: EngineTask, draw: int) -> Truth:
     with preserve_module_state(task.walk), torch.enable_grad(), Coarsest() as seen:
         losses = task.losses()
         c = torch.randn(len(losses), generator=generator, dtype=torch.float64).to(losses)
+        if task.student.scaled:  # no check asks for more than the step itself
+            c /= _SMALLER
         if not losses.requires_grad or not bool(losses.isfinite().all()):
             raise Undecided
         found = gradients(losses, list(task.chosen.values()), c)
@@ -61,6 +70,8 @@ def truth_of(task: EngineTask, draw: int) -> Truth:
     norms = {name: norm(g) for name, g in h.items()}
     largest = max(norms.values(), default=0.0)
     smallest = max((torch.finfo(g.dtype).tiny / torch.finfo(g.dtype).eps for g in h.values()), default=0.0)
+    if task.student.scaled and not largest < float("inf"):
+        raise TooLarge
     if not smallest < largest < float("inf"):
         raise Undecided
     return Truth(c.double(), h, norms, seen.dtype)

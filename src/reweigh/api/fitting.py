@@ -1,18 +1,21 @@
 """`reweigh.fit`: a run, from data in memory or in files, with the settings of `reweigh train`."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from reweigh.api.given import Given
+from reweigh.api.objects import named_objects
 from reweigh.api.run import Run
 from reweigh.api.watcher import Printing
 from reweigh.api.words import in_python, said_in_python
 from reweigh.errors import BadInput
+from reweigh.rules import Rule
 from reweigh.run import Callback
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder
@@ -20,6 +23,7 @@ from reweigh.run.start import Interrupted, start
 from reweigh.run.start import resume as resume_run
 from reweigh.settings import Settings
 from reweigh.storage import home
+from reweigh.tasks import Task
 
 
 def fit(
@@ -28,7 +32,9 @@ def fit(
     clean: Any = None,
     test: Any = None,
     target: str | list[str] | None = None,
-    rule: str | None = None,
+    rule: str | Rule | type[Rule] | None = None,
+    model: str | nn.Module | Callable[..., nn.Module] | None = None,
+    task: str | type[Task] | None = None,
     output: Path | str | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -46,13 +52,16 @@ def fit(
             labels of a pandas index, or the name of a column that says so.
         test: examples that give the score; without it 30 % of the checked ones are held back.
         target: the column to learn, or several for labels that may stand together.
-        rule: how to weigh; `reweigh train --help` names them all, and the default.
+        rule: how to weigh: a name (`reweigh train --help` has them all, and the default), a rule, or a class of rules.
+        model: what to train: a name, a module, or a function from (input_shape, outputs) to one. A module stays as it is: a
+            copy starts from its state, and is `Run.model` in the end.
+        task: what is learnt, where the target does not say it: a name, or a class of tasks.
         output: the run's folder; without one the run lives in a temporary folder, as long as the returned object does.
         overwrite: replace the run in that folder.
         resume: go on with the run in that folder; data and settings may be left out, and must else be the same.
         verbose: print what was found in the data and a line an epoch. `Run.notes` has the sentences in any case.
         callbacks: told of every step and epoch, and may end training: `reweigh.run.Callback`, `reweigh.run.loggers`.
-        **settings: as the options of `reweigh train`, with underscores: `epochs=10`, `text="title"`, `model="mlp"`,
+        **settings: as the options of `reweigh train`, with underscores: `epochs=10`, `text="title"`,
             `dataset="digits"`, `noise="background:0.4"`, ...
 
     Raises:
@@ -67,16 +76,16 @@ def fit(
     with said_in_python(given.places), _threads_kept():
         if not resume:
             RunFolder(folder).check_free(overwrite=overwrite)
-        wanted = {name: value for name, value in settings.items() if value is not None}
-        _check_named(wanted.get("model"))
+        named, objects = named_objects(model, rule, task, settings)
+        wanted = {name: value for name, value in {**settings, **named}.items() if value is not None}
         try:
-            said = given.settings(train, clean, test, _joined(target), wanted)
-            config = {**wanted, **said, **({} if rule is None else {"rule": rule})}
+            config = {**wanted, **given.settings(train, clean, test, _joined(target), wanted)}
             watcher.begin(given.places, given.notes)
             if resume:
-                resume_run(folder, config, watcher, callbacks=callbacks)
+                resume_run(folder, config, watcher, callbacks=callbacks, objects=objects)
             else:
-                start(Settings.of(**config), folder, watcher, overwrite=overwrite, callbacks=callbacks)
+                chosen = Settings.of(**config)
+                start(chosen, folder, watcher, overwrite=overwrite, callbacks=callbacks, objects=objects)
         except Interrupted as stopped:
             lost = "" if kept is None else "; its folder was temporary: name one by output= to keep what is done"
             raise KeyboardInterrupt(in_python(str(stopped), given.places) + lost) from None
@@ -84,15 +93,7 @@ def fit(
             if not (folder / files.CONFIG).exists():
                 given.undo()
             raise
-    return Run(folder, model=config.get("model"), kept=kept, notes=watcher.notes, sources=given.sources)
-
-
-def _check_named(model: Any) -> None:
-    if model is not None and not isinstance(model, str):
-        raise BadInput(
-            f"model= is a {type(model).__name__}: give its name, and of a model of your own 'module:function', since a run "
-            "says by its settings what it was made with"
-        )
+    return Run(folder, model=model, kept=kept, notes=watcher.notes, sources=given.sources)
 
 
 def _joined(target: Any) -> str | None:

@@ -2,7 +2,10 @@
 
 import io
 import json
+import logging
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +72,8 @@ def trained(run: FinishedRun) -> TrainedModel:
 
 
 def export(model: TrainedModel, path: Path, *, overwrite: bool = False) -> Path:
-    """Write the model as `.pt2` or `.onnx`, whole or not at all; a `.pt2` file has its encoding beside it, `encoding.json`.
+    """Write the model as `.pt2` or `.onnx`, whole or not at all; the file has the encoding in it: of `.pt2` as the
+    extra file, of `.onnx` as the metadata `encoding.json`.
 
     Raises:
         BadInput: for another ending, or if the file exists and `overwrite` is not set.
@@ -93,25 +97,43 @@ def _example(model: TrainedModel) -> Tensor:
 
 
 def _pt2(model: TrainedModel, x: Tensor) -> bytes:
-    try:
+    with _exporting():
         program = torch.export.export(model.module, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-    except Exception as refused:  # whatever the tracer meets in somebody's model
-        raise ReweighError(
-            f"PyTorch cannot export this model ({str(refused).splitlines()[0][:160]}): take its state_dict() instead"
-        ) from refused
-    buffer, encoding = io.BytesIO(), model.encoding
-    beside = {} if encoding is None else {"encoding.json": json.dumps(encoding.as_json())}
-    torch.export.save(program, buffer, extra_files=beside)
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer, extra_files=_beside(model))
     return buffer.getvalue()
 
 
 def _onnx(model: TrainedModel, x: Tensor) -> bytes:
     require("onnx", "onnx")
     require("onnxscript", "onnx")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        batch = torch.export.Dim("batch")
-        torch.onnx.export(
-            model.module, (x,), str(path), dynamo=True, external_data=False, dynamic_shapes=({0: batch},), verbose=False
-        )
+    with _exporting(), tempfile.TemporaryDirectory() as folder:
+        path, batch = Path(folder) / "model.onnx", torch.export.Dim("batch")
+        program: Any = torch.onnx.export(
+            model.module, (x,), dynamo=True, dynamic_shapes=({0: batch},), input_names=["x"], output_names=["outputs"],
+            verbose=False,
+        )  # fmt: skip
+        program.model.metadata_props.update(_beside(model))
+        program.save(str(path), external_data=False)
         return path.read_bytes()
+
+
+def _beside(model: TrainedModel) -> dict[str, str]:
+    """What goes into the file with the model."""
+    return {} if model.encoding is None else {"encoding.json": json.dumps(model.encoding.as_json())}
+
+
+@contextmanager
+def _exporting() -> Iterator[None]:
+    """What PyTorch refuses is said in one sentence; it is silent about operations of packages that are not installed."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    except Exception as refused:  # whatever the tracer meets in somebody's model
+        raise ReweighError(
+            f"PyTorch cannot export this model ({str(refused).splitlines()[0][:160]}): take its state_dict() instead"
+        ) from refused
+    finally:
+        logger.setLevel(before)

@@ -3,9 +3,11 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from reweigh.api.given import Given
 from reweigh.api.model import TrainedModel, export, trained
@@ -21,6 +23,7 @@ from reweigh.report import write_report
 from reweigh.run.finished import FinishedRun
 from reweigh.run.folder.label_type import TEXT
 from reweigh.storage import home, make_folder
+from reweigh.tasks import Task
 
 
 class Run:
@@ -36,7 +39,8 @@ class Run:
         self,
         path: Path | str,
         *,
-        model: str | None = None,
+        model: Any = None,
+        task: str | type[Task] | None = None,
         data_root: Path | str | None = None,
         kept: tempfile.TemporaryDirectory[str] | None = None,
         notes: Sequence[str] = (),
@@ -46,7 +50,7 @@ class Run:
         self._named, self._data_root, self._kept = model, data_root, kept
         self._model: TrainedModel | None = None
         with said_in_python({}):
-            self.finished: FinishedRun = open_run(path, data_root, model)
+            self.finished: FinishedRun = open_run(path, data_root, model, task)
         self.path = self.finished.path
         read = self.finished.summary.get("read") or {}
         self.notes = tuple(notes) or tuple(in_python(note, self._places) for note in read.get("notes", ()))
@@ -64,7 +68,7 @@ class Run:
 
     @property
     def score(self) -> float:
-        """The number that counts, on the test set at the last epoch; `summary["score"]` is its name."""
+        """The number that counts, on the test set at the last epoch, or at the best one; `summary["score"]` is its name."""
         return self.finished.score
 
     @property
@@ -185,13 +189,20 @@ class Run:
 
 
 def load(
-    folder: Path | str, *, model: str | None = None, data_root: Path | str | None = None, sources: Sequence[Any] = ()
+    folder: Path | str,
+    *,
+    model: str | nn.Module | Callable[..., nn.Module] | None = None,
+    task: str | type[Task] | None = None,
+    data_root: Path | str | None = None,
+    sources: Sequence[Any] = (),
 ) -> Run:
     """Open a finished run, made from Python or by `reweigh train`.
 
     Args:
         folder: the run's folder.
-        model: the run's model, said again, where it is your own code or from Hugging Face.
+        model: the run's model, said again, where it is your own code or from Hugging Face; where it was a module: one of the
+            same architecture, which stays as it is.
+        task: the run's task, where it is your own: its class, or "module:Class".
         data_root: where its data lie now, if not where the run found them.
         sources: the sources that it learnt from, handed over again or named, "module:name", where they are your own code.
 
@@ -200,4 +211,4 @@ def load(
     """
     for source in sources:
         use_source(source) if isinstance(source, str) else hand_over(source)
-    return Run(folder, model=model, data_root=data_root, sources=sources)
+    return Run(folder, model=model, task=task, data_root=data_root, sources=sources)

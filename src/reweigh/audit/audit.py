@@ -168,13 +168,13 @@ def audit_run(
     *,
     data_root: Path | str | None = None,
     threshold: float = THRESHOLD,
-    model: str | None = None,
-    task: str | None = None,
+    model: Any = None,
+    task: str | type[Task] | None = None,
 ) -> Audit:
     """Audit the finished run in the folder `path`: reads its ledger, loads its data, and asks its model once.
 
     A model of one's own ("module:function") or of Hugging Face ("hf:NAME") has to be named again by `model`, and a task of
-    one's own ("module:Class") by `task`.
+    one's own ("module:Class") by `task`; what was an object in Python is given again.
 
     Raises:
         BadInput: if the folder holds no finished run, its files are damaged, were edited or do not belong together, the data

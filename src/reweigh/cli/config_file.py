@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reweigh.errors import BadInput, ReweighError, require
+from reweigh.named_code import is_object, not_given_again
 from reweigh.run.folder.stored import config_from
 from reweigh.storage import read_plain
 
@@ -25,6 +26,8 @@ def settings_in(path: Path, named: dict[str, Any]) -> dict[str, Any]:
     settings = {name.replace("-", "_"): value for name, value in inner.items() if value is not None}
     for option in ("model", "rule"):
         code = settings.get(option)
+        if is_object(code):
+            raise BadInput(f"{path} cannot be trained with again: {not_given_again(code, option)}")
         if isinstance(code, str) and ":" in code and option not in named:
             raise BadInput(
                 f"{path} names the {option} {code!r} from elsewhere, which is not used because a file says so: if you trust "

@@ -16,7 +16,7 @@ from reweigh.clean_stream import CleanStream
 from reweigh.culprits import clean_examples, gradient_not_finite
 from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput, NonFinite
-from reweigh.learning.look import Looked, look
+from reweigh.learning.observation import Observation, observe
 from reweigh.learning.settings import Learning
 from reweigh.learning.teaching import Teaching
 from reweigh.learning.window import Window
@@ -45,8 +45,8 @@ class Setup:
     ids: Callable[[Batch], Any]
 
 
-class Learned(NamedTuple):
-    """What a step of learning was like: the clean side, and the alignments (B,) of the student's last batch where known."""
+class MetaStep(NamedTuple):
+    """What a step of the rule was like: the clean side, and the alignments (B,) of the student's last batch where known."""
 
     clean: Clean
     alignments: Tensor | None = None
@@ -86,22 +86,22 @@ class Learner:
         Raises:
             NonFinite: naming the examples whose losses are not finite, before anything is learned.
         """
-        return task.placed(self._weigh(self._look(task, progress.step, training=False), progress))
+        return task.placed(self._weigh(self._observe(task, progress.step, training=False), progress))
 
     def backward(self, task: EngineTask, progress: Progress) -> Weighted:
         """As `weigh`, from the pass that trains, and the gradient of Σ w_i ℓ_i is added to `.grad`."""
-        looked = self._look(task, progress.step, training=True)
-        weights = self._weigh(looked, progress)
-        torch.autograd.backward(looked.losses, weights)
+        seen = self._observe(task, progress.step, training=True)
+        weights = self._weigh(seen, progress)
+        torch.autograd.backward(seen.losses, weights)
         self.graded()
-        return Weighted(task.placed(looked.losses.detach()), task.placed(weights))
+        return Weighted(task.placed(seen.task.student.unscaled(seen.losses.detach())), task.placed(weights))
 
     def graded(self) -> None:
         """The batch's gradient has been added to `.grad`."""
         self._window.graded()
 
-    def _look(self, task: EngineTask, step: int, *, training: bool) -> Looked:
-        return look(
+    def _observe(self, task: EngineTask, step: int, *, training: bool) -> Observation:
+        return observe(
             task,
             self.rule,
             training=training,
@@ -111,27 +111,28 @@ class Learner:
             labels=self._at.labels,
         )
 
-    def _weigh(self, looked: Looked, progress: Progress) -> Tensor:
-        evidence, ids = looked.evidence, looked.task.each(self._at.ids(looked.task.batch))
+    def _weigh(self, seen: Observation, progress: Progress) -> Tensor:
+        evidence, ids = seen.evidence, seen.task.each(self._at.ids(seen.task.batch))
         examine(evidence.step + 1, evidence.losses, None, None, ids)
         clean = alignments = None
         if self.virtual:
-            with looked.setting.again(looked.task.walk):
-                clean, alignments = self._learn_virtually(evidence, looked.losses, looked.task)
+            with seen.setting.again(seen.task.walk):
+                clean, alignments = self._learn_virtually(evidence, seen.losses, seen.task)
         weights = self.rule.weigh(evidence)
         progress.count(weights, alignments, evidence.losses, clean, ids, evidence.counts)
         if not self.virtual and not self.rule.frozen:  # the rule is to learn from this batch when the step is taken
-            self._window.add(Part(evidence, self._teaching.copy(), weights, looked.setting))
+            self._window.add(Part(evidence, self._teaching.copy(), weights, seen.setting))
         return weights
 
-    def _learn_virtually(self, evidence: Evidence, losses: Tensor, task: EngineTask) -> Learned:
+    def _learn_virtually(self, evidence: Evidence, losses: Tensor, task: EngineTask) -> MetaStep:
         """One step of the rule from a virtual step of the student (Shu et al. 2019, equations 3 to 5)."""
         params = task.parameters
         weights = self.rule.weights(evidence)
         omega = self._teaching.parameters
         along_losses = weights.detach().to(losses.dtype)
         found = gradients(losses, list(task.chosen.values()), along_losses, keep_graph=True)
-        g = distributed.averaged({name: d for name, d in zip(task.chosen, found, strict=True) if d is not None})
+        there = {name: d for name, d in zip(task.chosen, found, strict=True) if d is not None}
+        g = distributed.averaged({name: task.student.unscaled(d) for name, d in there.items()})
         held = Snapshot.of(self._optimizer, params, copied=False)
         held = held.plain() if self.learning.look_ahead == "virtual-sgd" else held
         try:
@@ -147,7 +148,7 @@ class Learner:
         by_omega = torch.autograd.grad(weights, list(omega.values()), a.to(weights), allow_unused=True)
         found_too = {name: clean.undone(d) for name, d in zip(omega, by_omega, strict=True) if d is not None}
         self._teaching.step(distributed.averaged(found_too))
-        return Learned(clean, -clean.undone(a))
+        return MetaStep(clean, -clean.undone(a))
 
     def step_taken(self) -> bool:
         """The student has made its step, which is recorded; whether it is time to learn from the last K."""
@@ -158,10 +159,10 @@ class Learner:
             self._steps += not self._due
         return self._due
 
-    def learn(self) -> Learned:
+    def learn(self) -> MetaStep:
         """Learn from the last K steps; where it fails, it is due again at the next one."""
         if self.rule.frozen:
-            return Learned(self._clean_pass(None))
+            return MetaStep(self._clean_pass(None))
         clean = self._clean_pass(None)
         by_omega, latest = back_through(
             self._window.steps,
@@ -176,7 +177,7 @@ class Learner:
             examine(part.evidence.step + 1, None, a, None, self._at.ids(part.evidence.batch))
         self._teaching.step({name: clean.undone(g) for name, g in by_omega.items()})
         self._steps, self._due = self._steps + 1, False
-        return Learned(clean, -clean.undone(latest[-1]))
+        return MetaStep(clean, -clean.undone(latest[-1]))
 
     def explain(self) -> str:
         """How Hessian-vector products are computed, where the horizon asks for them."""

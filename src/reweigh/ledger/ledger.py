@@ -26,11 +26,11 @@ from torch import Tensor
 from reweigh import distributed
 from reweigh.digests import Digests
 from reweigh.errors import BadInput, require
+from reweigh.ledger.collector import Collector
 from reweigh.ledger.history import History
-from reweigh.ledger.merge import merged
+from reweigh.ledger.merge import Columns
 from reweigh.ledger.parts import epochs_in, part_path, remove, write_part
 from reweigh.ledger.summary import Summary
-from reweigh.ledger.visits import Pending, joined
 from reweigh.storage import make_folder
 from reweigh.tokens import mean_of_tokens, weights_of_examples
 
@@ -58,7 +58,7 @@ class Ledger:
     ) -> None:
         require("pyarrow.parquet", "cli")  # now rather than after an epoch
         self.path, self.run, self.epochs_done = Path(path), run, epochs_done or 0
-        self._digests, self._pending = digests, Pending()
+        self._digests, self._collector = digests, Collector()
         if distributed.rank() == 0:
             self._take_possession(new=epochs_done is None)
 
@@ -85,7 +85,7 @@ class Ledger:
         """
         if counts is not None:
             weights, alignments, losses = _of_examples(counts, weights, alignments, losses)
-        self._pending.add(ids, weights, alignments, losses, labels)
+        self._collector.add(ids, weights, alignments, losses, labels)
 
     def end_epoch(self) -> Path:
         """Write the epoch's part, whole or not at all, and return its path.
@@ -95,15 +95,22 @@ class Ledger:
             NonFinite: if a weight is NaN or infinite, naming ids.
             ReweighError: if the disk refuses.
         """
-        ranks = distributed.gathered(self._pending.take())
-        epoch = self.epochs_done + 1
-        if ranks is not None:
-            seen = [visits for visits in ranks if visits is not None]
-            if not seen:
-                raise BadInput(f"epoch {epoch} has no batch: call add() for each batch before end_epoch()")
-            write_part(self.path, epoch, merged(joined(seen)), self.run, self._digests)
-        self.epochs_done = epoch
-        return part_path(self.path, epoch)
+        columns = self._collector.end_epoch()
+        if columns is None and distributed.rank() == 0:
+            epoch = self.epochs_done + 1
+            raise BadInput(f"epoch {epoch} has no batch: call add() for each batch before end_epoch()")
+        return self.append(columns)
+
+    def append(self, columns: Columns | None) -> Path:
+        """Write an epoch that was collected elsewhere (`Collector`), and return its part's path; None leaves that to rank 0.
+
+        Raises:
+            ReweighError: if the disk refuses.
+        """
+        self.epochs_done += 1
+        if columns is not None:
+            write_part(self.path, self.epochs_done, columns, self.run, self._digests)
+        return part_path(self.path, self.epochs_done)
 
     def summary(self) -> Summary:
         """What the epochs written so far say of each example."""

@@ -39,6 +39,13 @@ def merged(visits: Visits) -> Columns:
     }
 
 
+def no_rows() -> Columns:
+    """An epoch in which nothing was noted."""
+    kinds = {"id": np.int64, "visits": np.int32, "zeros": np.int32}
+    floats = dict.fromkeys(("weight", "alignment", "loss"), np.float32)
+    return {**{name: np.empty(0, kind) for name, kind in (kinds | floats).items()}, "given_label": None}
+
+
 def _means(values: Array, starts: Array) -> Array:
     """Means of the groups that begin at `starts`, over what is not NaN."""
     if len(starts) == len(values):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import torch
 
 from reweigh.arrow import pa
 from reweigh.ledger.visits import Array
@@ -65,8 +66,8 @@ class Totals:
         self._sums: dict[str, Array] = {name: np.empty(0) for name in _SUMS}
         self._epoch = 0
 
-    def add(self, columns: Mapping[str, Array]) -> None:
-        """Add the next epoch: columns as a part has them, ascending by id."""
+    def add(self, columns: Mapping[str, Any]) -> None:
+        """Add the next epoch: columns as a part has them, ascending by id; labels may be None."""
         self._epoch += 1
         at, t, sums = self._places(columns["id"]), self._epoch, self._sums
         visits, zeros, weight = columns["visits"], columns["zeros"], columns["weight"].astype(np.float64)
@@ -84,7 +85,18 @@ class Totals:
             sums[name][at] += np.where(known, values, 0)
             sums[count][at] += known
         sums["last_weight"][at], sums["last_loss"][at] = weight, columns["loss"]
-        sums["given_label"][at] = columns["given_label"]
+        labels = columns["given_label"]
+        sums["given_label"][at] = np.nan if labels is None else labels
+
+    def state_dict(self) -> dict[str, Any]:
+        """All sums, as tensors."""
+        sums = {name: torch.from_numpy(values.copy()) for name, values in self._sums.items()}
+        return {"ids": torch.from_numpy(self._ids.copy()), "sums": sums, "epoch": self._epoch}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take the sums back."""
+        self._ids, self._epoch = state["ids"].numpy().copy(), int(state["epoch"])
+        self._sums = {name: state["sums"][name].numpy().copy() for name in _SUMS}
 
     def summary(self) -> Summary:
         """Means, shares and slopes of what was added."""

@@ -11,17 +11,18 @@ from typing import Any
 from torch import nn
 
 from reweigh.errors import BadInput
-from reweigh.named_code import current_folder_first, first_line, named_code
+from reweigh.named_code import current_folder_first, first_line, name_of, named_code
 
 
-def imported(name: str, input_shape: tuple[int, ...], classes: int, **options: Any) -> nn.Module:
-    """What the function `name` ("module:function") builds.
+def imported(name: str | Callable[..., Any], input_shape: tuple[int, ...], classes: int, **options: Any) -> nn.Module:
+    """What the function `name` ("module:function", or the function itself) builds.
 
     Raises:
         BadInput: if there is no such module or function, it fails, or gives no `torch.nn.Module`.
     """
     with current_folder_first():
-        build = named_code(name, "model")
+        build = named_code(name, "model") if isinstance(name, str) else name
+        name = name_of(name)
         try:
             model = build(input_shape, classes, **_accepted(build, options))
         except Exception as failed:  # whatever the user's code raises

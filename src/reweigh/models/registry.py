@@ -34,12 +34,18 @@ IMAGE_MODELS = frozenset(name for name in MODELS if name not in {"mlp", "table",
 
 
 def build(
-    name: str, *, input_shape: tuple[int, ...], classes: int, seed: int = 0, device: str = "cpu", **options: Any
+    name: str | Callable[..., nn.Module],
+    *,
+    input_shape: tuple[int, ...],
+    classes: int,
+    seed: int = 0,
+    device: str = "cpu",
+    **options: Any,
 ) -> nn.Module:
     """A model on the CPU, its weights drawn from `seed` alone; the global random state stays as found.
 
     `name` is one of `MODELS`, "hf:" and the name or path of a Hugging Face model (for texts a whole model, for images a
-    frozen body under a new head), or "module:function" of one's own.
+    frozen body under a new head), or "module:function" of one's own, or that function.
     `input_shape` is the shape of one example: (channels, H, W) for pictures, (T,) for tokens, any for "mlp".
     On the `device` "meta" one of our models has names and shapes and takes no memory.
     `options` go to the model's constructor, such as `norm="group"` or `dropout=0.3`.
@@ -50,6 +56,8 @@ def build(
     with torch.random.fork_rng(devices=[]), torch.device(device):
         # Not torch.manual_seed, which would also reseed every accelerator.
         torch.default_generator.manual_seed(seed)
+        if not isinstance(name, str):
+            return imported(name, input_shape, classes, **options)
         if name.startswith(PREFIX):
             return _of_hugging_face(name.removeprefix(PREFIX), input_shape, classes, options)
         if ":" in name:

@@ -6,6 +6,7 @@ classes. Where they happen to have the target, the score is worked out as well.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from reweigh.data.own import Encoding, NewData, read_new
 from reweigh.errors import BadInput
 from reweigh.run.finished import encoding_of, open_run, trained_model
 from reweigh.run.job.evaluate import finite, outputs_on
+from reweigh.tasks import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +46,13 @@ class Predicted:
         return list(self.data.names)
 
 
-def predict_new(run: Path | str, path: Path | str, *, model: str | None = None, task: str | None = None) -> Predicted:
+def predict_new(
+    run: Path | str, path: Path | str, *, model: Any = None, task: str | type[Task] | None = None
+) -> Predicted:
     """Ask the finished run in the folder `run` about the data at `path`.
 
     A model of one's own ("module:function") or of Hugging Face ("hf:NAME") has to be named again by `model`, and a task of
-    one's own ("module:Class") by `task`.
+    one's own ("module:Class") by `task`; what was an object in Python is given again.
 
     Raises:
         BadInput: if there is no such run, it was not trained on own data, a file of it is damaged, the model is to be named,

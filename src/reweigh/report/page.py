@@ -23,7 +23,7 @@ from reweigh.report.words import about_baselines, about_direction, about_sample_
 from reweigh.run.folder import run_folder as files
 from reweigh.storage import home, make_folder, write_bytes
 from reweigh.tables import check_free
-from reweigh.tasks import MEASURES, score_text, use_task
+from reweigh.tasks import MEASURES, Task, score_text, use_task
 
 SHOWN, MOST_CLASSES = 24, 12
 
@@ -35,8 +35,8 @@ def write_report(
     against: Sequence[Path | str] = (),
     data_root: Path | str | None = None,
     overwrite: bool = False,
-    model: str | None = None,
-    task: str | None = None,
+    model: Any = None,
+    task: str | type[Task] | None = None,
 ) -> Path:
     """Write a finished run as one self-contained HTML page, whole or not at all; returns its path.
 
@@ -46,8 +46,9 @@ def write_report(
         against: folders of other runs on the same data, as baselines.
         data_root: where the data lie, if not where the run found them.
         overwrite: whether a file at `path` may be replaced.
-        model: the run's model, named again, where it is one of somebody's own or of Hugging Face.
-        task: the run's task, named again, where it is one of somebody's own.
+        model: the run's model, named again, where it is one of somebody's own or of Hugging Face; or given, where it was an
+            object in Python.
+        task: the run's task, named again or given, where it is one of somebody's own.
 
     Raises:
         BadInput: if a run is missing, not finished or damaged, or cannot be compared.
@@ -106,6 +107,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "words": audit.task.words,
         "score": score_text(run.score_name, run.score, 1),
         "score_name": measure.words,
+        "score_when": run.when,
         "others": {
             other.words: score_text(n, run.summary.get(n), 1)
             for n, other in MEASURES.items()

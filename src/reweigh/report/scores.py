@@ -1,4 +1,4 @@
-"""The run beside the others: the score at the last epoch, and in which settings they differ."""
+"""The run beside the others: the score of the model that came out, and in which settings they differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from reweigh.audit import FinishedRun
 from reweigh.data.own import Sources
 from reweigh.errors import BadInput
+from reweigh.named_code import is_object
 from reweigh.rules import registry
 from reweigh.run.folder.own_files import PLACES
 from reweigh.run.folder.stored import differences
@@ -70,7 +71,9 @@ def _held_back(run: FinishedRun) -> tuple[object, ...]:
 
 
 def rule_name(rule: str | None) -> str:
-    """A rule as people call it."""
+    """A rule as people call it; of an object its class."""
+    if is_object(rule):
+        return rule.rpartition(".")[2]
     entry = registry.inside(rule)
     return (rule or "") if entry is None else entry.title
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from reweigh.errors import BadInput, ReweighError
-from reweigh.named_code import current_folder_first, first_line, named_code
+from reweigh.named_code import current_folder_first, first_line, is_object, named_code, not_given_again
 from reweigh.rules.learned import LearnedOptions, LearnedRule
 from reweigh.rules.materials import Materials, NoOptions
 from reweigh.rules.rule import Rule
@@ -98,8 +98,10 @@ def entry_of(name: str) -> Entry:
     """The rule of this name, or the class that `module:Class` names.
 
     Raises:
-        BadInput: if there is none.
+        BadInput: if there is none, or it is an object that is not given here.
     """
+    if is_object(name):
+        raise BadInput(not_given_again(name, "rule"))
     found = inside(name)
     if found is not None:
         return found
@@ -109,6 +111,11 @@ def entry_of(name: str) -> Entry:
         kind = named_code(name, "rule", "class")
     if not (isinstance(kind, type) and issubclass(kind, Rule)):
         raise BadInput(f"the rule {name!r} is no class of rules: let it inherit from reweigh.rules.Rule")
+    return entry_for(kind, name)
+
+
+def entry_for(kind: type[Rule], name: str) -> Entry:
+    """What is known of a class; it is made known under `name` where it was not."""
     if "entry" not in vars(kind):
         rule(vars(kind).get("name", name))(kind)
     own: Entry = vars(kind)["entry"]

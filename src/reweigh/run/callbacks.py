@@ -18,6 +18,7 @@ class Step:
         rows: (B,) the rows of the training set, `batch` what the model was given of them.
         losses, weights: (B,).
         report: what else was found out about the batch; None of a step that was not weighed.
+        taken: whether the optimizer made it; not where gradients overflowed in float16.
     """
 
     done: int
@@ -26,6 +27,7 @@ class Step:
     losses: Tensor
     weights: Tensor
     report: StepReport | None
+    taken: bool = True
 
 
 class Callback:

@@ -107,7 +107,7 @@ def train(method: Method, config: Resolved, on_step: Callable[[Method, int], Non
     line: Mapping[str, Any] = {}
     while job.epochs_done < job.epochs:
         if job.epochs_done == job.epochs // 2:
-            job.records = Records(len(data.train))
+            job.records = Records(data.train.ids)
         last = job.epochs_done == job.epochs - 1
         line = run_epoch(job, (lambda _: on_step(method, config.student.seed)) if on_step else None, test=last)
     truth = data.truth

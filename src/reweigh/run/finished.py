@@ -20,7 +20,7 @@ from reweigh.errors import BadInput, ReweighError, require
 from reweigh.ledger import Ledger, Summary
 from reweigh.ledger.visits import Array
 from reweigh.run.folder import run_folder as files
-from reweigh.run.folder.named_again import check_named_again, check_task_again, resume_command
+from reweigh.run.folder.named_again import check_named_again, resume_command
 from reweigh.run.folder.own_files import check_unchanged, located
 from reweigh.run.folder.stored import WITHOUT_DIGESTS, as_settled, read_config
 from reweigh.run.folder.summary import USUAL, read_summary
@@ -29,7 +29,7 @@ from reweigh.run.job.student import check_fits, student_for
 from reweigh.settings import Resolved
 from reweigh.storage import home
 from reweigh.strict_json import parse_object
-from reweigh.tasks import use_task
+from reweigh.tasks import Task, known_task, name_of_task, use_task
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class FinishedRun:
         metrics: a line an epoch.
         data: of own data, where each file lay and its digest.
         digests: of the folder's files.
-        named: whether the user has named the model again.
+        given: the model as the user has named it again, or the object itself; None where they have not.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class FinishedRun:
     metrics: list[dict[str, Any]]
     data: dict[str, Any]
     digests: Digests
-    named: bool = False
+    given: Any = None
 
     @property
     def score_name(self) -> str:
@@ -64,8 +64,13 @@ class FinishedRun:
 
     @property
     def score(self) -> float:
-        """Its value on the test set at the last epoch."""
+        """Its value on the test set, at the epoch that `when` says."""
         return float(self.summary[self.score_name])
+
+    @property
+    def when(self) -> str:
+        """The epoch that the score and the model are of, in words."""
+        return f"epoch {self.summary['best_epoch']}, the best" if "best_epoch" in self.summary else "last epoch"
 
     def check_named_again(self) -> None:
         """The model is one of ours, or the user has named it as well: only then anything is asked of it.
@@ -73,12 +78,11 @@ class FinishedRun:
         Raises:
             BadInput: if it is code of somebody's own or comes from the hub, and they have not.
         """
-        model = self.config.student.model
-        check_named_again(model, model if self.named else None, f"the run in {self.path}")
+        check_named_again(self.config.student.model, self.given, f"the run in {self.path}")
 
 
 def open_run(
-    path: Path | str, data_root: Path | str | None = None, model: str | None = None, task: str | None = None
+    path: Path | str, data_root: Path | str | None = None, model: Any = None, task: str | type[Task] | None = None
 ) -> FinishedRun:
     """Read a run's settings and results, and nothing large.
 
@@ -86,25 +90,26 @@ def open_run(
         path: the run's folder.
         data_root: where its data lie now.
         model: the model that the run was made with, named again: needed where that is code of somebody's own
-            ("module:function") or comes from the Hugging Face hub ("hf:NAME"), since nobody's file may choose those.
-        task: the same of a task of somebody's own ("module:Class").
+            ("module:function") or comes from the Hugging Face hub ("hf:NAME"), since nobody's file may choose those. Where
+            it was a module in Python: one of the same architecture.
+        task: the same of a task of somebody's own ("module:Class", or the class).
 
     Raises:
         BadInput: if there is no run, it is not finished, or a file of it is damaged or was edited.
     """
     use_task(task)
     stored = read_config(path)
-    check_task_again(stored.config.task, task, f"the run in {stored.path}")  # before its scores are read
+    what, again = f"the run in {stored.path}", None if task is None else name_of_task(task)
+    check_named_again(stored.config.task, again, what, "task", known_task)  # before its scores are read
     folder = stored.path
     if not os.path.lexists(folder / files.SUMMARY):
-        raise BadInput(
-            f"the run in {folder} is not finished: go on with `{resume_command(folder, stored.config)}`, then try again"
-        )
+        resume = resume_command(folder, stored.config.named_code)
+        raise BadInput(f"the run in {folder} is not finished: go on with `{resume}`, then try again")
     config = as_settled(stored.config, folder / files.CONFIG)
     if stored.digests.run is None:
         warnings.warn(f"the run in {folder} {WITHOUT_DIGESTS}", stacklevel=2)
     summary = read_summary(folder / files.SUMMARY, stored.digests)
-    check_task_again(summary.get("task"), task, f"the run in {folder}")
+    check_named_again(summary.get("task"), again, what, "task", known_task)
     score = summary.get("score", USUAL)
     if summary[score] is None:
         raise BadInput(f"{folder / files.SUMMARY} has no '{score}': the test set was too small for it, train again")
@@ -113,10 +118,10 @@ def open_run(
     if data_root is not None:
         config = config.but(data_root=str(home(data_root)))
     run = FinishedRun(
-        folder, config, stored.mark, stored.versions, summary, metrics, stored.data, stored.digests, model is not None
+        folder, config, stored.mark, stored.versions, summary, metrics, stored.data, stored.digests, model
     )
     if model is not None:
-        check_named_again(config.student.model, model, f"the run in {folder}")
+        run.check_named_again()
     return run
 
 
@@ -172,8 +177,9 @@ def trained_model(run: FinishedRun, input_shape: tuple[int, ...], outputs: int, 
     content = run.digests.read(path)
     try:
         state = safetensors.load(content)
+        given = None if isinstance(run.given, str) else run.given
         check_fits(run.config.student, input_shape, outputs, encoding, state)
-        model = student_for(run.config.student, input_shape, outputs, encoding)
+        model = student_for(run.config.student, input_shape, outputs, encoding, given)
         model.load_state_dict(state)
     except ReweighError:
         raise

@@ -10,8 +10,9 @@ it is gone on from, and results that are damaged are made again from the checkpo
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,47 +20,27 @@ import torch
 from reweigh._version import __version__
 from reweigh.data.outside import use_sources
 from reweigh.data.own import Sources
-from reweigh.digests import Digests
-from reweigh.errors import BadInput, ReweighError
+from reweigh.errors import BadInput
 from reweigh.ledger import Ledger
-from reweigh.run import Callback, Step, World
+from reweigh.run import Callback, World
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.run.folder.label_type import labels_of
-from reweigh.run.folder.named_again import check_named_again, check_task_again, resume_command
+from reweigh.run.folder.named_again import check_named_again
 from reweigh.run.folder.own_files import check_unchanged, fingerprints
-from reweigh.run.folder.run_folder import RunFolder, line_bytes
+from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.folder.stored import WITHOUT_DIGESTS, Stored, as_settled, differences, read_config, write_config
 from reweigh.run.folder.summary import read_summary
-from reweigh.run.interrupt import CtrlC
-from reweigh.run.job.job import Job, assemble
-from reweigh.run.job.loop import Notes, train
+from reweigh.run.job.job import assemble
 from reweigh.run.job.prepare import RunData, prepare, with_clean_kept, with_held_back
 from reweigh.run.job.usual import with_usual
-from reweigh.run.results import write_results
+from reweigh.run.kept import Interrupted as Interrupted
+from reweigh.run.kept import Silent, Watcher, carry_on, train_along
+from reweigh.run.objects import NONE, Objects
+from reweigh.run.world import check_alone
 from reweigh.settings import Settings
 from reweigh.settings.run import ResolvedRun
-from reweigh.tasks import use_task
-
-
-class Watcher(Protocol):
-    """Who looks on: the command line's progress bar, or nobody."""
-
-    def note(self, sentence: str) -> None:
-        """Something worth saying once."""
-
-    def started(self, job: Job) -> None:
-        """The job is put together and about to train."""
-
-    def step(self, done: int) -> None:
-        """So many steps of the run are done."""
-
-    def epoch(self, line: Mapping[str, Any]) -> None:
-        """An epoch is complete; its line of metrics."""
-
-
-class Interrupted(Exception):
-    """The user stopped the run (ctrl-C); what was saved is complete, and the text says how to go on."""
+from reweigh.tasks import known_task, use_task
 
 
 def start(
@@ -69,14 +50,22 @@ def start(
     *,
     overwrite: bool = False,
     callbacks: Sequence[Callback] = (),
+    objects: Objects = NONE,
+    world: World | None = None,
 ) -> dict[str, Any]:
     """Train from the beginning into the folder `output`; returns the summary. `callbacks` are told of steps and epochs.
+
+    `objects` are what the settings name and only Python has. `world` is where this takes place; without one this process has
+    to be alone. In a process that is not the main one nothing is written or said, and the summary is empty.
 
     Raises:
         BadInput: if the settings or the data cannot be used, or the folder holds a run and `overwrite` is not set.
         Interrupted: on ctrl-C.
     """
-    folder = RunFolder(output)
+    if world is None:
+        check_alone()
+    folder, world = RunFolder(output), world or World.here(config.run.device)
+    watcher = watcher if world.is_main else Silent()
     folder.check_free(overwrite=overwrite)
     sources = config.data if isinstance(config.data, Sources) else None
     if sources is not None:
@@ -84,16 +73,21 @@ def start(
         use_sources(sources.train, sources.clean, sources.test)
     told = fingerprints(config)
     data = _read(config, watcher)
-    run = with_usual(config, data).but(device=str(World.here(config.run.device).device))
+    run = with_usual(config, data, objects).but(device=str(world.device))
     _use_threads(run.run)
-    job = assemble(run, with_clean_kept(run, data), watcher.note)
+    job = assemble(run, with_clean_kept(run, data), watcher.note, objects, world)
+    if not world.is_main:
+        train_along(job, [*callbacks, *([job.early] if job.early else [])])
+        return {}
     if data.encoding is not None and sources is not None:
         told["train"]["labels"], told["train"]["spelled"] = labels_of(sources.train, data.encoding)
     with folder.locked():
         folder.check_free(overwrite=overwrite)
         folder.clear({Path(place["path"]) for place in told.values()})
         mark, digests = write_config(folder.path, run, versions(), told)
-        return _carry_on(job, folder, digests, mark, [], watcher, callbacks)
+        if objects != NONE:  # whoever goes on may give another state of them than this
+            digests.write(folder / files.CHECKPOINT, checkpoint_bytes(job.state_dict()))
+        return carry_on(job, folder, digests, mark, [], watcher, callbacks)
 
 
 def _read(config: Settings, watcher: Watcher) -> RunData:
@@ -106,12 +100,18 @@ def _read(config: Settings, watcher: Watcher) -> RunData:
 
 
 def resume(
-    output: Path | str, given: Mapping[str, Any], watcher: Watcher, *, callbacks: Sequence[Callback] = ()
+    output: Path | str,
+    given: Mapping[str, Any],
+    watcher: Watcher,
+    *,
+    callbacks: Sequence[Callback] = (),
+    objects: Objects = NONE,
+    world: World | None = None,
 ) -> dict[str, Any]:
     """Go on with the run in `output`, whose settings are read from there; returns the summary.
 
     `given` are the settings that the user states again: they must be the run's own, but for those that change
-    nothing in the outcome.
+    nothing in the outcome. `objects` and `world` are as in `start`.
 
     Raises:
         BadInput: if there is no run, a setting differs, or a file of the run is damaged.
@@ -122,10 +122,15 @@ def resume(
         raise BadInput(f"there is no run to resume in {folder.path}: start one without --resume")
     use_task(given.get("task"))
     use_sources(*(given.get(name) for name in ("train", "clean", "test")))
-    with folder.locked():
+    if world is None:
+        check_alone()
+    is_main = world is None or world.is_main
+    watcher = watcher if is_main else Silent()
+    with folder.locked() if is_main else nullcontext():
         stored = read_config(folder.path)
         config = as_settled(_same_settings(stored, given, watcher), folder / files.CONFIG)
-        check_task_again(config.task, given.get("task"), f"the run in {folder.path}")
+        what = f"the run in {folder.path}"
+        check_named_again(config.task, given.get("task"), what, "task", known_task)
         damaged = _damaged_results(folder, stored)
         if damaged is not None and not damaged:
             _check_rest(folder, stored)
@@ -136,7 +141,7 @@ def resume(
         if stored.digests.run is None:
             watcher.note(f"the run in {folder.path} {WITHOUT_DIGESTS}")
         for option, name in (("model", config.student.model), ("rule", config.weights.rule)):
-            check_named_again(name, given.get(option), f"the run in {folder.path}", option)
+            check_named_again(name, given.get(option), what, option)
         _use_threads(config.run)
         check_unchanged(config, stored.data)
         there = os.path.lexists(folder / files.CHECKPOINT)
@@ -147,13 +152,17 @@ def resume(
             )
         if not there:
             watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
-        job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note)
+        world = world or World.here(config.run.device)
+        job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note, objects, world)
         if there:
             content = stored.digests.read(folder / files.CHECKPOINT)
             job.load_state_dict(parse_checkpoint(content, folder / files.CHECKPOINT))
             stored.digests.check(folder / files.CHECKPOINT, content)
         lines = files.read_lines(folder / files.METRICS, job.epochs_done, stored.digests)
-        return _carry_on(job, folder, stored.digests, stored.mark, lines, watcher, callbacks)
+        if not is_main:
+            train_along(job, [*callbacks, *([job.early] if job.early else [])])
+            return {}
+        return carry_on(job, folder, stored.digests, stored.mark, lines, watcher, callbacks)
 
 
 def _damaged_results(folder: RunFolder, stored: Stored) -> list[str] | None:
@@ -208,84 +217,6 @@ def _same_settings(stored: Stored, given: Mapping[str, Any], watcher: Watcher) -
             f"the run was started with other versions ({stored.versions}, now {versions()}): its numbers may differ slightly"
         )
     return asked
-
-
-class _Saving(Callback):
-    """Shows the watcher every step and epoch, and saves: the lines of metrics first, then the checkpoint."""
-
-    def __init__(
-        self,
-        job: Job,
-        folder: RunFolder,
-        digests: Digests,
-        lines: list[dict[str, Any]],
-        watcher: Watcher,
-        ctrl_c: CtrlC,
-    ) -> None:
-        self._job, self._folder, self._digests, self._lines = job, folder, digests, lines
-        self._watcher, self._ctrl_c, self.kept = watcher, ctrl_c, job.epochs_done
-
-    def on_step(self, step: Step) -> None:
-        self._watcher.step(step.done)
-        self._ctrl_c.check()
-
-    def on_epoch(self, line: dict[str, Any]) -> None:
-        job = self._job
-        self._lines.append(line)
-        self._watcher.epoch(line)
-        if job.epochs_done % job.config.run.checkpoint_every == 0 or job.epochs_done == job.epochs:
-            self._save()
-
-    def on_end(self) -> None:
-        if self._job.epochs_done < self._job.epochs and not self._job.stopped:
-            self._job.stopped = True
-            self._save()
-
-    def _save(self) -> None:
-        self._digests.write(self._folder / files.METRICS, line_bytes(self._lines))
-        self._digests.write(self._folder / files.CHECKPOINT, checkpoint_bytes(self._job.state_dict()))
-        self.kept = self._job.epochs_done
-
-
-def _carry_on(
-    job: Job,
-    folder: RunFolder,
-    digests: Digests,
-    mark: str,
-    lines: list[dict[str, Any]],
-    watcher: Watcher,
-    callbacks: Sequence[Callback],
-) -> dict[str, Any]:
-    ctrl_c = CtrlC()
-    saving = _Saving(job, folder, digests, lines, watcher, ctrl_c)
-    try:
-        ledger = _ledger(folder, saving.kept, mark, digests) if job.config.run.ledger else None
-        with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), ctrl_c:
-            watcher.started(job)
-            train(job, Notes(job, ledger), [*callbacks, *([job.early] if job.early else []), saving])
-            return write_results(job, folder, lines, digests)
-    except KeyboardInterrupt as stopped:
-        raise Interrupted(
-            f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "
-            f"go on with `{resume_command(folder.path, job.config)}`"
-        ) from stopped
-    except ReweighError as failed:
-        if saving.kept == 0:
-            raise
-        raise type(failed)(f"{failed} ({_epochs(saving.kept)} of {job.epochs} saved in {folder.path})") from failed
-
-
-def _ledger(folder: RunFolder, kept: int, mark: str, digests: Digests) -> Ledger:
-    """The ledger, to be gone on with; the parts that are kept are as they were written."""
-    ledger = Ledger(folder / files.LEDGER, epochs_done=kept, run=mark, digests=digests)
-    if kept:
-        for _ in Ledger.read(folder / files.LEDGER, digests):
-            pass
-    return ledger
-
-
-def _epochs(count: int) -> str:
-    return "no epoch" if count == 0 else "epoch 1" if count == 1 else f"epochs 1 to {count}"
 
 
 def _use_threads(run: ResolvedRun) -> None:

@@ -1,5 +1,6 @@
 """Where a run takes place: on which device, and among how many processes. Nobody else in the application asks for a rank."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,21 @@ class World:
         if self.size == 1 or not any(p.requires_grad for p in model.parameters()):
             return model
         return nn.parallel.DistributedDataParallel(model)
+
+
+def check_alone() -> None:
+    """No other process was started together with this one.
+
+    Raises:
+        BadInput: if one was, by torchrun or the like.
+    """
+    told = os.environ.get("WORLD_SIZE", "")
+    count = max(world_size(), int(told) if told.isdecimal() else 1)
+    if count > 1:
+        raise BadInput(
+            f"this run was started in {count} processes together, and each of them would train and write it: start one "
+            "process, or use reweigh.Reweigher in a training loop of your own, which works in several"
+        )
 
 
 def usable_device(name: Any) -> torch.device:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from reweigh.options import check, option
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "fp16")
 MOST_THREADS = 4096  # torch counts them in 32 bits and the system refuses long before
 
 

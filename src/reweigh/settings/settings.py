@@ -66,6 +66,11 @@ class Settings:
         """The task of the user's own data, where it is named."""
         return self.data.task if isinstance(self.data, Sources) else None
 
+    @property
+    def named_code(self) -> dict[str, str | None]:
+        """The settings that may name code of the user's own."""
+        return {"model": self.student.model, "task": self.task, "rule": self.weights.rule}
+
     @classmethod
     def of(cls, **named: Any) -> Self:
         """Settings by their names alone; None is left out, a list or a single word makes a tuple, a path is a word.

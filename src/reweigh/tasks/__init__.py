@@ -16,6 +16,7 @@ from reweigh.tasks.numbers import Numbers as Numbers
 from reweigh.tasks.registry import check_task as check_task
 from reweigh.tasks.registry import column_tasks as column_tasks
 from reweigh.tasks.registry import known_task as known_task
+from reweigh.tasks.registry import name_of_task as name_of_task
 from reweigh.tasks.registry import task as task
 from reweigh.tasks.registry import task_named as task_named
 from reweigh.tasks.registry import use_task as use_task

@@ -5,10 +5,10 @@ not: the module is imported because the user says so, never because the file of 
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from reweigh.errors import BadInput
-from reweigh.named_code import current_folder_first, named_code
+from reweigh.named_code import current_folder_first, is_object, name_of, named_code, not_given_again
 from reweigh.tasks.measures import add_measures
 from reweigh.tasks.task import Task
 from reweigh.words import listed, meant, shown
@@ -16,6 +16,7 @@ from reweigh.words import listed, meant, shown
 T = TypeVar("T", bound=type[Task])
 
 _TASKS: dict[str, type[Task]] = {}
+_ROOM = __name__.rpartition(".")[0]
 
 
 def task(name: str) -> Callable[[T], T]:
@@ -39,16 +40,20 @@ def task(name: str) -> Callable[[T], T]:
     return add
 
 
-def use_task(name: str | None) -> None:
-    """Make the task `name` known, if it is "module:Class": its module is imported, as the user says.
+def use_task(given: str | type[Task] | None) -> None:
+    """Make a task known: a class, or "module:Class", whose module is imported, as the user says.
 
     Raises:
         BadInput: if there is no such class, or it is no task.
     """
-    if name is None or ":" not in name:
+    if given is None or (isinstance(given, str) and (":" not in given or is_object(given))):
         return
-    with current_folder_first():
-        kind = named_code(name, "task", "class")
+    if isinstance(given, Task):
+        raise BadInput(f"the task is a {type(given).__name__} that is fitted already: give its class")
+    name, kind = name_of_task(given), cast(Any, given)
+    if isinstance(given, str):
+        with current_folder_first():
+            kind = named_code(name, "task", "class")
     if not (isinstance(kind, type) and issubclass(kind, Task)):
         raise BadInput(f"{name} is no task: let the class inherit from reweigh.tasks.Task")
     lacking = sorted(getattr(kind, "__abstractmethods__", ()))
@@ -61,6 +66,17 @@ def use_task(name: str | None) -> None:
     _TASKS[name] = kind
 
 
+def name_of_task(given: Any) -> str:
+    """What settings call a task: one of ours by its name, a class from elsewhere by where it is written."""
+    ours = isinstance(given, type) and given in _TASKS.values() and given.__module__.startswith(_ROOM)
+    return str(given.name) if ours else name_of(given)
+
+
+def known_task(name: object) -> type[Task] | None:
+    """The task that is known by that name; None where none is."""
+    return _TASKS.get(name) if isinstance(name, str) else None
+
+
 def check_task(name: str | None) -> None:
     """`name` is that of a task that files are learnt from, or "module:Class", which is looked for where it is used.
 
@@ -71,11 +87,6 @@ def check_task(name: str | None) -> None:
         raise BadInput(f"there is no task {shown(name)}: {meant(name, column_tasks())}")
 
 
-def known_task(name: object) -> bool:
-    """Whether a task is known by that name."""
-    return isinstance(name, str) and name in _TASKS
-
-
 def task_named(name: str) -> type[Task]:
     """The task of that name.
 
@@ -84,6 +95,8 @@ def task_named(name: str) -> type[Task]:
     """
     if name in _TASKS:
         return _TASKS[name]
+    if is_object(name):
+        raise BadInput(not_given_again(name, "task"))
     if ":" in name:
         raise BadInput(
             f"the task {name!r} is code of somebody's own, which is not used because a file says so: if you trust it, name "
@@ -98,5 +111,5 @@ def column_tasks() -> tuple[str, ...]:
 
 
 def known_tasks() -> tuple[type[Task], ...]:
-    """All tasks, in the order in which they were made known."""
-    return tuple(dict.fromkeys(_TASKS.values()))
+    """All tasks that are found without being asked for, in the order in which they were made known."""
+    return tuple(dict.fromkeys(kind for name, kind in _TASKS.items() if ":" not in name))

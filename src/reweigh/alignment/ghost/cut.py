@@ -11,7 +11,7 @@ from torch.autograd.forward_ad import make_dual, unpack_dual
 from reweigh._torch import saves_by_hooks, tree_flatten, tree_map, tree_unflatten
 from reweigh.alignment.ghost.origins import Origins
 from reweigh.alignment.ghost.products import Arguments, ProductRule
-from reweigh.alignment.ghost.seam import Operand, Seam
+from reweigh.alignment.ghost.seam import CallFacts, Operand, Seam
 from reweigh.alignment.switches import MATH_ATTENTION, switched
 from reweigh.alignment.unfused import WRITTEN_OUT
 
@@ -48,7 +48,7 @@ class Call:
 
     def seam(self, outputs: list[Tensor], **facts: Any) -> Seam:
         """The seam that the call becomes."""
-        return Seam(self.label, self.number, self.function, self.leaves, self.operands, outputs, **facts)
+        return Seam(self.label, self.number, self.function, self.leaves, self.operands, outputs, CallFacts(**facts))
 
 
 def cut(

@@ -50,6 +50,26 @@ class Ledger(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class CallFacts:
+    """What is known of a call beside what goes in and comes out.
+
+    Attributes:
+        tangents: how far each output moves along the direction, or None where the rule tells.
+        leading: how many of the first dimensions may hold the examples.
+        per_sample_grads, arguments: the rule's way to the examples' own gradients, and the call's arguments by name.
+        together: a kernel that gives these and the gradient of the one input at once, and what it needs.
+        kernels: what takes the place of the seam's own graph.
+    """
+
+    tangents: Sequence[Tensor | None] = ()
+    leading: Sequence[int] = ()
+    per_sample_grads: PerSampleGrads | None = None
+    arguments: Arguments | None = None
+    together: tuple[Together, tuple[Tensor, ...]] | None = None
+    kernels: Kernels | None = None
+
+
 class Seam:
     """One call, cut out of the graph.
 
@@ -60,11 +80,7 @@ class Seam:
         inputs: leaves that stand for the call's inputs, from the examples.
         operands: the parameters.
         outputs: the call's outputs that have a gradient, with the seam's own graph; without where there are kernels.
-        tangents: how far each output moves along the direction, or None where the rule tells.
-        leading: how many of the first dimensions may hold the examples.
-        per_sample_grads, arguments: the rule's way to the examples' own gradients, and the call's arguments by name.
-        together: a kernel that gives these and the gradient of the one input at once, and what it needs.
-        kernels: what takes the place of the seam's own graph.
+        facts: what else is known.
     """
 
     def __init__(
@@ -75,20 +91,15 @@ class Seam:
         inputs: Sequence[Tensor],
         operands: Sequence[Operand],
         outputs: Sequence[Tensor],
-        tangents: Sequence[Tensor | None] = (),
-        leading: Sequence[int] = (),
-        per_sample_grads: PerSampleGrads | None = None,
-        arguments: Arguments | None = None,
-        together: tuple[Together, tuple[Tensor, ...]] | None = None,
-        kernels: Kernels | None = None,
+        facts: CallFacts,
     ) -> None:
         self.label, self.number, self.function = label, number, function
         self.inputs, self.operands = list(inputs), list(operands)
-        self.edges: list[GradientEdge] = [] if kernels else [gradient_edge(y) for y in outputs]
+        self.edges: list[GradientEdge] = [] if facts.kernels else [gradient_edge(y) for y in outputs]
         self.shapes = [tuple(y.shape) for y in outputs]
-        self.leading = list(leading) or [y.ndim for y in outputs]
-        self.tangents, self._per_sample_grads, self._arguments = list(tangents), per_sample_grads, arguments
-        self._together, self._kernels = together, kernels
+        self.leading = list(facts.leading) or [y.ndim for y in outputs]
+        self.tangents, self._per_sample_grads = list(facts.tangents), facts.per_sample_grads
+        self._arguments, self._together, self._kernels = facts.arguments, facts.together, facts.kernels
         self.base = 0  # how many rows its output was made from, evenly
         self._gradients: dict[str, Tensor] = {}
         self._arrived: list[tuple[Tensor, Layout]] = []

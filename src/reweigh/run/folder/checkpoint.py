@@ -16,7 +16,7 @@ import torch
 from reweigh.errors import BadInput
 from reweigh.storage import read_plain, write_bytes
 
-FORMAT = 1
+FORMAT = 2
 _DIGEST_BYTES = 16
 
 

@@ -13,7 +13,7 @@ USUAL = "test_accuracy"
 _KIND = {
     "rule": str, "task?": str, "epochs": int, "steps": int, "score?": str, "auroc": float | None,
     "wrong_labels": int | None, "examples": int, "clean_examples": int, "test_examples": int,
-    "mass_per_class?": dict, "engine": str, "seconds": float,
+    "best_epoch?": int, "mass_per_class?": dict, "engine": str, "seconds": float,
 }  # fmt: skip
 
 

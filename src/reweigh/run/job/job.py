@@ -23,6 +23,8 @@ from reweigh.run.job.prepare import RunData
 from reweigh.run.job.records import Records
 from reweigh.run.job.rule import build_rule, learning_of
 from reweigh.run.job.student import build_student
+from reweigh.run.loss_scale import LossScale
+from reweigh.run.objects import NONE, Objects
 from reweigh.settings import Resolved
 from reweigh.settings.student import ResolvedStudent
 from reweigh.tasks import Task
@@ -40,6 +42,7 @@ class Job:
         loader: hands out the batches of `inputs.train`.
         epochs_done: how many epochs are complete.
         early: what chooses the epoch, where that is wanted.
+        scale: of the losses, in float16.
         stopped: whether a callback has ended training before its time.
     """
 
@@ -53,11 +56,17 @@ class Job:
     rule: Rule
     reweigher: Reweigher
     records: Records
-    device: torch.device
+    world: World
     loader: Loader
     epochs_done: int = 0
     stopped: bool = False
     early: EarlyStopping | None = None
+    scale: LossScale | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where this process computes."""
+        return self.world.device
 
     @property
     def steps(self) -> int:
@@ -80,6 +89,7 @@ class Job:
             "epochs_done": self.epochs_done,
             "stopped": self.stopped,
             **({} if self.early is None else {"early": self.early.state_dict()}),
+            **({} if self.scale is None else {"scale": self.scale.state_dict()}),
             "model": self.student.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "reweigher": self.reweigher.state_dict(),
@@ -100,6 +110,8 @@ class Job:
             self.epochs_done, self.stopped = int(state["epochs_done"]), bool(state.get("stopped", False))
             if self.early is not None:
                 self.early.load_state_dict(state["early"])
+            if self.scale is not None:
+                self.scale.load_state_dict(state["scale"])
             self._check_moments()
         except ReweighError:
             raise
@@ -114,28 +126,39 @@ class Job:
                     raise ValueError(f"{name} of the optimizer has the shape {tuple(value.shape)}")
 
 
-def assemble(config: Resolved, data: RunData, note: Callable[[str], None] = lambda sentence: None) -> Job:
+def assemble(
+    config: Resolved,
+    data: RunData,
+    note: Callable[[str], None] = lambda sentence: None,
+    objects: Objects = NONE,
+    world: World | None = None,
+) -> Job:
     """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
+
+    `world` is where it trains; without one this process, on the device of the settings.
 
     Raises:
         BadInput: if the settings do not fit the data or this machine.
     """
     weights, learning, seed = config.weights, config.learning, config.student.seed
-    augment, world = config.student.augment, World.here(config.run.device)
-    device = world.device
-    task = data.train.task
-    model = build_student(config.student, data.train, data.encoding).to(device)
+    augment, world = config.student.augment, World.here(config.run.device) if world is None else world
+    device, task = world.device, data.train.task
+    model = build_student(config.student, data.train, data.encoding, objects.model).to(device)
     student, inputs = learnt_from(model, data, augment, device, note)
     loss = loss_on(device, task, config.run.precision)
+    scale = LossScale(loss, device) if config.run.precision == "fp16" else None
+    alone = loss if scale is None else loss_on(device, task)  # who trains with it scales nothing
     second = SecondModel(
-        student=student, loss=loss, clean=inputs.clean, optimizer=partial(build_optimizer, config.student)
+        student=student, loss=alone, clean=inputs.clean, optimizer=partial(build_optimizer, config.student)
     )
-    rule = build_rule(config, data, second)
+    rule = build_rule(config, data, second, objects)
     optimizer = build_optimizer(config.student, student)
     learned = isinstance(rule, LearnedRule)
+    if scale is not None and learned and learning.horizon > 1:
+        raise BadInput("a horizon above 1 takes second derivatives, which float16 does not reach: use --precision bf16")
     reweigher = Reweigher(
-        student,
-        loss,
+        world.wrap(student),
+        loss if scale is None else scale.loss,
         rule=rule,
         clean=AugmentedClean(inputs.clean, augment) if augment != "none" else inputs.clean,
         engine=weights.engine,
@@ -147,34 +170,35 @@ def assemble(config: Resolved, data: RunData, note: Callable[[str], None] = lamb
         clean_batch_size=weights.clean_batch_size,
         seed=seed_for(seed, "clean"),
     )
-    records = Records(len(data.train))
     patience = config.student.patience
     early = None if inputs.held is None or patience is None else EarlyStopping(student, patience)
     loader = Loader(
         inputs.train, config.student.batch_size, seed=seed, rank=world.rank, size=world.size, workers=config.run.workers,
         pin=device.type == "cuda",
     )  # fmt: skip
-    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, device, loader)
-    return replace(job, early=early)
+    records = Records(data.train.ids)
+    job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, world, loader)
+    return replace(job, early=early, scale=scale)
 
 
 def loss_on(device: torch.device, task: Task, precision: str = "fp32") -> PerExampleLoss:
     """The task's loss of each example, its batch brought to the model's device: (B,).
 
-    In "bf16" the model's pass is under autocast, of its own each time, so that no cast weight outlives a change; the loss
-    is worked out in float32.
+    In "bf16" and "fp16" the model's pass is under autocast, of its own each time, so that no cast weight outlives a change;
+    the loss is worked out in float32.
     """
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
 
     def per_example_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         there = {name: value if name == "id" else value.to(device) for name, value in batch.items()}
-        return task.loss(_in_bfloat16(model, device) if precision == "bf16" else model, there)
+        return task.loss(model if half is None else _in_half(model, device, half), there)
 
     return per_example_loss
 
 
-def _in_bfloat16(model: nn.Module, device: torch.device) -> Callable[..., Tensor]:
+def _in_half(model: nn.Module, device: torch.device, half: torch.dtype) -> Callable[..., Tensor]:
     def outputs(*args: Any, **kwargs: Any) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, half):
             found: Tensor = model(*args, **kwargs)
         return found.float()
 

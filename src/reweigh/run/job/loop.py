@@ -27,6 +27,9 @@ OnStep = Callable[[int], None]
 """Called after every step with the number of steps done in the run."""
 
 
+_MEANS = ("train_loss", "weighted_loss", "clean_loss", "direction_norm", "effective_sample_size", "zero_share")
+
+
 class Means:
     """Means of named numbers over the steps of an epoch, over the steps where they are known."""
 
@@ -47,7 +50,10 @@ class Means:
 
 
 class Notes(Callback):
-    """Notes steps in the job's records and the `ledger`, and fills in an epoch's line; without `test` its score is None."""
+    """Notes steps in the job's records, writes them into the `ledger`, and fills in an epoch's line.
+
+    Without `test` its score is None.
+    """
 
     def __init__(self, job: Job, ledger: Ledger | None = None, *, test: bool = True) -> None:
         self.job, self._ledger, self._test = job, ledger, test
@@ -56,16 +62,14 @@ class Notes(Callback):
     def start(self) -> None:
         """An epoch begins."""
         self._means, self._started = Means(), time.perf_counter()
-        self.job.records.start_epoch()
+        self._means.add(**dict.fromkeys(_MEANS))
 
     def on_step(self, step: Step) -> None:
         """Note weights and losses."""
         report, batch, losses = step.report, step.batch, step.losses
         assert report is not None  # since `backward` has just made it
-        self.job.records.add(step.rows, step.weights, report.alignments)
-        if self._ledger is not None:
-            labels = batch["y"] if batch["y"].ndim == 1 else None  # a ledger has one label an example
-            self._ledger.add(batch["id"], step.weights, report.alignments, losses, labels)
+        labels = batch["y"] if batch["y"].ndim == 1 else None  # a ledger has one label an example
+        self.job.records.add(batch["id"], step.weights, report.alignments, losses, labels)
         self._means.add(
             train_loss=float(losses.mean()),
             weighted_loss=float((step.weights * losses).sum()),
@@ -78,8 +82,9 @@ class Notes(Callback):
     def on_epoch(self, line: dict[str, Any]) -> None:
         """Write the ledger's part of the epoch, ask the model about the test set, and fill in the line."""
         job = self.job
+        columns = job.records.end_epoch()
         if self._ledger is not None:
-            self._ledger.end_epoch()
+            self._ledger.append(columns)
         job.epochs_done += 1
         seconds = time.perf_counter() - self._started
         tested: dict[str, float | None] = {job.task.score: None}
@@ -149,6 +154,7 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
     def rate(step: int) -> float:
         return learning_rate(student.schedule, student.lr, step, job.steps)
 
-    trainer = Trainer(job.reweigher, job.optimizer, batches, rate, done=done * job.steps_an_epoch)
+    steps = done * job.steps_an_epoch
+    trainer = Trainer(job.reweigher, job.optimizer, batches, rate, scale=job.scale, done=steps)
     last = done if job.stopped else job.epochs if epochs is None else done + epochs
     fit(trainer, range(done, last), [notes, *callbacks])

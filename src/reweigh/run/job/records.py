@@ -1,85 +1,119 @@
 """What happened to each example: how often it was seen, and what weight it got.
 
-Weights are kept as multiples of the plain weight: a batch of B examples in plain training gives each 1/B, so
-an example's *relative* weight is B times its weight, 1 means "as in plain training", and numbers from batches of
-different sizes can be averaged. Beside the weights stand the alignments, in units of their batch's mean absolute
-alignment: they order the many examples whose weight is exactly zero.
+This is the ledger in memory: each epoch's visits are brought to a row an example once, the ledger writes those rows, and
+here they are summed up as `Ledger.read` sums them up. So a run's mean weights are its ledger's, whether it keeps one or not.
+
+A weight is *relative*: a batch of B examples in plain training gives each 1/B, so B times the weight is 1 "as in plain
+training".
+Alignments are in units of their batch's mean absolute alignment: they order the many examples whose weight is exactly zero.
 """
 
 import json
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from reweigh.errors import require
+from reweigh.ledger import Collector, Columns, Totals, no_rows
+from reweigh.ledger.visits import Array
 from reweigh.metrics import auroc
 
 _EQUAL = 1e-5  # weights of 1/B in float32, times B
 
 
 class Records:
-    """Sums over visits, one row an example of the training set (N rows)."""
+    """Sums over the epochs that are complete, a row an example of the training set: `ids` (N,) are theirs."""
 
-    def __init__(self, count: int) -> None:
-        self.visits = torch.zeros(count, dtype=torch.int32)
-        self.zeros = torch.zeros(count, dtype=torch.int32)
-        self.weights = torch.zeros(count, dtype=torch.float64)
-        self.alignments = torch.zeros(count, dtype=torch.float64)
-        self.aligned = torch.zeros(count, dtype=torch.int32)
-        self.epoch_visits = torch.zeros(count, dtype=torch.int32)
-        self.epoch_weights = torch.zeros(count, dtype=torch.float64)
+    def __init__(self, ids: Tensor) -> None:
+        self._ids: Array = ids.numpy()
+        self._order = np.argsort(self._ids)
+        self._collector, self._totals = Collector(), Totals()
+        self._last: tuple[Array, Array] = np.empty(0, np.int64), np.empty(0)
 
-    def start_epoch(self) -> None:
-        """Forget the last epoch's own sums; the run's sums stay."""
-        self.epoch_visits.zero_()
-        self.epoch_weights.zero_()
+    def add(
+        self,
+        ids: Tensor,
+        weights: Tensor,
+        alignments: Tensor | None = None,
+        losses: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> None:
+        """Note one batch of the epoch at hand, (B,) each.
 
-    def add(self, rows: Tensor, weights: Tensor, alignments: Tensor | None) -> None:
-        """Note one batch: rows (B,) of the training set, weights (B,), alignments (B,) where there are any.
-
-        A row may stand in a batch more than once (weighted sampling); each counts as a visit.
+        An example may stand in a batch more than once (weighted sampling); each counts as a visit.
         """
-        relative = weights.detach().cpu().double() * len(rows)
-        ones = torch.ones_like(rows, dtype=torch.int32)
-        self.visits.index_add_(0, rows, ones)
-        self.epoch_visits.index_add_(0, rows, ones)
-        self.zeros.index_add_(0, rows, (relative == 0).int())
-        self.weights.index_add_(0, rows, relative)
-        self.epoch_weights.index_add_(0, rows, relative)
-        if alignments is not None:
-            values = alignments.detach().cpu().double()
-            self.alignments.index_add_(0, rows, values / values.abs().mean().clamp_min(1e-300))
-            self.aligned.index_add_(0, rows, ones)
+        self._collector.add(ids, weights, alignments, losses, labels)
+
+    def end_epoch(self) -> Columns:
+        """The epoch's rows, for the ledger; none on other ranks than 0, and where no batch came to anything.
+
+        Raises:
+            NonFinite: if a weight is NaN or infinite, naming ids.
+        """
+        columns = self._collector.end_epoch() or no_rows()
+        self._totals.add(columns)
+        ids, weights = columns["id"], columns["weight"]
+        assert ids is not None
+        assert weights is not None
+        self._last = ids, weights.astype(np.float64)
+        return columns
+
+    @property
+    def visits(self) -> Tensor:
+        """How often each example was seen, (N,)."""
+        return self._of_all("visits").nan_to_num(0.0).long()
 
     @property
     def mean_weight(self) -> Tensor:
         """Mean relative weight over the run (N,); NaN where an example was never seen."""
-        return self.weights / self.visits
+        return self._of_all("mean_weight")
 
     @property
     def epoch_weight(self) -> Tensor:
         """Mean relative weight over the last epoch (N,); NaN where it did not come up."""
-        return self.epoch_weights / self.epoch_visits
+        return self._spread(*self._last)
 
     @property
     def mean_alignment(self) -> Tensor:
-        """Mean alignment in units of its batch's mean absolute alignment (N,); NaN where there is none."""
-        return self.alignments / self.aligned
+        """Mean alignment over the epochs, in units of the batches' mean absolute alignment (N,); NaN where there is none."""
+        return self._of_all("mean_alignment")
 
     @property
     def zero_share(self) -> Tensor:
         """The share of an example's visits at which its weight was exactly zero (N,)."""
-        return self.zeros / self.visits
+        return self._of_all("zero_share")
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def _of_all(self, name: str) -> Tensor:
+        summary = self._totals.summary()
+        return self._spread(summary.id, getattr(summary, name))
+
+    def _spread(self, ids: Array, values: Array) -> Tensor:
+        """Values by id as a row an example (N,) float64; NaN where there is none."""
+        found = np.full(len(self._ids), np.nan)
+        found[self._order[np.searchsorted(self._ids[self._order], ids)]] = values
+        return torch.from_numpy(found)
+
+    def state_dict(self) -> dict[str, Any]:
         """All sums, as tensors."""
-        return {name: value.clone() for name, value in vars(self).items()}
+        return {
+            "totals": self._totals.state_dict(),
+            "last": tuple(torch.from_numpy(part.copy()) for part in self._last),
+        }
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take the sums back."""
-        for name, value in vars(self).items():
-            value.copy_(state[name])
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the sums back.
+
+        Raises:
+            ValueError: if they are about other examples.
+        """
+        ids = state["totals"]["ids"].numpy()
+        if not np.isin(ids, self._ids).all():
+            raise ValueError("its records are about other examples")
+        self._totals.load_state_dict(state["totals"])
+        last, weights = state["last"]
+        self._last = last.numpy().copy(), weights.numpy().copy()
 
 
 def noise_auroc(weights: Tensor, corrupted: Tensor) -> float:

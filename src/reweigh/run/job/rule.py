@@ -1,5 +1,6 @@
 """The rule of a run, as the settings describe it; how it learns; and teachers that were trained before."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -11,18 +12,21 @@ from reweigh.errors import BadInput
 from reweigh.learning import Learning
 from reweigh.rules import LearnedRule, Materials, Rule, SecondModel, read_rule, registry
 from reweigh.run.job.prepare import RunData
+from reweigh.run.objects import NONE, Objects
 from reweigh.settings import Resolved
 from reweigh.settings.learning import LearningSettings
 
 
-def build_rule(config: Resolved, data: RunData, second: SecondModel | None = None) -> Rule:
+def build_rule(config: Resolved, data: RunData, second: SecondModel | None = None, objects: Objects = NONE) -> Rule:
     """The rule that the settings name, told what it needs to know; or the frozen one in the file that `teacher` names.
+
+    A rule that is an object is copied.
 
     Raises:
         BadInput: if it cannot be made of these data, or the teacher is no such rule, or one of other classes.
     """
     weights, learning, student = config.weights, config.learning, config.student
-    entry, outputs = registry.entry_of(weights.rule), len(data.train.classes)
+    entry, outputs = objects.rule_entry(weights.rule), len(data.train.classes)
     settings = {"normalise": learning.normalise, "reads": learning.teacher_reads, "states": learning.teacher_states}
     options = registry.options_from(entry, settings, weights.rule_option)
     if learning.teacher is not None:
@@ -34,6 +38,10 @@ def build_rule(config: Resolved, data: RunData, second: SecondModel | None = Non
         second_model=second,
         steps=student.steps_in_all(steps_an_epoch(len(data.train), student.batch_size)),
     )
+    if isinstance(objects.rule, Rule):
+        rule = copy.deepcopy(objects.rule)
+        rule.prepare(materials)
+        return rule
     return entry.make(materials, options)
 
 

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from reweigh.data import Examples
 from reweigh.data.own import Encoding
 from reweigh.data.sampling import seed_for
+from reweigh.errors import BadInput
 from reweigh.models import build
+from reweigh.named_code import first_line, is_object, not_given_again
+from reweigh.run.objects import own_copy
 from reweigh.settings.student import ResolvedStudent
 
 OPTIONS = {"table": {"categories"}, "transformer": {"vocabulary", "padding"}}
@@ -18,21 +22,51 @@ FROZEN = ("efficientnet-lite0",)
 SMALL_TRANSFORMER = {"width": 64, "layers": 2, "heads": 4}
 
 
-def build_student(student: ResolvedStudent, examples: Examples, encoding: Encoding | None) -> nn.Module:
+def build_student(
+    student: ResolvedStudent, examples: Examples, encoding: Encoding | None, given: Any = None
+) -> nn.Module:
     """A fresh model for the examples, on the CPU; of own data `encoding` says what it has to know about them.
+
+    `given` is the model where it is an object: a module, which is copied, or what builds one.
 
     Raises:
         BadInput: if there is no such model, or it does not fit the data.
     """
-    return student_for(student, tuple(examples.x.shape[1:]), examples.task.outputs, encoding)
+    model = student_for(student, tuple(examples.x.shape[1:]), examples.task.outputs, encoding, given)
+    if given is not None:
+        _check_takes(model, examples.batch(torch.arange(min(2, len(examples))))["x"])
+    return model
+
+
+def _check_takes(model: nn.Module, x: Tensor) -> None:
+    """A model that was given reads such inputs (B, ...); the global random state stays as found.
+
+    Raises:
+        BadInput: if it fails.
+    """
+    training = model.training
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            model.eval()(x)
+    except Exception as failed:  # whatever the caller's model raises
+        shape = ", ".join(map(str, ("B", *x.shape[1:])))
+        raise BadInput(
+            f"the model, a {type(model).__name__}, cannot be called with these data, ({shape}) of {x.dtype}: "
+            f"{first_line(failed)}"
+        ) from failed
+    model.train(training)
 
 
 def student_for(
-    student: ResolvedStudent, input_shape: tuple[int, ...], outputs: int, encoding: Encoding | None
+    student: ResolvedStudent, input_shape: tuple[int, ...], outputs: int, encoding: Encoding | None, given: Any = None
 ) -> nn.Module:
     """The same by the shape of one example and the number of outputs."""
+    if isinstance(given, nn.Module):
+        return own_copy(given)
+    if given is None and is_object(student.model):
+        raise BadInput(not_given_again(student.model, "model"))
     return build(
-        student.model,
+        student.model if given is None else given,
         input_shape=input_shape,
         classes=outputs,
         seed=seed_for(student.seed, "model"),

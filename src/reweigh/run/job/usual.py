@@ -16,6 +16,7 @@ from reweigh.models.pretrained import PREFIX
 from reweigh.rules import registry
 from reweigh.run.job.prepare import RunData
 from reweigh.run.job.student import FROZEN, build_student
+from reweigh.run.objects import NONE, Objects
 from reweigh.settings import Resolved, Settings
 from reweigh.settings.usual import closed, resolved, usual
 from reweigh.tasks import Task
@@ -31,7 +32,7 @@ MODELS_FOR = {
 """Which of our models read which kind of data, beside functions of the user's own."""
 
 
-def with_usual(config: Settings, data: RunData) -> Resolved:
+def with_usual(config: Settings, data: RunData, objects: Objects = NONE) -> Resolved:
     """The settings with nothing left open, for a known data set and for the user's own.
 
     Raises:
@@ -42,11 +43,11 @@ def with_usual(config: Settings, data: RunData) -> Resolved:
     taken = {**usual("own"), "model": usual_model(data.encoding), "epochs": 1, "threads": 1, "warm_up": 0}
     guess = closed(config, taken)
     check_model_reads(guess.student.model, data.encoding)
-    check_rule(guess.weights.rule, data.train.task)
+    check_rule(guess.weights.rule, data.train.task, objects)
     count = len(data.train) + (len(data.clean) if guess.weights.keep_clean_in_train else 0)
     batch_size = guess.student.batch_size
     taken["epochs"] = usual_epochs(count, batch_size)
-    if data.encoding.kind == "images" and _is_probe(guess, data):
+    if data.encoding.kind == "images" and _is_probe(guess, data, objects):
         taken["threads"] = torch.get_num_threads()
     else:
         steps = closed(config, taken).student.steps_in_all(steps_an_epoch(count, batch_size))
@@ -54,14 +55,14 @@ def with_usual(config: Settings, data: RunData) -> Resolved:
     return closed(config, taken)
 
 
-def _is_probe(config: Resolved, data: RunData) -> bool:
+def _is_probe(config: Resolved, data: RunData, objects: Objects) -> bool:
     """Whether the model's body is frozen; of a function of the user's own only what it builds can tell."""
     model = config.student.model
     if model.startswith(PREFIX):
         return True
     if ":" not in model:
         return model in FROZEN
-    return isinstance(build_student(config.student, data.train, data.encoding), Probe)
+    return isinstance(build_student(config.student, data.train, data.encoding, objects.model), Probe)
 
 
 def usual_model(encoding: Encoding) -> str:
@@ -104,13 +105,13 @@ def check_model_reads(model: str, encoding: Encoding) -> None:
         raise BadInput(f"model {model!r} does not read {encoding.kind}: take one of {known}, or module:function")
 
 
-def check_rule(rule: str, task: Task) -> None:
+def check_rule(rule: str, task: Task, objects: Objects = NONE) -> None:
     """The rule can weigh for such a task.
 
     Raises:
         BadInput: if it looks at classes, and there are none.
     """
-    if not task.has_classes and "classes" in registry.entry_of(rule).needs:
+    if not task.has_classes and "classes" in objects.rule_entry(rule).needs:
         raise BadInput(
             f"the rule {rule} looks at each example's class, and the task is {task.name}: take one of "
             f"{', '.join(registry.offered({'second model'}))}"

@@ -14,8 +14,8 @@ from reweigh.states import checked, watching
 from reweigh.trajectory import Setting
 
 
-class Looked(NamedTuple):
-    """The losses (B,), with a graph where asked for; the evidence, without one; and the setting of the pass."""
+class Observation(NamedTuple):
+    """The losses (B,) as the student's loss has them, with a graph where asked for; the evidence, without one; setting."""
 
     task: EngineTask
     losses: Tensor
@@ -23,7 +23,7 @@ class Looked(NamedTuple):
     setting: Setting
 
 
-def look(
+def observe(
     task: EngineTask,
     rule: LearnedRule,
     *,
@@ -32,7 +32,7 @@ def look(
     step: int,
     clean_loss: float,
     labels: BatchGetter,
-) -> Looked:
+) -> Observation:
     """The pass itself: the one that trains, or one that leaves the student as found."""
     setting, places = Setting.of(task.walk), rule.places(task.module)
     with contextlib.ExitStack() as stack:
@@ -46,7 +46,7 @@ def look(
             watched = watching(task.module, places, compiled=compiled, masks=masks, tokens=tokens)
             seen = stack.enter_context(watched)
         losses = task.training_losses() if training else task.losses()
-    known = losses.detach()
+    known = task.student.unscaled(losses.detach())
     evidence = Evidence(
         size=len(known),
         like=known,
@@ -59,4 +59,4 @@ def look(
         clean_loss=clean_loss,
         memory=rule.memory(),
     )
-    return Looked(task, losses, evidence, setting)
+    return Observation(task, losses, evidence, setting)

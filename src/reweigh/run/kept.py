@@ -1,0 +1,148 @@
+"""A job trained while its run's folder is kept: what is saved at each epoch, and what is said where it stops.
+
+Of several processes the main one does this; the others train along, write nothing and say nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+
+from reweigh.digests import Digests
+from reweigh.errors import ReweighError
+from reweigh.ledger import Ledger
+from reweigh.run import Callback, Step
+from reweigh.run.folder import run_folder as files
+from reweigh.run.folder.checkpoint import checkpoint_bytes
+from reweigh.run.folder.named_again import resume_command
+from reweigh.run.folder.run_folder import RunFolder, line_bytes
+from reweigh.run.interrupt import CtrlC
+from reweigh.run.job.job import Job
+from reweigh.run.job.loop import Notes, train
+from reweigh.run.results import write_results
+
+
+class Watcher(Protocol):
+    """Who looks on: the command line's progress bar, or nobody."""
+
+    def note(self, sentence: str) -> None:
+        """Something worth saying once."""
+
+    def started(self, job: Job) -> None:
+        """The job is put together and about to train."""
+
+    def step(self, done: int) -> None:
+        """So many steps of the run are done."""
+
+    def epoch(self, line: Mapping[str, Any]) -> None:
+        """An epoch is complete; its line of metrics."""
+
+
+class Silent:
+    """The `Watcher` of a process that is not the main one."""
+
+    def note(self, sentence: str) -> None:
+        """Said by the main process."""
+
+    def started(self, job: Job) -> None:
+        """Likewise."""
+
+    def step(self, done: int) -> None:
+        """Likewise."""
+
+    def epoch(self, line: Mapping[str, Any]) -> None:
+        """Likewise."""
+
+
+class Interrupted(Exception):
+    """The user stopped the run (ctrl-C); what was saved is complete, and the text says how to go on."""
+
+
+class _Saving(Callback):
+    """Shows the watcher every step and epoch, and saves: the lines of metrics first, then the checkpoint."""
+
+    def __init__(
+        self,
+        job: Job,
+        folder: RunFolder,
+        digests: Digests,
+        lines: list[dict[str, Any]],
+        watcher: Watcher,
+        ctrl_c: CtrlC,
+    ) -> None:
+        self._job, self._folder, self._digests, self._lines = job, folder, digests, lines
+        self._watcher, self._ctrl_c, self.kept = watcher, ctrl_c, job.epochs_done
+
+    def on_step(self, step: Step) -> None:
+        self._watcher.step(step.done)
+        self._ctrl_c.check()
+
+    def on_epoch(self, line: dict[str, Any]) -> None:
+        job = self._job
+        self._lines.append(line)
+        self._watcher.epoch(line)
+        if job.epochs_done % job.config.run.checkpoint_every == 0 or job.epochs_done == job.epochs:
+            self._save()
+
+    def on_end(self) -> None:
+        if self._job.epochs_done < self._job.epochs and not self._job.stopped:
+            self._job.stopped = True
+            self._save()
+
+    def _save(self) -> None:
+        self._digests.write(self._folder / files.METRICS, line_bytes(self._lines))
+        self._digests.write(self._folder / files.CHECKPOINT, checkpoint_bytes(self._job.state_dict()))
+        self.kept = self._job.epochs_done
+
+
+def carry_on(
+    job: Job,
+    folder: RunFolder,
+    digests: Digests,
+    mark: str,
+    lines: list[dict[str, Any]],
+    watcher: Watcher,
+    callbacks: Sequence[Callback],
+) -> dict[str, Any]:
+    """Train to the end and write what came out; returns the summary. `lines` are those of the epochs that are done.
+
+    Raises:
+        Interrupted: on ctrl-C.
+        ReweighError: as training does, with what was saved.
+    """
+    ctrl_c = CtrlC()
+    saving = _Saving(job, folder, digests, lines, watcher, ctrl_c)
+    try:
+        ledger = _ledger(folder, saving.kept, mark, digests) if job.config.run.ledger else None
+        with ctrl_c:
+            watcher.started(job)
+            train_along(job, [*callbacks, *([job.early] if job.early else []), saving], ledger)
+            return write_results(job, folder, lines, digests)
+    except KeyboardInterrupt as stopped:
+        raise Interrupted(
+            f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "
+            f"go on with `{resume_command(folder.path, job.config.named_code)}`"
+        ) from stopped
+    except ReweighError as failed:
+        if saving.kept == 0:
+            raise
+        raise type(failed)(f"{failed} ({_epochs(saving.kept)} of {job.epochs} saved in {folder.path})") from failed
+
+
+def train_along(job: Job, callbacks: Sequence[Callback], ledger: Ledger | None = None) -> None:
+    """Train to the end; the caller's random state stays as it is."""
+    with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []):
+        train(job, Notes(job, ledger), callbacks)
+
+
+def _ledger(folder: RunFolder, kept: int, mark: str, digests: Digests) -> Ledger:
+    """The ledger, to be gone on with; the parts that are kept are as they were written."""
+    ledger = Ledger(folder / files.LEDGER, epochs_done=kept, run=mark, digests=digests)
+    if kept:
+        for _ in Ledger.read(folder / files.LEDGER, digests):
+            pass
+    return ledger
+
+
+def _epochs(count: int) -> str:
+    return "no epoch" if count == 0 else "epoch 1" if count == 1 else f"epochs 1 to {count}"
