@@ -64,7 +64,8 @@ def test_flags_may_be_turned_off_and_words_repeated():
     ("words", "sentence"),
     [
         ("train --epoch 3", "Did you mean --epochs?"),
-        ("train --epochs many", "--epochs: unable to convert"),
+        ("train --epochs many", '--epochs: unable to convert "many" into a whole number'),
+        ("train --lr much", '--lr: unable to convert "much" into a number'),
         ("train --epochs", "--epochs requires an argument"),
         ("train --engine ghst", 'Did you mean "ghost"?'),
         ("train mine.csv", "there is no place for 'mine.csv'"),

@@ -66,8 +66,11 @@ def _invoke(app: Callable[..., Any], arguments: list[str]) -> int:
 
 
 def _sentence(said: str) -> str:
-    """What cyclopts says, without the full stop and the brackets of a list."""
-    return re.sub(r"^Unused Tokens: \[(.*)\]$", r"there is no place for \1", " ".join(said.split()).rstrip("."))
+    """What cyclopts says, in people's words."""
+    said = re.sub(
+        r" into (int|float)\.$", lambda kind: f" into a {'whole ' * (kind[1] == 'int')}number", " ".join(said.split())
+    )
+    return re.sub(r"^Unused Tokens: \[(.*)\]$", r"there is no place for \1", said.rstrip("."))
 
 
 def _refused(refused: OSError) -> int:
