@@ -39,7 +39,7 @@ def refused(capsys, arguments):
 
 
 SETTINGS = {
-    "unknown data set": (["--dataset", "minst"], '"mnist"'),
+    "unknown data set": (["--dataset", "minst"], 'Did you mean "mnist"?'),
     "unknown rule": (["--rule", "l2wr"], "did you mean 'l2rw'"),
     "unknown model": (["--model", "resnet31"], "did you mean 'resnet3"),
     "unknown preset": (["--preset", "quick"], 'Choose from: "exact", "fast"'),

@@ -67,10 +67,17 @@ def _invoke(app: Callable[..., Any], arguments: list[str]) -> int:
 
 def _sentence(said: str) -> str:
     """What cyclopts says, in people's words."""
-    said = re.sub(
-        r" into (int|float)\.$", lambda kind: f" into a {'whole ' * (kind[1] == 'int')}number", " ".join(said.split())
-    )
-    return re.sub(r"^Unused Tokens: \[(.*)\]$", r"there is no place for \1", said.rstrip("."))
+    said = " ".join(said.split()).rstrip(".")
+    for theirs, ours in _OURS.items():
+        said = re.sub(theirs, ours, said)
+    return said
+
+
+_OURS = {
+    " into int$": " into a whole number",
+    " into float$": " into a number",
+    r"^Unused Tokens: \[(.*)\]$": r"there is no place for \1",
+}
 
 
 def _refused(refused: OSError) -> int:
