@@ -39,11 +39,11 @@ def refused(capsys, arguments):
 
 
 SETTINGS = {
-    "unknown data set": (["--dataset", "minst"], "'mnist'"),
+    "unknown data set": (["--dataset", "minst"], 'Did you mean "mnist"?'),
     "unknown rule": (["--rule", "l2wr"], "did you mean 'l2rw'"),
     "unknown model": (["--model", "resnet31"], "did you mean 'resnet3"),
-    "unknown preset": (["--preset", "quick"], "choose one of exact, fast"),
-    "unknown engine": (["--engine", "magic"], "auto, ghost, forward, finite, double"),
+    "unknown preset": (["--preset", "quick"], 'Choose from: "exact", "fast"'),
+    "unknown engine": (["--engine", "magic"], '"auto", "ghost", "forward", "finite", "double"'),
     "unknown noise": (["--noise", "salt:0.4"], "salt:0.4"),
     "noise rate above one": (["--noise", "uniform:1.4"], "1.4"),
     "noise rate no number": (["--noise", "uniform:lots"], "uniform:lots"),
@@ -52,8 +52,8 @@ SETTINGS = {
     "unknown imbalance": (["--imbalance", "steep:10"], "long-tail:FACTOR"),
     "imbalance below one": (["--imbalance", "long-tail:0.5"], "at least 1"),
     "imbalance beyond the data": (["--imbalance", "long-tail:5000"], "class"),
-    "unknown optimizer": (["--optimizer", "sgdd"], "did you mean 'sgd'"),
-    "unknown schedule": (["--schedule", "linear"], "constant, step, cosine"),
+    "unknown optimizer": (["--optimizer", "sgdd"], 'Did you mean "sgd"?'),
+    "unknown schedule": (["--schedule", "linear"], '"constant", "step", "cosine"'),
     "unknown augmentation": (["--augment", "mixup"], "crop-flip"),
     "negative learning rate": (["--lr", "-0.1"], "lr is -0.1"),
     "learning rate zero": (["--lr", "0"], "above 0"),
@@ -78,7 +78,7 @@ SETTINGS = {
     "resume and overwrite": (["--resume", "--overwrite"], "contradict"),
     "resume of nothing": (["--resume"], "no run to resume"),
     "unknown option": (["--learning-rate", "1"], "--learning-rate"),
-    "a word for a number": (["--batch-size", "many"], "integer"),
+    "a word for a number": (["--batch-size", "many"], 'unable to convert "many" into a whole number'),
 }
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from reweigh.errors import BadInput, ReweighError
+from reweigh.settings.settings import by_name
 
-_FLAGS = frozenset({"resume", "overwrite", "keep-clean-in-train", "download", "ledger"})
+_FLAGS = {"resume", "overwrite"} | {name for name, setting in by_name().items() if bool in setting.kinds}
 
 
 def in_python(sentence: str, places: Mapping[str, str]) -> str:
@@ -23,7 +24,7 @@ def in_python(sentence: str, places: Mapping[str, str]) -> str:
 
 def _argument(option: re.Match[str]) -> str:
     name = option[2].replace("-", "_")
-    return f"{name}={not option[1]}" if option[1] or option[2] in _FLAGS else f"{name}="
+    return f"{name}={not option[1]}" if option[1] or name in _FLAGS else f"{name}="
 
 
 @contextmanager

@@ -14,7 +14,7 @@ app = App(
     help="Learn which training examples to trust: exact example weights from a small clean set.\n\n"
     "Start with `reweigh demo`: about a minute, no download.",
     version=__version__,
-    default_parameter=Parameter(show_choices=False, negative_iterable=()),
+    default_parameter=Parameter(show_choices=False, negative_iterable=(), allow_repeating=True),
     exit_on_error=False,
     print_error=False,
     suppress_keyboard_interrupt=False,

@@ -20,7 +20,7 @@ def settings_in(path: Path, named: dict[str, Any]) -> dict[str, Any]:
         BadInput: if the file cannot be read, or a setting cannot be used.
     """
     found = _read(path)
-    inner = found.get("settings", found)
+    inner = found.get("settings", found) if isinstance(found, dict) else None
     if not isinstance(inner, dict) or not all(isinstance(name, str) for name in inner):
         raise BadInput(f"{path} holds no settings: write one a line, such as `rule: NAME` or `epochs = 20`")
     settings = {name.replace("-", "_"): value for name, value in inner.items() if value is not None}
@@ -40,21 +40,17 @@ def settings_in(path: Path, named: dict[str, Any]) -> dict[str, Any]:
     return {**settings, **named}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Any:
     try:
         text = read_plain(path).decode()
         if path.suffix == ".toml":
-            found: Any = tomllib.loads(text)
-        elif path.suffix in (".yaml", ".yml"):
-            found = require("yaml", "cli").safe_load(text)
-        elif path.suffix == ".json":
-            found = json.loads(text)
-        else:
-            raise BadInput(f"{path} is no .yaml, .toml or .json: name the kind of file by its ending")
+            return tomllib.loads(text)
+        if path.suffix in (".yaml", ".yml"):
+            return require("yaml", "cli").safe_load(text)
+        if path.suffix == ".json":
+            return json.loads(text)
     except ReweighError:
         raise
     except Exception as broken:  # each reader has its own kind
         raise BadInput(f"{path} cannot be read: {str(broken).splitlines()[0]}") from broken
-    if not isinstance(found, dict):
-        raise BadInput(f"{path} holds no settings: write one a line, such as `rule: NAME` or `epochs = 20`")
-    return found
+    raise BadInput(f"{path} is no .yaml, .toml or .json: name the kind of file by its ending")

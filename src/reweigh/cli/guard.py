@@ -66,8 +66,18 @@ def _invoke(app: Callable[..., Any], arguments: list[str]) -> int:
 
 
 def _sentence(said: str) -> str:
-    """What cyclopts says, without the full stop and the brackets of a list."""
-    return re.sub(r"^Unused Tokens: \[(.*)\]$", r"there is no place for \1", " ".join(said.split()).rstrip("."))
+    """What cyclopts says, in people's words."""
+    said = " ".join(said.split()).rstrip(".")
+    for theirs, ours in _OURS.items():
+        said = re.sub(theirs, ours, said)
+    return said
+
+
+_OURS = {
+    " into int$": " into a whole number",
+    " into float$": " into a number",
+    r"^Unused Tokens: \[(.*)\]$": r"there is no place for \1",
+}
 
 
 def _refused(refused: OSError) -> int:

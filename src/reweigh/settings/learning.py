@@ -19,12 +19,8 @@ class LearningSettings:
     title: ClassVar[str] = "Rules that learn"
 
     horizon: int = option(1, "Learn through so many of the student's steps.", least=1)
-    look_ahead: str = option(
-        "real", "Learn from the real step, or from a virtual one before it: {}.", choices=LOOK_AHEADS
-    )
-    memory: str = option(
-        "snapshots", "For horizons: {} (the latter with --optimizer reversible-sgd).", choices=MEMORIES
-    )
+    look_ahead: str = option("real", "Learn from the real step or a virtual one before it: {}.", choices=LOOK_AHEADS)
+    memory: str = option("snapshots", "For horizons: {} (with --optimizer reversible-sgd).", choices=MEMORIES)
     normalise: str = option(
         "sum", "Weights of a batch sum to one, or are each divided by its size: {}.", choices=NORMALISATIONS
     )

@@ -8,6 +8,7 @@ from reweigh.options import check, option
 from reweigh.presets import PRESETS
 from reweigh.rules import registry
 
+_RULE = "How to weigh: {} or module:Class (your own)."
 ENGINES = ("auto", "ghost", "forward", "finite", "double")
 
 
@@ -18,12 +19,7 @@ class WeightSettings:
     title: ClassVar[str] = "The weights"
 
     rule: str | None = option(
-        None,
-        "How to weigh: {} or module:Class (your own).",
-        known=registry.DEFAULT,
-        own=registry.DEFAULT,
-        choices=registry.names(),
-        elsewhere=("module:Class",),
+        None, _RULE, known=registry.DEFAULT, own=registry.DEFAULT, choices=registry.names(), elsewhere=("module:Class",)
     )
     rule_option: tuple[str, ...] = option(
         (), "What only this rule has, as NAME=VALUE such as share=0.2, may be repeated."
@@ -33,9 +29,7 @@ class WeightSettings:
     layers: tuple[str, ...] | None = option(
         None, "Compare gradients in these submodules only; a pattern such as 'layer3.*', may be repeated.", usual="all"
     )
-    clean_batch_size: int | None = option(
-        None, "Clean examples in each step.", usual="as --batch-size; fast: 16", least=1
-    )
+    clean_batch_size: int | None = option(None, "Clean examples in each step.", usual="as --batch-size", least=1)
     warm_up: int | None = option(
         None, "Plain steps before weighing starts.", usual="0; half of all for your own images", known=0, least=0
     )

@@ -111,8 +111,8 @@ def test_no_file_chooses_code(folder, monkeypatch, capsys):
         ("nowhere_at_all:Task", "there is no module 'nowhere_at_all'"),
         ("grades:np.array", "is no task: let the class inherit"),
         ("reweigh.tasks:Task", "has no '_losses', "),
-        ("ordinal", "task 'ordinal' is not known: choose one of classification"),
-        (":x", "is not known: choose one of"),
+        ("ordinal", "there is no task 'ordinal': choose one of 'classification'"),
+        (":x", "there is no task ':x': choose one of"),
     ],
 )
 def test_what_is_no_task_is_a_sentence(folder, capsys, name, said):
