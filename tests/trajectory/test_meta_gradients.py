@@ -108,11 +108,10 @@ def by_autograd(model, rule, name, steps, parts=1, seeds=None, memory=None):
     def weigh(found, batch, k, params):
         seen = None
         if places is not None:
-            with watching(model, places, follow=True) as seen, torch.random.fork_rng():
+            with watching(model, places, follow=rule.follow) as seen, torch.random.fork_rng():
                 if seeds is not None:
                     torch.manual_seed(seeds[k])
                 torch.func.functional_call(model, {**dict(model.named_buffers()), **params}, (batch["x"],))
-            seen = seen if rule.follow else seen.detached()
         known = found if rule.follow else found.detach()
         evidence = Evidence(len(found), found, batch, losses=known, look_up=lambda b: b["y"], seen=seen, step=k)
         evidence = replace(evidence, memory=memory)

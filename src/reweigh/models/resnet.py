@@ -10,6 +10,7 @@ without a scale.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -80,7 +81,7 @@ class ResNet(nn.Module):
             raise BadInput(f"depth={depth} is no CIFAR ResNet: use 6k+2, such as 20, 32, 44 or 56")
         layer = choose_norm(norm)
         self.stem, self.stem_norm = conv3x3(input_shape[0], width), layer(width)
-        self.blocks = stages((depth - 2) // 6, width, width, lambda old, new, stride: Block(old, new, stride, layer))
+        self.blocks = stages((depth - 2) // 6, width, width, partial(Block, norm=layer))
         self.output = nn.Linear(4 * width, classes)
         self.apply(initialise)
 

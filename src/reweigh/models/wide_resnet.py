@@ -6,6 +6,8 @@ wanted, stands between the two convolutions of a block (the L2RW paper trains WR
 WRN-16-4 has 2.7 million parameters, WRN-28-10 36.5 million.
 """
 
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -59,9 +61,8 @@ class WideResNet(nn.Module):
             raise BadInput(f"depth={depth} is no wide ResNet: use 6j+4, such as 10, 16, 22, 28 or 40")
         layer = choose_norm(norm)
         self.stem = conv3x3(input_shape[0], 16)
-        self.blocks = stages(
-            (depth - 4) // 6, 16, 16 * widen, lambda old, new, stride: WideBlock(old, new, stride, layer, dropout)
-        )
+        made = partial(WideBlock, norm=layer, dropout=dropout)
+        self.blocks = stages((depth - 4) // 6, 16, 16 * widen, made)
         self.last_norm = layer(64 * widen)
         self.output = nn.Linear(64 * widen, classes)
         self.apply(initialise)
