@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from reweigh.settings.config import TrainConfig
 from rich.progress import track
 
 from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import run_epoch
 from reweigh.run.job.prepare import prepare
 from reweigh.run.job.records import noise_auroc
+from reweigh.settings import Resolved, Settings
+from reweigh.settings.usual import resolved
 from runs import as_markdown, cell, show
 
 NOISES = ("uniform:0.4", "pair:0.4")
@@ -32,7 +33,7 @@ RULES: dict[str, dict[str, Any]] = {
 }
 
 
-def run(config: TrainConfig) -> tuple[float, float]:
+def run(config: Resolved) -> tuple[float, float]:
     """Test accuracy and AUROC of the mean weights, NaN where all count alike."""
     data = prepare(config)
     job, line = assemble(config, data), {}
@@ -48,8 +49,8 @@ def measure(seeds: int, steps: int = 600, noises: Sequence[str] = NOISES) -> lis
     for name, settings in track(RULES.items(), "rules"):
         row = [name]
         for noise in noises:
-            configs = [TrainConfig(**SETTINGS, noise=noise, steps=steps, seed=s, **settings) for s in range(seeds)]
-            for found in zip(*(run(config.resolved()) for config in configs), strict=True):
+            configs = [Settings.of(**SETTINGS, noise=noise, steps=steps, seed=s, **settings) for s in range(seeds)]
+            for found in zip(*(run(resolved(config)) for config in configs), strict=True):
                 row.append("" if math.isnan(found[0]) else cell([100 * value for value in found]))
         rows.append(row)
     return rows

@@ -37,6 +37,7 @@ def test_following_keeps_the_graph():
     with watching(model, ["0", "1:input"], follow=True) as seen:
         model(torch.rand(5, 3))
     assert all(state.requires_grad for state in seen.states.values())
+    assert not any(state.requires_grad for state in seen.detached().states.values())
 
 
 def test_an_activation_in_place_does_not_change_what_was_seen():

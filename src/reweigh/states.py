@@ -39,6 +39,11 @@ class Seen:
     states: dict[str, Tensor] = field(default_factory=dict)
     logits: Tensor | None = None
 
+    def detached(self) -> "Seen":
+        """The same numbers without a graph."""
+        logits = None if self.logits is None else self.logits.detach()
+        return replace(self, states={name: s.detach() for name, s in self.states.items()}, logits=logits)
+
     def state_dict(self) -> dict[str, Any]:
         """Tensors by name."""
         return {"states": dict(self.states), "logits": self.logits}

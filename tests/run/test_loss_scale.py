@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from reweigh.settings.config import TrainConfig
 from torch import nn
 from torch.nn import functional as F
 
@@ -19,6 +18,8 @@ from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import run_epoch
 from reweigh.run.job.prepare import prepare
 from reweigh.run.loss_scale import LARGEST, MOST, LossScale
+from reweigh.settings import Settings
+from reweigh.settings.usual import resolved
 
 CPU = torch.device("cpu")
 RULES = {"l2rw": L2RW, "meta-weight-net": MetaWeightNet}
@@ -54,7 +55,7 @@ def network(gain=1.0):
 
 def job(**given):
     settings = {"dataset": "digits", "noise": "background:0.4", "steps": 54, "precision": "fp16", "threads": 1, **given}
-    config = TrainConfig(**settings).resolved()
+    config = resolved(Settings.of(**settings))
     return assemble(config, prepare(config))
 
 

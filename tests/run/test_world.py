@@ -8,7 +8,6 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from filelock import FileLock
-from reweigh.settings.config import TrainConfig
 
 import reweigh
 from reweigh.cli.guard import run as command
@@ -17,6 +16,8 @@ from reweigh.run import Callback, World
 from reweigh.run.job.job import assemble
 from reweigh.run.job.prepare import prepare
 from reweigh.run.start import resume, start
+from reweigh.settings import Settings
+from reweigh.settings.usual import resolved
 
 
 def test_one_process():
@@ -87,7 +88,7 @@ def test_another_than_the_main_process_trains_along_and_writes_and_says_nothing(
 
     steps, other = Steps(), StandIn(torch.device("cpu"), rank=1, size=2)
     told = Listening()
-    config = TrainConfig(**DIGITS, patience=3)
+    config = Settings.of(**DIGITS, patience=3)
     assert start(config, tmp_path / "run", told, callbacks=[steps], world=other) == {}
     assert (steps.taken, told.said) == (20, [])
     assert list(tmp_path.iterdir()) == []
@@ -95,7 +96,7 @@ def test_another_than_the_main_process_trains_along_and_writes_and_says_nothing(
 
 def test_it_goes_on_with_what_the_main_process_has_saved(tmp_path):
     told, folder = Listening(), tmp_path / "run"
-    start(TrainConfig(**DIGITS), folder, told)
+    start(Settings.of(**DIGITS), folder, told)
     said = len(told.said)
     assert said > 20
     (folder / "summary.json").unlink()
@@ -114,7 +115,7 @@ def test_the_world_is_handed_on(tmp_path):
         def wrap(self, model):
             return torch.nn.parallel.DataParallel(model.to(self.device))
 
-    config = TrainConfig(**DIGITS, device="cuda:7").resolved()  # which is not asked for
+    config = resolved(Settings.of(**DIGITS, device="cuda:7"))  # which is not asked for
     job = assemble(config, prepare(config), world=Wrapping(torch.device("cpu"), rank=1, size=2))
     assert job.device.type == "cpu"
     assert isinstance(job.reweigher._student.model, torch.nn.parallel.DataParallel)
