@@ -23,7 +23,7 @@ def kind_at(path: str | Path) -> str:
         BadInput: nothing is there, it is no plain file or folder, or its name ends in nothing that is known.
     """
     place = existing(path)
-    suffix = _suffix(place)
+    suffix = kind_of_file(place)
     if place.is_dir() or suffix in IMAGES:
         return "images"
     if suffix == ".npz":
@@ -53,11 +53,12 @@ def open_table(path: str | Path) -> Table:
     place = existing(path)
     if place.is_dir():
         raise BadInput(f"{place} is a folder where a table is expected: give a .csv, .tsv, .jsonl or .parquet file")
-    if _suffix(place) in (".parquet", ".pq"):
+    if kind_of_file(place) in (".parquet", ".pq"):
         return ParquetFile(place)
-    return JsonFile(place) if _suffix(place) in JSON else CsvFile(place)
+    return JsonFile(place) if kind_of_file(place) in JSON else CsvFile(place)
 
 
-def _suffix(place: Path) -> str:
+def kind_of_file(place: Path) -> str:
+    """The end of its name that says what it is, in small letters: ".csv" of table.CSV.gz."""
     name = place.name.lower().removesuffix(".gz")
     return Path(name).suffix if name != place.name.lower() else place.suffix.lower()

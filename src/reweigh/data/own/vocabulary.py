@@ -14,6 +14,7 @@ from ...errors import BadInput, require
 from ...words import shown
 
 SIZE = 8192
+CHARACTERS_A_TOKEN = 8  # as many are mostly enough
 PADDING, START = "[PAD]", "[CLS]"
 
 TokenArray = npt.NDArray[np.int64]
@@ -37,6 +38,19 @@ def trained(texts: Sequence[str]) -> "Vocabulary":
         single=f"{START} $A", special_tokens=[(START, tokenizer.token_to_id(START))]
     )
     return Vocabulary(tokenizer.to_str())
+
+
+def beginning(text: str, characters: int) -> str:
+    """At most so many characters, up to a blank behind a word; the text itself where it is no longer, or has no such blank.
+
+    A piece never goes on beyond a blank, so that the pieces of the beginning are the first ones of the text.
+    """
+    if len(text) <= characters:
+        return text
+    end = text.rfind(" ", 1, characters)
+    while end > 0 and text[end - 1].isspace():
+        end = text.rfind(" ", 1, end)
+    return text[:end] if end > 0 else text
 
 
 class Vocabulary:
@@ -65,10 +79,17 @@ class Vocabulary:
         return [len(found.ids) for found in self._tokenizer.encode_batch(list(texts))]
 
     def encode(self, texts: Sequence[str], length: int) -> TokenArray:
-        """(N, length) token ids, cut or padded."""
+        """(N, length) token ids, cut or padded; of a long text only the beginning is looked at, if that is enough."""
         self._tokenizer.enable_truncation(length)
         self._tokenizer.enable_padding(length=length, pad_id=self.padding, pad_token=PADDING)
-        found = self._tokenizer.encode_batch(list(texts))
+        beginnings = [beginning(text, CHARACTERS_A_TOKEN * length) for text in texts]
+        found = self._tokenizer.encode_batch(beginnings)
+        pairs = zip(texts, beginnings, found, strict=True)
+        short = [
+            place for place, (text, cut, one) in enumerate(pairs) if cut is not text and not one.attention_mask[-1]
+        ]
+        for place, one in zip(short, self._tokenizer.encode_batch([texts[place] for place in short]), strict=True):
+            found[place] = one
         return np.array([one.ids for one in found], dtype=np.int64).reshape(len(texts), length)
 
 
