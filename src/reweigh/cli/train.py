@@ -43,7 +43,9 @@ _weights = partial(_option, "The weights")
 _teacher = partial(_option, "Rules that learn")
 _student, _run = partial(_option, "The student"), partial(_option, "The run")
 
-_TRAIN = "What to learn from: a .csv, .tsv, .jsonl or .parquet file, an .npz, or a folder with a folder of images per class."
+_TRAIN = (
+    "What to learn from: a .csv, .tsv, .jsonl or .parquet file, an .npz, or a folder with a folder of images per class."
+)
 _CLEAN = "The checked examples, the same kind of thing."
 _CLEAN_COLUMN = "Or the column of --train that says true, 1 or yes where a row is checked."
 _CLEAN_IDS = "Or a text file that names the checked examples, one a line."

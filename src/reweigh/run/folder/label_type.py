@@ -13,6 +13,7 @@ import numpy as np
 from reweigh.data.own import Encoding
 from reweigh.data.own.json_file import JsonFile
 from reweigh.data.own.npz_file import Array, NpzFile
+from reweigh.data.own.parquet_file import SUFFIXES, parts_at
 from reweigh.data.own.paths import JSON, kind_of_file
 from reweigh.data.own.sources import OUTSIDE
 from reweigh.data.own.targets import as_classes
@@ -35,8 +36,8 @@ def labels_of(train: str, encoding: Encoding) -> tuple[str, dict[str, str]]:
     path, target = Path(train), encoding.targets[0]
     if path.suffix == ".npz":
         return _of_arrays(NpzFile(path).load(target))
-    if path.suffix in (".parquet", ".pq"):
-        return _of_parquet(path, target)
+    if path.suffix in SUFFIXES or parts_at(path):
+        return _of_parquet((parts_at(path) or [path])[0], target)
     if kind_of_file(path) in JSON:
         return _of_cells(JsonFile(path).pieces(target))
     whole = all(name.removeprefix("-").isdecimal() and str(int(name)) == name for name in encoding.classes)
