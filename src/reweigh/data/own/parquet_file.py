@@ -8,8 +8,11 @@ from typing import Any
 
 from ...errors import BadInput, require
 from ...words import shown
+from ..scratch import in_memory
 from .arrow_types import plain
 from .csv_file import column_names
+from .free_text import BYTES_A_ROW
+from .held import rows_at_once
 from .text_file import unreadable
 
 SUFFIXES = (".parquet", ".pq")
@@ -83,12 +86,21 @@ class ParquetFile:
             group = [place[name] for name in names[start : start + step]]
             yield from self._joined([self._plain(self._read(part, group)) for part in self._parts]).columns
 
+    def is_long(self, name: str) -> bool:
+        """Whether a column holds long texts, more than memory should."""
+        stored, size = dict(zip(self.names, self._stored, strict=True))[name], 0
+        for part in self._parts:
+            with self._opened(part) as file:
+                size += _size_of(file.metadata, stored)
+        return size > in_memory() and size > BYTES_A_ROW * self.rows
+
     def pieces(self, name: str) -> Iterator[Any]:
         """One column, a piece after the other, of a plain type."""
         stored = dict(zip(self.names, self._stored, strict=True))[name]
         for part in self._parts:
             with self._reading(part) as file:
-                for batch in file.iter_batches(batch_size=ROWS, columns=[stored]):
+                step = min(ROWS, rows_at_once(_size_of(file.metadata, stored), int(file.metadata.num_rows)))
+                for batch in file.iter_batches(batch_size=step, columns=[stored]):
                     batch.validate(full=True)
                     yield plain(batch.column(0), as_names=stored in self._categories)
 
@@ -130,6 +142,15 @@ class ParquetFile:
             return parquet.ParquetFile(str(part))
         except (pa.ArrowException, OSError, ValueError) as refused:
             raise unreadable(part, refused) from refused
+
+
+def _size_of(metadata: Any, name: str) -> int:
+    """Bytes of a column, unpacked."""
+    size = 0
+    for group in range(metadata.num_row_groups):
+        columns = (metadata.row_group(group).column(place) for place in range(metadata.num_columns))
+        size += sum(column.total_uncompressed_size for column in columns if column.path_in_schema == name)
+    return size
 
 
 def _categories(metadata: dict[bytes, bytes]) -> set[str]:

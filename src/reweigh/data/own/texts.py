@@ -25,7 +25,7 @@ MOST_TOKENS = 128
 LONGEST = 100_000
 """Characters of a text that are looked at."""
 
-_BLOCK = 10_000  # texts at a time
+_BLOCK = 1000  # texts at a time
 _MOST_TEXTS, _MOST_CHARACTERS = 200_000, 50_000_000  # that the vocabulary is made from
 
 

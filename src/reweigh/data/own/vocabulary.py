@@ -4,7 +4,7 @@ Byte-level pieces spell any text in any script, so nothing is ever unknown. Each
 an empty one is not nothing. Token 0 is padding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ...words import shown
 
 SIZE = 8192
 CHARACTERS_A_TOKEN = 8  # as many are mostly enough
+_AT_ONCE = 100
 PADDING, START = "[PAD]", "[CLS]"
 
 TokenArray = npt.NDArray[np.int64]
@@ -38,6 +39,11 @@ def trained(texts: Sequence[str]) -> "Vocabulary":
         single=f"{START} $A", special_tokens=[(START, tokenizer.token_to_id(START))]
     )
     return Vocabulary(tokenizer.to_str())
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Some texts at a time, since of each piece much more is kept than its number while they are found."""
+    yield from (list(texts[start : start + _AT_ONCE]) for start in range(0, len(texts), _AT_ONCE))
 
 
 def beginning(text: str, characters: int) -> str:
@@ -76,7 +82,7 @@ class Vocabulary:
         """Tokens of each text, however many."""
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        return [len(found.ids) for found in self._tokenizer.encode_batch(list(texts))]
+        return [len(found.ids) for block in _blocks(texts) for found in self._tokenizer.encode_batch(block)]
 
     def encode(self, texts: Sequence[str], length: int) -> TokenArray:
         """(N, length) token ids, cut or padded; of a long text only the beginning is looked at, if that is enough."""
@@ -123,7 +129,8 @@ class Borrowed:
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, however many."""
-        return [len(ids) for ids in self._tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]]
+        blocks = (self._tokenizer(block, truncation=False, verbose=False)["input_ids"] for block in _blocks(texts))
+        return [len(ids) for block in blocks for ids in block]
 
     def encode(self, texts: Sequence[str], length: int) -> TokenArray:
         """(N, length) token ids, cut or padded with the model's own padding token."""
