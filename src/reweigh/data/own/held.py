@@ -19,6 +19,15 @@ def rows_at_once(size: int, rows: int) -> int:
     return max(1, min(_ROWS, _BYTES * rows // max(size, 1)))
 
 
+def batches_of(file: Any, rows: int, names: Sequence[str] | None = None) -> Iterator[Any]:
+    """Batches of at most so many rows of an opened `pyarrow.parquet.ParquetFile`, one group of rows after the other.
+
+    Asked for all groups at once, Arrow (26) keeps what it has read of them to the end.
+    """
+    for group in range(file.metadata.num_row_groups):
+        yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=names)
+
+
 class Held:
     """The rows of `batches` (`pyarrow.RecordBatch`es of this schema), which are gone through once."""
 
@@ -87,7 +96,7 @@ class Held:
             return
         parquet = require("pyarrow.parquet", "cli")
         with parquet.ParquetFile(str(self._path)) as file:
-            for batch in file.iter_batches(batch_size=rows_at_once(self._sizes[name], self.rows), columns=[name]):
+            for batch in batches_of(file, rows_at_once(self._sizes[name], self.rows), [name]):
                 yield batch.column(0)
 
     def _read(self, names: Sequence[str]) -> Any:

@@ -12,7 +12,7 @@ from ..scratch import in_memory
 from .arrow_types import plain
 from .csv_file import column_names
 from .free_text import BYTES_A_ROW
-from .held import rows_at_once
+from .held import batches_of, rows_at_once
 from .text_file import unreadable
 
 SUFFIXES = (".parquet", ".pq")
@@ -67,7 +67,7 @@ class ParquetFile:
         """The rows as `pyarrow.RecordBatch`es with the file's types, in order."""
         for part in self._parts:
             with self._reading(part) as file:
-                for batch in file.iter_batches(batch_size=ROWS):
+                for batch in batches_of(file, ROWS):
                     batch.validate(full=True)  # a damaged file may hold text that is none
                     yield batch.select(self._stored).rename_columns(self.names)
 
@@ -100,7 +100,7 @@ class ParquetFile:
         for part in self._parts:
             with self._reading(part) as file:
                 step = min(ROWS, rows_at_once(_size_of(file.metadata, stored), int(file.metadata.num_rows)))
-                for batch in file.iter_batches(batch_size=step, columns=[stored]):
+                for batch in batches_of(file, step, [stored]):
                     batch.validate(full=True)
                     yield plain(batch.column(0), as_names=stored in self._categories)
 
