@@ -25,7 +25,7 @@ def audit(
     ] = None,
     top: Annotated[int, typer.Option(help="How many examples to print.")] = 20,
     threshold: Annotated[
-        float, typer.Option(help="An example that had a weight less often is an issue if the model says otherwise.")
+        float, typer.Option(help="An example whose label is right with less probability is an issue.")
     ] = THRESHOLD,
     data_root: Annotated[
         str | None, typer.Option(help="Where data sets lie, if not where the run found them.", show_default=False)
@@ -34,7 +34,7 @@ def audit(
     task: Annotated[str | None, typer.Option(help=TASK_AGAIN, show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
 ) -> None:
-    """Rank the examples that a run distrusted, with the label that its model would give instead.
+    """Say how many labels look wrong, and rank the examples, each with the label that is likely instead.
 
     Example: reweigh audit runs/mnist --output suspects.csv
     """
