@@ -1,8 +1,9 @@
 """The rows of the recipe's table that matter most, on data that ship with scikit-learn: within their spread."""
 
 import pytest
-import right_and_helpful as recipe
 import torch
+
+import right_and_helpful as recipe
 
 
 def a_run(name, noise, share, rule, seed=0, steps=500):
