@@ -151,7 +151,7 @@ def test_with_sizes_a_class_counts_as_much_as_there_are_of_it():
     view = View(scores.log_softmax(1))
     alike = cross_fit(view, labels, ("at_random",), ridge=3.0)
     by_size = cross_fit(view, labels, ("at_random",), ridge=3.0, sizes=torch.tensor([990, 10]))
-    assert alike.auroc < 0.85
+    assert alike.auroc < 0.9
     assert by_size.auroc > 0.95
     assert by_size.margin < 0.2
     assert by_size.examples == 80
