@@ -169,7 +169,8 @@ def test_a_run_that_trusts_everybody_alike_says_which_labels_are_right(tmp_path)
 
 
 def test_where_nothing_tells_it_says_what_would(tmp_path):
-    rows = ["p,y,ok", *(f"{i},{3 * i},{int(i < 40)}" for i in range(200))]
+    x = np.random.default_rng(0).normal(size=200)
+    rows = ["p,y,ok", *(f"{a:.3f},{3 * a:.3f},{int(i < 40)}" for i, a in enumerate(x))]
     (tmp_path / "mine.csv").write_text("\n".join(rows) + "\n")
     said = ["--train", str(tmp_path / "mine.csv"), "--target", "y", "--clean-column", "ok", "--steps", "20"]
     assert run(["train", *said, "--task", "regression", "--rule", "uniform", "--output", str(tmp_path / "run")]) == 0

