@@ -26,9 +26,9 @@ def test_checked_labels_are_right_and_the_share_of_wrong_ones_is_that_asked_for(
 
 
 def test_with_rare_classes_the_verifier_ranks_and_counts_where_the_mean_weight_is_a_coin():
-    made, found = a_run("rare", "uniform", 0.1, "verifier")
+    made, found = a_run("rare", "uniform", 0.1, "verifier", steps=recipe.STEPS)
     assert found.auroc > 0.95
-    assert abs(found.share - share_of_right(made)) < 0.06
+    assert abs(found.share - share_of_right(made)) < 0.08
     _, l2rw = a_run("rare", "uniform", 0.1, "L2RW")
     assert l2rw.auroc < 0.75
 
