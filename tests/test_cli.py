@@ -18,7 +18,7 @@ from reweigh.cli import main
 from reweigh.cli.guard import run
 from reweigh.data.own import Sources
 from reweigh.models import build
-from reweigh.run.folder.run_folder import ENCODING, FILES, LEDGER, TEACHER
+from reweigh.run.folder.run_folder import ENCODING, FILES, LEDGER, TEACHER, VERDICT
 
 TRAIN = ["train", "--dataset", "digits", "--noise", "background:0.4", "--batch-size", "150"]
 COMMAND = [sys.executable, "-c", "from reweigh.cli import main; main()"]
@@ -63,7 +63,7 @@ def test_main_exits_with_the_code(capsys):
 
 def test_the_run_folder_holds_what_the_help_says(trained):
     present = {file.name for file in trained.iterdir()} - {".lock"}
-    assert present == {*FILES, LEDGER} - {TEACHER, ENCODING}  # which rules that learn, and own data, leave
+    assert present == {*FILES, LEDGER} - {TEACHER, ENCODING, VERDICT}  # which rules that learn, and own data, leave
     config = json.loads((trained / "config.json").read_text())
     assert config["settings"]["lr"] == 0.05
     assert config["settings"]["model"] == "mlp"

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from reweigh import L2RW, MetaWeightNet, Reweigher
 from reweigh.errors import BadInput, NonFinite, Overflow
 from reweigh.passes import Scaled
-from reweigh.run import Callback, Trainer, fit
+from reweigh.run import Callback, Trainer, batches_of, fit
 from reweigh.run.folder.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import run_epoch
@@ -138,18 +138,17 @@ def trainer(loss=half, rule="l2rw", clean=None):
     optimizer, by_scale = torch.optim.SGD(net.parameters(), 1e-8, momentum=0.9), LossScale(loss, CPU)
     clean = [batch_of(9)] if clean is None else clean
     by = Reweigher(net, by_scale.loss, rule=RULES[rule](), clean=clean, optimizer=optimizer, engine="ghost")
-    return Trainer(
-        by, optimizer, lambda rows: batch_of(int(rows[0])), lambda epoch: [torch.tensor([0])], scale=by_scale
-    )
+    batches = batches_of(lambda rows: batch_of(int(rows[0])), lambda epoch: [torch.tensor([0])])
+    return Trainer(by, optimizer, batches, scale=by_scale)
 
 
 def test_a_batch_that_cannot_be_weighed_for_overflow_is_left_out():
     one = trainer(steep)
     before = copy.deepcopy(one.reweigher._student.module.state_dict())
-    assert one.step(torch.tensor([0])) is None
+    assert one.step(torch.tensor([0]), batch_of(0)) is None
     torch.testing.assert_close(one.reweigher._student.module.state_dict(), before, rtol=0, atol=0)
     assert (one.done, one.scale.loss.scale, one.reweigher.report) == (1, 2.0**9, None)
-    steps = [one.step(torch.tensor([k])) for k in range(20)]
+    steps = [one.step(torch.tensor([k]), batch_of(k)) for k in range(20)]
     assert steps[-1].taken
     assert 2.0**-9 < one.scale.loss.scale < 2.0**-3
     assert one.reweigher.report.step == sum(step is not None for step in steps)
@@ -163,7 +162,7 @@ def test_a_step_whose_gradient_overflows_is_not_taken(rule):
     for k in range(6):
         handle = net[2].bias.register_hook(lambda g: g * math.inf) if k in (2, 4) else None
         before, rule_before = copy.deepcopy(net.state_dict()), copy.deepcopy(one.reweigher.rule.state_dict())
-        step = one.step(torch.tensor([k]))
+        step = one.step(torch.tensor([k]), batch_of(k))
         taken.append(step.taken)
         assert bool(step.weights.isfinite().all())
         same = all(torch.equal(before[name], value) for name, value in net.state_dict().items())
@@ -178,15 +177,14 @@ def test_a_step_whose_gradient_overflows_is_not_taken(rule):
 
 
 def test_a_loss_that_is_not_finite_is_an_error_with_ids():
-    one = trainer()
-    one.batch = lambda rows: {**batch_of(0), "x": batch_of(0)["x"].index_fill(0, torch.tensor([3]), math.nan)}
+    batch = {**batch_of(0), "x": batch_of(0)["x"].index_fill(0, torch.tensor([3]), math.nan)}
     with pytest.raises(NonFinite, match=r"the loss of 1 of 16 examples .*\(ids \[3\]\)") as caught:
-        one.step(torch.tensor([0]))
+        trainer().step(torch.tensor([0]), batch)
     assert not isinstance(caught.value, Overflow)
     bad = batch_of(9)
     bad["x"][2] = math.nan
     with pytest.raises(NonFinite, match="clean loss") as caught:
-        trainer(clean=[bad]).step(torch.tensor([0]))
+        trainer(clean=[bad]).step(torch.tensor([0]), batch_of(0))
     assert not isinstance(caught.value, Overflow)
 
 
@@ -194,15 +192,15 @@ def test_an_overflow_without_a_scale_is_still_an_error():
     one = trainer(loss=lambda model, batch: Scaled(half, 2.0**40)(model, batch))
     one.scale = None
     with pytest.raises(Overflow):
-        one.step(torch.tensor([0]))
+        one.step(torch.tensor([0]), batch_of(0))
 
 
 def test_too_many_in_a_row_are_said():
     one = trainer(lambda model, batch: half(model, batch) * 1e20)
     for k in range(MOST):
-        assert one.step(torch.tensor([k])) is None
+        assert one.step(torch.tensor([k]), batch_of(k)) is None
     with pytest.raises(NonFinite, match=rf"overflow in float16, {MOST + 1} steps in a row .* --precision bf16"):
-        one.step(torch.tensor([MOST]))
+        one.step(torch.tensor([MOST]), batch_of(MOST))
 
 
 def test_callbacks_hear_of_steps_that_were_weighed():

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import require
-from reweigh.ledger import Collector, Columns, Totals, no_rows
+from reweigh.ledger.collector import Collector
+from reweigh.ledger.merge import Columns, no_rows
+from reweigh.ledger.summary import Totals
 from reweigh.ledger.visits import Array
 from reweigh.metrics import auroc
 
