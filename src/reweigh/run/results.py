@@ -64,6 +64,7 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
     train, records, truth = job.data.train, job.records, job.data.truth
     return {
         "rule": job.config.weights.rule,
+        **({} if job.choice is None else {"choice": job.choice}),
         "task": job.task.name,
         "epochs": job.epochs_done,
         "steps": lines[-1]["step"],
