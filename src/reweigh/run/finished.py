@@ -126,7 +126,7 @@ def open_run(
 
 
 def audited_data(run: FinishedRun) -> RunData:
-    """The run's data, read again: those that it learnt from, or a sentence.
+    """The run's data, of a run whose ledger goes with them.
 
     Raises:
         BadInput: if the run kept no ledger, or the data cannot be had or have changed since.
@@ -136,6 +136,15 @@ def audited_data(run: FinishedRun) -> RunData:
             f"the run in {run.path} kept no ledger (--no-ledger), which says how far each example was trusted: train again "
             "without that option"
         )
+    return data_of(run)
+
+
+def data_of(run: FinishedRun) -> RunData:
+    """The run's data, read again: those that it learnt from, or a sentence.
+
+    Raises:
+        BadInput: if the data cannot be had or have changed since.
+    """
     run.check_named_again()
     check_unchanged(run.config, run.data)
     return prepare(run.config)

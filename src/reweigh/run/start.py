@@ -11,7 +11,6 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,8 @@ def start(
     run = with_usual(config, data, objects).but(device=str(world.device))
     _use_threads(run.run)
     run, choice = settled(run, data, watcher.note, objects, world)
-    job = replace(assemble(run, with_clean_kept(run, data), watcher.note, objects, world), choice=None if choice is None else choice.as_json())
+    job = assemble(run, with_clean_kept(run, data), watcher.note, objects, world)
+    job.choice = None if choice is None else choice.as_json()
     if not world.is_main:
         train_along(job, [*callbacks, *([job.early] if job.early else [])])
         return {}

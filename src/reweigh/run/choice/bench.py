@@ -1,4 +1,4 @@
-"""Other ways to a model, tried with the settings of a run: what a frozen body says of the data is worked out once for all."""
+"""Other ways to a model, with the settings of a run: what a frozen body says of the data is worked out once for all."""
 
 import warnings
 from collections.abc import Callable
@@ -61,7 +61,10 @@ class Bench:
             patience=None if parts.held is None else self._config.student.patience,
         )
         job = assemble(config, parts, self._note, self._objects, self._world)
-        with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []), warnings.catch_warnings():
+        with (
+            torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []),
+            warnings.catch_warnings(),
+        ):
             warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")  # it is a trial
             train(job, Notes(job, test=False), [job.early] if job.early else [])
         return outputs_on(job.student, job.inputs.test, job.device)

@@ -1,28 +1,20 @@
-"""The choice of a rule for a run: candidates are trained for a short while, twice, each time without a part that judges them.
+"""The choice of a rule: candidates are trained for a short while, twice, each time without a part that judges them.
 
-Each time another half of the checked examples and another part of the others are held back. How likely the given labels of
-these are right is told by a verifier (`reweigh.rightness`) with two witnesses that have not seen them: what the candidates
-say together, and what a model says that was trained by checked examples alone.
+Each time another half of the checked examples and another part of the others are held back.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from reweigh.data.sampling import seed_for
 from reweigh.errors import BadInput, ReweighError
-from reweigh.rightness import View
-from reweigh.rightness.judging import rightness_of
-from reweigh.rightness.verifier import USUAL_KINDS
 from reweigh.rules import registry
-from reweigh.rules.baselines import CheckedOnly
 from reweigh.run.choice.bench import Bench, Note
 from reweigh.run.choice.candidates import Candidates, candidates
-from reweigh.run.choice.decide import Choice, Tried, best_of, compared, hopeless, told
-from reweigh.run.choice.scoring import macro_f1, of_task
+from reweigh.run.choice.decide import Choice, Tried, best_of, hopeless, told
+from reweigh.run.choice.heard import NOTHING, Heard, beside
 from reweigh.run.job.prepare import RunData, joined, with_clean_kept
 from reweigh.run.objects import NONE, Objects
 from reweigh.run.world import World
@@ -30,19 +22,12 @@ from reweigh.settings import Resolved
 from reweigh.tasks import Task
 from reweigh.words import counted
 
-FOLDS, LEAST_OF_CLASS, LEAST = 2, 4, 8
+FOLDS, LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 2, 4, 8, 4
 HELD, MOST_HELD = 0.25, 2000
 """The share of the given labels that are held back each time, and how many at most."""
 SHARE, LEAST_STEPS = 0.2, 600
 Train = Callable[[str, Tensor, Tensor], Tensor]
 """From a rule and the rows of given (g,) and checked examples (h,) that are held back to what its model says of these."""
-
-
-class Labels(NamedTuple):
-    """Of the examples that are not checked, (N, ...), as given; and of the checked ones, (m, ...)."""
-
-    given: Tensor
-    checked: Tensor
 
 
 def settled(
@@ -61,10 +46,11 @@ def settled(
     train, clean = data.train, data.clean
     open_ = (~torch.isin(train.ids, clean.ids)).nonzero().flatten()
     ways = candidates(train.task, checked_kept=config.weights.keep_clean_in_train)
-    labels = Labels(train.y[open_], clean.y)
+    labels = Heard(train.y[open_], clean.y)
     bench = None if (said := _too_few(train.task, labels)) else Bench(config, data, note, objects, world)
     if bench is None:
-        choice = Choice(ways.safe, f"{said}: {ways.safe} is safe", {})
+        rule = ways.safe if len(labels.checked) >= LEAST_TAUGHT else registry.PLAIN
+        choice = Choice(rule, said, {})
     else:
         steps = budget(bench.steps)
         note(
@@ -95,7 +81,7 @@ def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
     return outputs
 
 
-def _too_few(task: Task, labels: Labels) -> str | None:
+def _too_few(task: Task, labels: Heard) -> str | None:
     """Why nothing can be held back, if that is so."""
     if len(labels.given) < LEAST:
         return f"there are {counted(len(labels.given), 'example')} that are not checked, too few to try rules on"
@@ -108,7 +94,7 @@ def _too_few(task: Task, labels: Labels) -> str | None:
     return None
 
 
-def chosen_rule(task: Task, labels: Labels, ways: Candidates, train: Train, seed: int, steps: int) -> Choice:
+def chosen_rule(task: Task, labels: Heard, ways: Candidates, train: Train, seed: int, steps: int) -> Choice:
     """Try the candidates and choose.
 
     Raises:
@@ -116,18 +102,21 @@ def chosen_rule(task: Task, labels: Labels, ways: Candidates, train: Train, seed
     """
     generator = torch.Generator().manual_seed(seed_for(seed, "auto"))
     given, checked = _held_back(task, labels, generator)
-    names, said, left, made = list(ways.names), dict[str, list[Tensor]](), dict[str, Tried](), 0
+    names, said, left, made = list(ways.names), dict[str, Heard](), dict[str, Tried](), 0
     for turn, (g, h) in enumerate(zip(given, checked, strict=True)):
         for name in tuple(names):
             try:
-                said.setdefault(name, []).append(train(name, g, h))
+                outputs = train(name, g, h).split([len(g), len(h)])
+                said[name] = said.get(name, NOTHING) + Heard(*outputs)
                 made += steps
             except ReweighError:  # a model without logits has no verifier, a rate may be too high for one of them
                 names.remove(name)
                 if not names:
                     raise
         safe = ways.safe if ways.safe in names else names[-1]
-        tried = _compared(task, {name: said[name] for name in names}, safe, labels, given, checked, seed)
+        judged = [torch.cat(part[: turn + 1]) for part in (given, checked)]
+        by = Heard(labels.given[judged[0]], labels.checked[judged[1]])
+        tried = beside(task, {name: said[name] for name in names}, by, safe, seed)
         if turn + 1 < FOLDS:
             left = hopeless(tried, safe)
             names = [name for name in names if name not in left]
@@ -135,7 +124,7 @@ def chosen_rule(task: Task, labels: Labels, ways: Candidates, train: Train, seed
     return Choice(rule, told(tried, left, rule, safe, task.compared, len(labels.checked)), {**tried, **left}, made)
 
 
-def _held_back(task: Task, labels: Labels, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
+def _held_back(task: Task, labels: Heard, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
     """Rows of given and of checked examples for each time; each class gives as many of its checked ones each time."""
     count = len(labels.given)
     each = min(MOST_HELD, max(1, round(HELD * count)))
@@ -144,42 +133,3 @@ def _held_back(task: Task, labels: Labels, generator: torch.Generator) -> tuple[
     if task.has_classes and labels.checked.ndim == 1:
         order = order[labels.checked[order].argsort(stable=True)]
     return given, [order[k::FOLDS] for k in range(FOLDS)]
-
-
-def _compared(
-    task: Task,
-    said: dict[str, list[Tensor]],
-    safe: str,
-    labels: Labels,
-    given: list[Tensor],
-    checked: list[Tensor],
-    seed: int,
-) -> dict[str, Tried]:
-    """Each way beside the safe one, by what they said of the parts that were held back so far."""
-    generator, turns = torch.Generator().manual_seed(seed_for(seed, "auto", "resamples")), len(said[safe])
-    wanted, ours = (labels.checked[torch.cat(checked[:turns])], labels.given[torch.cat(given[:turns])])
-    parts = {name: [one.split([len(g), len(h)]) for one, g, h in zip(every, given, checked, strict=False)] for name, every in said.items()}
-    of_checked = {name: torch.cat([part[1] for part in every]) for name, every in parts.items()}
-    if not task.has_classes or wanted.ndim > 1 or task.outputs < 2:
-        scores = of_task(task, list(of_checked.values()), wanted, generator)
-        return compared(list(said), safe, scores, None, len(wanted))
-    of_given = {name: torch.cat([part[0] for part in every]) for name, every in parts.items()}
-    right = _right(of_given, of_checked, ours, wanted, seed)
-    shares = torch.zeros(task.outputs, dtype=torch.double).index_add_(0, ours, right)
-    stands = (shares / torch.bincount(wanted, minlength=task.outputs).clamp_min(1))[wanted]
-    scores = macro_f1(list(of_checked.values()), wanted, stands, generator)
-    beside = macro_f1(list(of_given.values()), ours, right, generator)
-    return compared(list(said), safe, scores, beside, len(wanted))
-
-
-def _right(
-    of_given: dict[str, Tensor], of_checked: dict[str, Tensor], given: Tensor, checked: Tensor, seed: int
-) -> Tensor:
-    """How likely each of the given labels (g,) is right, taught by the checked ones (h,)."""
-    sure = {name: torch.cat([of_given[name], of_checked[name]]).double().log_softmax(1) for name in of_given}
-    alone = sure.pop(CheckedOnly.name, None) if len(sure) > 1 else None
-    view = View(torch.stack(list(sure.values())).mean(0).log_softmax(1), alone)
-    y, which = torch.cat([given, checked]), torch.arange(len(given), len(given) + len(checked))
-    classes = np.arange(view.classes)
-    found = rightness_of(view, y, which, classes, kinds=USUAL_KINDS, seed=seed_for(seed, "auto") % 2**31)
-    return torch.from_numpy(found.right[: len(given)])

@@ -2,8 +2,8 @@
 
 The checked ones are right, and few. The given labels are many and partly wrong; weighted by how likely each is right they
 measure the same, but for an error of that weighting which more of them do not lessen (rightness in the place of the
-predictions of Angelopoulos et al., 2023). How large it is, is seen from how far the two disagree beyond their own noise: that
-variance is added to theirs (DerSimonian and Laird, 1986), and then each counts by its precision.
+predictions of Angelopoulos et al., 2023). How large it is, is seen from how far the two disagree beyond their own noise:
+that variance is added to theirs (DerSimonian and Laird, 1986), and then each counts by its precision.
 """
 
 import math
@@ -17,7 +17,7 @@ from reweigh.run.choice.scoring import Floats
 from reweigh.tasks import MEASURES, score_text
 from reweigh.words import counted
 
-SURE = 2.0
+SURE = 1.5
 """Another way than the safe one is taken if it is better by so many standard errors."""
 LOST = 2.5
 """One is not tried again if another was better by about so many."""
@@ -56,7 +56,8 @@ class Choice:
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in a run's files."""
-        return {"rule": self.rule, "why": self.why, "steps": self.steps, "tried": {k: vars(v) for k, v in self.tried.items()}}
+        tried = {name: vars(one) for name, one in self.tried.items()}
+        return {"rule": self.rule, "why": self.why, "steps": self.steps, "tried": tried}
 
 
 def compared(names: Sequence[str], safe: str, checked: Floats, given: Floats | None, count: int) -> dict[str, Tried]:

@@ -4,7 +4,7 @@ Of classes the score is macro F1, with a weight for each example: how likely its
 training set a checked one of its class stands for. Of other tasks it is the task's own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,10 @@ def macro_f1(outputs: Sequence[Tensor], y: Tensor, weights: Tensor, generator: t
 
 def of_task(task: Task, outputs: Sequence[Tensor], y: Tensor, generator: torch.Generator) -> Floats:
     """The task's own score of each way, (1 + R, ways), likewise."""
-    score: Callable[[Tensor, Tensor], float] = lambda said, wanted: task.scores(said, wanted)[task.compared]
+
+    def score(said: Tensor, wanted: Tensor) -> float:
+        return task.scores(said, wanted)[task.compared]
+
     rows = [torch.arange(len(y)), *(torch.randint(len(y), (len(y),), generator=generator) for _ in range(RESAMPLES))]
     return np.asarray([[score(said[some], y[some]) for said in outputs] for some in rows])
 

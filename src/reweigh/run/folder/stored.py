@@ -60,7 +60,8 @@ def write_config(
     choice: Mapping[str, Any] | None = None,
 ) -> tuple[str, Digests]:
     """Write `config.json`, the first file of a run; returns the ledger's mark, and the digests of the files to come."""
-    content = {"settings": config.flat(), "versions": versions, **({"data": data} if data else {}), **({"choice": choice} if choice else {})}
+    more = {"data": data, "choice": choice}
+    content = {"settings": config.flat(), "versions": versions, **{name: told for name, told in more.items() if told}}
     run = digest_of(content)
     write_bytes(folder / files.CONFIG, files.json_bytes({**content, _DIGEST: run}))
     return files.run_mark(content["settings"]), Digests(folder, run)
@@ -91,7 +92,8 @@ def read_config(path: Path | str) -> Stored:
             "that you want"
         )
     told = {name: str(version) for name, version in versions.items()}
-    return Stored(folder, config, files.run_mark(settings), told, stored.get("data", {}), Digests(folder, run), stored.get("choice"))
+    data, choice = stored.get("data", {}), stored.get("choice")
+    return Stored(folder, config, files.run_mark(settings), told, data, Digests(folder, run), choice)
 
 
 _CONTENT = {"settings": dict, "versions": dict, "data?": dict, "choice?": {"rule": str}, "digest?": str}
