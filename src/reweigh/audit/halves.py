@@ -7,6 +7,7 @@ examples, and each judges the other half. The verifier is taught by the checked 
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,13 +58,14 @@ class LabelsJudged:
 def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
     """Rightness by two students of the run's settings; None where the task has no classes, or hardly anything is checked."""
     task = data.train.task
-    if not task.has_classes or task.outputs < 2 or len(data.clean) < _LEAST_CHECKED:
+    if not task.has_classes or not 2 <= task.outputs == len(task.classes) or len(data.clean) < _LEAST_CHECKED:
         return None
     unchecked = torch.nonzero(~torch.isin(data.train.ids, data.clean.ids)).flatten()
     if len(unchecked) < 2:
         return None
     with kept():
-        view = _judged(run.config.student, data, unchecked)
+        given = None if isinstance(run.given, str) else run.given
+        view = _judged(run.config.student, data, unchecked, given)
     labels, m = torch.cat([data.clean.y, data.train.y[unchecked]]), len(data.clean)
     classes = np.arange(task.outputs)
     found = rightness_of(view, labels, torch.arange(m), classes, kinds=USUAL_KINDS, seed=run.config.student.seed)
@@ -83,9 +85,10 @@ def _spread(found: Rightness, given: Array, rows: Array, checked: int) -> Labels
     return LabelsJudged(right, suggested, probability, kind, found)
 
 
-def _judged(settings: ResolvedStudent, data: RunData, unchecked: Tensor) -> View:
+def _judged(settings: ResolvedStudent, data: RunData, unchecked: Tensor, given: Any = None) -> View:
     """The view of the checked examples and then of the rows `unchecked`, each by a student that has not seen it."""
-    fresh, inputs = learnt_from(build_student(settings, data.train, data.encoding), data, "none", _CPU, lambda _: None)
+    model = build_student(settings, data.train, data.encoding, given)
+    fresh, inputs = learnt_from(model, data, "none", _CPU, lambda _: None)
     generator = torch.Generator().manual_seed(seed_for(settings.seed, "halves"))
     half = torch.zeros(len(unchecked), dtype=torch.bool)
     half[torch.randperm(len(unchecked), generator=generator)[: len(unchecked) // 2]] = True

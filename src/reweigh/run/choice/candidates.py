@@ -15,6 +15,11 @@ class Candidates(NamedTuple):
     safe: str
 
 
+def of_classes(task: Task) -> bool:
+    """Whether each class has an output of its own: what a verifier reads."""
+    return task.has_classes and task.outputs == len(task.classes) > 1
+
+
 def candidates(task: Task, *, checked_kept: bool = True) -> Candidates:
     """For a task; those alone that see checked examples in training need some `checked_kept` among those to train on.
 
@@ -22,7 +27,7 @@ def candidates(task: Task, *, checked_kept: bool = True) -> Candidates:
     there are no classes nobody knows yet whether a target is right, and plain training is.
     """
     alone = (CheckedOnly.name,) if checked_kept else ()
-    if task.has_classes and task.outputs > 1:
+    if of_classes(task):
         names = (RightnessRule.name, RightAndHelpful.name, L2RW.name, Uniform.name, *alone)
         return Candidates(names, RightnessRule.name)
     return Candidates((Uniform.name, L2RW.name, *alone), Uniform.name)

@@ -85,7 +85,7 @@ def _too_few(task: Task, labels: Heard) -> str | None:
     """Why nothing can be held back, if that is so."""
     if len(labels.given) < LEAST:
         return f"there are {counted(len(labels.given), 'example')} that are not checked, too few to try rules on"
-    if task.has_classes and labels.checked.ndim == 1:
+    if labels.checked.ndim == 1 and not labels.checked.is_floating_point():
         fewest = int(labels.checked.unique(return_counts=True)[1].min()) if len(labels.checked) else 0
         if fewest < LEAST_OF_CLASS:
             return f"a class has {counted(fewest, 'checked example')}, too few to hold some back and try rules"
@@ -130,6 +130,6 @@ def _held_back(task: Task, labels: Heard, generator: torch.Generator) -> tuple[l
     each = min(MOST_HELD, max(1, round(HELD * count)))
     given = list(torch.randperm(count, generator=generator)[: FOLDS * each].split(each))
     order = torch.randperm(len(labels.checked), generator=generator)
-    if task.has_classes and labels.checked.ndim == 1:
+    if labels.checked.ndim == 1 and not labels.checked.is_floating_point():
         order = order[labels.checked[order].argsort(stable=True)]
     return given, [order[k::FOLDS] for k in range(FOLDS)]

@@ -16,6 +16,7 @@ from reweigh.rightness import View
 from reweigh.rightness.judging import rightness_of
 from reweigh.rightness.verifier import USUAL_KINDS
 from reweigh.rules.baselines import CheckedOnly
+from reweigh.run.choice.candidates import of_classes
 from reweigh.run.choice.decide import Tried, compared
 from reweigh.run.choice.scoring import macro_f1, of_task
 from reweigh.tasks import Task
@@ -39,7 +40,7 @@ def beside(task: Task, said: Mapping[str, Heard], labels: Heard, safe: str, seed
     names, draw = list(said), torch.Generator().manual_seed(seed_for(seed, "auto", "resamples"))
     of_given, of_checked = ([heard[part] for heard in said.values()] for part in (0, 1))
     y, count = labels.checked, len(labels.checked)
-    if not task.has_classes or y.ndim > 1 or task.outputs < 2:
+    if not of_classes(task):
         return compared(names, safe, of_task(task, of_checked, y, draw), None, count)
     right = _right(said, labels, seed)
     shares = torch.zeros(task.outputs, dtype=torch.double).index_add_(0, labels.given, right)

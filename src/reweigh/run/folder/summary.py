@@ -14,6 +14,7 @@ _KIND = {
     "rule": str, "choice?": dict, "task?": str, "epochs": int, "steps": int, "score?": str, "auroc": float | None,
     "wrong_labels": int | None, "examples": int, "clean_examples": int, "test_examples": int,
     "best_epoch?": int, "mass_per_class?": dict, "engine": str, "seconds": float,
+    "temperature?": {"value": float | None, "examples": int},
 }  # fmt: skip
 
 
