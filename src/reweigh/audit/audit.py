@@ -200,7 +200,7 @@ def audit_run(
     judged = judged_by_halves(run, data)
     told = None if judged is None or judged.of_all.share is None else judged
     if told is None:
-        if not len(rows) or np.ptp(summary.mean_weight) < _EQUAL:
+        if np.ptp(summary.mean_weight) < _EQUAL:
             raise BadInput(
                 f"the rule {run.config.weights.rule} trusted every example of {run.path} alike, and {_why(judged)}: audit "
                 "a run with --rule l2rw or another that learns weights"
