@@ -104,7 +104,12 @@ KINDS = {
 
 
 def command(kind, folder, output, *more):
-    """`reweigh train` on data of that kind, which are written into `folder`."""
+    """`reweigh train` on data of that kind, which are written into `folder`, with L2RW and no more than that."""
+    return bare(kind, folder, output, "--rule", "l2rw", "--quick", *more)
+
+
+def bare(kind, folder, output, *more):
+    """The same with the rule that is usual."""
     make, end = KINDS[kind]
     folder.mkdir(parents=True, exist_ok=True)
     options = make(folder)

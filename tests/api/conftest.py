@@ -28,4 +28,4 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def run(frame: pd.DataFrame) -> reweigh.Run:
-    return reweigh.fit(frame, clean=CHECKED, target="y", steps=20, verbose=False)
+    return reweigh.fit(frame, clean=CHECKED, target="y", steps=20, rule="l2rw", quick=True, verbose=False)

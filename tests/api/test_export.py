@@ -40,7 +40,9 @@ KINDS = {
 @pytest.fixture(scope="module", params=KINDS)
 def run_and_inputs(request):
     data, more, inputs = KINDS[request.param]
-    return reweigh.fit(data, clean=np.arange(ROWS) < 30, steps=3, verbose=False, **more), inputs
+    return reweigh.fit(
+        data, clean=np.arange(ROWS) < 30, steps=3, rule="l2rw", quick=True, verbose=False, **more
+    ), inputs
 
 
 def test_torch_export(run_and_inputs, tmp_path):
@@ -90,7 +92,9 @@ class Asks(nn.Module):
 
 def test_what_cannot_be_exported_is_said(tmp_path):
     x = np.random.default_rng(0).normal(size=(ROWS, 3))
-    run = reweigh.fit((x, Y), clean=range(30), steps=2, model=Asks(), engine="finite", verbose=False)
+    run = reweigh.fit(
+        (x, Y), clean=range(30), steps=2, model=Asks(), engine="finite", rule="l2rw", quick=True, verbose=False
+    )
     with pytest.raises(ReweighError, match=r"PyTorch cannot export this model .* state_dict\(\) instead"):
         run.export(tmp_path / "model.pt2")
     with pytest.raises(BadInput, match=r"neither .pt2 nor .onnx"):

@@ -15,7 +15,7 @@ from notebook_data import CHECKED, ROWS
 from reweigh.errors import BadInput
 from reweigh.tasks import Classification
 
-QUICK = {"steps": 4, "verbose": False}
+QUICK = {"steps": 4, "rule": "l2rw", "quick": True, "verbose": False}
 X = np.random.default_rng(1).normal(size=(ROWS, 3))
 WORDS = np.where(X[:, 0] > 0, "pos", "neg")
 
@@ -93,7 +93,7 @@ def test_targets_as_a_column():
 
 
 def test_a_known_data_set_too():
-    run = reweigh.fit(dataset="digits", noise="background:0.4", rule="l2rw", **QUICK)
+    run = reweigh.fit(dataset="digits", noise="background:0.4", **QUICK)
     assert run.model(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
     assert {"given_label", "suggested_label"} <= set(run.audit().to_pandas())
 
@@ -140,7 +140,7 @@ def test_a_run_without_a_folder_lives_as_long_as_it_is_held():
 def test_the_process_is_left_as_found(frame, capsys):
     threads = torch.get_num_threads()
     state = torch.random.get_rng_state()
-    reweigh.fit((X, WORDS), clean=CHECKED, threads=threads + 1, steps=2)
+    reweigh.fit((X, WORDS), clean=CHECKED, threads=threads + 1, steps=2, rule="l2rw", quick=True)
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.random.get_rng_state(), state)
     assert "epoch 1/1: loss" in capsys.readouterr().out

@@ -21,7 +21,7 @@ from reweigh.named_code import is_object, name_of
 from reweigh.run import Callback
 from reweigh.tasks import Classification
 
-QUICK = {"steps": 6, "batch_size": 64, "verbose": False}
+QUICK = {"steps": 6, "batch_size": 64, "rule": "l2rw", "quick": True, "verbose": False}
 X = np.random.default_rng(1).normal(size=(ROWS, 3))
 WORDS = np.where(X[:, 0] > 0, "pos", "neg")
 
@@ -140,7 +140,7 @@ def test_a_stopped_run_goes_on_with_the_same_bits(net, rule, epoch, tmp_path, ca
         reweigh.fit(output=folder, model=MLP((3,), 2), rule=rule, resume=True)
     assert command(["train", "--output", str(folder), "--resume"]) == 2
     assert "the model is an object from Python" in " ".join(capsys.readouterr().err.split())
-    on = reweigh.fit(output=folder, model=Net(), rule=rule, resume=True, verbose=False)
+    on = reweigh.fit(output=folder, model=Net(), rule=rule, resume=True, quick=True, verbose=False)
     assert torch.equal(state(on), state(whole))
     for name in ("weights.parquet", "model.safetensors"):
         assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -159,7 +159,7 @@ def test_a_rule_as_an_object_is_the_rule_by_its_name():
 
 def test_a_rule_of_classes_needs_classes():
     with pytest.raises(BadInput, match="looks at each example's class"):
-        reweigh.fit((X, X[:, 0]), clean=CHECKED, rule=reweigh.ClassAwareWeightNet([5, 5]), **QUICK)
+        reweigh.fit((X, X[:, 0]), clean=CHECKED, **{**QUICK, "rule": reweigh.ClassAwareWeightNet([5, 5])})
 
 
 def test_a_function_that_builds_the_model():

@@ -52,7 +52,7 @@ def test_a_run_that_is_saved_and_loaded(frame, run, tmp_path):
 
 
 def test_the_page(frame, run, tmp_path):
-    plain = reweigh.fit(frame, clean=CHECKED, target="y", rule="uniform", steps=20, verbose=False)
+    plain = reweigh.fit(frame, clean=CHECKED, target="y", rule="uniform", steps=20, quick=True, verbose=False)
     page = run.report(tmp_path / "page.html", against=[plain])
     assert page.read_text().startswith("<!doctype html>")
     with pytest.raises(BadInput, match="overwrite=True"):

@@ -93,7 +93,7 @@ def test_where_right_cannot_be_told_from_wrong_there_is_no_number(tmp_path, caps
         rows.append(f"{p:.3f},{q:.3f},{'ab'[g.integers(2)]},{int(i < 20)}")
     (tmp_path / "mine.csv").write_text("\n".join(rows) + "\n")
     said = ["--train", str(tmp_path / "mine.csv"), "--target", "y", "--clean-column", "ok", "--steps", "60"]
-    assert run(["train", *said, "--output", str(tmp_path / "run")]) == 0
+    assert run(["train", *said, "--rule", "l2rw", "--quick", "--output", str(tmp_path / "run")]) == 0
     audit = audit_run(tmp_path / "run")
     assert audit.estimate is None
     assert audit.judged is not None
@@ -112,7 +112,10 @@ def test_a_regression_is_ranked_as_training_trusted_and_no_number_is_told(tmp_pa
     rows = [f"{a:.3f},{b:.3f},{c}" for a, b, c in zip(x, 3 * x, (np.arange(200) < 40).astype(int), strict=True)]
     (tmp_path / "mine.csv").write_text("\n".join(["p,y,ok", *rows]) + "\n")
     said = ["--train", str(tmp_path / "mine.csv"), "--target", "y", "--clean-column", "ok", "--steps", "60"]
-    assert run(["train", *said, "--task", "regression", "--output", str(tmp_path / "run")]) == 0
+    assert (
+        run(["train", *said, "--rule", "l2rw", "--quick", "--task", "regression", "--output", str(tmp_path / "run")])
+        == 0
+    )
     audit = audit_run(tmp_path / "run")
     assert audit.judged is None
     assert audit.estimate is None

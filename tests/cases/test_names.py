@@ -34,7 +34,7 @@ def train(folder, output, capsys, *more, labels=("yes", "no")):
     write_csv(folder / "noisy.csv", ["a", "id", "y"], rows)
     write_csv(folder / "checked.csv", ["a", "id", "y"], rows[:24])
     said = ["train", "--train", f"{folder}/noisy.csv", "--clean", f"{folder}/checked.csv", "--target", "y"]
-    code = run([*said, "--id-column", "id", "--steps", "4", f"--output={output}", *more])
+    code = run([*said, "--id-column", "id", "--steps", "4", "--rule", "l2rw", "--quick", f"--output={output}", *more])
     return code, capsys.readouterr()
 
 
@@ -83,7 +83,7 @@ def test_a_tilde_that_no_shell_expanded(tmp_path, capsys, monkeypatch):
     assert run(["audit", "~/run", "--output=~/audit.csv"]) == 0
     assert (tmp_path / "me/audit.csv").exists()
     assert run(["report", "~/run", "--output=~/page.html"]) == 0
-    assert run(["train", "--resume", "--output=~/run"]) == 0
+    assert run(["train", "--resume", "--quick", "--output=~/run"]) == 0
     assert not (tmp_path / "~").exists()
 
 

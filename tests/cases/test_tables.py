@@ -129,7 +129,20 @@ def test_a_day_that_no_month_has_is_missing_and_said(tmp_path):
 
 def test_what_was_read_is_in_the_summary(tmp_path, capsys):
     path = table(tmp_path, lambda row: "unknown" if row % 9 == 3 else f'"{row},{row:02}"')
-    said = ["train", "--train", path, "--clean-column", "ok", "--target", "label", "--steps", "3"]
+    said = [
+        "train",
+        "--train",
+        path,
+        "--clean-column",
+        "ok",
+        "--target",
+        "label",
+        "--steps",
+        "3",
+        "--rule",
+        "l2rw",
+        "--quick",
+    ]
     assert run([*said, "--output", str(tmp_path / "run")]) == 0
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     told = summary["read"]["files"][path]

@@ -20,7 +20,9 @@ def test_predict_does_not_need_matplotlib(tmp_path):
     draw = np.random.default_rng(0)
     size = draw.normal(size=200)
     columns = {"size": size, "label": np.where(size > 0, "up", "down")}
-    reweigh.fit(columns, clean=range(60), target="label", epochs=2, verbose=False).save(tmp_path / "run")
+    reweigh.fit(columns, clean=range(60), target="label", epochs=2, rule="l2rw", quick=True, verbose=False).save(
+        tmp_path / "run"
+    )
     (tmp_path / "new.csv").write_text("size\n-3\n3\n")
     asked = ["predict", tmp_path / "run", tmp_path / "new.csv", "--output", tmp_path / "found.csv"]
     done = subprocess.run([sys.executable, "-c", CODE, *map(str, asked)], capture_output=True, text=True)

@@ -11,7 +11,14 @@ from reweigh.run.early import EarlyStopping
 
 draw = np.random.default_rng(0)
 X = draw.normal(size=(120, 4))
-DATA = {"train": (X, draw.permutation(X[:, 0] > 0)), "clean": range(60), "lr": 0.05, "verbose": False}
+DATA = {
+    "train": (X, draw.permutation(X[:, 0] > 0)),
+    "clean": range(60),
+    "lr": 0.05,
+    "rule": "l2rw",
+    "quick": True,
+    "verbose": False,
+}
 
 
 def test_it_ends_after_so_many_epochs_and_the_best_model_comes_out():
@@ -46,7 +53,7 @@ def test_a_resumed_run_ends_as_if_nothing_had_happened(tmp_path):
     whole = reweigh.fit(**DATA, epochs=60, patience=3)
     with pytest.raises(KeyboardInterrupt, match="saved in"):
         reweigh.fit(**DATA, epochs=60, patience=3, output=tmp_path / "run", callbacks=[Broken()])
-    run = reweigh.fit(output=tmp_path / "run", resume=True, verbose=False)
+    run = reweigh.fit(output=tmp_path / "run", resume=True, rule="l2rw", quick=True, verbose=False)
     assert run.summary["best_epoch"] == whole.summary["best_epoch"]
     for one, other in zip(run.model.parameters(), whole.model.parameters(), strict=True):
         assert torch.equal(one, other)
@@ -54,4 +61,4 @@ def test_a_resumed_run_ends_as_if_nothing_had_happened(tmp_path):
 
 def test_too_few_to_hold_back():
     with pytest.raises(BadInput, match="too few to hold some back for patience="):
-        reweigh.fit(dataset="digits", clean_per_class=1, patience=2, steps=2, verbose=False)
+        reweigh.fit(dataset="digits", clean_per_class=1, patience=2, steps=2, rule="l2rw", quick=True, verbose=False)

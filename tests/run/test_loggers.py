@@ -13,7 +13,7 @@ from reweigh.run import Callback
 from reweigh.run.loggers import MLflow, TensorBoard, WandB, numbers
 
 X = np.random.default_rng(0).normal(size=(80, 2))
-DATA = {"train": (X, X[:, 0] > 0), "clean": range(40), "epochs": 3, "verbose": False}
+DATA = {"train": (X, X[:, 0] > 0), "clean": range(40), "epochs": 3, "rule": "l2rw", "quick": True, "verbose": False}
 
 
 class Standing:
@@ -102,5 +102,5 @@ def test_a_run_that_a_callback_ends_is_finished(tmp_path):
     assert (run.summary["epochs"], run.summary["steps"], len(run.metrics)) == (2, stop.steps, 2)
     assert len(run.audit()) == 40
     (tmp_path / "run" / "model.safetensors").unlink()  # made again, without another epoch
-    again = reweigh.fit(output=tmp_path / "run", resume=True, verbose=False)
+    again = reweigh.fit(output=tmp_path / "run", resume=True, rule="l2rw", quick=True, verbose=False)
     assert again.summary["epochs"] == 2

@@ -22,7 +22,7 @@ def settings(folder, kind="table", **more):
     make(folder)
     files = {"train": f"{folder}/noisy.csv", "clean": f"{folder}/checked.csv", "target": target}
     task = {"task": kind} if kind == "multi-label" else {}
-    return {**files, **task, "epochs": 3, "clean_batch_size": 17, **more}
+    return {**files, **task, "epochs": 3, "rule": "l2rw", "clean_batch_size": 17, **more}
 
 
 def results_of(folder):

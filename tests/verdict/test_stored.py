@@ -31,7 +31,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("verdict") / "run"
     reweigh.fit(
         table(400, 0, wrong=0.4), clean=table(60, 1), test=table(300, 2), target="label", output=folder, steps=60,
-        verbose=False,
+        rule="l2rw", quick=True, verbose=False,
     )  # fmt: skip
     return folder
 
@@ -41,9 +41,10 @@ def test_the_verdict_of_a_run(run):
     found = verdict_of(run, note=told.append)
     assert [rival.words for rival in found.rivals] != []
     assert {rival.words for rival in found.rivals} == {
-        "plain training on all rows", "the checked rows alone", "boosted trees",
+        "plain training on all rows", "the checked rows alone", "boosted trees", "boosted trees on the cleaned rows",
     }  # fmt: skip
-    assert len(told) == 3
+    assert [rival.words for rival in found.rivals if rival.own] == ["boosted trees on the cleaned rows"]
+    assert len(told) == 4
     scores = [rival.score for rival in found.rivals]
     assert scores == sorted(scores, reverse=True)
     assert found.best.difference.count == 300
@@ -72,7 +73,15 @@ def test_a_changed_verdict_is_refused(run):
 
 
 def test_training_again_takes_it_away(run, tmp_path):
-    settings = {"clean": table(30, 1), "test": table(30, 2), "target": "label", "steps": 5, "verbose": False}
+    settings = {
+        "clean": table(30, 1),
+        "test": table(30, 2),
+        "target": "label",
+        "steps": 5,
+        "rule": "l2rw",
+        "quick": True,
+        "verbose": False,
+    }
     reweigh.fit(table(50, 0), output=tmp_path / "run", **settings)
     verdict_of(tmp_path / "run")
     reweigh.fit(table(50, 0), output=tmp_path / "run", overwrite=True, **settings)
@@ -80,7 +89,16 @@ def test_training_again_takes_it_away(run, tmp_path):
 
 
 def test_held_back_examples_are_called_checked(tmp_path):
-    reweigh.fit(table(100, 0), clean=table(40, 1), target="label", output=tmp_path / "run", steps=10, verbose=False)
+    reweigh.fit(
+        table(100, 0),
+        clean=table(40, 1),
+        target="label",
+        output=tmp_path / "run",
+        steps=10,
+        rule="l2rw",
+        quick=True,
+        verbose=False,
+    )
     found = verdict_of(tmp_path / "run")
     assert found.examples == "checked"
     assert found.best.difference.count == 12
@@ -96,7 +114,7 @@ def test_texts(tmp_path):
 
     reweigh.fit(
         texts(120, 0), clean=texts(30, 1), test=texts(60, 2), target="label", text="text", output=tmp_path / "run",
-        steps=5, verbose=False,
+        steps=5, rule="l2rw", quick=True, verbose=False,
     )  # fmt: skip
     found = verdict_of(tmp_path / "run")
     linear = next(rival for rival in found.rivals if rival.words == "TF-IDF with a linear layer")
@@ -110,7 +128,7 @@ def test_numbers(tmp_path):
 
     reweigh.fit(
         numbers(200, 0), clean=numbers(40, 1), test=numbers(80, 2), target="y", output=tmp_path / "run", steps=20,
-        verbose=False,
+        rule="l2rw", quick=True, verbose=False,
     )  # fmt: skip
     found = verdict_of(tmp_path / "run")
     assert found.measure == "test_r2"
@@ -124,7 +142,7 @@ def test_several_labels(tmp_path):
 
     reweigh.fit(
         labels(200, 0), clean=labels(40, 1), test=labels(80, 2), target=["one", "two"], output=tmp_path / "run",
-        steps=20, verbose=False,
+        steps=20, rule="l2rw", quick=True, verbose=False,
     )  # fmt: skip
     found = verdict_of(tmp_path / "run")
     trees = next(rival for rival in found.rivals if rival.words == "boosted trees")

@@ -1,10 +1,14 @@
 """The sentence says what the numbers do, and no more."""
 
 import math
+from dataclasses import replace
 
 import pytest
+import torch
 
+from reweigh.run.folder.run_folder import without_nan
 from reweigh.verdict import Difference, Rival, Verdict
+from reweigh.verdict.interval import LEVEL, difference
 from reweigh.verdict.verdict import rounded
 
 
@@ -70,3 +74,70 @@ def test_there_and_back():
 @pytest.mark.parametrize(("count", "asked"), [(7, 7), (60, 60), (96, 96), (101, 110), (1234, 1300)])
 def test_examples_are_asked_for_in_round_numbers(count, asked):
     assert rounded(count) == asked
+
+
+def test_plain_training_that_nothing_beats_is_said_to_be_as_good():
+    found = replace(verdict((0.004, 0.02), (0.03, 0.02)), plain=True)
+    assert found.sentence == (
+        "plain training is as good as anything here, as far as 100 checked examples can tell: "
+        "+0.4 ± 2.0 points of macro F1 over plain training on all rows"
+    )
+    assert replace(verdict((0.05, 0.02)), plain=True).sentence.startswith("plain training is best here: +5.0 ± 2.0")
+    assert replace(verdict((-0.05, 0.02)), plain=True).sentence.startswith("plain training is not best: use ")
+
+
+def test_what_rests_on_rightness_is_named_with_the_way_to_it():
+    gap = Difference(-0.03, 0.012, 100)
+    own = Rival("boosted trees on the cleaned rows", 0.93, gap, own=True)
+    found = Verdict("test_macro_f1", 0.9, (own, *verdict((0.02, 0.01)).rivals))
+    assert found.helps is False
+    assert found.sentence == (
+        "use boosted trees on the cleaned rows: 3.0 ± 1.2 points of macro F1 better than this model; "
+        "their weights are the column sample_weight of `reweigh audit RUN --output FILE.csv`"
+    )
+
+
+def test_it_helps_though_what_rests_on_rightness_is_as_good():
+    own = Rival("boosted trees on the cleaned rows", 0.9, Difference(0.0, 0.02, 100), own=True)
+    found = Verdict("test_macro_f1", 0.9, (own, *verdict((0.02, 0.01)).rivals))
+    assert found.helps is True
+    assert "the best other, plain training on all rows" in found.sentence
+
+
+def test_labels_that_look_fine_are_told():
+    found = replace(verdict((0.021, 0.009)), labels="at most 2 % of the labels look wrong")
+    assert found.sentence.endswith("plain training on all rows; at most 2 % of the labels look wrong")
+
+
+def test_it_reads_what_it_wrote():
+    found = replace(verdict((0.021, math.inf), (0.05, 0.02)), labels="fine", plain=True)
+    assert Verdict.from_json(without_nan(found.as_json())) == found
+
+
+@pytest.mark.parametrize("count", [15, 60])
+def test_neither_helps_nor_does_not_where_all_are_alike(count):
+    """Five ways of one accuracy, each by itself: in 200 such comparisons hardly any says that one is better."""
+    generator, said = torch.Generator().manual_seed(count), []
+    y = torch.zeros(count, dtype=torch.long)
+    for trial in range(200):
+        right = (torch.rand(5, count, generator=generator) < 0.85).float()
+        ours, *others = torch.stack([right, 1 - right], 2)
+        level = 1 - (1 - LEVEL) / len(others)
+        gaps = [difference(accuracy, ours, other, y, level=level, seed=trial) for other in others]
+        rivals = [Rival(f"way {k}", 0.85, gap) for k, gap in enumerate(gaps)]
+        said.append(Verdict("test_accuracy", 0.85, tuple(rivals)).helps)
+    assert said.count(True) <= 4
+    assert said.count(False) <= 16  # 5 % of 200, and what chance adds to it
+
+
+def test_it_is_told_where_one_is_better():
+    """The run is right on 95 %, the others on 75 %: 120 examples are enough."""
+    generator, y = torch.Generator().manual_seed(0), torch.zeros(120, dtype=torch.long)
+    right = (torch.rand(4, 120, generator=generator) < torch.tensor([[0.95], [0.75], [0.75], [0.75]])).float()
+    ours, *others = torch.stack([right, 1 - right], 2)
+    gaps = [difference(accuracy, ours, other, y) for other in others]
+    assert Verdict("test_accuracy", 0.95, tuple(Rival("way", 0.75, gap) for gap in gaps)).helps is True
+
+
+def accuracy(outputs, y):
+    return float((outputs.argmax(1) == y).double().mean())

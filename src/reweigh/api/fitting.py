@@ -24,6 +24,7 @@ from reweigh.run.start import resume as resume_run
 from reweigh.settings import Settings
 from reweigh.storage import home
 from reweigh.tasks import Task
+from reweigh.verdict import verdict_after
 
 
 def fit(
@@ -39,6 +40,7 @@ def fit(
     overwrite: bool = False,
     resume: bool = False,
     verbose: bool = True,
+    quick: bool = False,
     callbacks: Sequence[Callback] = (),
     **settings: Any,
 ) -> Run:
@@ -60,6 +62,7 @@ def fit(
         overwrite: replace the run in that folder.
         resume: go on with the run in that folder; data and settings may be left out, and must else be the same.
         verbose: print what was found in the data and a line an epoch. `Run.notes` has the sentences in any case.
+        quick: leave out the comparison with other ways at the end; `Run.verdict()` makes it later.
         callbacks: told of every step and epoch, and may end training: `reweigh.run.Callback`, `reweigh.run.loggers`.
         **settings: as the options of `reweigh train`, with underscores: `epochs=10`, `text="title"`,
             `dataset="digits"`, `noise="background:0.4"`, ...
@@ -86,6 +89,9 @@ def fit(
             else:
                 chosen = Settings.of(**config)
                 start(chosen, folder, watcher, overwrite=overwrite, callbacks=callbacks, objects=objects)
+            said = None if quick else verdict_after(folder, watcher.note, model, task)
+            if said is not None:
+                watcher.note(f"verdict: {said}")
         except Interrupted as stopped:
             lost = "" if kept is None else "; its folder was temporary: name one by output= to keep what is done"
             raise KeyboardInterrupt(in_python(str(stopped), given.places) + lost) from None

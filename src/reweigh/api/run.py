@@ -24,6 +24,7 @@ from reweigh.run.finished import FinishedRun
 from reweigh.run.folder.label_type import TEXT
 from reweigh.storage import home, make_folder
 from reweigh.tasks import Task
+from reweigh.verdict import Verdict, verdict_of
 
 
 class Run:
@@ -47,7 +48,7 @@ class Run:
         sources: Sequence[Any] = (),
     ) -> None:
         self._sources = list(sources)  # kept, since the run's settings have no more than their names
-        self._named, self._data_root, self._kept = model, data_root, kept
+        self._named, self._task, self._data_root, self._kept = model, task, data_root, kept
         self._model: TrainedModel | None = None
         with said_in_python({}):
             self.finished: FinishedRun = open_run(path, data_root, model, task)
@@ -124,6 +125,15 @@ class Run:
         with said_in_python(self._places):
             found = audit_run(self.path, data_root=self._data_root, threshold=threshold, model=self._named)
         return AuditTable(found, self._labels)
+
+    def verdict(self) -> Verdict:
+        """How the run stands beside plain training, the checked rows alone and a learner of the trade; worked out once.
+
+        Raises:
+            BadInput: if the data have changed since.
+        """
+        with said_in_python(self._places):
+            return verdict_of(self.path, data_root=self._data_root, model=self._named, task=self._task)
 
     def report(
         self, path: Path | str | None = None, *, against: Sequence["Run | Path | str"] = (), overwrite: bool = False

@@ -57,7 +57,7 @@ class LabelsJudged:
 def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
     """Rightness by two students of the run's settings; None where the task has no classes, or hardly anything is checked."""
     task = data.train.task
-    if not task.has_classes or task.outputs < 2 or len(data.clean) < _LEAST_CHECKED:
+    if not task.has_classes or not 2 <= task.outputs == len(task.classes) or len(data.clean) < _LEAST_CHECKED:
         return None
     unchecked = torch.nonzero(~torch.isin(data.train.ids, data.clean.ids)).flatten()
     if len(unchecked) < 2:

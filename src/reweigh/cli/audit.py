@@ -13,6 +13,7 @@ from reweigh.errors import BadInput
 from reweigh.printable import printable
 from reweigh.storage import home
 from reweigh.tables import check_output
+from reweigh.verdict import read_verdict
 
 MOST_CLASSES = 20
 
@@ -46,6 +47,9 @@ def audit(
     if output is not None:
         check_output(output, overwrite=overwrite)
     found = audit_run(run, data_root=data_root, threshold=threshold, model=model, task=task)
+    verdict = read_verdict(found.run)
+    if verdict is not None:
+        console.print(f"Verdict: {printable(verdict.sentence)}.")
     if top:
         console.print(distrusted_table(found, top))
     console.print(classes_table(found))

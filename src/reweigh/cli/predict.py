@@ -47,6 +47,9 @@ def predict(
     if found.scores:
         told = ", ".join(f"{MEASURES[name].words} {score_text(name, value)}" for name, value in found.scores.items())
         console.print(f"Against the targets in {printable(new)}: {told}.", soft_wrap=True)
+    if found.temperature is not None:
+        said = found.temperature.sentence()
+        console.print(f"{said[0].upper()}{said[1:]}.")
     console.print(f"All {len(found)} predictions: {printable(output)}", soft_wrap=True)
 
 

@@ -19,6 +19,7 @@ from reweigh.run.start import start
 from reweigh.settings import Settings
 from reweigh.settings.run import RunSettings
 from reweigh.tasks import MEASURES, score_text
+from reweigh.verdict import verdict_after
 
 _CONFIG = "Settings as YAML, TOML or JSON, such as a run's config.json; options go before it."
 
@@ -34,6 +35,7 @@ def train(
     resume: Annotated[Flag, _run("Go on with the run in that folder.")] = False,
     overwrite: Annotated[Flag, _run("Replace the run in that folder.")] = False,
     config: Annotated[Path | None, _run(_CONFIG)] = None,
+    quick: Annotated[Flag, _run("Leave out the comparison with other ways at the end.")] = False,
     ten: Annotated[Flag, _run("Show the ten options that matter.", name="-h")] = False,
 ) -> None:
     """Train with learned example weights, and keep all that came out in a folder.
@@ -42,8 +44,9 @@ def train(
 
     The folder gets config.json, metrics.jsonl (a line an epoch), model.safetensors, weights.parquet (a row an
     example), ledger/ (each epoch's weights), distrusted.png (of images), summary.json, of your own data
-    encoding.json (how they became numbers) and, of a rule that learns, teacher.safetensors. A run that was
-    stopped or killed goes on with --resume and ends as if nothing had happened.
+    encoding.json (how they became numbers) and verdict.json (beside other ways to a model; --quick leaves it
+    out), and of a rule that learns teacher.safetensors. A run that was stopped or killed goes on with --resume and
+    ends as if nothing had happened.
     """
     if ten:
         print_short_help(train)
@@ -58,7 +61,10 @@ def train(
             summary = start(settings, output, screen, overwrite=overwrite)
         else:
             summary = resume_run(output, given, screen)
+        told = None if quick else verdict_after(output, screen.note, given.get("model"), given.get("task"))
     _report(summary, output)
+    if told is not None:
+        console.print(f"Verdict: {printable(told)}.")
 
 
 def _report(summary: dict[str, Any], output: Path) -> None:

@@ -15,6 +15,7 @@ from reweigh.data.own import Encoding, NewData, read_new
 from reweigh.errors import BadInput
 from reweigh.run.finished import encoding_of, open_run, trained_model
 from reweigh.run.job.evaluate import finite, outputs_on
+from reweigh.run.temperature import Temperature
 from reweigh.tasks import Task
 
 
@@ -28,6 +29,7 @@ class Predicted:
         values: class numbers (N,) int64, zeros and ones for each label (N, L), or a regression's values (N,) in its units.
         probabilities: each class's or label's (N, K); of a regression None.
         scores: by name, the score first; empty where the target is not known.
+        temperature: what made the probabilities calibrated; None where nothing of the kind was looked for.
     """
 
     data: NewData
@@ -35,6 +37,7 @@ class Predicted:
     values: Tensor
     probabilities: Tensor | None
     scores: dict[str, float]
+    temperature: Temperature | None = None
 
     def __len__(self) -> int:
         """The number of examples, N."""
@@ -67,4 +70,6 @@ def predict_new(
     outputs = finite(outputs_on(trained, data, torch.device("cpu")))
     learnt = encoding.fitted
     scores = {} if data.y is None else learnt.scores(outputs, data.y)
-    return Predicted(data, encoding, learnt.predict(outputs), learnt.probabilities(outputs), scores)
+    found = Temperature.from_summary(finished.summary)
+    likely = learnt.probabilities(outputs) if found is None else found.probabilities(learnt, outputs)
+    return Predicted(data, encoding, learnt.predict(outputs), likely, scores, found)

@@ -24,6 +24,7 @@ from reweigh.run.folder import run_folder as files
 from reweigh.storage import home, make_folder, write_bytes
 from reweigh.tables import check_free
 from reweigh.tasks import MEASURES, Task, score_text, use_task
+from reweigh.verdict import read_verdict
 
 SHOWN, MOST_CLASSES = 24, 12
 
@@ -89,7 +90,7 @@ def _shown(value: Any) -> Any:
 
 
 def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
-    run = audit.run
+    run, verdict = audit.run, read_verdict(audit.run)
     lines, wrong, measure = run.metrics, audit.corrupted, MEASURES[run.score_name]
     sizes, norms, zeros = (column(lines, n) for n in ("effective_sample_size", "direction_norm", "zero_share"))
     return {
@@ -101,6 +102,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "issues": int(audit.issue.sum()),
         "estimate": audit.estimate,
         "labels": audit.sentence(),
+        "verdict": None if verdict is None else verdict.sentence,
         "unseen": int((audit.quality != audit.quality).sum()),
         "own": audit.names is not None,
         "read": audit.encoding is not None and audit.encoding.kind in ("table", "text"),

@@ -53,6 +53,7 @@ class Materials:
         wrong: from a batch to which of its labels are known to be wrong, (B,) bool.
         second_model: what it takes to train one.
         steps: how many steps the student will take; None where nobody knows.
+        checked: which training examples are checked themselves, (N,) bool; None where none is.
     """
 
     seed: Callable[[str], int] = lambda purpose: 0
@@ -60,11 +61,17 @@ class Materials:
     wrong: BatchGetter | None = None
     second_model: SecondModel | None = None
     steps: int | None = None
+    checked: Tensor | None = None
 
     @property
     def has(self) -> frozenset[str]:
         """What is there, in the words of `_MISSING`."""
-        there = {"classes": self.class_sizes, "truth": self.wrong, "second model": self.second_model}
+        there = {
+            "classes": self.class_sizes,
+            "truth": self.wrong,
+            "second model": self.second_model,
+            "checked": self.checked,
+        }
         return frozenset(name for name, value in there.items() if value is not None)
 
     @property
@@ -84,6 +91,8 @@ class Materials:
 
 
 _MISSING = {
+    "checked": "the rule {} trains on checked examples, and none is among those to train on: keep them there "
+    "(--keep-clean-in-train), or take another rule",
     "classes": "the rule {} looks at each example's class, and there are none: take another rule",
     "truth": "the {} needs labels that are known to be wrong: add --noise, or take another rule",
     "second model": "the rule {} trains a second model on the clean set, and is given none: set second_model=",

@@ -31,6 +31,8 @@ DEFAULT = "l2rw"
 """The rule where none is named."""
 PLAIN = "uniform"
 """The rule that weighs all examples alike."""
+AUTO = "auto"
+"""In the place of a rule: it is chosen among some by held-back examples, and then stands there itself."""
 
 
 @dataclass(frozen=True)

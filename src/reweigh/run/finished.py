@@ -126,7 +126,7 @@ def open_run(
 
 
 def audited_data(run: FinishedRun) -> RunData:
-    """The run's data, read again: those that it learnt from, or a sentence.
+    """The run's data, of a run whose ledger goes with them.
 
     Raises:
         BadInput: if the run kept no ledger, or the data cannot be had or have changed since.
@@ -136,6 +136,15 @@ def audited_data(run: FinishedRun) -> RunData:
             f"the run in {run.path} kept no ledger (--no-ledger), which says how far each example was trusted: train again "
             "without that option"
         )
+    return data_of(run)
+
+
+def data_of(run: FinishedRun) -> RunData:
+    """The run's data, read again: those that it learnt from, or a sentence.
+
+    Raises:
+        BadInput: if the data cannot be had or have changed since.
+    """
     run.check_named_again()
     check_unchanged(run.config, run.data)
     return prepare(run.config)
@@ -212,6 +221,11 @@ def ledger_summary(run: FinishedRun, examples: Examples, others: Array) -> tuple
     warm = sum(line.get("step", 0) <= run.config.weights.warm_up for line in run.metrics)
     summary, ids = history.summary(warm + 1 if warm < history.epochs else 1), examples.ids.numpy()
     ours = ~np.isin(summary.id, np.setdiff1d(others, ids))
+    if not ours.any():
+        raise BadInput(
+            f"the rule {run.config.weights.rule} trained {run.path} on the checked examples alone, which says nothing of the "
+            "others: train with another rule to audit them"
+        )
     if not ours.all():
         summary = Summary(**{field.name: getattr(summary, field.name)[ours] for field in fields(Summary)})
     order = np.argsort(ids)

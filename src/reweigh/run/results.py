@@ -12,8 +12,10 @@ from reweigh.rules import LearnedRule
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder, json_bytes
 from reweigh.run.gallery import are_images, distrusted_png
+from reweigh.run.job.evaluate import outputs_on
 from reweigh.run.job.job import Job
 from reweigh.run.job.records import most_distrusted, noise_auroc, parquet
+from reweigh.run.temperature import Temperature
 from reweigh.tasks import MEASURES
 
 
@@ -64,6 +66,7 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
     train, records, truth = job.data.train, job.records, job.data.truth
     return {
         "rule": job.config.weights.rule,
+        **({} if job.choice is None else {"choice": job.choice}),
         "task": job.task.name,
         "epochs": job.epochs_done,
         "steps": lines[-1]["step"],
@@ -77,6 +80,7 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "test_examples": len(job.data.test),
         **({"mass_per_class": _mass(job)} if job.task.has_classes else {}),
         **({"read": {"notes": list(job.data.notes), "files": job.data.told or {}}} if job.data.encoding else {}),
+        **_temperature(job),
         "engine": job.reweigher.explain(),
         "seconds": round(sum(line["seconds"] for line in lines), 3),
     }
@@ -85,6 +89,14 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
 def _scored(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """The line of the epoch whose model comes out."""
     return lines[-1 if job.early is None else job.early.epoch - 1]
+
+
+def _temperature(job: Job) -> dict[str, Any]:
+    """Of own data, which are predicted from: found on the test examples, whose labels are right; no score depends on it."""
+    if job.data.encoding is None:
+        return {}
+    found = Temperature.of(job.task, outputs_on(job.student, job.inputs.test, job.device), job.data.test.y)
+    return {} if found is None else {"temperature": vars(found)}
 
 
 def _mass(job: Job) -> dict[str, float]:

@@ -22,7 +22,9 @@ from reweigh.data.outside import use_sources
 from reweigh.data.own import Sources
 from reweigh.errors import BadInput
 from reweigh.ledger import Ledger
+from reweigh.rules import registry
 from reweigh.run import Callback, World
+from reweigh.run.choice import settled
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.run.folder.label_type import labels_of
@@ -75,7 +77,9 @@ def start(
     data = _read(config, watcher)
     run = with_usual(config, data, objects).but(device=str(world.device))
     _use_threads(run.run)
+    run, choice = settled(run, data, watcher.note, objects, world)
     job = assemble(run, with_clean_kept(run, data), watcher.note, objects, world)
+    job.choice = None if choice is None else choice.as_json()
     if not world.is_main:
         train_along(job, [*callbacks, *([job.early] if job.early else [])])
         return {}
@@ -84,7 +88,7 @@ def start(
     with folder.locked():
         folder.check_free(overwrite=overwrite)
         folder.clear({Path(place["path"]) for place in told.values()})
-        mark, digests = write_config(folder.path, run, versions(), told)
+        mark, digests = write_config(folder.path, run, versions(), told, job.choice)
         if objects != NONE:  # whoever goes on may give another state of them than this
             digests.write(folder / files.CHECKPOINT, checkpoint_bytes(job.state_dict()))
         return carry_on(job, folder, digests, mark, [], watcher, callbacks)
@@ -154,6 +158,7 @@ def resume(
             watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
         world = world or World.here(config.run.device)
         job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note, objects, world)
+        job.choice = stored.choice
         if there:
             content = stored.digests.read(folder / files.CHECKPOINT)
             job.load_state_dict(parse_checkpoint(content, folder / files.CHECKPOINT))
@@ -203,6 +208,8 @@ def versions() -> dict[str, str]:
 
 def _same_settings(stored: Stored, given: Mapping[str, Any], watcher: Watcher) -> Settings:
     config = stored.config
+    if stored.choice is not None and given.get("rule") == registry.AUTO:
+        given = {**given, "rule": stored.choice["rule"]}  # what was chosen then
     asked = config.but(**given)
     different = differences(config, asked)
     if different:

@@ -8,7 +8,7 @@ from reweigh.options import check, option
 from reweigh.presets import PRESETS
 from reweigh.rules import registry
 
-_RULE = "How to weigh: {} or module:Class (your own)."
+_RULE = "How to weigh: {} or module:Class (your own); auto tries some on held-back checked examples first."
 ENGINES = ("auto", "ghost", "forward", "finite", "double")
 
 
@@ -19,8 +19,9 @@ class WeightSettings:
     title: ClassVar[str] = "The weights"
 
     rule: str | None = option(
-        None, _RULE, known=registry.DEFAULT, own=registry.DEFAULT, choices=registry.names(), elsewhere=("module:Class",)
-    )
+        None, _RULE, known=registry.DEFAULT, own=registry.AUTO, choices=[registry.AUTO, *registry.names()],
+        elsewhere=("module:Class",),
+    )  # fmt: skip
     rule_option: tuple[str, ...] = option(
         (), "What only this rule has, as NAME=VALUE such as share=0.2, may be repeated."
     )

@@ -13,8 +13,8 @@ _LEAST = 1e-12  # a probability of zero has no logarithm
 class Learner(Protocol):
     """Something to compare a model with."""
 
-    def fit(self, x: Any, y: Tensor) -> None:
-        """Learn from inputs (N rows) and the task's targets (N, ...)."""
+    def fit(self, x: Any, y: Tensor, weights: Any = None) -> None:
+        """Learn from inputs (N rows) and the task's targets (N, ...), each as far as its weight (N,) says."""
 
     def outputs(self, x: Any) -> Tensor:
         """What it says of inputs (N rows), in the shape of a model's outputs: (N, K) float32."""
@@ -26,10 +26,10 @@ class OfClasses:
     def __init__(self, make: Callable[[], Any], classes: int) -> None:
         self._make, self._classes = make, classes
 
-    def fit(self, x: Any, y: Tensor) -> None:
+    def fit(self, x: Any, y: Tensor, weights: Any = None) -> None:
         """Learn; of one class only there is nothing to learn."""
         self._seen = torch.unique(y)
-        self._fitted = self._make().fit(x, y.numpy()) if len(self._seen) > 1 else None
+        self._fitted = _fitted(self._make(), x, y, weights) if len(self._seen) > 1 else None
 
     def outputs(self, x: Any) -> Tensor:
         """(N, C)."""
@@ -44,10 +44,10 @@ class OfLabels:
     def __init__(self, make: Callable[[], Any], labels: int) -> None:
         self._each = [OfClasses(make, 2) for _ in range(labels)]
 
-    def fit(self, x: Any, y: Tensor) -> None:
+    def fit(self, x: Any, y: Tensor, weights: Any = None) -> None:
         """Learn each label by itself."""
         for label, learner in enumerate(self._each):
-            learner.fit(x, y[:, label].long())
+            learner.fit(x, y[:, label].long(), weights)
 
     def outputs(self, x: Any) -> Tensor:
         """(N, L)."""
@@ -61,10 +61,18 @@ class OfNumbers:
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
 
-    def fit(self, x: Any, y: Tensor) -> None:
+    def fit(self, x: Any, y: Tensor, weights: Any = None) -> None:
         """Learn; a linear layer on a text's pieces wants two rows at least."""
-        self._fitted = self._make().fit(x, y.numpy())
+        self._fitted = _fitted(self._make(), x, y, weights)
 
     def outputs(self, x: Any) -> Tensor:
         """(N, 1)."""
         return torch.from_numpy(np.asarray(self._fitted.predict(x), dtype=np.float32))[:, None]
+
+
+def _fitted(model: Any, x: Any, y: Tensor, weights: Any) -> Any:
+    """The model, fitted; the weights of a pipeline are its last step's."""
+    if weights is None:
+        return model.fit(x, y.numpy())
+    steps = getattr(model, "steps", None)
+    return model.fit(x, y.numpy(), **{"sample_weight" if steps is None else f"{steps[-1][0]}__sample_weight": weights})

@@ -1,28 +1,51 @@
 """The run held against other ways to a model from the same data, with as many steps and the same choice of the epoch."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from reweigh.data import Examples
 from reweigh.data.own import Sources
-from reweigh.data.sampling import steps_an_epoch
 from reweigh.data.seeds import stream
+from reweigh.ledger.visits import Array
 from reweigh.rules import registry
-from reweigh.run.job.evaluate import outputs_on
-from reweigh.run.job.job import Job, assemble
-from reweigh.run.job.loop import Notes, train
+from reweigh.rules.baselines import CheckedOnly
+from reweigh.run.choice import Bench, Note
 from reweigh.run.job.prepare import RunData, joined
+from reweigh.run.objects import NONE, Objects
 from reweigh.settings import Resolved
 from reweigh.tasks import Task
 from reweigh.verdict.interval import LEVEL, difference
 from reweigh.verdict.learners import MOST_ROWS, features, learner_for
 from reweigh.verdict.verdict import Rival, Verdict
 
-Note = Callable[[str], None]
+CLEANED = "on the cleaned rows"
 
 
-def compare(config: Resolved, data: RunData, ours: Tensor, note: Note = lambda sentence: None) -> Verdict:
+class Cleaned(NamedTuple):
+    """What is known of the training labels: weights by rightness (N,), and in words where they look fine."""
+
+    weights: Array
+    labels: str | None = None
+
+
+class _Way(NamedTuple):
+    words: str
+    outputs: Tensor
+    own: bool = False
+
+
+def compare(
+    config: Resolved,
+    data: RunData,
+    ours: Tensor,
+    note: Note = lambda sentence: None,
+    *,
+    cleaned: Cleaned | None = None,
+    objects: Objects = NONE,
+) -> Verdict:
     """The verdict on a run.
 
     A run helps where it is better than each of the others; it does not where one of them is better than it, at a level that
@@ -33,56 +56,78 @@ def compare(config: Resolved, data: RunData, ours: Tensor, note: Note = lambda s
         data: its data, the checked examples apart.
         ours: what its model says of the test examples (N, K).
         note: told of each rival before it is trained.
+        cleaned: what is known of the labels, where right ones can be told from wrong ones.
+        objects: what only Python has of the settings.
 
     Raises:
         NonFinite: if training of another way stops being finite.
     """
     task, test = data.train.task, data.test
-    score, others = _score(task), list(_outputs(config, data, note))
+    score, others = _score(task), list(_ways(config, data, note, cleaned, objects))
     level = 1 - (1 - LEVEL) / len(others)
     rivals = [
         Rival(
-            words,
-            score(outputs, test.y),
-            difference(score, ours, outputs, test.y, level=level, seed=config.student.seed),
+            way.words,
+            score(way.outputs, test.y),
+            difference(score, ours, way.outputs, test.y, level=level, seed=config.student.seed),
+            way.own,
         )
-        for words, outputs in others
+        for way in others
     ]
     rivals.sort(key=lambda rival: -rival.score)
     held_back = isinstance(config.data, Sources) and config.data.test is None
-    return Verdict(task.compared, score(ours, test.y), tuple(rivals), "checked" if held_back else "test")
+    return Verdict(
+        task.compared,
+        score(ours, test.y),
+        tuple(rivals),
+        "checked" if held_back else "test",
+        None if cleaned is None else cleaned.labels,
+        config.weights.rule == registry.PLAIN,
+    )
 
 
-def _outputs(config: Resolved, data: RunData, note: Note) -> Iterator[tuple[str, Tensor]]:
-    """What people call each other way, and what its model says of the test examples."""
-    every = data._replace(train=joined(data.train, data.clean))
-    student, seed = config.student, config.student.seed
-    steps = student.steps or (student.epochs or 0) * steps_an_epoch(len(every.train), student.batch_size)
-    plain = config.but(rule=registry.PLAIN, teacher=None, rule_option=(), steps=steps, epochs=None)
-    ways = [("the checked rows alone", data._replace(train=data.clean)), ("plain training on all rows", every)]
-    for words, parts in ways:
-        note(f"comparing with {words}")
-        job = assemble(plain, parts, note)
-        yield words, _trained(job)
-    if data.encoding is None:
+def _ways(config: Resolved, data: RunData, note: Note, cleaned: Cleaned | None, objects: Objects) -> Iterator[_Way]:
+    """Each other way, but for what the run itself did."""
+    bench, rule = Bench(config, data, note, objects), config.weights.rule
+    inputs = bench.inputs
+    every = joined(inputs.train, inputs.clean)
+    ways = {
+        registry.PLAIN: ("plain training on all rows", every),
+        CheckedOnly.name: ("the checked rows alone", inputs.clean),
+    }
+    for name, (words, train) in ways.items():
+        if name != rule:
+            note(f"comparing with {words}")
+            yield _Way(words, bench.outputs(inputs._replace(train=train), bench.steps))
+    yield from _learners(config, inputs, every, note, cleaned)
+
+
+def _learners(
+    config: Resolved, inputs: RunData, every: Examples, note: Note, cleaned: Cleaned | None
+) -> Iterator[_Way]:
+    """What the trade would take for such data, on all rows as they are, and weighted by rightness."""
+    if inputs.encoding is None:
         return
-    inputs = job.inputs  # what a frozen body says, where there is one
-    rows = torch.arange(len(every.train))
+    rows = torch.arange(len(every))
     if len(rows) > MOST_ROWS:
-        rows = rows[torch.from_numpy(stream(seed, "verdict").permutation(len(rows))[:MOST_ROWS])]
-    x, new = inputs.train.batch(rows)["x"], inputs.test.batch(torch.arange(len(inputs.test)))["x"]
-    found = learner_for(data.train.task, data.encoding, int(x[0].numel()), seed)
-    if found is not None:
+        drawn = stream(config.student.seed, "verdict").permutation(len(rows))[:MOST_ROWS]
+        rows = torch.from_numpy(drawn)
+    x, new = every.batch(rows)["x"], inputs.test.batch(torch.arange(len(inputs.test)))["x"]
+    asked, learnt = features(new, inputs.encoding), features(x, inputs.encoding)
+    weighted = [] if cleaned is None else [torch.cat([torch.from_numpy(cleaned.weights), _ones(inputs.clean)])[rows]]
+    for weights in (None, *weighted):
+        found = learner_for(inputs.train.task, inputs.encoding, int(x[0].numel()), config.student.seed)
+        if found is None:
+            return
         words, learner = found
+        words = words if weights is None else f"{words} {CLEANED}"
         note(f"comparing with {words}")
-        learner.fit(features(x, data.encoding), every.train.y[rows])
-        yield words, learner.outputs(features(new, data.encoding))
+        learner.fit(learnt, every.y[rows], None if weights is None else weights.numpy())
+        yield _Way(words, learner.outputs(asked), own=weights is not None)
 
 
-def _trained(job: Job) -> Tensor:
-    with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []):
-        train(job, Notes(job, test=False), [job.early] if job.early else [])
-    return outputs_on(job.student, job.inputs.test, job.device)
+def _ones(examples: Examples) -> Tensor:
+    return torch.ones(len(examples), dtype=torch.double)
 
 
 def _score(task: Task) -> Callable[[Tensor, Tensor], float]:

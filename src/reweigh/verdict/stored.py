@@ -1,21 +1,33 @@
 """The verdict in a run's folder: worked out once, kept as `verdict.json` beside the run's other files."""
 
+import math
 from pathlib import Path
+from typing import Any
 
-from reweigh.run.finished import FinishedRun, audited_data, open_run, trained_model
+from reweigh.audit.halves import judged_by_halves
+from reweigh.data.own import Sources
+from reweigh.errors import ReweighError
+from reweigh.rightness import weights_by
+from reweigh.run.choice import Note
+from reweigh.run.finished import FinishedRun, data_of, open_run, trained_model
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder, json_bytes
+from reweigh.run.folder.stored import read_config
 from reweigh.run.job.evaluate import finite, outputs_on
-from reweigh.run.job.prepare import with_held_back
+from reweigh.run.job.prepare import RunData, with_held_back
+from reweigh.run.kept import Interrupted
+from reweigh.run.objects import Objects
 from reweigh.run.world import usable_device
 from reweigh.strict_json import check_kind, parse_object
-from reweigh.verdict.compare import Note, compare
+from reweigh.verdict.compare import Cleaned, compare
 from reweigh.verdict.verdict import Verdict
 
+FINE = 0.05
+"""Labels look fine where at most so many of them look wrong, with 97.5 % certainty."""
 _GAP = {"value": float, "margin": float | None, "count": int}
 _KIND = {
-    "measure": str, "score": float, "examples": str, "sentence": str,
-    "rivals": [{"words": str, "score": float, "difference": _GAP}],
+    "measure": str, "score": float, "examples": str, "labels": str | None, "plain": bool, "sentence": str,
+    "rivals": [{"words": str, "score": float, "difference": _GAP, "own": bool}],
 }  # fmt: skip
 
 
@@ -23,8 +35,8 @@ def verdict_of(
     path: Path | str,
     *,
     data_root: Path | str | None = None,
-    model: str | None = None,
-    task: str | None = None,
+    model: Any = None,
+    task: Any = None,
     note: Note = lambda sentence: None,
 ) -> Verdict:
     """The verdict on a finished run, which is read where it was worked out before, else worked out and kept.
@@ -41,15 +53,46 @@ def verdict_of(
     found = read_verdict(run)
     if found is not None:
         return found
-    data = with_held_back(run.config, audited_data(run))
-    shape, outputs = tuple(data.train.x.shape[1:]), data.train.task.outputs
+    data = with_held_back(run.config, data_of(run))
     device = usable_device(run.config.run.device)
-    ours = trained_model(run, shape, outputs, data.encoding).to(device)
-    found = compare(run.config, data, finite(outputs_on(ours, data.test, device)), note)
+    ours = trained_model(run, tuple(data.train.x.shape[1:]), data.train.task.outputs, data.encoding).to(device)
+    outputs = finite(outputs_on(ours, data.test, device))
+    objects = Objects(model=None if isinstance(model, str) else model)
+    found = compare(run.config, data, outputs, note, cleaned=_cleaned(run, data), objects=objects)
     folder = RunFolder(run.path)
     with folder.locked():
         run.digests.write(folder / files.VERDICT, json_bytes(found.as_json()))
     return found
+
+
+def verdict_after(path: Path | str, note: Note, model: Any = None, task: Any = None) -> str | None:
+    """The sentence for a run on own data that has just ended; None where none could be had, and then `note` is told why.
+
+    Raises:
+        Interrupted: on ctrl-C; the run itself is complete.
+    """
+    if not isinstance(read_config(path).config.data, Sources):
+        return None
+    try:
+        return verdict_of(path, model=model, task=task, note=note).sentence
+    except ReweighError as failed:
+        note(f"the run is complete, but could not be compared with other ways: {failed}")
+        return None
+    except KeyboardInterrupt as stopped:
+        raise Interrupted(
+            f"stopped while comparing with other ways; the run in {path} is complete: `reweigh train --output {path} "
+            "--resume` compares anew"
+        ) from stopped
+
+
+def _cleaned(run: FinishedRun, data: RunData) -> Cleaned | None:
+    """What is known of the labels, where right ones can be told from wrong ones."""
+    judged = judged_by_halves(run, data)
+    if judged is None or judged.of_all.interval is None:
+        return None
+    most = 1 - judged.of_all.interval[0]
+    fine = f"at most {max(1, math.ceil(100 * most - 0.5))} % of the labels look wrong" if most <= FINE else None
+    return Cleaned(weights_by(judged.right), fine)
 
 
 def read_verdict(run: FinishedRun) -> Verdict | None:

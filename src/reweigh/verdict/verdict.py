@@ -21,11 +21,13 @@ class Rival:
         words: what people call it.
         score: on the test examples.
         difference: the run's score less this one's.
+        own: whether it rests on what reweigh found of the labels.
     """
 
     words: str
     score: float
     difference: Difference
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,16 @@ class Verdict:
         score: the run's own.
         rivals: the others, the best first.
         examples: what the examples are called that it rests on: "checked" where they were held back, else "test".
+        labels: where the labels look fine, that in words.
+        plain: whether the run itself is plain training.
     """
 
     measure: str
     score: float
     rivals: tuple[Rival, ...]
     examples: str = "test"
+    labels: str | None = None
+    plain: bool = False
 
     @property
     def best(self) -> Rival:
@@ -51,26 +57,43 @@ class Verdict:
 
     @property
     def helps(self) -> bool | None:
-        """True where the run is better than every other, False where one is better than it; None: cannot be told."""
-        if all(rival.difference.low > 0 for rival in self.rivals):
-            return True
-        return False if any(rival.difference.high < 0 for rival in self.rivals) else None
+        """True where the run is better than every other, False where one is better than it; None: cannot be told.
+
+        What rests on the labels that reweigh found right is no other: it may be better, and then it is named.
+        """
+        if any(rival.difference.high < 0 for rival in self.rivals):
+            return False
+        others = [rival for rival in self.rivals if not rival.own]
+        return True if others and all(rival.difference.low > 0 for rival in others) else None
 
     @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
-        if self.helps:
-            closest = min(self.rivals, key=lambda rival: rival.difference.low)
-            return f"helps: {self._told(closest)} over the best other, {closest.words}"
+        return self._compared() + ("" if self.labels is None else f"; {self.labels}")
+
+    def _compared(self) -> str:
         if self.helps is False:
-            better = min(self.rivals, key=lambda rival: rival.difference.high)
-            gain = Difference(-better.difference.value, better.difference.margin, better.difference.count)
-            return f"does not help: use {better.words}, {self._in_points(gain)} better"
+            return self._better()
+        if self.helps:
+            closest = min((rival for rival in self.rivals if not rival.own), key=lambda rival: rival.difference.low)
+            helps = "plain training is best here" if self.plain else "helps"
+            return f"{helps}: {self._told(closest)} over the best other, {closest.words}"
         return self._cannot_tell()
+
+    def _better(self) -> str:
+        """What to use instead: the best of those that are better for sure."""
+        better = next(rival for rival in self.rivals if rival.difference.high < 0)
+        gain = self._in_points(Difference(-better.difference.value, better.difference.margin, better.difference.count))
+        if better.own:
+            weights = "their weights are the column sample_weight of `reweigh audit RUN --output FILE.csv`"
+            return f"use {better.words}: {gain} better than this model; {weights}"
+        return f"{'plain training is not best' if self.plain else 'does not help'}: use {better.words}, {gain} better"
 
     def _cannot_tell(self) -> str:
         told, gap = self._told(self.best), self.best.difference
         checked = counted(gap.count, f"{self.examples} example")
+        if self.plain:
+            return f"plain training is as good as anything here, as far as {checked} can tell: {told} over {self.best.words}"
         if gap.needed is None or gap.needed > MOST_NEEDED * gap.count:
             return f"makes no difference to be seen with {checked}: {told} over {self.best.words}"
         return f"cannot tell with {checked} ({told} over {self.best.words}); about {rounded(gap.needed):,} more would"
@@ -92,6 +115,8 @@ class Verdict:
             "measure": self.measure,
             "score": self.score,
             "examples": self.examples,
+            "labels": self.labels,
+            "plain": self.plain,
             "sentence": self.sentence,
             "rivals": [asdict(rival) for rival in self.rivals],
         }
@@ -103,8 +128,10 @@ class Verdict:
         for rival in content["rivals"]:
             gap = rival["difference"]
             margin = math.inf if gap["margin"] is None else gap["margin"]
-            rivals.append(Rival(rival["words"], rival["score"], Difference(gap["value"], margin, gap["count"])))
-        return cls(content["measure"], content["score"], tuple(rivals), content["examples"])
+            found = Difference(gap["value"], margin, gap["count"])
+            rivals.append(Rival(rival["words"], rival["score"], found, rival["own"]))
+        told = (content[name] for name in ("examples", "labels", "plain"))
+        return cls(content["measure"], content["score"], tuple(rivals), *told)
 
 
 def rounded(count: int) -> int:

@@ -39,7 +39,20 @@ def folder(tmp_path_factory):
     np.save(made / "wrong.npy", wrong[150:500])
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(made)
-        said = ["train", "--train", "noisy.csv", "--target", "grade", "--clean-column", "checked", "--output", "run"]
+        said = [
+            "train",
+            "--train",
+            "noisy.csv",
+            "--target",
+            "grade",
+            "--clean-column",
+            "checked",
+            "--output",
+            "run",
+            "--rule",
+            "l2rw",
+            "--quick",
+        ]
         assert run([*said, *NAMED, "--steps", "80", "--batch-size", "100", "--lr", "0.01"]) == 0
         yield made
 
@@ -99,7 +112,7 @@ def test_no_file_chooses_code(folder, monkeypatch, capsys):
     assert run(["train", "--output", "run", "--resume"]) == 2
     assert "--task grades:Ordinal" in capsys.readouterr().err
     assert "grades:Ordinal" not in known
-    assert run(["train", "--output", "run", "--resume", *NAMED]) == 0
+    assert run(["train", "--output", "run", "--resume", "--quick", *NAMED]) == 0
     assert run(["audit", "run", "--task", "regression"]) == 2
     assert "was made with the task 'grades:Ordinal', not 'regression'" in capsys.readouterr().err
 

@@ -15,7 +15,7 @@ from reweigh.ledger import Ledger
 
 HERE = Path(__file__).parent
 NAMED = ["--train", "waves:Waves", "--clean", "waves:Checked"]
-SHORT = ["--epochs", "6", "--batch-size", "50", "--lr", "0.01"]
+SHORT = ["--epochs", "6", "--batch-size", "50", "--lr", "0.01", "--rule", "l2rw", "--quick"]
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_run_folder_alone_does_not_run_its_code(tmp_path, waves, monkeypatch, 
     capsys.readouterr()
     assert run(["train", "--output", str(tmp_path), "--resume"]) == 2
     assert "name it yourself with --train waves:Waves" in " ".join(capsys.readouterr().err.split())
-    assert run(["train", *NAMED, "--output", str(tmp_path), "--resume"]) == 0
+    assert run(["train", *NAMED, "--output", str(tmp_path), "--resume", "--quick"]) == 0
     monkeypatch.setattr(outside, "_named", {})
     with pytest.raises(BadInput, match=r"sources=\['waves:Waves'\]"):
         reweigh.load(tmp_path).audit()
@@ -64,7 +64,7 @@ def test_objects_from_python(waves, clean):
     source = waves.Waves(300, wrong=0.0)
     rows = np.arange(60)
     given = {"another source": waves.Checked(), "a mask": np.arange(300) < 60, "row numbers": rows}[clean]
-    made = reweigh.fit(source, clean=given, epochs=4, batch_size=50, lr=0.01, verbose=False)
+    made = reweigh.fit(source, clean=given, epochs=4, batch_size=50, lr=0.01, rule="l2rw", quick=True, verbose=False)
     assert made.score > 0.75
     table = made.audit().to_pandas()
     assert len(table) == (300 if clean == "another source" else 240)
@@ -74,7 +74,16 @@ def test_objects_from_python(waves, clean):
 
 def test_another_object_is_not_taken_for_it(waves, tmp_path):
     source = waves.Waves(300)
-    made = reweigh.fit(source, clean=waves.Checked(), steps=3, batch_size=50, output=tmp_path / "run", verbose=False)
+    made = reweigh.fit(
+        source,
+        clean=waves.Checked(),
+        steps=3,
+        batch_size=50,
+        output=tmp_path / "run",
+        rule="l2rw",
+        quick=True,
+        verbose=False,
+    )
     del made
     with pytest.raises(BadInput, match=r"hand the object over again, reweigh.load\(folder, sources="):
         reweigh.load(tmp_path / "run", sources=[waves.Waves(299)]).audit()

@@ -38,7 +38,14 @@ def said(tmp_path, monkeypatch):
     images(tmp_path)
     (tmp_path / "frozen_body.py").write_text(MODEL)
     monkeypatch.chdir(tmp_path)
-    return {"train": "noisy", "clean": "checked", "test": "new", "model": "frozen_body:build", "epochs": 3}
+    return {
+        "train": "noisy",
+        "clean": "checked",
+        "test": "new",
+        "model": "frozen_body:build",
+        "rule": "l2rw",
+        "epochs": 3,
+    }
 
 
 def assembled(said, **more):

@@ -40,6 +40,7 @@ class Stored:
         versions: what the run was made with.
         data: of own data, where each file lay and its digest.
         digests: of the folder's files.
+        choice: how the rule was chosen, where it was.
     """
 
     path: Path
@@ -48,13 +49,19 @@ class Stored:
     versions: dict[str, str]
     data: dict[str, Any]
     digests: Digests
+    choice: dict[str, Any] | None = None
 
 
 def write_config(
-    folder: Path, config: Settings, versions: Mapping[str, str], data: Mapping[str, Any]
+    folder: Path,
+    config: Settings,
+    versions: Mapping[str, str],
+    data: Mapping[str, Any],
+    choice: Mapping[str, Any] | None = None,
 ) -> tuple[str, Digests]:
     """Write `config.json`, the first file of a run; returns the ledger's mark, and the digests of the files to come."""
-    content = {"settings": config.flat(), "versions": versions, **({"data": data} if data else {})}
+    more = {"data": data, "choice": choice}
+    content = {"settings": config.flat(), "versions": versions, **{name: told for name, told in more.items() if told}}
     run = digest_of(content)
     write_bytes(folder / files.CONFIG, files.json_bytes({**content, _DIGEST: run}))
     return files.run_mark(content["settings"]), Digests(folder, run)
@@ -85,10 +92,11 @@ def read_config(path: Path | str) -> Stored:
             "that you want"
         )
     told = {name: str(version) for name, version in versions.items()}
-    return Stored(folder, config, files.run_mark(settings), told, stored.get("data", {}), Digests(folder, run))
+    data, choice = stored.get("data", {}), stored.get("choice")
+    return Stored(folder, config, files.run_mark(settings), told, data, Digests(folder, run), choice)
 
 
-_CONTENT = {"settings": dict, "versions": dict, "data?": dict, "digest?": str}
+_CONTENT = {"settings": dict, "versions": dict, "data?": dict, "choice?": {"rule": str}, "digest?": str}
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

@@ -43,6 +43,7 @@ class Job:
         epochs_done: how many epochs are complete.
         early: what chooses the epoch, where that is wanted.
         scale: of the losses, in float16.
+        choice: how the rule was chosen, where it was.
         stopped: whether a callback has ended training before its time.
     """
 
@@ -62,6 +63,7 @@ class Job:
     stopped: bool = False
     early: EarlyStopping | None = None
     scale: LossScale | None = None
+    choice: dict[str, Any] | None = None
 
     @property
     def device(self) -> torch.device:

@@ -37,6 +37,7 @@ def build_rule(config: Resolved, data: RunData, second: SecondModel | None = Non
         wrong=_truth(data),
         second_model=second,
         steps=student.steps_in_all(steps_an_epoch(len(data.train), student.batch_size)),
+        checked=_checked(data),
     )
     if isinstance(objects.rule, Rule):
         rule = copy.deepcopy(objects.rule)
@@ -72,6 +73,12 @@ def _trained_before(path: str, entry: registry.Entry, classes: int, options: Any
         )
     rule.used_with(options)
     return rule
+
+
+def _checked(data: RunData) -> Tensor | None:
+    """Which examples to train on are clean ones, (N,) bool; None where none is."""
+    found = torch.isin(data.train.ids, data.clean.ids)
+    return found if bool(found.any()) else None
 
 
 def _truth(data: RunData) -> Callable[[Any], Tensor] | None:

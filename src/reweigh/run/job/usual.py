@@ -43,7 +43,8 @@ def with_usual(config: Settings, data: RunData, objects: Objects = NONE) -> Reso
     taken = {**usual("own"), "model": usual_model(data.encoding), "epochs": 1, "threads": 1, "warm_up": 0}
     guess = closed(config, taken)
     check_model_reads(guess.student.model, data.encoding)
-    check_rule(guess.weights.rule, data.train.task, objects)
+    if guess.weights.rule != registry.AUTO:
+        check_rule(guess.weights.rule, data.train.task, objects)
     count = len(data.train) + (len(data.clean) if guess.weights.keep_clean_in_train else 0)
     batch_size = guess.student.batch_size
     taken["epochs"] = usual_epochs(count, batch_size)

@@ -1,0 +1,114 @@
+"""What held-back examples say of the ways that were tried, and the choice that follows.
+
+The checked ones are right, and few. The given labels are many and partly wrong; weighted by how likely each is right they
+measure the same, but for an error of that weighting which more of them do not lessen (rightness in the place of the
+predictions of Angelopoulos et al., 2023). How large it is, is seen from how far the two disagree beyond their own noise:
+that variance is added to theirs (DerSimonian and Laird, 1986), and then each counts by its precision.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reweigh.run.choice.scoring import Floats
+from reweigh.tasks import MEASURES, score_text
+from reweigh.words import counted
+
+SURE = 1.5
+"""Another way than the safe one is taken if it is better by so many standard errors."""
+LOST = 2.5
+"""One is not tried again if another was better by about so many."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One way.
+
+    Attributes:
+        checked: its score on held-back checked examples, `given` on held-back given labels; NaN where there are none.
+        gain: how much better it is than the safe way by both, `error` the standard error of that; 0 of the safe way itself.
+    """
+
+    checked: float
+    given: float
+    gain: float = 0.0
+    error: float = 0.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen, and by what.
+
+    Attributes:
+        rule: the rule's name.
+        why: in a sentence.
+        tried: each way by its rule's name; empty where nothing could be tried.
+        steps: how many were made with each, in all.
+    """
+
+    rule: str
+    why: str
+    tried: Mapping[str, Tried]
+    steps: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in a run's files."""
+        tried = {name: vars(one) for name, one in self.tried.items()}
+        return {"rule": self.rule, "why": self.why, "steps": self.steps, "tried": tried}
+
+
+def compared(names: Sequence[str], safe: str, checked: Floats, given: Floats | None, count: int) -> dict[str, Tried]:
+    """Each way beside the safe one, of scores (1 + R, ways) on `count` checked examples and on given labels, if any."""
+    base = list(names).index(safe)
+    least = math.sqrt(2) / (count + 2)  # a few examples may agree by luck, as in `verdict.interval`
+    gap = [scores - scores[:, [base]] for scores in (checked, given) if scores is not None]
+    value = np.stack([part[0] for part in gap])
+    variance = np.stack([part[1:].var(0, ddof=1) for part in gap])
+    variance[0] = np.maximum(variance[0], least**2)
+    others = [k for k in range(len(names)) if k != base]
+    if given is not None and others:
+        beyond = (value[0] - value[1]) ** 2 - variance.sum(0)
+        variance[1] += max(0.0, float(beyond[others].mean()))
+    precision = 1 / np.maximum(variance, 1e-12)
+    gains, errors = (value * precision).sum(0) / precision.sum(0), 1 / np.sqrt(precision.sum(0))
+    found = {}
+    for k, name in enumerate(names):
+        scores = (float(checked[0, k]), math.nan if given is None else float(given[0, k]))
+        found[name] = Tried(*scores, *((0.0, 0.0) if k == base else (float(gains[k]), float(errors[k]))))
+    return found
+
+
+def best_of(tried: Mapping[str, Tried], safe: str) -> str:
+    """The way that is better than the safe one for sure, the best of them; the safe one where none is."""
+    better = {name: one for name, one in tried.items() if one.error and one.gain > SURE * one.error}
+    return max(better, key=lambda name: better[name].gain) if better else safe
+
+
+def hopeless(tried: Mapping[str, Tried], safe: str) -> dict[str, Tried]:
+    """Those that are worse than another for sure, and need not be tried again; never the safe one."""
+    best = max(one.gain - LOST * one.error for one in tried.values())
+    return {name: one for name, one in tried.items() if name != safe and one.gain + LOST * one.error < best}
+
+
+def told(
+    tried: Mapping[str, Tried], left: Mapping[str, Tried], rule: str, safe: str, measure: str, checked: int
+) -> str:
+    """Why it was chosen, with the scores of all; `left` were worse the first time and not tried again."""
+    unit, gain = 100 if MEASURES[measure].share else 1, tried[rule]
+    if rule != safe:
+        better = f"{unit * gain.gain:.1f} ± {unit * SURE * gain.error:.1f} better than {safe}"
+    else:
+        better = f"nothing is better than {safe} for sure" if len(tried) + len(left) > 1 else "nothing else can be done"
+    every = sorted({**tried, **left}.items(), key=lambda item: item[0] != rule)
+    scores = "; ".join(f"{name} {_both(one, measure)}" for name, one in every)
+    by = f"on {counted(checked, 'held-back checked example')}"
+    by += "" if math.isnan(gain.given) else " and on others weighted by rightness"
+    return f"{better} ({MEASURES[measure].words} {by}: {scores})"
+
+
+def _both(one: Tried, measure: str) -> str:
+    found = score_text(measure, one.checked, 1)
+    return found if math.isnan(one.given) else f"{found} and {score_text(measure, one.given, 1)}"

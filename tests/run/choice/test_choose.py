@@ -1,0 +1,162 @@
+"""Rules that are tried: what judges them has no part in training them, and what came out stands in the run's files."""
+
+import json
+
+import pytest
+import torch
+
+from own_files import bare
+from reweigh.cli.guard import run
+from reweigh.errors import NonFinite
+from reweigh.rules import registry
+from reweigh.run.choice import candidates
+from reweigh.run.choice.choose import FOLDS, budget, chosen_rule
+from reweigh.run.choice.heard import Heard
+from reweigh.run.folder.stored import read_config
+from reweigh.tasks import task_of
+
+CLASSES = ("a", "b", "c")
+FEW = ("--steps", "20", "--quick")
+
+
+def labels(given=300, each=8, wrong=0.3, seed=0):
+    """Given labels of which some are one too high, checked ones, and the truth of the former."""
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randint(3, (given,), generator=generator)
+    moved = torch.rand(given, generator=generator) < wrong
+    return Heard(torch.where(moved, (truth + 1) % 3, truth), torch.arange(3).repeat(each)), truth
+
+
+def way(truth, checked, accuracy, seed):
+    """Says the truth so often, of given and checked examples alike."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def outputs(rows, held):
+        y = torch.cat([truth[rows], checked[held]])
+        right = torch.rand(len(y), generator=generator) < accuracy
+        said = torch.where(right, y, (y + 1) % 3)
+        return 6 * torch.nn.functional.one_hot(said, 3).float() + torch.randn(len(y), 3, generator=generator) / 3
+
+    return outputs
+
+
+def choose(accuracies, made=None, seed=0):
+    found, truth = labels(seed=seed)
+    ways = {name: way(truth, found.checked, share, 10 * seed + k) for k, (name, share) in enumerate(accuracies.items())}
+
+    def train(name, given, checked):
+        if made is not None:
+            made.append((name, given, checked))
+        if ways.get(name) is None:
+            raise NonFinite("it diverged")
+        return ways[name](given, checked)
+
+    task = task_of(found.given, CLASSES)
+    return chosen_rule(task, found, candidates(task), train, 0, 10)
+
+
+ALIKE = dict.fromkeys(("verifier", "right-and-helpful", "l2rw", "uniform", "checked-only"), 0.9)
+
+
+def test_the_best_is_chosen():
+    found = choose({**ALIKE, "verifier": 0.6, "uniform": 0.6, "right-and-helpful": 0.6, "checked-only": 0.6})
+    assert found.rule == "l2rw"
+    assert "better than verifier" in found.why
+    assert set(found.tried) == set(ALIKE)
+
+
+def test_the_verifier_where_all_are_alike():
+    """By luck another one looks better now and then."""
+    chosen = [choose(ALIKE, seed=seed).rule for seed in range(12)]
+    assert chosen.count("verifier") >= 8
+
+
+def test_each_checked_example_judges_once_and_no_part_trains_what_it_judges():
+    made = []
+    choose(ALIKE, made)
+    by_turn = [[part for part in made if part[0] == "verifier"][turn] for turn in range(FOLDS)]
+    held = torch.cat([checked for _, _, checked in by_turn])
+    assert sorted(held.tolist()) == list(range(24))
+    rows = torch.cat([given for _, given, _ in by_turn])
+    assert len(rows.unique()) == len(rows) == 150
+    for _, _, checked in by_turn:  # four of each class stay and four judge
+        assert torch.arange(3).repeat(8)[checked].bincount().tolist() == [4, 4, 4]
+
+
+def test_what_is_far_behind_is_tried_once_and_still_told():
+    made = []
+    found = choose({**ALIKE, "checked-only": 0.05}, made)
+    assert [name for name, _, _ in made].count("checked-only") == 1
+    assert found.tried["checked-only"].gain < -0.3
+    assert found.steps == 10 * len(made)
+
+
+def test_one_that_fails_is_left_out():
+    found = choose({name: share for name, share in ALIKE.items() if name != "verifier"})
+    assert set(found.tried) == set(ALIKE) - {"verifier"}
+    assert found.rule in found.tried
+
+
+def test_where_all_fail_it_says_so():
+    with pytest.raises(NonFinite, match="diverged"):
+        choose({})
+
+
+def test_the_same_seed_chooses_alike():
+    assert choose(ALIKE).as_json() == choose(ALIKE).as_json()
+
+
+def test_numbers_have_no_verifier():
+    task = task_of(torch.randn(5), ("value",))
+    assert candidates(task).safe == registry.PLAIN
+    assert "verifier" not in candidates(task).names
+    assert "checked-only" not in candidates(task, checked_kept=False).names
+
+
+def test_a_trial_is_short_beside_a_long_run():
+    assert (budget(40), budget(600), budget(6000)) == (40, 600, 1200)
+
+
+def test_a_run_says_what_was_chosen_and_goes_on_with_it(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert run(bare("table", tmp_path / "data", folder, *FEW)) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "choosing a rule: 5 are tried 2 times each for 20 steps" in printed
+    summary, stored = json.loads((folder / "summary.json").read_text()), read_config(folder)
+    assert summary["rule"] == stored.config.weights.rule == summary["choice"]["rule"] != registry.AUTO
+    assert summary["choice"] == stored.choice
+    assert f"rule {summary['rule']}: " in printed
+    assert summary["choice"]["why"].split(" (")[0] in printed
+    again = ["train", "--output", str(folder), "--resume"]
+    assert run([*again, "--rule", "auto"]) == 0
+    assert run([*again, "--rule", "random"]) == 2
+    assert "rule is" in capsys.readouterr().err
+    (folder / "summary.json").unlink()
+    assert run(again) == 0
+    assert json.loads((folder / "summary.json").read_text()) == summary
+    assert run(["audit", str(folder), "--top", "1"]) == 0
+
+
+def test_options_of_a_rule_want_the_rule(tmp_path, capsys):
+    assert run(bare("table", tmp_path / "data", tmp_path / "run", *FEW, "--rule-option", "share=0.2")) == 2
+    assert "name it with --rule" in capsys.readouterr().err
+
+
+def test_too_few_checked_examples_are_not_held_back(tmp_path, capsys):
+    said = bare("table", tmp_path / "data", tmp_path / "run", *FEW)
+    checked = tmp_path / "data" / "checked.csv"
+    lines = checked.read_text().splitlines()
+    rows = [[line for line in lines[1:] if line.endswith(word)][:4] for word in ("yes", "no")]
+    checked.write_text("\n".join([lines[0], *rows[0], *rows[1]]) + "\n")
+    assert run(said) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "rule verifier: a class has 3 checked examples, too few to hold some back and try rules" in printed
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["choice"]["tried"] == {}
+
+
+def test_checked_rows_alone(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert run(bare("table", tmp_path / "data", folder, *FEW, "--rule", "checked-only")) == 0
+    assert run(bare("table", tmp_path / "data", folder, *FEW, "--rule", "checked-only", "--no-keep-clean-in-train",
+                       "--overwrite")) == 2  # fmt: skip
+    assert "trains on checked examples, and none is among those to train on" in capsys.readouterr().err
