@@ -11,8 +11,7 @@ from reweigh.rightness import KINDS, Verifier, View, kind
 from reweigh.rightness.crossfit import cross_fit
 from reweigh.rightness.logistic import softmax_regression
 from reweigh.rightness.nearness import nearness
-from reweigh.rightness.shares import shares_by_pair, shares_of_groups
-from reweigh.rightness.view import features_of
+from reweigh.rightness.shares import shares_by_cell, shares_of_groups
 
 
 def normal(*shape, seed=0):
@@ -46,7 +45,7 @@ def test_the_share_of_right_labels_is_found_from_log_odds_learnt_half_and_half(s
     x = normal(20_000, seed=5) + torch.where(right, 1.0, -1.0)
     logits = 2 * x  # log N(x; 1) - log N(x; -1)
     assert abs(float(shares_of_groups(torch.stack([logits, 0 * logits], 1))[0]) - share) < 0.02
-    by_pair = shares_by_pair(logits, torch.zeros(20_000).long(), torch.ones(20_000).long(), 2)
+    by_pair = shares_by_cell(logits, (torch.zeros(20_000).long(), torch.ones(20_000).long()), (2, 2))
     assert abs(float(by_pair[0, 1]) - share) < 0.02
 
 
@@ -55,7 +54,7 @@ def test_a_pair_that_is_rarely_seen_is_near_the_common_share():
     given[-1] = 1
     logits = torch.full((1001,), 6.0, dtype=torch.double)
     logits[-1] = -6.0
-    shares = shares_by_pair(logits, given, 1 - given, 2)
+    shares = shares_by_cell(logits, (given, 1 - given), (2, 2))
     assert shares[0, 1] > 0.99
     assert 0.9 < shares[1, 0] < shares[0, 1]
 
@@ -85,16 +84,36 @@ def test_nearness_leaves_a_checked_example_out_of_its_own_class():
 def test_features_say_nothing_of_nearness_where_there_is_none():
     said = normal(6, 4).log_softmax(1)
     labels = torch.tensor([0, 1, 2, 3, 0, 1])
-    assert features_of(View(said), labels).shape == (6, 3)
-    assert features_of(View(said, said), labels).shape == (6, 5)
+    assert View(said).features(labels).shape == (6, 3)
+    assert View(said, said).features(labels).shape == (6, 5)
 
 
 def test_wrong_labels_are_never_right_ones():
     said, labels = normal(200, 5).log_softmax(1), torch.arange(200) % 5
-    for make in KINDS.values():
-        wrong = make(View(said), labels, torch.Generator().manual_seed(3))
+    for name in ("at_random", "tempting"):
+        wrong = KINDS[name](View(said), labels, torch.Generator().manual_seed(3))
         assert bool((wrong != labels).all())
         assert 0 <= int(wrong.min()) <= int(wrong.max()) < 5
+
+
+def test_the_class_that_draws_all_is_the_one_that_the_model_gives_too_often():
+    labels = torch.arange(90) % 3
+    said = torch.nn.functional.one_hot(labels, 3).double()
+    said[labels == 0, 2] += 0.8  # what is 0 looks like 2
+    wrong = KINDS["draws_all"](View(said.log_softmax(1)), labels, torch.Generator())
+    assert wrong.tolist() == [2] * 90
+
+
+def test_where_a_kind_leaves_a_label_as_it_is_nothing_is_taught_and_the_others_count_as_much():
+    labels = torch.arange(90) % 3
+    verifier = Verifier(["draws_all", "at_random"])
+    _, groups = verifier.lessons(View(normal(90, 3).log_softmax(1)), labels)
+    assert groups.bincount().tolist() == [270, 180, 270]
+    verifier.teach(
+        View(torch.zeros(90, 3, dtype=torch.double)), labels
+    )  # where nothing is known all groups are as likely
+    asked = verifier.ask(View(torch.zeros(4, 3, dtype=torch.double)), labels[:4])
+    assert asked.abs().max() < 1e-3
 
 
 def test_a_kind_of_ones_own_is_taught_and_counted():
@@ -115,7 +134,7 @@ def test_a_kind_of_ones_own_is_taught_and_counted():
 
 
 def test_a_kind_that_is_not_there_is_refused_by_name():
-    with pytest.raises(BadInput, match="no kind of wrong labels 'tempted': choose from at_random, tempting"):
+    with pytest.raises(BadInput, match="no kind of wrong labels 'tempted': choose from at_random, draws_all, tempting"):
         Verifier(["tempted"])
     with pytest.raises(BadInput, match="has not been taught"):
         Verifier().ask(View(normal(2, 3).log_softmax(1)), torch.zeros(2).long())

@@ -8,15 +8,10 @@ import torch
 from torch import Tensor
 
 from reweigh.metrics import auroc
-from reweigh.rightness.kinds import KINDS
 from reweigh.rightness.verifier import Verifier
-from reweigh.rightness.view import View
+from reweigh.rightness.witness import Witness
 
 _FOLDS = 5
-_TELLS = 0.85
-"""An AUROC that is not above it with some certainty is no ground for a number: on digits of which 36 % were called one
-class, without features, it was .81 and the number 0 %.
-"""
 _CERTAIN = 1.96
 _BINS = 10
 
@@ -33,6 +28,7 @@ class CrossFit:
         said: log-odds of right at even odds, of held-out pairs, (p,).
         right: which of those pairs were right, (p,).
         examples: how many checked examples there were.
+        least: an AUROC that is not above it with some certainty is no ground for a number.
     """
 
     auroc: float
@@ -42,6 +38,7 @@ class CrossFit:
     said: Tensor
     right: Tensor
     examples: int
+    least: float
 
     @property
     def tells(self) -> bool:
@@ -49,14 +46,14 @@ class CrossFit:
 
         Nobody knows which kind the training set has. Of one that cannot be told the share cannot be either.
         """
-        return self.auroc - self.margin > _TELLS
+        return self.auroc - self.margin > self.least
 
     @property
     def needed(self) -> int | None:
         """How many checked examples would do, if they told as these do; None where more of them would not."""
-        if self.auroc <= _TELLS:
+        if self.auroc <= self.least:
             return None
-        return math.ceil(self.examples * (self.margin / (self.auroc - _TELLS)) ** 2) + 1
+        return math.ceil(self.examples * (self.margin / (self.auroc - self.least)) ** 2) + 1
 
     def reliability(self) -> list[tuple[float, float, int]]:
         """Of tenths of the pairs, from the least to the most sure: mean P(right) said, share that was right, how many."""
@@ -66,12 +63,12 @@ class CrossFit:
         return [(float(p.mean()), float(r.mean()), len(p)) for p, r in parts]
 
 
-def cross_fit(view: View, labels: Tensor, kinds: Sequence[str], *, ridge: float, seed: int = 0) -> CrossFit:
+def cross_fit(view: Witness, labels: Tensor, kinds: Sequence[str], *, ridge: float, seed: int = 0) -> CrossFit:
     """Teach by four fifths of the checked examples and ask about the others, five times.
 
     Args:
         view: of the checked examples, m of them.
-        labels: their right labels, (m,).
+        labels: their right labels, (m, ...).
         kinds, ridge: of the verifier.
         seed: of the folds and of the wrong labels.
     """
@@ -82,19 +79,20 @@ def cross_fit(view: View, labels: Tensor, kinds: Sequence[str], *, ridge: float,
     for held in folds:
         rest = torch.ones(len(labels), dtype=torch.bool)
         rest[held] = False
-        verifier = Verifier(kinds, ridge=ridge, seed=seed)
+        verifier = Verifier(kinds, ridge=ridge, seed=seed, among=view.kinds)
         verifier.teach(view[rest], labels[rest])
         right.append(_at_even_odds(verifier.ask(view[held], labels[held])))
         for name in kinds:
-            others = KINDS[name](view[held], labels[held], generator)
-            wrong[name].append(_at_even_odds(verifier.ask(view[held], others)))
+            others = view.kinds[name](view[held], labels[held], generator)
+            changed = (others != labels[held]).flatten()
+            wrong[name].append(_at_even_odds(verifier.ask(view[held], others)[changed]))
     told = torch.cat(right)
     by_kind = {name: _told_apart(told, torch.cat(parts)) for name, parts in wrong.items()}
     hardest = min(by_kind, key=lambda name: by_kind[name])
-    margin = _CERTAIN * _error(by_kind[hardest], len(told))
+    margin = _CERTAIN * _error(by_kind[hardest], len(labels))  # what is said of one example stands or falls together
     said = torch.cat([told, *(part for parts in wrong.values() for part in parts)])
     right_ones = torch.arange(len(said)) < len(told)
-    return CrossFit(by_kind[hardest], margin, hardest, by_kind, said, right_ones, len(told))
+    return CrossFit(by_kind[hardest], margin, hardest, by_kind, said, right_ones, len(labels), view.tells)
 
 
 def _told_apart(right: Tensor, wrong: Tensor) -> float:
