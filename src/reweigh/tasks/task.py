@@ -215,7 +215,7 @@ class Task(abc.ABC):
     @property
     def judging(self) -> Judging | None:
         """How it is judged whether targets are right, by checked ones and what students say; None where it cannot be."""
-        return OF_CLASSES if self.has_classes and self.outputs > 1 else None
+        return OF_CLASSES if self.has_classes and self.outputs == len(self.classes) > 1 else None
 
     @abc.abstractmethod
     def contradicts(self, given: Array, suggested: Array) -> BoolArray:
