@@ -64,7 +64,7 @@ def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
     if len(unchecked) < 2:
         return None
     with kept():
-        view = _judged(run.config.student, data, unchecked, judging.witness)
+        view = _judged(run, data, unchecked, judging.witness)
     labels, checked = torch.cat([data.clean.y, data.train.y[unchecked]]), torch.arange(len(data.clean))
     found = judging.judged(view, labels, checked, np.asarray(task.classes), seed=run.config.student.seed)
     return _spread(found, labels.numpy(), data.train.y.numpy(), unchecked.numpy())
@@ -82,9 +82,11 @@ def _spread(found: Rightness, judged: Array, given: Array, rows: Array) -> Label
     return LabelsJudged(right, suggested, probability, changed, kind, found)
 
 
-def _judged(settings: ResolvedStudent, data: RunData, unchecked: Tensor, witness: type[Witness]) -> Witness:
+def _judged(run: FinishedRun, data: RunData, unchecked: Tensor, witness: type[Witness]) -> Witness:
     """What is known of the checked examples and then of the rows `unchecked`, each by a student that has not seen it."""
-    fresh, inputs = learnt_from(build_student(settings, data.train, data.encoding), data, "none", _CPU, lambda _: None)
+    settings, given = run.config.student, None if isinstance(run.given, str) else run.given
+    student = build_student(settings, data.train, data.encoding, given)
+    fresh, inputs = learnt_from(student, data, "none", _CPU, lambda _: None)
     generator = torch.Generator().manual_seed(seed_for(settings.seed, "halves"))
     half = torch.zeros(len(unchecked), dtype=torch.bool)
     half[torch.randperm(len(unchecked), generator=generator)[: len(unchecked) // 2]] = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reweigh.metrics import auroc
+from reweigh.metrics import effective_sample_size
 from reweigh.rightness.verifier import Verifier
 from reweigh.rightness.witness import Witness
 
@@ -63,7 +63,9 @@ class CrossFit:
         return [(float(p.mean()), float(r.mean()), len(p)) for p, r in parts]
 
 
-def cross_fit(view: Witness, labels: Tensor, kinds: Sequence[str], *, ridge: float, seed: int = 0) -> CrossFit:
+def cross_fit(
+    view: Witness, labels: Tensor, kinds: Sequence[str], *, ridge: float, seed: int = 0, weights: Tensor | None = None
+) -> CrossFit:
     """Teach by four fifths of the checked examples and ask about the others, five times.
 
     Args:
@@ -71,33 +73,42 @@ def cross_fit(view: Witness, labels: Tensor, kinds: Sequence[str], *, ridge: flo
         labels: their right labels, (m, ...).
         kinds, ridge: of the verifier.
         seed: of the folds and of the wrong labels.
+        weights: of the examples, (m,): what they say together is of the training set only where each class counts as much
+            as there is of it. All alike if left out.
     """
+    weights = torch.ones(len(labels), dtype=torch.double) if weights is None else weights.double()
     generator = torch.Generator().manual_seed(seed)
     folds = torch.randperm(len(labels), generator=generator).chunk(min(_FOLDS, len(labels)))
-    right: list[Tensor] = []
-    wrong: dict[str, list[Tensor]] = {name: [] for name in kinds}
+    right, counts = list[Tensor](), list[Tensor]()
+    wrong: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in kinds}
     for held in folds:
         rest = torch.ones(len(labels), dtype=torch.bool)
         rest[held] = False
         verifier = Verifier(kinds, ridge=ridge, seed=seed, among=view.kinds)
         verifier.teach(view[rest], labels[rest])
         right.append(_at_even_odds(verifier.ask(view[held], labels[held])))
+        counts.append(weights[held].repeat_interleave(len(right[-1]) // len(held)))
         for name in kinds:
             others = view.kinds[name](view[held], labels[held], generator)
             changed = (others != labels[held]).flatten()
-            wrong[name].append(_at_even_odds(verifier.ask(view[held], others)[changed]))
-    told = torch.cat(right)
-    by_kind = {name: _told_apart(told, torch.cat(parts)) for name, parts in wrong.items()}
+            wrong[name].append((_at_even_odds(verifier.ask(view[held], others)[changed]), counts[-1][changed]))
+    told, their = torch.cat(right), torch.cat(counts)
+    spoilt = {name: [torch.cat(column) for column in zip(*parts, strict=True)] for name, parts in wrong.items()}
+    by_kind = {name: _told_apart((told, their), (said, alike)) for name, (said, alike) in spoilt.items()}
     hardest = min(by_kind, key=lambda name: by_kind[name])
-    margin = _CERTAIN * _error(by_kind[hardest], len(labels))  # what is said of one example stands or falls together
-    said = torch.cat([told, *(part for parts in wrong.values() for part in parts)])
+    margin = _CERTAIN * _error(by_kind[hardest], effective_sample_size(weights))  # an example's labels stand together
+    said = torch.cat([told, *(part for part, _ in spoilt.values())])
     right_ones = torch.arange(len(said)) < len(told)
     return CrossFit(by_kind[hardest], margin, hardest, by_kind, said, right_ones, len(labels), view.tells)
 
 
-def _told_apart(right: Tensor, wrong: Tensor) -> float:
-    said = torch.cat([right, wrong])
-    return auroc(said, torch.arange(len(said)) < len(right))
+def _told_apart(right: tuple[Tensor, Tensor], wrong: tuple[Tensor, Tensor]) -> float:
+    """The AUROC of right against wrong labels, both with the weights by which they count; ties count half."""
+    (high, by), (low, weights) = right, wrong
+    order = low.argsort()
+    below = torch.cat([torch.zeros(1, dtype=torch.double), weights[order].cumsum(0)])
+    less, not_more = (torch.searchsorted(low[order], high, right=side) for side in (False, True))
+    return float((by * (below[less] + below[not_more]) / 2).sum() / (by.sum() * weights.sum()))
 
 
 def _at_even_odds(asked: Tensor) -> Tensor:
@@ -105,7 +116,7 @@ def _at_even_odds(asked: Tensor) -> Tensor:
     return asked[:, 0] - torch.logsumexp(asked[:, 1:], 1) + math.log(kinds)
 
 
-def _error(area: float, n: int) -> float:
+def _error(area: float, n: float) -> float:
     """The standard error of an AUROC of n against n (Hanley and McNeil 1982)."""
     one, two = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (n - 1) * (one - area**2) + (n - 1) * (two - area**2)

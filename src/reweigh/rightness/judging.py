@@ -53,9 +53,12 @@ class Judging:
         """
         chosen = self.witness.usual_kinds if kinds is None else kinds
         verifier = Verifier(chosen, seed=seed, among=self.witness.kinds)
-        evidence = cross_fit(view[checked], targets[checked], verifier.kinds, ridge=verifier.ridge, seed=seed)
         open_ = torch.ones(len(targets), dtype=torch.bool)
         open_[checked] = False
+        counts = view.counts(targets[checked], targets[open_])
+        evidence = cross_fit(
+            view[checked], targets[checked], verifier.kinds, ridge=verifier.ridge, seed=seed, weights=counts
+        )
         others = view.others(targets)
         verifier.teach(view[checked], targets[checked])
         court = Court.of(view[open_], targets[open_], others.targets[open_])

@@ -12,7 +12,7 @@ _MOST = 30.0
 
 
 @dataclass(frozen=True)
-class Regression:
+class Fitted:
     """A softmax regression that was fitted: called with features (n, f), it gives log-odds of each group against the first.
 
     Attributes:
@@ -36,7 +36,7 @@ class Regression:
 
 def softmax_regression(
     x: Tensor, groups: Tensor, ridge: float, weights: Tensor | None = None, count: int | None = None
-) -> Regression:
+) -> Fitted:
     """Fit log-odds of G groups, as they are in the examples, linear in standardised features.
 
     Args:
@@ -58,7 +58,7 @@ def softmax_regression(
         beta = beta - step
         if float(step.abs().max()) < _ENOUGH:
             break
-    return Regression(mean, spread, beta)
+    return Fitted(mean, spread, beta)
 
 
 def _design(x: Tensor, mean: Tensor, spread: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import BadInput
-from reweigh.rightness.logistic import Regression, softmax_regression
+from reweigh.rightness.logistic import Fitted, softmax_regression
 from reweigh.rightness.shares import shares_of_groups
 from reweigh.rightness.view import USUAL_KINDS
 from reweigh.rightness.witness import Witness
@@ -40,7 +40,7 @@ class Verifier:
     ) -> None:
         among.check(kinds)
         self.kinds, self.ridge, self.seed, self.among = tuple(kinds), ridge, seed, among
-        self.regression: Regression | None = None
+        self.fitted: Fitted | None = None
 
     def anew(self) -> "Verifier":
         """Another with the same settings, not taught."""
@@ -50,10 +50,8 @@ class Verifier:
         """Learn from checked examples, m of them, and their right labels (m, ...); what was learnt before is forgotten."""
         x, groups = self.lessons(view, labels)
         counts = groups.bincount(minlength=1 + len(self.kinds)).double()
-        alike = (counts.max() / counts.clamp_min(1))[
-            groups
-        ]  # a kind that is not to be had of every example counts as much
-        self.regression = softmax_regression(x, groups, self.ridge, alike, len(counts))
+        alike = (counts.max() / counts.clamp_min(1))[groups]  # also a kind that not every example can have
+        self.fitted = softmax_regression(x, groups, self.ridge, alike, len(counts))
 
     def lessons(self, view: Witness, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Features of pairs, right and wrong, and which group each is of: 0 for right ones, then the kinds."""
@@ -73,14 +71,14 @@ class Verifier:
         Raises:
             BadInput: before it has been taught.
         """
-        if self.regression is None:
+        if self.fitted is None:
             raise BadInput("the verifier has not been taught: call teach(...) with checked examples first")
-        return ask(self.regression, view, labels)
+        return ask(self.fitted, view, labels)
 
 
-def ask(regression: Regression, view: Witness, labels: Tensor) -> Tensor:
+def ask(fitted: Fitted, view: Witness, labels: Tensor) -> Tensor:
     """The same of a verifier's regression alone."""
-    return regression(_bent(view.features(labels)))
+    return fitted(_bent(view.features(labels)))
 
 
 def log_odds_of_right(asked: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -60,6 +60,17 @@ class View(Witness):
         found = self.opinion.scatter(1, targets[:, None], float("-inf")).softmax(1).max(1)
         return Others(found.indices, found.values)
 
+    def counts(self, checked: Tensor, others: Tensor) -> Tensor | None:
+        """As many as there are of their class, for each that is checked.
+
+        A learner that leans to a frequent class may be right to, or have learnt that others are called so: only nearness can
+        tell which. Without it the classes count alike, which is the harder examination.
+        """
+        if self.near is None or not len(others):
+            return None
+        there, theirs = (labels.bincount(minlength=self.classes).double() for labels in (others, checked))
+        return (there / theirs.clamp_min(1))[checked]
+
     @property
     def shape(self) -> tuple[int, int]:
         """Given class by suggested one, (K, K)."""

@@ -68,6 +68,10 @@ class Witness(abc.ABC):
     def cells(self, targets: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
         """Row and column of each question's cell, (q,)."""
 
+    def counts(self, checked: Tensor, others: Tensor) -> Tensor | None:
+        """By how much checked examples (m, ...) count, (m,), if they are to be like the `others`; None for alike."""
+        return None
+
     def __len__(self) -> int:
         first: Tensor = getattr(self, fields(self)[0].name)
         return len(first)
