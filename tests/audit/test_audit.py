@@ -229,7 +229,9 @@ def test_where_nothing_tells_it_says_what_would(tmp_path):
     (tmp_path / "mine.csv").write_text("\n".join(rows) + "\n")
     said = ["--train", str(tmp_path / "mine.csv"), "--target", "y", "--clean-column", "ok", "--steps", "20"]
     assert run(["train", *said, "--task", "regression", "--rule", "uniform", "--output", str(tmp_path / "run")]) == 0
-    with pytest.raises(BadInput, match=r"the rule uniform trusted every example of .* alike, and right labels cannot be told"):
+    with pytest.raises(
+        BadInput, match=r"the rule uniform trusted every example of .* alike, and right labels cannot be told"
+    ):
         audit_run(tmp_path / "run")
 
 

@@ -1,5 +1,6 @@
 """The parts of a verifier: regression, shares, nearness, features, kinds, cross-fit; against slow or known answers."""
 
+import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -12,6 +13,12 @@ from reweigh.rightness.crossfit import cross_fit
 from reweigh.rightness.logistic import softmax_regression
 from reweigh.rightness.nearness import nearness
 from reweigh.rightness.shares import shares_by_cell, shares_of_groups
+
+
+def proportion_confint(k, n, z=1.96):
+    """By the two p at which k of n is z deviations away: the roots of (k/n - p)² = z² p (1 - p) / n."""
+    p = k / n
+    return sorted(np.roots([1 + z**2 / n, -(2 * p + z**2 / n), p**2]).tolist())
 
 
 def normal(*shape, seed=0):
@@ -159,7 +166,28 @@ def test_cross_fit_is_calibrated_where_there_is_something_to_tell():
     said = (normal(600, 3) + 2 * torch.nn.functional.one_hot(labels, 3)).log_softmax(1)
     fit = cross_fit(View(said), labels, ("at_random",), ridge=3.0)
     assert fit.tells
-    assert all(abs(chance - right) < 0.15 for chance, right, _ in fit.reliability())
+    assert all(abs(tenth.said - tenth.right) < 0.15 for tenth in fit.reliability())
+
+
+def test_it_is_calibrated_however_many_kinds_there_are():
+    """Two wrong labels stand against each right one, and count half as much."""
+    labels = torch.arange(600) % 3
+    said = (normal(600, 3) + 2 * torch.nn.functional.one_hot(labels, 3)).log_softmax(1)
+    fit = cross_fit(View(said), labels, ("at_random", "tempting"), ridge=3.0)
+    assert len(fit.said) == len(fit.weight) == 1800
+    assert float(fit.weight[fit.right].sum()) == pytest.approx(0.5)
+    assert all(abs(tenth.said - tenth.right) < 0.15 for tenth in fit.reliability())
+    for tenth in fit.reliability():
+        assert 0 <= tenth.low <= tenth.right <= tenth.high <= 1
+        assert 0.02 < tenth.high - tenth.low < 0.25
+
+
+def test_the_interval_of_a_share_is_wilsons():
+    fit = cross_fit(View(normal(60, 3).log_softmax(1)), torch.arange(60) % 3, ("at_random",), ridge=3.0)
+    tenth = fit.reliability()[0]
+    k, n = round(tenth.right * tenth.pairs), tenth.pairs
+    expected = proportion_confint(k, n)
+    assert (tenth.low, tenth.high) == pytest.approx(expected, abs=1e-6)
 
 
 def test_with_weights_a_class_counts_as_much_as_there_are_of_it():

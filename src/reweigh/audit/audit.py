@@ -121,6 +121,22 @@ class Audit:
             f"{self.task.words.of_each}"
         )
 
+    def expected_wrong(self, first: int, last: int) -> float | None:
+        """How many labels are wrong among the examples `first` to `last` - 1 of the ranking, as is to be expected.
+
+        None where right labels cannot be told from wrong ones.
+        """
+        if self.judged is None or self.estimate is None:
+            return None
+        return float((1 - self.judged.right[self.order[first:last]]).sum())
+
+    def next_wrong(self, count: int = 100) -> str:
+        """What is to be expected of the first `count` examples of the ranking, and of the next; "" where nobody knows."""
+        first, later = self.expected_wrong(0, count), self.expected_wrong(count, 2 * count)
+        if first is None or later is None or len(self) < 2 * count:
+            return ""
+        return f"about {first:.0f} of the first {count} are wrong, and about {later:.0f} of the next {count}"
+
     @property
     def sample_weight(self) -> Array:
         """(N,), for another learner: by rightness, where that can be told; else what training gave, 0 where unseen."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +17,23 @@ _CERTAIN = 1.96
 _BINS = 10
 
 
+class Tenth(NamedTuple):
+    """Pairs that were said to be right with about the same probability.
+
+    Attributes:
+        said: the mean of that.
+        right: the share of them that was right.
+        low, high: between what that share lies with 95 %.
+        pairs: how many there are.
+    """
+
+    said: float
+    right: float
+    low: float
+    high: float
+    pairs: int
+
+
 @dataclass(frozen=True)
 class CrossFit:
     """What held-out checked examples say of the verifier.
@@ -27,6 +45,7 @@ class CrossFit:
         by_kind: the AUROC for each kind of wrong labels.
         said: log-odds of right at even odds, of held-out pairs, (p,).
         right: which of those pairs were right, (p,).
+        weight: by how much those pairs count, (p,): the right ones together, and the wrong ones, by one half.
         examples: how many checked examples there were.
         least: an AUROC that is not above it with some certainty is no ground for a number.
     """
@@ -37,6 +56,7 @@ class CrossFit:
     by_kind: dict[str, float]
     said: Tensor
     right: Tensor
+    weight: Tensor
     examples: int
     least: float
 
@@ -55,12 +75,11 @@ class CrossFit:
             return None
         return math.ceil(self.examples * (self.margin / (self.auroc - self.least)) ** 2) + 1
 
-    def reliability(self) -> list[tuple[float, float, int]]:
-        """Of tenths of the pairs, from the least to the most sure: mean P(right) said, share that was right, how many."""
+    def reliability(self) -> list[Tenth]:
+        """Of tenths of the pairs, from the least to the most sure."""
         order = self.said.argsort()
-        chance, right = torch.sigmoid(self.said)[order], self.right[order].double()
-        parts = zip(chance.chunk(_BINS), right.chunk(_BINS), strict=True)
-        return [(float(p.mean()), float(r.mean()), len(p)) for p, r in parts]
+        columns = (torch.sigmoid(self.said)[order], self.right[order].double(), self.weight[order])
+        return [_tenth(*part) for part in zip(*(column.chunk(_BINS) for column in columns), strict=True)]
 
 
 def cross_fit(
@@ -99,7 +118,18 @@ def cross_fit(
     margin = _CERTAIN * _error(by_kind[hardest], effective_sample_size(weights))  # an example's labels stand together
     said = torch.cat([told, *(part for part, _ in spoilt.values())])
     right_ones = torch.arange(len(said)) < len(told)
-    return CrossFit(by_kind[hardest], margin, hardest, by_kind, said, right_ones, len(labels), view.tells)
+    halves = [their, torch.cat([alike for _, alike in spoilt.values()])]
+    count = torch.cat([half / half.sum() / 2 for half in halves])
+    return CrossFit(by_kind[hardest], margin, hardest, by_kind, said, right_ones, count, len(labels), view.tells)
+
+
+def _tenth(chance: Tensor, right: Tensor, weight: Tensor) -> Tenth:
+    """With Wilson's interval for as many pairs as the weighted ones are worth."""
+    n, share = effective_sample_size(weight), float((weight * right).sum() / weight.sum())
+    z = _CERTAIN**2 / max(n, 1.0)
+    middle, half = (share + z / 2) / (1 + z), math.sqrt(z * share * (1 - share) + z**2 / 4) / (1 + z)
+    said = float((weight * chance).sum() / weight.sum())
+    return Tenth(said, share, max(middle - half, 0.0), min(middle + half, 1.0), len(chance))
 
 
 def _told_apart(right: tuple[Tensor, Tensor], wrong: tuple[Tensor, Tensor]) -> float:

@@ -53,6 +53,7 @@ class VerifierOptions:
 
     states: tuple[str, ...] | None = None
     by_pair: bool = False
+    kinds: tuple[str, ...] = USUAL_KINDS
     sharpness: float = 3.0
     every: int = 5
     first: int | None = None
