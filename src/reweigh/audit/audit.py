@@ -121,6 +121,18 @@ class Audit:
             f"{self.task.words.of_each}"
         )
 
+    @property
+    def right(self) -> Array:
+        """(N,) the probability that the label is right; NaN where that cannot be told."""
+        return np.full(len(self), np.nan) if self.judged is None or self.estimate is None else self.judged.right
+
+    @property
+    def kind(self) -> Array:
+        """(N,) of which kind an example is wrong, if another label is likelier; empty elsewhere, and where nobody knows."""
+        if self.judged is None or self.estimate is None:
+            return np.full(len(self), "", dtype=object)
+        return self.judged.kind
+
     def expected_wrong(self, first: int, last: int) -> float | None:
         """How many labels are wrong among the examples `first` to `last` - 1 of the ranking, as is to be expected.
 
