@@ -12,7 +12,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 HANDED_OUT = {
     "Aligns", "Audit", "AuditTable", "Corruption", "DownloadFailed", "Evidence", "History",
-    "Prediction", "Run", "Split", "Splits", "StepReport", "Summary", "TrainedModel", "Weighted",
+    "Prediction", "Run", "Split", "Splits", "StepReport", "Summary", "Suspects", "TrainedModel", "Weighted",
 }  # fmt: skip
 """What functions hand out or ask for: nobody makes one, and examples use it without its name."""
 

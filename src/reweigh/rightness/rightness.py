@@ -12,6 +12,7 @@ from reweigh.rightness.crossfit import CrossFit
 Floats = npt.NDArray[np.float64]
 SHARPNESS = 3.0
 """Weights take so many times the log-odds: a tenth of a wrong label's weight is enough for it to be learnt by heart."""
+_MOSTLY = 0.6
 
 
 class Likeliest(NamedTuple):
@@ -104,7 +105,8 @@ class Rightness:
                 more = f"; some {max(seen.needed - seen.examples, 1):,} more would, if they are like these"
             return f"{told} ({_spoken(seen.hardest)}: AUROC {seen.auroc:.2f} ± {seen.margin:.2f}){more}"
         main = max(self.kinds, key=lambda name: self.kinds[name])
-        mostly = f", mostly {_spoken(main)}" if self.kinds[main] > 0.01 and len(self.kinds) > 1 else ""
+        clear = self.kinds[main] > max(0.01, _MOSTLY * sum(self.kinds.values())) and len(self.kinds) > 1
+        mostly = f", mostly {_spoken(main)}" if clear else ""
         return f"{self._many()}{mostly}"
 
     def _many(self) -> str:
