@@ -38,6 +38,21 @@ def test_the_audit_as_frames_leads_back_to_the_rows(frame, run):
     assert run.audit().to_polars()["row"].to_list() == list(table.index)
 
 
+def test_suspects_and_issues_are_the_audits_first_rows(frame, run):
+    audit = run.audit()
+    suspects, issues = run.suspects(7).to_pandas(), run.issues().to_pandas()
+    assert list(suspects) == ["id", "given", "suggested", "right", "kind", "helpful", "standing"]
+    assert list(suspects.index) == list(audit.to_pandas().index[:7])
+    assert (frame["y"].iloc[suspects.index].to_numpy() == suspects["given"].to_numpy()).all()
+    told = audit.audit.estimate is not None
+    assert suspects["right"].notna().all() == told
+    assert len(issues) == len(run.issues()) == audit.audit.issue.sum()
+    assert (issues["given"] != issues["suggested"]).all()
+    by_row = audit.to_pandas()["mean_weight"]
+    assert suspects["helpful"].equals(by_row.loc[suspects.index].rename("helpful"))
+    assert run.suspects(3).to_polars()["row"].to_list() == list(suspects.index[:3])
+
+
 def test_a_run_that_is_saved_and_loaded(frame, run, tmp_path):
     saved = run.save(tmp_path / "elsewhere")
     loaded = reweigh.load(tmp_path / "elsewhere")

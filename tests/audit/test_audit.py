@@ -9,9 +9,11 @@ import torch
 from benchmarks.torture.sealing import seal
 
 from reweigh.audit import audit_run
+from reweigh.audit.export import columns
 from reweigh.cli.guard import run
 from reweigh.errors import BadInput
 from reweigh.metrics import auroc
+from wrong_tables import of_labels, of_numbers
 
 
 def test_the_ranking_finds_the_wrong_labels(audited):
@@ -106,20 +108,70 @@ def test_where_right_cannot_be_told_from_wrong_there_is_no_number(tmp_path, caps
     assert "Issues (trusted less than 50%" in shown
 
 
-def test_a_regression_is_ranked_as_training_trusted_and_no_number_is_told(tmp_path):
-    g = np.random.default_rng(0)
-    x = g.normal(size=200)
-    rows = [f"{a:.3f},{b:.3f},{c}" for a, b, c in zip(x, 3 * x, (np.arange(200) < 40).astype(int), strict=True)]
-    (tmp_path / "mine.csv").write_text("\n".join(["p,y,ok", *rows]) + "\n")
-    said = ["--train", str(tmp_path / "mine.csv"), "--target", "y", "--clean-column", "ok", "--steps", "60"]
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory):
+    folder, wrong = of_numbers(tmp_path_factory.mktemp("numbers"))
+    return audit_run(folder), wrong
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory):
+    folder, wrong = of_labels(tmp_path_factory.mktemp("labels"))
+    return audit_run(folder), wrong
+
+
+def test_a_regression_says_how_many_targets_are_wrong_and_suggests_what_students_foretell(numbers):
+    audit, wrong = numbers
+    low, high = (1 - end for end in reversed(audit.estimate.interval))
+    assert low <= wrong.mean() <= high
+    assert abs((1 - audit.estimate.share) - wrong.mean()) < 0.06
+    assert auroc(torch.tensor(-audit.quality), torch.tensor(wrong)) > 0.75
+    assert "of the targets look wrong" in audit.sentence()
+    assert list(audit.estimate.kinds) == ["exchanged"]
+    assert len(audit.noise_rates) == len(audit.groups.names) == 5
     assert (
-        run(["train", *said, "--rule", "l2rw", "--quick", "--task", "regression", "--output", str(tmp_path / "run")])
-        == 0
-    )
-    audit = audit_run(tmp_path / "run")
-    assert audit.judged is None
+        audit.noise_rates[[0, -1]].min() > audit.noise_rates[1:-1].max()
+    )  # where exchanged ones are far from the truth
+    truth = np.abs(audit.suggested - audit.given)[audit.issue]
+    assert (truth > 0).all()  # in the target's own units
+    assert truth.mean() > audit.given.std() / 2
+    assert np.array_equal(audit.suggested[~audit.issue], audit.given[~audit.issue])
+    assert audit.sample_weight[wrong].mean() < 0.7 * audit.sample_weight[~wrong].mean()
+
+
+def test_of_several_labels_it_says_which_are_wrong(labels):
+    audit, wrong = labels
+    of_all, any_wrong = audit.judged.of_all, wrong.any(1)
+    each = of_all.each[~of_all.checked]
+    assert np.allclose(audit.judged.right, each.prod(1))
+    assert auroc(torch.tensor(1 - each.ravel()), torch.tensor(wrong.ravel())) > 0.8
+    assert auroc(torch.tensor(-audit.quality), torch.tensor(any_wrong)) > 0.75
+    assert abs((1 - audit.estimate.share) - any_wrong.mean()) < 0.08
+    assert abs((1 - each).mean() - wrong.mean()) < 0.04
+    changed = audit.suggested != audit.given
+    assert np.array_equal(changed.any(1), audit.issue)
+    assert wrong[changed].mean() > 5 * wrong[~changed].mean()
+    assert set(audit.judged.kind) == {"", "missing", "too_many", "missing, too_many"}
+    assert np.allclose(audit.noise_rates, (1 - each).mean(0))
+    assert "of the examples look wrong in some label" in audit.sentence()
+
+
+def test_what_is_told_of_labels_and_numbers_is_exported(numbers, labels):
+    for audit, _ in (numbers, labels):
+        table = columns(audit)
+        assert np.array_equal(table["label_quality"], audit.judged.right[audit.order])
+        assert set(table["standing"]) <= {"right", "right, but not needed", "wrong, and used", "wrong, and harmful", ""}
+        kinds = np.asarray(table["kind_of_wrongness"])
+        assert np.array_equal(kinds != "", audit.issue[audit.order])
+    assert columns(labels[0])["suggested_label"][0] != columns(labels[0])["given_label"][0]
+
+
+def test_a_regression_that_nobody_can_foretell_has_no_number(tmp_path):
+    audit = audit_run(of_numbers(tmp_path, noise=600.0)[0])
+    assert audit.judged is not None
     assert audit.estimate is None
-    assert "is not told for regression" in audit.sentence()
+    assert "checked examples cannot tell right labels from wrong ones here (exchanged: AUROC" in audit.sentence()
+    assert np.isnan(audit.noise_rates).all()
     assert np.array_equal(audit.sample_weight, np.nan_to_num(audit.mean_weight))
 
 
@@ -172,12 +224,14 @@ def test_a_run_that_trusts_everybody_alike_says_which_labels_are_right(tmp_path)
 
 
 def test_where_nothing_tells_it_says_what_would(tmp_path):
-    x = np.random.default_rng(0).normal(size=200)
-    rows = ["p,y,ok", *(f"{a:.3f},{3 * a:.3f},{int(i < 40)}" for i, a in enumerate(x))]
+    x, y = np.random.default_rng(0).normal(size=(2, 200))  # which have nothing to do with each other
+    rows = ["p,y,ok", *(f"{a:.3f},{b:.3f},{int(i < 40)}" for i, (a, b) in enumerate(zip(x, y, strict=True)))]
     (tmp_path / "mine.csv").write_text("\n".join(rows) + "\n")
     said = ["--train", str(tmp_path / "mine.csv"), "--target", "y", "--clean-column", "ok", "--steps", "20"]
     assert run(["train", *said, "--task", "regression", "--rule", "uniform", "--output", str(tmp_path / "run")]) == 0
-    with pytest.raises(BadInput, match=r"the rule uniform trusted every example of .* alike, and whether labels are"):
+    with pytest.raises(
+        BadInput, match=r"the rule uniform trusted every example of .* alike, and right labels cannot be told"
+    ):
         audit_run(tmp_path / "run")
 
 

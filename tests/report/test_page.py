@@ -45,7 +45,7 @@ def test_it_is_well_formed_html(page):
 def test_it_can_be_read_without_eyes_and_without_a_mouse(page):
     assert page.all("html") == [{"lang": "en"}]
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
-    assert levels == [1] + [2] * 7
+    assert levels == [1] + [2] * 8
     assert all(image["alt"].startswith("Example ") for image in page.all("img"))
     for picture in page.all("svg"):
         assert picture.get("aria-hidden") == "true" or len(picture["aria-label"]) > 20

@@ -1,5 +1,6 @@
 """The parts of a verifier: regression, shares, nearness, features, kinds, cross-fit; against slow or known answers."""
 
+import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -11,8 +12,13 @@ from reweigh.rightness import KINDS, Verifier, View, kind
 from reweigh.rightness.crossfit import cross_fit
 from reweigh.rightness.logistic import softmax_regression
 from reweigh.rightness.nearness import nearness
-from reweigh.rightness.shares import shares_by_pair, shares_of_groups
-from reweigh.rightness.view import features_of
+from reweigh.rightness.shares import shares_by_cell, shares_of_groups
+
+
+def proportion_confint(k, n, z=1.96):
+    """By the two p at which k of n is z deviations away: the roots of (k/n - p)² = z² p (1 - p) / n."""
+    p = k / n
+    return sorted(np.roots([1 + z**2 / n, -(2 * p + z**2 / n), p**2]).tolist())
 
 
 def normal(*shape, seed=0):
@@ -46,7 +52,7 @@ def test_the_share_of_right_labels_is_found_from_log_odds_learnt_half_and_half(s
     x = normal(20_000, seed=5) + torch.where(right, 1.0, -1.0)
     logits = 2 * x  # log N(x; 1) - log N(x; -1)
     assert abs(float(shares_of_groups(torch.stack([logits, 0 * logits], 1))[0]) - share) < 0.02
-    by_pair = shares_by_pair(logits, torch.zeros(20_000).long(), torch.ones(20_000).long(), 2)
+    by_pair = shares_by_cell(logits, (torch.zeros(20_000).long(), torch.ones(20_000).long()), (2, 2))
     assert abs(float(by_pair[0, 1]) - share) < 0.02
 
 
@@ -55,7 +61,7 @@ def test_a_pair_that_is_rarely_seen_is_near_the_common_share():
     given[-1] = 1
     logits = torch.full((1001,), 6.0, dtype=torch.double)
     logits[-1] = -6.0
-    shares = shares_by_pair(logits, given, 1 - given, 2)
+    shares = shares_by_cell(logits, (given, 1 - given), (2, 2))
     assert shares[0, 1] > 0.99
     assert 0.9 < shares[1, 0] < shares[0, 1]
 
@@ -85,16 +91,36 @@ def test_nearness_leaves_a_checked_example_out_of_its_own_class():
 def test_features_say_nothing_of_nearness_where_there_is_none():
     said = normal(6, 4).log_softmax(1)
     labels = torch.tensor([0, 1, 2, 3, 0, 1])
-    assert features_of(View(said), labels).shape == (6, 3)
-    assert features_of(View(said, said), labels).shape == (6, 5)
+    assert View(said).features(labels).shape == (6, 3)
+    assert View(said, said).features(labels).shape == (6, 5)
 
 
 def test_wrong_labels_are_never_right_ones():
     said, labels = normal(200, 5).log_softmax(1), torch.arange(200) % 5
-    for make in KINDS.values():
-        wrong = make(View(said), labels, torch.Generator().manual_seed(3))
+    for name in ("at_random", "tempting"):
+        wrong = KINDS[name](View(said), labels, torch.Generator().manual_seed(3))
         assert bool((wrong != labels).all())
         assert 0 <= int(wrong.min()) <= int(wrong.max()) < 5
+
+
+def test_the_class_that_draws_all_is_the_one_that_the_model_gives_too_often():
+    labels = torch.arange(90) % 3
+    said = torch.nn.functional.one_hot(labels, 3).double()
+    said[labels == 0, 2] += 0.8  # what is 0 looks like 2
+    wrong = KINDS["draws_all"](View(said.log_softmax(1)), labels, torch.Generator())
+    assert wrong.tolist() == [2] * 90
+
+
+def test_where_a_kind_leaves_a_label_as_it_is_nothing_is_taught_and_the_others_count_as_much():
+    labels = torch.arange(90) % 3
+    verifier = Verifier(["draws_all", "at_random"])
+    _, groups = verifier.lessons(View(normal(90, 3).log_softmax(1)), labels)
+    assert groups.bincount().tolist() == [270, 180, 270]
+    verifier.teach(
+        View(torch.zeros(90, 3, dtype=torch.double)), labels
+    )  # where nothing is known all groups are as likely
+    asked = verifier.ask(View(torch.zeros(4, 3, dtype=torch.double)), labels[:4])
+    assert asked.abs().max() < 1e-3
 
 
 def test_a_kind_of_ones_own_is_taught_and_counted():
@@ -115,7 +141,7 @@ def test_a_kind_of_ones_own_is_taught_and_counted():
 
 
 def test_a_kind_that_is_not_there_is_refused_by_name():
-    with pytest.raises(BadInput, match="no kind of wrong labels 'tempted': choose from at_random, tempting"):
+    with pytest.raises(BadInput, match="no kind of wrong labels 'tempted': choose from at_random, draws_all, tempting"):
         Verifier(["tempted"])
     with pytest.raises(BadInput, match="has not been taught"):
         Verifier().ask(View(normal(2, 3).log_softmax(1)), torch.zeros(2).long())
@@ -140,27 +166,55 @@ def test_cross_fit_is_calibrated_where_there_is_something_to_tell():
     said = (normal(600, 3) + 2 * torch.nn.functional.one_hot(labels, 3)).log_softmax(1)
     fit = cross_fit(View(said), labels, ("at_random",), ridge=3.0)
     assert fit.tells
-    assert all(abs(chance - right) < 0.15 for chance, right, _ in fit.reliability())
+    assert all(abs(tenth.said - tenth.right) < 0.15 for tenth in fit.reliability())
 
 
-def test_with_sizes_a_class_counts_as_much_as_there_are_of_it():
+def test_it_is_calibrated_however_many_kinds_there_are():
+    """Two wrong labels stand against each right one, and count half as much."""
+    labels = torch.arange(600) % 3
+    said = (normal(600, 3) + 2 * torch.nn.functional.one_hot(labels, 3)).log_softmax(1)
+    fit = cross_fit(View(said), labels, ("at_random", "tempting"), ridge=3.0)
+    assert len(fit.said) == len(fit.weight) == 1800
+    assert float(fit.weight[fit.right].sum()) == pytest.approx(0.5)
+    assert all(abs(tenth.said - tenth.right) < 0.15 for tenth in fit.reliability())
+    for tenth in fit.reliability():
+        assert 0 <= tenth.low <= tenth.right <= tenth.high <= 1
+        assert 0.02 < tenth.high - tenth.low < 0.25
+
+
+def test_the_interval_of_a_share_is_wilsons():
+    fit = cross_fit(View(normal(60, 3).log_softmax(1)), torch.arange(60) % 3, ("at_random",), ridge=3.0)
+    tenth = fit.reliability()[0]
+    k, n = round(tenth.right * tenth.pairs), tenth.pairs
+    expected = proportion_confint(k, n)
+    assert (tenth.low, tenth.high) == pytest.approx(expected, abs=1e-6)
+
+
+def test_with_weights_a_class_counts_as_much_as_there_are_of_it():
     """Of two classes the second cannot be told at all; where it is a hundredth, nearly everything can."""
     labels = torch.arange(80) % 2
     said = torch.where(labels == 0, 4.0, 0.0).double()
     scores = torch.stack([said, -said], 1) + 0.01 * normal(80, 2)
     view = View(scores.log_softmax(1))
     alike = cross_fit(view, labels, ("at_random",), ridge=3.0)
-    by_size = cross_fit(view, labels, ("at_random",), ridge=3.0, sizes=torch.tensor([990, 10]))
+    by_size = cross_fit(view, labels, ("at_random",), ridge=3.0, weights=torch.tensor([990.0, 10.0])[labels])
     assert alike.auroc < 0.9
     assert by_size.auroc > 0.95
     assert by_size.margin < 0.2
     assert by_size.examples == 80
 
 
-def test_without_sizes_the_auroc_is_the_plain_one():
+def test_checked_examples_count_as_much_as_there_are_of_their_class_where_nearness_is_known():
+    labels, others = torch.tensor([0, 0, 1, 2]), torch.tensor([0] * 6 + [1])
+    said = normal(4, 3).log_softmax(1)
+    assert View(said, said).counts(labels, others).tolist() == [3, 3, 1, 0]
+    assert View(said).counts(labels, others) is None
+
+
+def test_without_weights_the_auroc_is_the_plain_one():
     labels = torch.arange(60) % 3
     view = View((torch.nn.functional.one_hot(labels, 3) + normal(60, 3)).log_softmax(1))
     found = cross_fit(view, labels, ("at_random",), ridge=3.0)
     assert found.auroc == pytest.approx(roc_auc_score(found.right.numpy(), found.said.numpy()))
-    weighted = cross_fit(view, labels, ("at_random",), ridge=3.0, sizes=torch.tensor([7, 7, 7]))
+    weighted = cross_fit(view, labels, ("at_random",), ridge=3.0, weights=torch.full((60,), 7.0))
     assert weighted.auroc == pytest.approx(found.auroc)

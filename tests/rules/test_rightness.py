@@ -293,6 +293,17 @@ def test_a_model_without_logits_is_refused(data):
         reweigher.weigh(take(data, torch.arange(9)))
 
 
+def test_kinds_are_named_as_an_option_with_commas_between():
+    entry = registry.entry_of("verifier")
+    options = registry.options_from(entry, {}, ["kinds=at_random, draws_all", "states=0,1"])
+    assert options.kinds == ("at_random", "draws_all")
+    assert options.states == ("0", "1")
+    rule = RightnessRule.made(Materials(steps=100), options)
+    assert rule.kinds == ("at_random", "draws_all")
+    with pytest.raises(BadInput, match="no kind of wrong labels 'tempted'"):
+        RightnessRule.made(Materials(steps=100), registry.options_from(entry, {}, ["kinds=tempted"]))
+
+
 def test_another_rules_state_is_refused():
     with pytest.raises(BadInput, match="this is no state of a verifier rule"):
         RightnessRule().load_state_dict({"generator": 1})

@@ -11,6 +11,7 @@ import numpy as np
 from reweigh.audit import Audit
 from reweigh.audit.export import columns as audit_columns
 from reweigh.errors import require
+from reweigh.ledger.visits import Array
 from reweigh.predict import Predicted
 from reweigh.predict import columns as predicted_columns
 from reweigh.run.folder.label_type import TEXT, as_labels
@@ -61,6 +62,43 @@ class Tabular(abc.ABC):
 
 
 @dataclass(frozen=True, eq=False)
+class Suspects(Tabular):
+    """Some of an audit's examples with what is said of their labels, those that are likeliest wrong first."""
+
+    audit: Audit
+    labels: Labels
+    rows: Array
+
+    def __len__(self) -> int:
+        """The number of these examples."""
+        return len(self.rows)
+
+    def columns(self) -> dict[str, Any]:
+        """`row` and `id`; `given` and `suggested` labels; `right`, `kind`, `helpful` and `standing`.
+
+        `right` is the probability that the label is right, not known where that cannot be told; `kind` of which kind it is
+        wrong, if it is; `helpful` the mean weight in training, 1 as in plain training; `standing` both in words.
+        """
+        audit, rows = self.audit, self.rows
+        ids, told = audit.examples.ids.numpy()[rows], {"given": audit.given, "suggested": audit.suggested}
+        found = {"row": ids, "id": ids if audit.names is None else [audit.name(row) for row in rows.tolist()]}
+        for name, values in told.items():
+            cells = audit.task.cells(values[rows])
+            found[name] = self.labels.of(cells) if isinstance(cells, list) else cells
+        return {
+            **found,
+            "right": audit.right[rows],
+            "kind": audit.kind[rows].tolist(),
+            "helpful": audit.mean_weight[rows],
+            "standing": audit.standing[rows].tolist(),
+        }
+
+    def _index(self, frame: Any) -> Any:
+        """Rows by their place in the training data."""
+        return require("pandas", "frames").Index(frame.pop("row"), name="row")
+
+
+@dataclass(frozen=True, eq=False)
 class AuditTable(Tabular):
     """The ranking of a run's training examples; `audit` has all that it was made from, such as `audit.noise_rates`."""
 
@@ -70,6 +108,14 @@ class AuditTable(Tabular):
     def __len__(self) -> int:
         """The number of examples, N."""
         return len(self.audit)
+
+    def suspects(self, count: int = 100) -> Suspects:
+        """The `count` examples whose labels are likeliest wrong."""
+        return Suspects(self.audit, self.labels, self.audit.order[:count])
+
+    def issues(self) -> Suspects:
+        """The examples whose labels look wrong: another one is likelier."""
+        return Suspects(self.audit, self.labels, self.audit.order[self.audit.issue[self.audit.order]])
 
     def columns(self) -> dict[str, Any]:
         """Columns (N,), most distrusted first: `row` is the place in the training data, from 0, and `id` its name.

@@ -11,7 +11,7 @@ from torch import nn
 
 from reweigh.api.given import Given
 from reweigh.api.model import TrainedModel, export, trained
-from reweigh.api.results import AuditTable, Labels, Prediction
+from reweigh.api.results import AuditTable, Labels, Prediction, Suspects
 from reweigh.api.words import in_python, said_in_python
 from reweigh.audit import audit_run, open_run
 from reweigh.audit.audit import THRESHOLD
@@ -134,6 +134,14 @@ class Run:
         """
         with said_in_python(self._places):
             return verdict_of(self.path, data_root=self._data_root, model=self._named, task=self._task)
+
+    def suspects(self, count: int = 100) -> Suspects:
+        """The `count` training examples whose labels are likeliest wrong, with the label to try; see `audit`."""
+        return self.audit().suspects(count)
+
+    def issues(self) -> Suspects:
+        """The training examples whose labels look wrong, since another one is likelier; see `audit`."""
+        return self.audit().issues()
 
     def report(
         self, path: Path | str | None = None, *, against: Sequence["Run | Path | str"] = (), overwrite: bool = False

@@ -5,10 +5,10 @@ the checked examples (`halves`): the probability, the label to try instead, and 
 be believed is asked of checked examples that they were not taught by. **Does it help?** The ledger says how far training
 trusted it: an example may be right and not needed, or wrong and harmful.
 
-Where right labels cannot be told from wrong ones, and for tasks without classes, what training trusted is all there is: an
-example counts as an issue where it had little trust and the finished model says something else. No number of wrong labels
-follows from that. Of a regression the model says otherwise where its value is further from the given one than three times
-the usual distance. Examples of own data that were named as checked are not audited.
+Where right labels cannot be told from wrong ones, and for tasks that nobody can judge so, what training trusted is all there
+is: an example counts as an issue where it had little trust and the finished model says something else. No number of wrong
+labels follows from that. Of a regression the model says otherwise where its value is further from the given one than three
+times the usual distance. Examples of own data that were named as checked are not audited.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from reweigh.audit.halves import LabelsJudged, judged_by_halves
 from reweigh.audit.judge import judge
@@ -50,7 +51,7 @@ class Audit:
         quality: from 0 (bad) to 1, for the label: P(right), or what `quality.label_quality` says.
         issue: bool; the quality (or trust) is below the threshold, and the suggested label is another.
         order: rows, most distrusted first.
-        judged: whether each label is right; None where the task has no classes, or hardly anything was checked.
+        judged: whether each label is right; None where the task is not judged so, or hardly anything was checked.
         names, encoding: what the user calls the examples, and how they became numbers; None for a known data set.
     """
 
@@ -111,13 +112,42 @@ class Audit:
         """How many labels look wrong, or why that cannot be said."""
         if self.judged is not None:
             return self.judged.of_all.sentence()
-        if not self.task.has_classes:
+        if self.task.judging is None:
             return (
                 f"how many labels are wrong is not told for {self.task.name}: these are the examples to look at first"
             )
         return (
-            "hardly any example is checked, so that nobody can say how many labels are wrong: check ten of each class"
+            "hardly any example is checked, so that nobody can say how many labels are wrong: check ten of "
+            f"{self.task.words.of_each}"
         )
+
+    @property
+    def right(self) -> Array:
+        """(N,) the probability that the label is right; NaN where that cannot be told."""
+        return np.full(len(self), np.nan) if self.judged is None or self.estimate is None else self.judged.right
+
+    @property
+    def kind(self) -> Array:
+        """(N,) of which kind an example is wrong, if another label is likelier; empty elsewhere, and where nobody knows."""
+        if self.judged is None or self.estimate is None:
+            return np.full(len(self), "", dtype=object)
+        return self.judged.kind
+
+    def expected_wrong(self, first: int, last: int) -> float | None:
+        """How many labels are wrong among the examples `first` to `last` - 1 of the ranking, as is to be expected.
+
+        None where right labels cannot be told from wrong ones.
+        """
+        if self.judged is None or self.estimate is None:
+            return None
+        return float((1 - self.judged.right[self.order[first:last]]).sum())
+
+    def next_wrong(self, count: int = 100) -> str:
+        """What is to be expected of the first `count` examples of the ranking, and of the next; "" where nobody knows."""
+        first, later = self.expected_wrong(0, count), self.expected_wrong(count, 2 * count)
+        if first is None or later is None or len(self) < 2 * count:
+            return ""
+        return f"about {first:.0f} of the first {count} are wrong, and about {later:.0f} of the next {count}"
 
     @property
     def sample_weight(self) -> Array:
@@ -148,14 +178,19 @@ class Audit:
 
     @property
     def noise_rates(self) -> Array:
-        """The estimated share of wrong labels in each given class, (C,); NaN where it cannot be told.
+        """The estimated share of wrong labels in each given class or range, or of what is said of each label, (C,).
 
-        Where the task has no classes it is the share of issues in each group, which is no estimate.
+        NaN where it cannot be told; where nothing is judged it is the share of issues in each group, which is no estimate.
         """
-        if self.estimate is not None:
+        if self.judged is None:
+            return self.per_class(self.issue)
+        if self.estimate is None:
+            return np.full(len(self.groups.names), np.nan)
+        if self.estimate.by_class:
             rates: Array = 1 - self.estimate.class_share
             return rates
-        return self.per_class(self.issue if self.judged is None else np.full(len(self), np.nan))
+        assert self.judged is not None
+        return self.per_class(1 - self.judged.right)
 
     @property
     def confusion(self) -> Array:
@@ -209,10 +244,11 @@ def audit_run(
         quality = label_quality(trusted, loss)
         given, suggested = (learnt.in_units(labels).numpy() for labels in (examples.y, said.suggested))
         likely = said.given_probability.numpy(), said.suggested_probability.numpy()
-        doubted = np.nan_to_num(trusted, nan=1.0) < threshold
+        issue = (np.nan_to_num(trusted, nan=1.0) < threshold) & learnt.contradicts(given, suggested)
     else:
-        quality, given, suggested = told.right, y, told.suggested
-        likely, doubted = (told.right, told.probability), told.right < threshold
+        given, suggested = (learnt.in_units(torch.from_numpy(labels)).numpy() for labels in (y, told.suggested))
+        quality, likely = told.right, (told.right, told.probability)
+        issue = (told.right < threshold) & told.changed
     return Audit(
         run=run,
         examples=examples,
@@ -227,7 +263,7 @@ def audit_run(
         loss=loss,
         trust=trusted,
         quality=quality,
-        issue=doubted & learnt.contradicts(given, suggested),
+        issue=issue,
         order=most_distrusted_first(quality, trusted),
         judged=judged,
         names=data.names,

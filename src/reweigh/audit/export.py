@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from reweigh.audit.audit import Audit
 from reweigh.tables import write_table
 
@@ -44,9 +42,7 @@ def columns(audit: Audit) -> dict[str, Any]:
         "trend": audit.trend,
     }
     found: dict[str, Any] = {name: values[order] for name, values in by_row.items()}
-    unknown = np.full(len(audit), "", dtype=object)
-    kinds = unknown if audit.judged is None or audit.estimate is None else audit.judged.kind
-    found["kind_of_wrongness"] = kinds[order].tolist()
+    found["kind_of_wrongness"] = audit.kind[order].tolist()
     found["standing"] = found["standing"].tolist()
     rows = order.tolist()
     found["id"] = audit.examples.ids.numpy()[order] if audit.names is None else [audit.name(row) for row in rows]

@@ -16,10 +16,8 @@ from reweigh.data import Examples
 from reweigh.data.sampling import batches, seed_for, steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
-from reweigh.rightness import Rightness, View
-from reweigh.rightness.judging import rightness_of
-from reweigh.rightness.nearness import ClassMeans
-from reweigh.rightness.verifier import USUAL_KINDS
+from reweigh.rightness import Rightness
+from reweigh.rightness.witness import Witness
 from reweigh.rng import kept
 from reweigh.run.finished import FinishedRun
 from reweigh.run.job.evaluate import finite
@@ -41,70 +39,77 @@ class LabelsJudged:
 
     Attributes:
         right: P(label right), (N,); 1 of checked ones.
-        suggested: the most likely label, (N,): the given one where that is it.
-        probability: of that one, (N,).
-        kind: the most likely kind of wrongness, (N,); empty where the suggested label is the given one.
+        suggested: the most likely label, (N, ...), as y has it: the given one where that is it.
+        probability: of that one, (N,); NaN of numbers.
+        changed: where the suggested label is another than the given one, (N,).
+        kind: the most likely kind of wrongness, (N,); empty where nothing is changed.
         of_all: what is known of all labels together, and whether to believe it.
     """
 
     right: Array
     suggested: Array
     probability: Array
+    changed: Array
     kind: Array
     of_all: Rightness
 
 
 def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
-    """Rightness by two students of the run's settings; None where the task has no classes, or hardly anything is checked."""
+    """Rightness by two students of the run's settings; None where the task is not judged, or hardly anything is checked."""
     task = data.train.task
-    if not task.has_classes or not 2 <= task.outputs == len(task.classes) or len(data.clean) < _LEAST_CHECKED:
+    judging = task.judging
+    if judging is None or len(data.clean) < _LEAST_CHECKED:
         return None
     unchecked = torch.nonzero(~torch.isin(data.train.ids, data.clean.ids)).flatten()
     if len(unchecked) < 2:
         return None
     with kept():
-        view = _judged(run, data, unchecked)
-    labels, m = torch.cat([data.clean.y, data.train.y[unchecked]]), len(data.clean)
-    classes = np.arange(task.outputs)
-    found = rightness_of(view, labels, torch.arange(m), classes, kinds=USUAL_KINDS, seed=run.config.student.seed)
-    return _spread(found, data.train.y.numpy(), unchecked.numpy(), m)
+        view = _judged(run, data, unchecked, judging.witness)
+    labels, checked = torch.cat([data.clean.y, data.train.y[unchecked]]), torch.arange(len(data.clean))
+    found = judging.judged(view, labels, checked, np.asarray(task.classes), seed=run.config.student.seed)
+    return _spread(found, labels.numpy(), data.train.y.numpy(), unchecked.numpy())
 
 
-def _spread(found: Rightness, given: Array, rows: Array, checked: int) -> LabelsJudged:
-    """From the checked and the `rows` that are not, to all training examples."""
+def _spread(found: Rightness, judged: Array, given: Array, rows: Array) -> LabelsJudged:
+    """From the checked and the `rows` that are not, whose labels were `judged` in that order, to all training examples."""
+    best, ours = found.likeliest(judged), ~found.checked
     right, probability = np.ones(len(given)), np.ones(len(given))
-    suggested, kind = given.copy(), np.full(len(given), "", dtype=object)
-    right[rows] = found.right[checked:]
-    other = (1 - found.right[checked:]) * found.likely[checked:]
-    changed = other > found.right[checked:]
-    probability[rows] = np.where(changed, other, found.right[checked:])
-    suggested[rows[changed]] = found.suggested[checked:][changed]
-    kind[rows[changed]] = found.kind[checked:][changed]
-    return LabelsJudged(right, suggested, probability, kind, found)
+    changed, suggested = np.zeros(len(given), dtype=bool), given.copy()
+    kind = np.full(len(given), "", dtype=object)
+    right[rows], probability[rows], changed[rows] = found.right[ours], best.probability[ours], best.changed[ours]
+    suggested[rows] = best.labels[ours]
+    kind[rows] = np.where(best.changed, found.kind, "")[ours]
+    return LabelsJudged(right, suggested, probability, changed, kind, found)
 
 
-def _judged(run: FinishedRun, data: RunData, unchecked: Tensor) -> View:
-    """The view of the checked examples and then of the rows `unchecked`, each by a student that has not seen it."""
+def _judged(run: FinishedRun, data: RunData, unchecked: Tensor, witness: type[Witness]) -> Witness:
+    """What is known of the checked examples and then of the rows `unchecked`, each by a student that has not seen it."""
     settings, given = run.config.student, None if isinstance(run.given, str) else run.given
     student = build_student(settings, data.train, data.encoding, given)
     fresh, inputs = learnt_from(student, data, "none", _CPU, lambda _: None)
     generator = torch.Generator().manual_seed(seed_for(settings.seed, "halves"))
     half = torch.zeros(len(unchecked), dtype=torch.bool)
     half[torch.randperm(len(unchecked), generator=generator)[: len(unchecked) // 2]] = True
-    turn = torch.empty(len(data.clean), dtype=torch.bool)  # class by class, one student's and the other's
-    turn[data.clean.y.argsort(stable=True)] = torch.arange(len(data.clean)) % 2 == 0
-    examples = torch.cat([turn, half])
-    said = torch.empty(len(examples), data.train.task.outputs, dtype=torch.double)
-    near = torch.empty_like(said)
+    turn = _turns(data.clean.y)
+    parts, places, m = [], [], len(turn)
     for which in (True, False):
         torch.manual_seed(seed_for(settings.seed, "halves", int(which)))
         student = copy.deepcopy(fresh)
         _train(student, settings, inputs.train, unchecked[half == which], generator)
-        seen = _views(student, inputs, unchecked[half != which])
-        for part, whole in zip(seen, (said, near), strict=True):
-            whole[: len(turn)][turn == which] = part[: len(turn)][turn == which]
-            whole[len(turn) :][half != which] = part[len(turn) :]
-    return View(said, near)
+        others = torch.nonzero(half != which).flatten()
+        seen = _seen(student, inputs, unchecked[others], witness)
+        mine = torch.nonzero(turn == which).flatten()
+        parts.append(seen[torch.cat([mine, m + torch.arange(len(others))])])
+        places.append(torch.cat([mine, m + others]))
+    return witness.joined(parts)[torch.cat(places).argsort()]
+
+
+def _turns(y: Tensor) -> Tensor:
+    """Of which student a checked example is asked, (m,) bool: one's and the other's in turn, label by label."""
+    _, like = y.unique(dim=0, return_inverse=True)
+    turn = torch.empty(len(y), dtype=torch.bool)
+    turn[like.argsort(stable=True)] = torch.arange(len(y)) % 2 == 0
+    return turn
 
 
 def _train(
@@ -126,27 +131,25 @@ def _train(
             left -= 1
 
 
-def _views(student: nn.Module, inputs: RunData, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """What the student says of the checked examples and then of these rows, and how near they lie to the checked ones."""
+def _seen(student: nn.Module, inputs: RunData, rows: Tensor, witness: type[Witness]) -> Witness:
+    """What is known of the checked examples and then of these rows, by this student."""
     try:
         places = usual_places(student)[-1:]
     except BadInput:
-        places = []  # a model of somebody's own, without a layer that we know: it is heard, and nearness is not
-    y, count = inputs.clean.y, inputs.train.task.outputs
-    checked_said, checked_states = _looked(student, inputs.clean, torch.arange(len(y)), places)
-    said, states = _looked(student, inputs.train, rows, places)
-    means = ClassMeans.of(checked_states, y, count)
-    near = torch.cat([means.near_without(checked_states, y), means.near(states)])
-    return torch.cat([checked_said, said]), near
+        places = []  # a model of somebody's own, without a layer that we know: it is heard, and nearness is in what it says
+    clean, train = inputs.clean, inputs.train
+    looked = [_looked(student, clean, torch.arange(len(clean)), places), _looked(student, train, rows, places)]
+    outputs, states = (torch.cat(part) for part in zip(*looked, strict=True))
+    return witness.seen(outputs, states, torch.cat([clean.y, train.y[rows]]), torch.arange(len(clean)))
 
 
 def _looked(student: nn.Module, examples: Examples, rows: Tensor, places: list[str]) -> tuple[Tensor, Tensor]:
-    """Log-probabilities (n, K) and states (n, D), in eval mode; the logits are the state where no other is known."""
+    """Outputs (n, K) and states (n, D), in eval mode; the outputs are the state where no other is known."""
     student.eval()
     said, states = list[Tensor](), list[Tensor]()
     for part in rows.split(_AT_ONCE):
         with watching(student, places) as seen, torch.no_grad():
-            logits = finite(student(examples.batch(part)["x"])).double()
-        said.append(logits.log_softmax(1))
-        states.append(torch.cat([seen.states[place].double() for place in places], 1) if places else logits)
+            outputs = finite(student(examples.batch(part)["x"])).double()
+        said.append(outputs)
+        states.append(torch.cat([seen.states[place].double() for place in places], 1) if places else outputs)
     return torch.cat(said), torch.cat(states)

@@ -56,6 +56,8 @@ def audit(
     said = found.sentence()
     console.print(f"{said[0].upper()}{said[1:]}.")
     console.print(f"{_about_issues(found, threshold)}: {int(found.issue.sum())}")
+    if expected := found.next_wrong():
+        console.print(f"{expected[0].upper()}{expected[1:]}.")
     for line in _standings(found):
         console.print(line)
     if found.corrupted is not None and top:

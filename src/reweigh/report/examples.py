@@ -6,6 +6,7 @@ import numpy as np
 
 from reweigh.audit import Audit
 from reweigh.audit.as_read import rows_as_read
+from reweigh.report.rightness import intervals_by_class
 from reweigh.report.thumbnails import data_uri, first_numbers
 from reweigh.run.gallery import are_images
 
@@ -46,13 +47,17 @@ class Confusion:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """A class: how many examples carry it, how they were weighted, how many seem wrong, and what those mostly are."""
+    """A class: how many examples carry it, how they were weighted, how many seem wrong, and what those mostly are.
+
+    `between` are the ends of the 95 % interval of `rate`, in words; "" where none is known.
+    """
 
     name: str
     count: int
     weight: float
     zero_share: float
     rate: float
+    between: str
     known: float | None
     mostly: str
 
@@ -114,7 +119,7 @@ def per_class(audit: Audit) -> list[ClassRow]:
     """The classes that have examples, those that seem to have the most wrong labels first."""
     names, rates, truth = audit.groups.names, audit.noise_rates, audit.corrupted
     weights, zeros = audit.per_class(audit.mean_weight), audit.per_class(audit.zero_share)
-    counts = audit.groups.counts
+    counts, between = audit.groups.counts, intervals_by_class(audit)
     known = None if truth is None else audit.per_class(truth)
     order = sorted((c for c in range(len(names)) if counts[c]), key=lambda c: -np.nan_to_num(rates[c]))
     return [
@@ -124,6 +129,7 @@ def per_class(audit: Audit) -> list[ClassRow]:
             float(weights[c]),
             float(zeros[c]),
             float(rates[c]),
+            between[c],
             None if known is None else float(known[c]),
             _mostly(audit, c),
         )

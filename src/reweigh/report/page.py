@@ -17,6 +17,7 @@ from reweigh.ledger import Ledger
 from reweigh.printable import printable_in_page
 from reweigh.report.charts import Line, area_chart, line_chart, number
 from reweigh.report.examples import confusion, distrusted, per_class
+from reweigh.report.rightness import about_labels
 from reweigh.report.scores import check_comparable, gain_text, rule_name, scores
 from reweigh.report.weights import BINS, weight_shares
 from reweigh.report.words import about_baselines, about_direction, about_sample_size, about_zeros, column
@@ -103,6 +104,8 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "estimate": audit.estimate,
         "labels": audit.sentence(),
         "verdict": None if verdict is None else verdict.sentence,
+        "judged": about_labels(audit),
+        "next_wrong": audit.next_wrong(),
         "unseen": int((audit.quality != audit.quality).sum()),
         "own": audit.names is not None,
         "read": audit.encoding is not None and audit.encoding.kind in ("table", "text"),

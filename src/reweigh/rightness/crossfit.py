@@ -3,22 +3,35 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from reweigh.metrics import effective_sample_size
-from reweigh.rightness.kinds import KINDS
 from reweigh.rightness.verifier import Verifier
-from reweigh.rightness.view import View
+from reweigh.rightness.witness import Witness
 
 _FOLDS = 5
-_TELLS = 0.85
-"""An AUROC that is not above it with some certainty is no ground for a number: on digits of which 36 % were called one
-class, without features, it was .81 and the number 0 %.
-"""
 _CERTAIN = 1.96
 _BINS = 10
+
+
+class Tenth(NamedTuple):
+    """Pairs that were said to be right with about the same probability.
+
+    Attributes:
+        said: the mean of that.
+        right: the share of them that was right.
+        low, high: between what that share lies with 95 %.
+        pairs: how many there are.
+    """
+
+    said: float
+    right: float
+    low: float
+    high: float
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -32,7 +45,9 @@ class CrossFit:
         by_kind: the AUROC for each kind of wrong labels.
         said: log-odds of right at even odds, of held-out pairs, (p,).
         right: which of those pairs were right, (p,).
+        weight: by how much those pairs count, (p,): the right ones together, and the wrong ones, by one half.
         examples: how many checked examples there were.
+        least: an AUROC that is not above it with some certainty is no ground for a number.
     """
 
     auroc: float
@@ -41,7 +56,9 @@ class CrossFit:
     by_kind: dict[str, float]
     said: Tensor
     right: Tensor
+    weight: Tensor
     examples: int
+    least: float
 
     @property
     def tells(self) -> bool:
@@ -49,67 +66,79 @@ class CrossFit:
 
         Nobody knows which kind the training set has. Of one that cannot be told the share cannot be either.
         """
-        return self.auroc - self.margin > _TELLS
+        return self.auroc - self.margin > self.least
 
     @property
     def needed(self) -> int | None:
         """How many checked examples would do, if they told as these do; None where more of them would not."""
-        if self.auroc <= _TELLS:
+        if self.auroc <= self.least:
             return None
-        return math.ceil(self.examples * (self.margin / (self.auroc - _TELLS)) ** 2) + 1
+        return math.ceil(self.examples * (self.margin / (self.auroc - self.least)) ** 2) + 1
 
-    def reliability(self) -> list[tuple[float, float, int]]:
-        """Of tenths of the pairs, from the least to the most sure: mean P(right) said, share that was right, how many."""
+    def reliability(self) -> list[Tenth]:
+        """Of tenths of the pairs, from the least to the most sure."""
         order = self.said.argsort()
-        chance, right = torch.sigmoid(self.said)[order], self.right[order].double()
-        parts = zip(chance.chunk(_BINS), right.chunk(_BINS), strict=True)
-        return [(float(p.mean()), float(r.mean()), len(p)) for p, r in parts]
+        columns = (torch.sigmoid(self.said)[order], self.right[order].double(), self.weight[order])
+        return [_tenth(*part) for part in zip(*(column.chunk(_BINS) for column in columns), strict=True)]
 
 
 def cross_fit(
-    view: View, labels: Tensor, kinds: Sequence[str], *, ridge: float, seed: int = 0, sizes: Tensor | None = None
+    view: Witness, labels: Tensor, kinds: Sequence[str], *, ridge: float, seed: int = 0, weights: Tensor | None = None
 ) -> CrossFit:
     """Teach by four fifths of the checked examples and ask about the others, five times.
 
     Args:
         view: of the checked examples, m of them.
-        labels: their right labels, (m,).
+        labels: their right labels, (m, ...).
         kinds, ridge: of the verifier.
         seed: of the folds and of the wrong labels.
-        sizes: of the classes in the training set, (K,): ten checked of each say how well labels are told there only where
-            they count as much as their classes do. All alike if left out.
+        weights: of the examples, (m,): what they say together is of the training set only where each class counts as much
+            as there is of it. All alike if left out.
     """
-    weights = torch.ones(len(labels), dtype=torch.double)
-    if sizes is not None:
-        weights = (sizes.double() / labels.bincount(minlength=view.classes).clamp_min(1))[labels]
+    weights = torch.ones(len(labels), dtype=torch.double) if weights is None else weights.double()
     generator = torch.Generator().manual_seed(seed)
     folds = torch.randperm(len(labels), generator=generator).chunk(min(_FOLDS, len(labels)))
-    right, held_weights = list[Tensor](), weights[torch.cat(folds)]
-    wrong: dict[str, list[Tensor]] = {name: [] for name in kinds}
+    right, counts = list[Tensor](), list[Tensor]()
+    wrong: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in kinds}
     for held in folds:
         rest = torch.ones(len(labels), dtype=torch.bool)
         rest[held] = False
-        verifier = Verifier(kinds, ridge=ridge, seed=seed)
+        verifier = Verifier(kinds, ridge=ridge, seed=seed, among=view.kinds)
         verifier.teach(view[rest], labels[rest])
         right.append(_at_even_odds(verifier.ask(view[held], labels[held])))
+        counts.append(weights[held].repeat_interleave(len(right[-1]) // len(held)))
         for name in kinds:
-            others = KINDS[name](view[held], labels[held], generator)
-            wrong[name].append(_at_even_odds(verifier.ask(view[held], others)))
-    told = torch.cat(right)
-    by_kind = {name: _told_apart(told, torch.cat(parts), held_weights) for name, parts in wrong.items()}
+            others = view.kinds[name](view[held], labels[held], generator)
+            changed = (others != labels[held]).flatten()
+            wrong[name].append((_at_even_odds(verifier.ask(view[held], others)[changed]), counts[-1][changed]))
+    told, their = torch.cat(right), torch.cat(counts)
+    spoilt = {name: [torch.cat(column) for column in zip(*parts, strict=True)] for name, parts in wrong.items()}
+    by_kind = {name: _told_apart((told, their), (said, alike)) for name, (said, alike) in spoilt.items()}
     hardest = min(by_kind, key=lambda name: by_kind[name])
-    margin = _CERTAIN * _error(by_kind[hardest], effective_sample_size(weights))
-    said = torch.cat([told, *(part for parts in wrong.values() for part in parts)])
+    margin = _CERTAIN * _error(by_kind[hardest], effective_sample_size(weights))  # an example's labels stand together
+    said = torch.cat([told, *(part for part, _ in spoilt.values())])
     right_ones = torch.arange(len(said)) < len(told)
-    return CrossFit(by_kind[hardest], margin, hardest, by_kind, said, right_ones, len(told))
+    halves = [their, torch.cat([alike for _, alike in spoilt.values()])]
+    count = torch.cat([half / half.sum() / 2 for half in halves])
+    return CrossFit(by_kind[hardest], margin, hardest, by_kind, said, right_ones, count, len(labels), view.tells)
 
 
-def _told_apart(right: Tensor, wrong: Tensor, weights: Tensor) -> float:
-    """The AUROC of right against wrong labels of the same examples, which count by their weights; ties count half."""
-    order = wrong.argsort()
+def _tenth(chance: Tensor, right: Tensor, weight: Tensor) -> Tenth:
+    """With Wilson's interval for as many pairs as the weighted ones are worth."""
+    n, share = effective_sample_size(weight), float((weight * right).sum() / weight.sum())
+    z = _CERTAIN**2 / max(n, 1.0)
+    middle, half = (share + z / 2) / (1 + z), math.sqrt(z * share * (1 - share) + z**2 / 4) / (1 + z)
+    said = float((weight * chance).sum() / weight.sum())
+    return Tenth(said, share, max(middle - half, 0.0), min(middle + half, 1.0), len(chance))
+
+
+def _told_apart(right: tuple[Tensor, Tensor], wrong: tuple[Tensor, Tensor]) -> float:
+    """The AUROC of right against wrong labels, both with the weights by which they count; ties count half."""
+    (high, by), (low, weights) = right, wrong
+    order = low.argsort()
     below = torch.cat([torch.zeros(1, dtype=torch.double), weights[order].cumsum(0)])
-    less, not_more = (torch.searchsorted(wrong[order], right, right=side) for side in (False, True))
-    return float((weights * (below[less] + below[not_more]) / 2).sum() / weights.sum() ** 2)
+    less, not_more = (torch.searchsorted(low[order], high, right=side) for side in (False, True))
+    return float((by * (below[less] + below[not_more]) / 2).sum() / (by.sum() * weights.sum()))
 
 
 def _at_even_odds(asked: Tensor) -> Tensor:

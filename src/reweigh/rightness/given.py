@@ -38,7 +38,7 @@ def given(probabilities: Any, labels: Any, checked: Any, features: Any, classes:
     Raises:
         BadInput: naming what does not fit, and where.
     """
-    p = _numbers("probabilities", probabilities)
+    p = numbers_of("probabilities", probabilities)
     if p.ndim != 2 or p.shape[1] < 2:
         raise BadInput(
             f"probabilities have shape {p.shape}: give one row an example and one column a class, two at least"
@@ -50,11 +50,12 @@ def given(probabilities: Any, labels: Any, checked: Any, features: Any, classes:
         )
     names = _names(classes, p.shape[1])
     y = _labels(labels, names, len(p))
-    rows = _checked(checked, len(p))
-    return Given(torch.from_numpy(np.log(np.maximum(p, _TINY))), y, rows, _features(features, len(p)), names)
+    rows = checked_positions(checked, len(p))
+    return Given(torch.from_numpy(np.log(np.maximum(p, _TINY))), y, rows, features_of(features, len(p)), names)
 
 
-def _numbers(what: str, values: Any) -> npt.NDArray[np.float64]:
+def numbers_of(what: str, values: Any) -> npt.NDArray[np.float64]:
+    """An array of finite numbers, or a sentence that names `what` they are."""
     try:
         found = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -87,7 +88,8 @@ def _labels(labels: Any, names: npt.NDArray[Any], count: int) -> Tensor:
     return torch.from_numpy(codes)
 
 
-def _checked(checked: Any, count: int) -> Tensor:
+def checked_positions(checked: Any, count: int) -> Tensor:
+    """Which of `count` examples are checked, ascending, (m,), from a mask or positions."""
     found = np.asarray(checked.cpu() if isinstance(checked, Tensor) else checked)
     if found.dtype == bool:
         if found.shape != (count,):
@@ -105,10 +107,11 @@ def _checked(checked: Any, count: int) -> Tensor:
     return torch.from_numpy(positions)
 
 
-def _features(features: Any, count: int) -> Tensor | None:
+def features_of(features: Any, count: int) -> Tensor | None:
+    """Features as (N, D), None where there are none."""
     if features is None:
         return None
-    x = _numbers("features", features.toarray() if hasattr(features, "toarray") else features)
+    x = numbers_of("features", features.toarray() if hasattr(features, "toarray") else features)
     x = x.reshape(len(x), -1) if x.ndim else x
     if x.ndim != 2 or len(x) != count:
         raise BadInput(f"features have shape {x.shape} and there are {count} rows of probabilities: one row an example")

@@ -11,8 +11,8 @@ from reweigh.rightness.calibration import MOST
 from reweigh.rightness.crossfit import CrossFit, cross_fit
 from reweigh.rightness.logistic import Fitted
 from reweigh.rightness.nearness import ClassMeans
-from reweigh.rightness.verifier import USUAL_KINDS, Verifier, ask
-from reweigh.rightness.view import View
+from reweigh.rightness.verifier import Verifier, ask
+from reweigh.rightness.view import USUAL_KINDS, View
 
 
 @dataclass(frozen=True)

@@ -34,16 +34,19 @@ class Fitted:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def softmax_regression(x: Tensor, groups: Tensor, ridge: float, weights: Tensor | None = None) -> Fitted:
+def softmax_regression(
+    x: Tensor, groups: Tensor, ridge: float, weights: Tensor | None = None, count: int | None = None
+) -> Fitted:
     """Fit log-odds of G groups, as they are in the examples, linear in standardised features.
 
     Args:
         x: features, (n, f).
-        groups: each example's group, (n,), 0 to G - 1, every one there.
+        groups: each example's group, (n,), 0 to G - 1.
         ridge: the strength of the penalty on the coefficients' squares.
         weights: of the examples, (n,); ones if left out.
+        count: G; as many as are there if left out.
     """
-    x, count = x.double(), int(groups.max()) + 1
+    x, count = x.double(), int(groups.max()) + 1 if count is None else count
     mean, spread = x.mean(0), x.std(0).clamp_min(_LEAST_SPREAD)
     z, truth = _design(x, mean, spread), torch.nn.functional.one_hot(groups, count)[:, 1:].double()
     w = torch.ones(len(x), dtype=torch.double) if weights is None else weights.double()

@@ -13,12 +13,18 @@ _PULL = 30.0
 """A pair of labels is pulled to the common share as by so many examples."""
 
 
-def shares_by_pair(logits: Tensor, given: Tensor, suggested: Tensor, classes: int) -> Tensor:
-    """The share of right labels by pair of given and suggested label, (K, K), from log-odds that were learnt half and half.
+def shares_by_cell(logits: Tensor, cells: tuple[Tensor, Tensor], shape: tuple[int, int]) -> Tensor:
+    """The share of right labels in each cell of a table, from log-odds that were learnt half and half.
 
-    Pairs that are seen rarely are near the common share.
+    Args:
+        logits: of n labels, (n,).
+        cells: row and column of each, (n,): the given class and the suggested one, say.
+        shape: rows and columns.
+
+    Returns:
+        (rows, columns); cells that are seen rarely are near the common share.
     """
-    pair, place = (given * classes + suggested).unique(return_inverse=True)
+    pair, place = (cells[0] * shape[1] + cells[1]).unique(return_inverse=True)
     seen = torch.zeros(len(pair), dtype=torch.double).index_add_(0, place, torch.ones(len(place), dtype=torch.double))
     share = torch.full((len(pair),), 0.5, dtype=torch.double)
     common = share.mean()
@@ -28,9 +34,11 @@ def shares_by_pair(logits: Tensor, given: Tensor, suggested: Tensor, classes: in
         before, share = share, ((sums + _PULL * common) / (seen + _PULL)).clamp(_LEAST, _MOST)
         if float((share - before).abs().max()) < _ENOUGH:
             break
-    found = common.clamp(_LEAST, _MOST).expand(classes**2).clone()  # of a pair that is not seen nothing else is known
+    found = (
+        common.clamp(_LEAST, _MOST).expand(shape[0] * shape[1]).clone()
+    )  # of a pair that is not seen nothing else is known
     found[pair] = share
-    return found.view(classes, classes)
+    return found.view(shape)
 
 
 def shares_of_groups(logits: Tensor) -> Tensor:

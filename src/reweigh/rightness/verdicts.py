@@ -47,8 +47,8 @@ class Verdicts:
         if len(m) < _LEAST:
             return self
         some = slice(None, None, -(-len(m) // _COUNTED))
-        told = m.asked[some], m.given[some], m.suggested[some]
-        return replace(self, calibration=Calibration.of(*told, classes, by_pair=by_pair))
+        pairs, shape = (m.given[some], m.suggested[some]), (classes, classes) if by_pair else None
+        return replace(self, calibration=Calibration.of(m.asked[some], pairs, shape))
 
     def log_odds(self, visit: Memory) -> Tensor | None:
         """Of right labels, (B,), in the visit's order: by what is remembered, or it alone; None before the counting."""
@@ -57,7 +57,7 @@ class Verdicts:
         rows, known = self.memory.find(visit.ids)
         asked = visit.asked.clone()
         asked[known] = self.memory.asked[rows[known]]
-        return self.calibration.log_odds(asked, visit.given, visit.suggested)
+        return self.calibration.log_odds(asked, (visit.given, visit.suggested))
 
     def judged(self) -> tuple[Tensor, Tensor, Tensor] | None:
         """Ids (N,), P(right) (N,) and suggested labels (N,) of all that is remembered; None before the counting."""

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import BadInput
-from reweigh.rightness.kinds import KINDS
 from reweigh.rightness.logistic import Fitted, softmax_regression
 from reweigh.rightness.shares import shares_of_groups
-from reweigh.rightness.view import View, features_of
+from reweigh.rightness.view import USUAL_KINDS
+from reweigh.rightness.witness import Witness
+from reweigh.rightness.wrongness import KINDS, Kinds
 
-USUAL_KINDS = ("at_random", "tempting")
 _ROUNDS = 3
 
 
@@ -27,7 +27,7 @@ class Verifier:
     """Log-odds of right labels; `teach` it, then `ask` it.
 
     Args:
-        kinds: names of kinds of wrong labels (`KINDS`).
+        kinds: names of kinds of wrong labels, `among` the ones that there are.
         ridge: strength of the penalty of the regression.
         seed: of the wrong labels that it is taught by.
 
@@ -35,32 +35,38 @@ class Verifier:
         BadInput: if there is no such kind.
     """
 
-    def __init__(self, kinds: Sequence[str] = USUAL_KINDS, *, ridge: float = 3.0, seed: int = 0) -> None:
-        if unknown := [name for name in kinds if name not in KINDS]:
-            raise BadInput(f"there is no kind of wrong labels {unknown[0]!r}: choose from {', '.join(KINDS)}")
-        if not kinds:
-            raise BadInput("a verifier is taught by wrong labels of at least one kind: name some, or leave kinds= out")
-        self.kinds, self.ridge, self.seed = tuple(kinds), ridge, seed
+    def __init__(
+        self, kinds: Sequence[str] = USUAL_KINDS, *, ridge: float = 3.0, seed: int = 0, among: Kinds = KINDS
+    ) -> None:
+        among.check(kinds)
+        self.kinds, self.ridge, self.seed, self.among = tuple(kinds), ridge, seed, among
         self.fitted: Fitted | None = None
 
-    def teach(self, view: View, labels: Tensor) -> None:
-        """Learn from checked examples, m of them, and their right labels (m,); what was learnt before is forgotten."""
-        x, groups = self.lessons(view, labels)
-        self.fitted = softmax_regression(x, groups, self.ridge)
+    def anew(self) -> "Verifier":
+        """Another with the same settings, not taught."""
+        return Verifier(self.kinds, ridge=self.ridge, seed=self.seed, among=self.among)
 
-    def lessons(self, view: View, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def teach(self, view: Witness, labels: Tensor) -> None:
+        """Learn from checked examples, m of them, and their right labels (m, ...); what was learnt before is forgotten."""
+        x, groups = self.lessons(view, labels)
+        counts = groups.bincount(minlength=1 + len(self.kinds)).double()
+        alike = (counts.max() / counts.clamp_min(1))[groups]  # also a kind that not every example can have
+        self.fitted = softmax_regression(x, groups, self.ridge, alike, len(counts))
+
+    def lessons(self, view: Witness, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Features of pairs, right and wrong, and which group each is of: 0 for right ones, then the kinds."""
         generator = torch.Generator().manual_seed(self.seed)
         x, groups = [], []
         for _ in range(_ROUNDS):
-            told = [labels, *(KINDS[name](view, labels, generator) for name in self.kinds)]
+            told = [labels, *(self.among[name](view, labels, generator) for name in self.kinds)]
             for group, pairs in enumerate(told):
-                x.append(_bent(features_of(view, pairs)))
-                groups.append(torch.full((len(labels),), group))
+                found = _bent(view.features(pairs))
+                x.append(found if group == 0 else found[(pairs != labels).flatten()])
+                groups.append(torch.full((len(x[-1]),), group))
         return torch.cat(x), torch.cat(groups)
 
-    def ask(self, view: View, labels: Tensor) -> Tensor:
-        """Log-odds of each kind against right, (n, 1 + kinds), the first column zero: as if there were as many of each.
+    def ask(self, view: Witness, labels: Tensor) -> Tensor:
+        """Log-odds of each kind against right, (q, 1 + kinds), the first column zero: as if there were as many of each.
 
         Raises:
             BadInput: before it has been taught.
@@ -70,9 +76,9 @@ class Verifier:
         return ask(self.fitted, view, labels)
 
 
-def ask(fitted: Fitted, view: View, labels: Tensor) -> Tensor:
+def ask(fitted: Fitted, view: Witness, labels: Tensor) -> Tensor:
     """The same of a verifier's regression alone."""
-    return fitted(_bent(features_of(view, labels)))
+    return fitted(_bent(view.features(labels)))
 
 
 def log_odds_of_right(asked: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -1,14 +1,14 @@
 """`verify`: which labels are right, beside any model that gives probabilities, taught by checked examples."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from reweigh.rightness.given import Given, given
-from reweigh.rightness.judging import rightness_of
+from reweigh.rightness.judging import OF_CLASSES
 from reweigh.rightness.nearness import nearness
 from reweigh.rightness.rightness import Rightness
-from reweigh.rightness.verifier import USUAL_KINDS
-from reweigh.rightness.view import View
+from reweigh.rightness.view import USUAL_KINDS, View
 
 
 def verify(
@@ -44,7 +44,8 @@ def verify(
         BadInput: if something does not fit, naming what and where.
     """
     data = given(probabilities, labels, checked, features, classes)
-    return rightness_of(_view(data), data.labels, data.checked, data.classes, kinds=kinds, seed=seed)
+    found = OF_CLASSES.judged(_view(data), data.labels, data.checked, data.classes, kinds=kinds, seed=seed)
+    return replace(found, suggested=data.classes[found.suggested])
 
 
 def _view(data: Given) -> View:

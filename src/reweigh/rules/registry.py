@@ -17,7 +17,7 @@ import os
 import pkgutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from reweigh.errors import BadInput, ReweighError
 from reweigh.named_code import current_folder_first, first_line, is_object, named_code, not_given_again
@@ -148,8 +148,11 @@ def options_from(entry: Entry, settings: Mapping[str, Any], words: Sequence[str]
 
 
 def _as(word: str, kind: Any, whose: str) -> Any:
-    kinds = [one for one in get_args(kind) or (kind,) if one is not type(None)]
+    alone = not get_args(kind) or get_origin(kind) is tuple
+    kinds = [kind] if alone else [one for one in get_args(kind) if one is not type(None)]
     try:
+        if get_origin(kinds[0]) is tuple:
+            return tuple(part.strip() for part in word.split(",") if part.strip())
         if bool in kinds:
             return {"true": True, "yes": True, "false": False, "no": False}[word.lower()]
         return kinds[0](word)

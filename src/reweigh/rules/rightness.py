@@ -31,7 +31,8 @@ from reweigh.rightness.crossfit import CrossFit
 from reweigh.rightness.judge import Judge, Lesson, on_cpu
 from reweigh.rightness.memory import Memory
 from reweigh.rightness.verdicts import Verdicts
-from reweigh.rightness.verifier import USUAL_KINDS, Verifier
+from reweigh.rightness.verifier import Verifier
+from reweigh.rightness.view import USUAL_KINDS
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence, Rule, Shown, to_sum_one
@@ -52,6 +53,7 @@ class VerifierOptions:
 
     states: tuple[str, ...] | None = None
     by_pair: bool = False
+    kinds: tuple[str, ...] = USUAL_KINDS
     sharpness: float = 3.0
     every: int = 5
     first: int | None = None

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reweigh.errors import BadInput, require
+from reweigh.rightness.judging import OF_LABELS, Judging
 from reweigh.tasks.checks import check_targets
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.labels import in_order, spelling_notes, unseen
@@ -124,6 +125,11 @@ class MultiLabel(Task):
 
         suggested = (outputs > 0).to(y.dtype)
         return Judged(suggested, likely(suggested), likely(y))
+
+    @property
+    def judging(self) -> Judging:
+        """Label by label."""
+        return OF_LABELS
 
     def contradicts(self, given: Array, suggested: Array) -> BoolArray:
         """Where the suggestion is not the label."""

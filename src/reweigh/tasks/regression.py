@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reweigh.errors import BadInput, require
+from reweigh.rightness.judging import OF_NUMBERS, Judging
 from reweigh.tasks.checks import check_targets
 from reweigh.tasks.learners import Learner, OfNumbers
 from reweigh.tasks.measures import Measure
@@ -111,6 +112,11 @@ class Regression(Numbers):
         """The standardised value, whose probability is not known."""
         unknown = torch.full_like(y, float("nan"))
         return Judged(outputs[:, 0], unknown, unknown)
+
+    @property
+    def judging(self) -> Judging:
+        """By how far a number is from what is foretold."""
+        return OF_NUMBERS
 
     def in_units(self, y: Tensor) -> Tensor:
         """Values float64."""

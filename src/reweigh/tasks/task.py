@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import BadInput
+from reweigh.rightness.judging import OF_CLASSES, Judging
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.learners import Learner
 from reweigh.tasks.measures import Measure
@@ -210,6 +211,11 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def judge(self, outputs: Tensor, y: Tensor) -> Judged:
         """What outputs (B, K) suggest in the place of y, and how likely both are."""
+
+    @property
+    def judging(self) -> Judging | None:
+        """How it is judged whether targets are right, by checked ones and what students say; None where it cannot be."""
+        return OF_CLASSES if self.has_classes and self.outputs == len(self.classes) > 1 else None
 
     @abc.abstractmethod
     def contradicts(self, given: Array, suggested: Array) -> BoolArray:

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor
 
 from reweigh.data.sampling import seed_for
-from reweigh.rightness import View
-from reweigh.rightness.judging import rightness_of
-from reweigh.rightness.verifier import USUAL_KINDS
+from reweigh.rightness import OF_CLASSES, View
 from reweigh.rules.baselines import CheckedOnly
 from reweigh.run.choice.candidates import of_classes
 from reweigh.run.choice.decide import Tried, compared
@@ -56,5 +54,5 @@ def _right(said: Mapping[str, Heard], labels: Heard, seed: int) -> Tensor:
     view = View(torch.stack(list(sure.values())).mean(0).log_softmax(1), alone)
     count, y = len(labels.given), torch.cat(labels)
     checked, classes = torch.arange(count, len(y)), np.arange(view.classes)
-    found = rightness_of(view, y, checked, classes, kinds=USUAL_KINDS, seed=seed_for(seed, "auto"))
+    found = OF_CLASSES.judged(view, y, checked, classes, seed=seed_for(seed, "auto"))
     return torch.from_numpy(found.right[:count])

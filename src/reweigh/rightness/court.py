@@ -1,0 +1,100 @@
+"""The examples that are not checked, judged by a taught verifier: each of them, and how many of each class and pair."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from reweigh.rightness.calibration import Calibration
+from reweigh.rightness.verifier import Verifier
+from reweigh.rightness.witness import Witness
+
+_REPEATS = 30
+_BETWEEN = torch.tensor([0.025, 0.975], dtype=torch.double)
+
+
+class Verdict(NamedTuple):
+    """Of q questions.
+
+    Attributes:
+        right: P(right), (q,).
+        kind: the most likely kind of wrongness, (q,).
+        of_kind: the probability of each kind, (q, kinds), together 1 - right.
+        groups: the shares of right labels and of the kinds, (1 + kinds,).
+    """
+
+    right: Tensor
+    kind: Tensor
+    of_kind: Tensor
+    groups: Tensor
+
+
+class Spread(NamedTuple):
+    """Lower and upper ends: of the share (2,), by row of the table (2, G), and of the cells' counts (2, G, J)."""
+
+    share: Tensor
+    rows: Tensor
+    table: Tensor
+
+
+class Court(NamedTuple):
+    """n examples: what is known of them, the given targets (n, ...), and the cell of a table that each question lies in."""
+
+    view: Witness
+    given: Tensor
+    cells: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of(cls, view: Witness, given: Tensor, others: Tensor) -> Self:
+        """With the likeliest other targets, (n, ...)."""
+        return cls(view, given, view.cells(given, others))
+
+    def judge(self, verifier: Verifier) -> Verdict:
+        """With the shares that hold among these examples."""
+        kinds = len(verifier.kinds)
+        if not len(self.given):
+            nothing = torch.empty(0, dtype=torch.double)
+            return Verdict(nothing, nothing.long(), nothing.view(0, kinds), torch.zeros(1 + kinds))
+        asked = verifier.ask(self.view, self.given)
+        calibrated = Calibration.of(asked, self.cells, self.view.shape if self.view.by_cell else None)
+        among = asked[:, 1:] + calibrated.groups[1:].log()
+        right = torch.sigmoid(calibrated.log_odds(asked, self.cells))
+        return Verdict(right, among.argmax(1), (1 - right)[:, None] * among.softmax(1), calibrated.groups)
+
+    def examples(self, right: Tensor) -> Tensor:
+        """From questions (q,) to examples, (n,): an example is right where all that is asked of it is."""
+        return right.view(len(self.given), -1).prod(1)
+
+    def rows(self, right: Tensor) -> Tensor:
+        """Mean P(right) of each row of the table, (G,): of a given class, or a label; NaN of one without examples."""
+        rows = self.view.shape[0]
+        return _sums(self.cells[0], right, rows) / _sums(self.cells[0], torch.ones_like(right), rows)
+
+    def table(self, values: Tensor) -> Tensor:
+        """Sums of `values` (q,) over the cells, (G, J)."""
+        g, j = self.view.shape
+        return _sums(self.cells[0] * j + self.cells[1], values, g * j).view(g, j)
+
+    def spread(self, verifier: Verifier, view: Witness, targets: Tensor) -> Spread:
+        """By teaching anew with checked examples, m with right targets (m, ...), drawn with replacement."""
+        generator = torch.Generator().manual_seed(verifier.seed)
+        found: list[Tensor] = []
+        for _ in range(_REPEATS):
+            drawn = torch.randint(len(targets), (len(targets),), generator=generator)
+            again = verifier.anew()
+            again.teach(view[drawn], targets[drawn])
+            found.append(self.judge(again).right)
+        return Spread(
+            _between([self.examples(right).mean() for right in found]),
+            _between([self.rows(right) for right in found]),
+            _between([self.table(1 - right) for right in found]),
+        )
+
+
+def _between(values: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(values)).quantile(_BETWEEN, 0)
+
+
+def _sums(place: Tensor, values: Tensor, count: int) -> Tensor:
+    return torch.zeros(count, dtype=torch.double).index_add_(0, place, values.double())
