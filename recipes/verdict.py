@@ -20,7 +20,6 @@ the same command goes on from there, and stops after --minutes.
 """
 
 import argparse
-import json
 import math
 import statistics
 import sys
@@ -106,7 +105,10 @@ def rule_run(made: Scene, name: str | None, seed: int, steps: int | None) -> dic
     config, data = run.finished.config, prepare(run.finished.config)
     data, task = with_held_back(config, data), data.train.task
     ours = outputs_on(trained_of(run, data), data.test, CPU)
-    found: dict[str, Any] = {"rule": config.weights.rule, "scores": {name or "default": scored(task, ours, data.test.y)}}
+    found: dict[str, Any] = {
+        "rule": config.weights.rule,
+        "scores": {name or "default": scored(task, ours, data.test.y)},
+    }
     found |= audited(run, made)
     if name is None:
         others = dict(other_ways(config, data))
@@ -306,7 +308,9 @@ def label_table(found: Found) -> Rows:
 
 
 def verdict_table(found: Found) -> Rows:
-    rows = [["the default", "best other", "macro-F1 above it", "its standard error", "the sentence (one a seed)", "held"]]
+    rows = [
+        ["the default", "best other", "macro-F1 above it", "its standard error", "the sentence (one a seed)", "held"]
+    ]
     for name in sets_of(found):
         results = [one for job, one in found.items() if (job.set, job.method) == (name, "default")]
         stands = standing(found, name, "f1")
@@ -330,21 +334,24 @@ def summary(found: Found) -> str:
     names = sets_of(found)
     stands = {name: one for name in names if (one := standing(found, name, "f1")) is not None}
     near = sum(gap >= 0 or gap + error >= 0 for _, gap, error in stands.values())
-    ranked = [(of_method(found, name, "default", "auroc"), of_method(found, name, "beside", "auroc cleanlab")) for name in names]
-    ranked = [(ours, theirs) for ours, theirs in ranked if ours is not None and theirs is not None]
-    above = sum(round(ours, 2) >= round(theirs, 2) for ours, theirs in ranked)
+    pairs = (("default", "auroc"), ("beside", "auroc cleanlab"))
+    told = {name: [of_method(found, name, method, key) for method, key in pairs] for name in names}
+    ranked = [both for both in told.values() if None not in both]
+    above = sum(round(ours or 0, 2) >= round(theirs or 0, 2) for ours, theirs in ranked)
     results = [one for job, one in found.items() if job.method == "default"]
     false = [one for one in results if one["helps"] and one["gain"] <= 0]
     return (
         f"- The default is first, or within one standard error of the first, on {near} of {len(stands)} sets (macro-F1).\n"
         f"- The audit's AUROC is at or above cleanlab's on {above} of {len(ranked)} sets with wrong labels.\n"
         f"- Sentences that took a side held on the other half of the test rows in {held(results)}; of "
-        f"{sum(one['helps'] is True for one in results)} that said \"helps\", {len(false)} did not.\n"
+        f'{sum(one["helps"] is True for one in results)} that said "helps", {len(false)} did not.\n'
     )
 
 
 def of_method(found: Found, name: str, method: str, key: str) -> float | None:
-    values = [one[key] for job, one in found.items() if (job.set, job.method) == (name, method) and one[key] is not None]
+    values = [
+        one[key] for job, one in found.items() if (job.set, job.method) == (name, method) and one[key] is not None
+    ]
     return statistics.fmean(values) if values else None
 
 
@@ -362,7 +369,7 @@ def tables(found: Found) -> list[tuple[str, Rows]]:
 
 
 def run_in_time(jobs: Sequence[Job], path: Path, minutes: float, work: Callable[[Job], dict[str, Any]]) -> None:
-    """What is not in the results file yet, one after the other, until the time is up; what goes wrong is said, and left out."""
+    """What is not in the results file yet, one after the other, until the time is up; what cannot be had is said."""
     until, done = time.monotonic() + 60 * minutes, read_results(path, Job)
     for job in (job for job in jobs if job not in done):
         if time.monotonic() > until:
@@ -382,8 +389,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=Path, default=Path("docs/results/verdict"), help="where the results lie and go")
     parser.add_argument("--wheels", type=Path, default=Path(), help="where the downloaded wheels lie")
-    parser.add_argument("--data-root", type=Path, help="where cifar-10-batches-bin, cifar-10n, hausa-news and wrench lie")
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), metavar="SET", help=f"of {', '.join(SETS)}")
+    parser.add_argument(
+        "--data-root", type=Path, help="where cifar-10-batches-bin, cifar-10n, hausa-news and wrench lie"
+    )
+    parser.add_argument(
+        "--sets", nargs="+", choices=SETS, default=list(SETS), metavar="SET", help=f"of {', '.join(SETS)}"
+    )
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, help="for all, instead of the usual number")

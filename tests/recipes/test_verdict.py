@@ -7,10 +7,10 @@ import numpy as np
 import pandas
 import pytest
 import torch
-import verdict as recipe
-import verdict_sets as sets
 from numpy.testing import assert_array_equal
 
+import verdict as recipe
+import verdict_sets as sets
 from reweigh.errors import BadInput
 from reweigh.tasks.classification import Classification
 
@@ -110,7 +110,11 @@ def test_titles_and_weak_labels(places, tmp_path):
     (root / "wrench" / "youtube" / "train.json").write_text(json.dumps(found))
     there = places._replace(root=root)
     raw = sets.hausa(there, 0)
-    assert (raw.x["text"].tolist(), raw.truth.tolist(), raw.given.tolist()) == (['wata "labari', "ta biyu"], [0, 1], [1, 1])
+    assert (raw.x["text"].tolist(), raw.truth.tolist(), raw.given.tolist()) == (
+        ['wata "labari', "ta biyu"],
+        [0, 1],
+        [1, 1],
+    )
     raw = sets.weak("youtube", given=True)(there, 0)
     assert (raw.x["text"].tolist(), raw.given.tolist()) == (["text 0", "text 2"], [1, 0])
 
@@ -163,9 +167,12 @@ def row(method, seed, helps=None, gain=0.0, **f1):
 
 
 def test_standing_and_sentences():
-    found = dict([row("default", 0, True, 1.0, default=90.0, plain=89.0), row("default", 1, True, -1.0, default=80.0, plain=84.0),
-                  row("beside", 0, plain=89.0), row("beside", 1, **{"plain, early": 99.0})])  # fmt: skip
+    defaults = [
+        row("default", 0, True, 1.0, default=90.0, plain=89.0),
+        row("default", 1, True, -1.0, default=80.0, plain=84.0),
+    ]
+    found = dict([*defaults, row("beside", 0, plain=89.0), row("beside", 1, **{"plain, early": 99.0})])
     best, gap, error = recipe.standing(found, "digits clean", "f1")  # what has not all seeds is not held against it
     assert (best, gap, error) == ("plain", -1.5, pytest.approx(2.5))
-    assert recipe.held(found[recipe.Job("digits clean", "default", seed)] for seed in (0, 1)) == "1 of 2"
+    assert recipe.held(result for _, result in defaults) == "1 of 2"
     assert recipe.held([{"helps": None, "gain": 3.0}]) == "–"
