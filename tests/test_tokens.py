@@ -190,7 +190,7 @@ def test_the_teacher_of_whole_examples_says_so():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     options = {"per": "token", "optimizer": optimizer, "labels": lambda batch: batch["y"]}
     by = Reweigher(model, loss, rule=DeepInteraction(V), clean=[batch_of(3, 9)], **options)
-    with pytest.raises(BadInput, match="internal state 'head:input' has 5 rows"):
+    with pytest.raises(BadInput, match="for weights of tokens set interaction=False"):
         by.backward(batch_of(5, 1))
 
 

@@ -160,10 +160,22 @@ def test_thresholds(finished):
     assert audit_run(finished, threshold=0).issue.sum() == 0
 
 
-def test_a_rule_that_trusts_everybody_alike(tmp_path):
-    assert run(["train", "--dataset", "digits", "--rule", "uniform", "--steps", "14", "--output", str(tmp_path)]) == 0
-    with pytest.raises(BadInput, match=r"the rule uniform trusted every example of .* alike"):
-        audit_run(tmp_path)
+def test_a_run_that_trusts_everybody_alike_says_which_labels_are_right(tmp_path):
+    said = ["--dataset", "digits", "--noise", "background:0.4", "--rule", "uniform", "--steps", "180", "--lr", "0.05"]
+    assert run(["train", *said, "--output", str(tmp_path)]) == 0
+    audit = audit_run(tmp_path)
+    assert auroc(torch.tensor(-audit.quality), torch.tensor(audit.corrupted)) > 0.95
+    assert set(audit.standing) == {"right", "wrong, and used"}
+
+
+def test_where_nothing_tells_it_says_what_would(tmp_path):
+    x = np.random.default_rng(0).normal(size=200)
+    rows = ["p,y,ok", *(f"{a:.3f},{3 * a:.3f},{int(i < 40)}" for i, a in enumerate(x))]
+    (tmp_path / "mine.csv").write_text("\n".join(rows) + "\n")
+    said = ["--train", str(tmp_path / "mine.csv"), "--target", "y", "--clean-column", "ok", "--steps", "20"]
+    assert run(["train", *said, "--task", "regression", "--rule", "uniform", "--output", str(tmp_path / "run")]) == 0
+    with pytest.raises(BadInput, match=r"the rule uniform trusted every example of .* alike, and whether labels are"):
+        audit_run(tmp_path / "run")
 
 
 def rewrite(path, **changes):

@@ -141,3 +141,26 @@ def test_cross_fit_is_calibrated_where_there_is_something_to_tell():
     fit = cross_fit(View(said), labels, ("at_random",), ridge=3.0)
     assert fit.tells
     assert all(abs(chance - right) < 0.15 for chance, right, _ in fit.reliability())
+
+
+def test_with_sizes_a_class_counts_as_much_as_there_are_of_it():
+    """Of two classes the second cannot be told at all; where it is a hundredth, nearly everything can."""
+    labels = torch.arange(80) % 2
+    said = torch.where(labels == 0, 4.0, 0.0).double()
+    scores = torch.stack([said, -said], 1) + 0.01 * normal(80, 2)
+    view = View(scores.log_softmax(1))
+    alike = cross_fit(view, labels, ("at_random",), ridge=3.0)
+    by_size = cross_fit(view, labels, ("at_random",), ridge=3.0, sizes=torch.tensor([990, 10]))
+    assert alike.auroc < 0.9
+    assert by_size.auroc > 0.95
+    assert by_size.margin < 0.2
+    assert by_size.examples == 80
+
+
+def test_without_sizes_the_auroc_is_the_plain_one():
+    labels = torch.arange(60) % 3
+    view = View((torch.nn.functional.one_hot(labels, 3) + normal(60, 3)).log_softmax(1))
+    found = cross_fit(view, labels, ("at_random",), ridge=3.0)
+    assert found.auroc == pytest.approx(roc_auc_score(found.right.numpy(), found.said.numpy()))
+    weighted = cross_fit(view, labels, ("at_random",), ridge=3.0, sizes=torch.tensor([7, 7, 7]))
+    assert weighted.auroc == pytest.approx(found.auroc)

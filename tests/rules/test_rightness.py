@@ -79,7 +79,7 @@ def test_wrong_labels_get_less(data, kind, by_pair):
         visits[rows] += 1
     ours = (torch.arange(TRAIN) < TRAIN - CHECKED) & (visits > 0)
     mean = late / visits
-    assert mean[ours & wrong].mean() < 0.4 * mean[ours & ~wrong].mean()
+    assert mean[ours & wrong].mean() < (0.4 if kind is RightnessRule else 0.7) * mean[ours & ~wrong].mean()
     ids, right, suggested = rule.judged()
     assert auroc(right, ~wrong[ids]) > 0.9
     assert abs(float(right.mean()) - float((~wrong[ids]).double().mean())) < 0.1
@@ -296,3 +296,38 @@ def test_a_model_without_logits_is_refused(data):
 def test_another_rules_state_is_refused():
     with pytest.raises(BadInput, match="this is no state of a verifier rule"):
         RightnessRule().load_state_dict({"generator": 1})
+
+
+@pytest.mark.slow
+def test_a_step_costs_a_plain_one_and_the_checked_pass():
+    """On a network where arithmetic counts, in seconds of this process."""
+    import time
+
+    from reweigh.models import build
+
+    g = torch.Generator().manual_seed(0)
+    x, ids = torch.randn(400, 3, 32, 32, generator=g), torch.arange(400)
+    images = {"x": x, "y": ids % 10, "id": ids}
+
+    def seconds(rule):
+        torch.manual_seed(0)
+        model = build("resnet32", input_shape=(3, 32, 32), classes=10, seed=0)
+        optimizer = torch.optim.SGD(model.parameters(), 0.01)
+        reweigher, found = Reweigher(model, loss, rule=rule, clean=take(images, ids[:100])), []
+        for step in range(11):
+            batch = take(images, ids[100 + 64 * (step % 4) :][:64])
+            started = time.process_time()
+            optimizer.zero_grad()
+            reweigher.backward(batch)
+            optimizer.step()
+            found.append(time.process_time() - started)
+        started = time.process_time()
+        with torch.no_grad():
+            model(x[:100])
+        return found, time.process_time() - started
+
+    plain, pass_ = seconds(Uniform())
+    ours, _ = seconds(RightnessRule(first=0, every=5))
+    median = sorted(plain)[5]
+    five = sum(ours[1:6])  # one of them teaches
+    assert five < 1.1 * (5 * median + pass_) + 0.1 * median

@@ -121,7 +121,7 @@ class Audit:
 
     @property
     def sample_weight(self) -> Array:
-        """(N,), for another learner: by rightness, mean 1, where it can be told; else as in training, 0 where unseen."""
+        """(N,), for another learner: by rightness, where that can be told; else what training gave, 0 where unseen."""
         if self.judged is None or self.estimate is None:
             return np.nan_to_num(self.mean_weight)
         return weights_by(self.judged.right)
@@ -178,7 +178,7 @@ def audit_run(
 
     Raises:
         BadInput: if the folder holds no finished run, its files are damaged, were edited or do not belong together, the data
-            cannot be had, the model is to be named, or the rule trusted every example alike.
+            cannot be had, the model is to be named, or the rule trusted every example alike where rightness cannot be told.
     """
     if not 0 <= threshold <= 1:
         raise BadInput(f"the threshold is {threshold}: give a share from 0 to 1, such as 0.5")
@@ -186,11 +186,6 @@ def audit_run(
     data = audited_data(run)
     examples = data.train
     summary, rows = ledger_summary(run, examples, data.clean.ids.numpy())
-    if np.ptp(summary.mean_weight) < _EQUAL:
-        raise BadInput(
-            f"the rule {run.config.weights.rule} trusted every example of {run.path} alike: audit a run with --rule l2rw "
-            "or another that learns weights"
-        )
 
     def spread(values: Array) -> Array:
         column = np.full(len(examples), np.nan)
@@ -205,6 +200,11 @@ def audit_run(
     judged = judged_by_halves(run, data)
     told = None if judged is None or judged.of_all.share is None else judged
     if told is None:
+        if np.ptp(summary.mean_weight) < _EQUAL:
+            raise BadInput(
+                f"the rule {run.config.weights.rule} trusted every example of {run.path} alike, and {_why(judged)}: audit a run "
+                "with --rule l2rw or another that learns weights"
+            )
         said = judge(trained, examples)
         quality = label_quality(trusted, loss)
         given, suggested = (learnt.in_units(labels).numpy() for labels in (examples.y, said.suggested))
@@ -233,3 +233,7 @@ def audit_run(
         names=data.names,
         encoding=data.encoding,
     )
+
+
+def _why(judged: LabelsJudged | None) -> str:
+    return "right labels cannot be told from wrong ones" if judged else "whether labels are right is not told here"

@@ -29,7 +29,7 @@ def audit(
     task: TaskAgain = None,
     overwrite: Flag = False,
 ) -> None:
-    """Rank the examples that a run distrusted, with the label that its model would give instead.
+    """Say how many labels look wrong, and rank the examples, each with the label that is likely instead.
 
     Example: reweigh audit runs/mnist --output suspects.csv
 
@@ -37,7 +37,7 @@ def audit(
         run: The folder of a finished run.
         output: Write all examples, ranked, to FILE.csv or FILE.parquet.
         top: How many examples to print.
-        threshold: An example that had a weight less often is an issue if the model says otherwise.
+        threshold: An example whose label is right with less probability is an issue.
         overwrite: Replace the output file.
     """
     if top < 0:

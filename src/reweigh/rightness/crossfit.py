@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reweigh.metrics import auroc
+from reweigh.metrics import effective_sample_size
 from reweigh.rightness.kinds import KINDS
 from reweigh.rightness.verifier import Verifier
 from reweigh.rightness.view import View
@@ -66,7 +66,9 @@ class CrossFit:
         return [(float(p.mean()), float(r.mean()), len(p)) for p, r in parts]
 
 
-def cross_fit(view: View, labels: Tensor, kinds: Sequence[str], *, ridge: float, seed: int = 0) -> CrossFit:
+def cross_fit(
+    view: View, labels: Tensor, kinds: Sequence[str], *, ridge: float, seed: int = 0, sizes: Tensor | None = None
+) -> CrossFit:
     """Teach by four fifths of the checked examples and ask about the others, five times.
 
     Args:
@@ -74,10 +76,15 @@ def cross_fit(view: View, labels: Tensor, kinds: Sequence[str], *, ridge: float,
         labels: their right labels, (m,).
         kinds, ridge: of the verifier.
         seed: of the folds and of the wrong labels.
+        sizes: of the classes in the training set, (K,): ten checked of each say how well labels are told there only where
+            they count as much as their classes do. All alike if left out.
     """
+    weights = torch.ones(len(labels), dtype=torch.double)
+    if sizes is not None:
+        weights = (sizes.double() / labels.bincount(minlength=view.classes).clamp_min(1))[labels]
     generator = torch.Generator().manual_seed(seed)
     folds = torch.randperm(len(labels), generator=generator).chunk(min(_FOLDS, len(labels)))
-    right: list[Tensor] = []
+    right, held_weights = list[Tensor](), weights[torch.cat(folds)]
     wrong: dict[str, list[Tensor]] = {name: [] for name in kinds}
     for held in folds:
         rest = torch.ones(len(labels), dtype=torch.bool)
@@ -89,17 +96,20 @@ def cross_fit(view: View, labels: Tensor, kinds: Sequence[str], *, ridge: float,
             others = KINDS[name](view[held], labels[held], generator)
             wrong[name].append(_at_even_odds(verifier.ask(view[held], others)))
     told = torch.cat(right)
-    by_kind = {name: _told_apart(told, torch.cat(parts)) for name, parts in wrong.items()}
+    by_kind = {name: _told_apart(told, torch.cat(parts), held_weights) for name, parts in wrong.items()}
     hardest = min(by_kind, key=lambda name: by_kind[name])
-    margin = _CERTAIN * _error(by_kind[hardest], len(told))
+    margin = _CERTAIN * _error(by_kind[hardest], effective_sample_size(weights))
     said = torch.cat([told, *(part for parts in wrong.values() for part in parts)])
     right_ones = torch.arange(len(said)) < len(told)
     return CrossFit(by_kind[hardest], margin, hardest, by_kind, said, right_ones, len(told))
 
 
-def _told_apart(right: Tensor, wrong: Tensor) -> float:
-    said = torch.cat([right, wrong])
-    return auroc(said, torch.arange(len(said)) < len(right))
+def _told_apart(right: Tensor, wrong: Tensor, weights: Tensor) -> float:
+    """The AUROC of right against wrong labels of the same examples, which count by their weights; ties count half."""
+    order = wrong.argsort()
+    below = torch.cat([torch.zeros(1, dtype=torch.double), weights[order].cumsum(0)])
+    less, not_more = (torch.searchsorted(wrong[order], right, right=side) for side in (False, True))
+    return float((weights * (below[less] + below[not_more]) / 2).sum() / weights.sum() ** 2)
 
 
 def _at_even_odds(asked: Tensor) -> Tensor:
@@ -107,7 +117,7 @@ def _at_even_odds(asked: Tensor) -> Tensor:
     return asked[:, 0] - torch.logsumexp(asked[:, 1:], 1) + math.log(kinds)
 
 
-def _error(area: float, n: int) -> float:
+def _error(area: float, n: float) -> float:
     """The standard error of an AUROC of n against n (Hanley and McNeil 1982)."""
     one, two = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (n - 1) * (one - area**2) + (n - 1) * (two - area**2)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reweigh.rightness.calibration import MOST
 from reweigh.rightness.crossfit import CrossFit, cross_fit
-from reweigh.rightness.logistic import Regression
+from reweigh.rightness.logistic import Fitted
 from reweigh.rightness.nearness import ClassMeans
 from reweigh.rightness.verifier import USUAL_KINDS, Verifier, ask
 from reweigh.rightness.view import View
@@ -32,11 +32,11 @@ class Judge:
     """A taught verifier with the class means that nearness is measured by.
 
     Attributes:
-        regression: from features of pairs to log-odds of the kinds of wrong labels.
+        fitted: from features of pairs to log-odds of the kinds of wrong labels.
         means: of the checked examples, in the student's internal states, and in frozen features where there are any.
     """
 
-    regression: Regression
+    fitted: Fitted
     means: tuple[ClassMeans, ...]
 
     @classmethod
@@ -49,8 +49,8 @@ class Judge:
         view = _view(logits, near)
         verifier = Verifier(kinds, seed=seed)
         verifier.teach(view, labels)
-        assert verifier.regression is not None
-        return cls(verifier.regression, means), Lesson(view, labels)
+        assert verifier.fitted is not None
+        return cls(verifier.fitted, means), Lesson(view, labels)
 
     @property
     def classes(self) -> int:
@@ -64,16 +64,16 @@ class Judge:
     def ask(self, view: View, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Log-odds of the kinds of wrong labels against right, (n, 1 + kinds), and the most likely other label, (n,)."""
         suggested = view.opinion.scatter(1, labels[:, None], float("-inf")).argmax(1)
-        return ask(self.regression, view, labels).clamp(-MOST, MOST), suggested
+        return ask(self.fitted, view, labels).clamp(-MOST, MOST), suggested
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors by name."""
-        return {"regression": self.regression.state_dict(), "means": [means.state_dict() for means in self.means]}
+        return {"fitted": self.fitted.state_dict(), "means": [means.state_dict() for means in self.means]}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """The judge that `state_dict` told of."""
-        return cls(Regression(**state["regression"]), tuple(ClassMeans(**means) for means in state["means"]))
+        return cls(Fitted(**state["fitted"]), tuple(ClassMeans(**means) for means in state["means"]))
 
 
 def _view(logits: Tensor, near: Sequence[Tensor]) -> View:

@@ -33,9 +33,13 @@ def rightness_of(
     """
     right_labels = labels[checked]
     verifier = Verifier(kinds, seed=seed)
-    evidence = cross_fit(view[checked], right_labels, kinds, ridge=verifier.ridge, seed=seed)
     others = torch.ones(len(labels), dtype=torch.bool)
     others[checked] = False
+    # A learner that leans to a frequent class may be right to, or have learnt that others are called so: only nearness can
+    # tell which. Without it the classes count alike, which is the harder examination.
+    weighted = view.near is not None and bool(others.any())
+    sizes = labels[others].bincount(minlength=view.classes) if weighted else None
+    evidence = cross_fit(view[checked], right_labels, kinds, ridge=verifier.ridge, seed=seed, sizes=sizes)
     among = view.opinion.scatter(1, labels[:, None], float("-inf")).softmax(1).max(1)
     court = _Court(view[others], labels[others], among.indices[others])
     verifier.teach(view[checked], right_labels)

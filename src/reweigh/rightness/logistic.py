@@ -12,7 +12,7 @@ _MOST = 30.0
 
 
 @dataclass(frozen=True)
-class Regression:
+class Fitted:
     """A softmax regression that was fitted: called with features (n, f), it gives log-odds of each group against the first.
 
     Attributes:
@@ -34,7 +34,7 @@ class Regression:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def softmax_regression(x: Tensor, groups: Tensor, ridge: float, weights: Tensor | None = None) -> Regression:
+def softmax_regression(x: Tensor, groups: Tensor, ridge: float, weights: Tensor | None = None) -> Fitted:
     """Fit log-odds of G groups, as they are in the examples, linear in standardised features.
 
     Args:
@@ -55,7 +55,7 @@ def softmax_regression(x: Tensor, groups: Tensor, ridge: float, weights: Tensor 
         beta = beta - step
         if float(step.abs().max()) < _ENOUGH:
             break
-    return Regression(mean, spread, beta)
+    return Fitted(mean, spread, beta)
 
 
 def _design(x: Tensor, mean: Tensor, spread: Tensor) -> Tensor:

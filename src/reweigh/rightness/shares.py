@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 _STEPS, _ENOUGH = 200, 1e-7
-_LEAST, _MOST = 0.02, 0.995
+_LEAST, _MOST = 0.02, 0.9995
 _PULL = 30.0
 """A pair of labels is pulled to the common share as by so many examples."""
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from reweigh.errors import BadInput
 from reweigh.rightness.kinds import KINDS
-from reweigh.rightness.logistic import Regression, softmax_regression
+from reweigh.rightness.logistic import Fitted, softmax_regression
 from reweigh.rightness.shares import shares_of_groups
 from reweigh.rightness.view import View, features_of
 
@@ -41,12 +41,12 @@ class Verifier:
         if not kinds:
             raise BadInput("a verifier is taught by wrong labels of at least one kind: name some, or leave kinds= out")
         self.kinds, self.ridge, self.seed = tuple(kinds), ridge, seed
-        self.regression: Regression | None = None
+        self.fitted: Fitted | None = None
 
     def teach(self, view: View, labels: Tensor) -> None:
         """Learn from checked examples, m of them, and their right labels (m,); what was learnt before is forgotten."""
         x, groups = self.lessons(view, labels)
-        self.regression = softmax_regression(x, groups, self.ridge)
+        self.fitted = softmax_regression(x, groups, self.ridge)
 
     def lessons(self, view: View, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Features of pairs, right and wrong, and which group each is of: 0 for right ones, then the kinds."""
@@ -65,14 +65,14 @@ class Verifier:
         Raises:
             BadInput: before it has been taught.
         """
-        if self.regression is None:
+        if self.fitted is None:
             raise BadInput("the verifier has not been taught: call teach(...) with checked examples first")
-        return ask(self.regression, view, labels)
+        return ask(self.fitted, view, labels)
 
 
-def ask(regression: Regression, view: View, labels: Tensor) -> Tensor:
+def ask(fitted: Fitted, view: View, labels: Tensor) -> Tensor:
     """The same of a verifier's regression alone."""
-    return regression(_bent(features_of(view, labels)))
+    return fitted(_bent(features_of(view, labels)))
 
 
 def log_odds_of_right(asked: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:

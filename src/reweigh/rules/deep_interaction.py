@@ -162,9 +162,8 @@ class DeepInteraction(LearnedRule):
             )
         if self.classes is None:
             labels = torch.zeros(evidence.size, dtype=torch.int64, device=evidence.like.device)
-            evidence = replace(
-                evidence, seen=replace(evidence.seen or Seen(), logits=None)
-            )  # which say nothing without
+            without_logits = replace(evidence.seen or Seen(), logits=None)  # which say nothing without a label
+            evidence = replace(evidence, seen=without_logits)
         else:
             labels = evidence.labels_below(self.classes, f"the teacher was made for {self.classes} classes, from 0")
         on_top = surface(evidence, self.total_steps) if self.surface else None
@@ -188,7 +187,7 @@ class DeepInteraction(LearnedRule):
 
     def see_clean(self, seen: Seen | None, labels: Tensor | None) -> None:
         """Move the class means towards those of these clean examples."""
-        if self.interaction and seen is not None:
+        if self.interaction and seen is not None and (labels is not None or self.classes is None):
             for place, states in seen.states.items():
                 states = states.detach().float()
                 means = self._means.get(place) or Means.none(self.classes or 1, states)
@@ -201,7 +200,7 @@ class DeepInteraction(LearnedRule):
         Raises:
             BadInput: naming what is not so.
         """
-        if not self.interaction or seen is None:
+        if not self.interaction or seen is None or (labels is None and self.classes is not None):
             return
         if labels is None or self.classes is None:
             checked(seen, self._places or (), len(next(iter(seen.states.values()), ())))

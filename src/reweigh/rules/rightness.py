@@ -41,6 +41,8 @@ _SHOWN = 512
 """So many checked examples teach at a time."""
 _COUNT_EVERY = 25
 _FIRST, _LATE = 0.1, 0.7
+_CATCHES_UP = 1 / (1 - _LATE)
+"""What a checked example weighs in the last part: over all of training as much as another whose label is right."""
 _USUAL_FIRST = 100
 
 
@@ -156,7 +158,7 @@ class RightnessRule(Rule):
         return to_sum_one(self.rightness(evidence).to(evidence.like))
 
     def rightness(self, evidence: Evidence) -> Tensor:
-        """Between 0 and 1, (B,), on the CPU; 0 for checked examples while their turn has not come, then 1."""
+        """From 0 to 1, (B,), on the CPU; of checked examples 0 while their turn has not come, and then more than 1."""
         with distributed.together(evidence.like.device):
             visit = self._visit(evidence)
         self._note(visit, evidence.step)
@@ -166,7 +168,7 @@ class RightnessRule(Rule):
         else:
             right = torch.sigmoid(self.sharpness * odds)
         late = self.late is not None and evidence.step >= self.late
-        return right.masked_fill(torch.isin(visit.ids, self._verdicts.checked), float(late))
+        return right.masked_fill(torch.isin(visit.ids, self._verdicts.checked), _CATCHES_UP if late else 0.0)
 
     @property
     def _begin(self) -> int:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from reweigh.data.own import Sources, csv_file, json_file, read_own
+from reweigh.data.own import Sources, csv_file, held, json_file, read_own
 from reweigh.data.own.held import Held
 from reweigh.data.scratch import IN_MEMORY
 from reweigh.data.stored import Stored
@@ -35,6 +35,9 @@ def files(desk):
             "day": [f"{1 + row % 28:02d}.0{1 + row % 9}.2021" for row in range(ROWS)],
             "constant": ["x"] * ROWS,
             "text": [f"the {RANDOM.choice(['red', 'green'])} one and number {row % 90}" for row in range(ROWS)],
+            "note": [f"{row} " + "long " * 80 for row in range(ROWS)],
+            "essay": [f"{row % 2000} " + "long " * 80 for row in range(ROWS)],
+            "motto": [f"{row % 7} " + "long " * 80 for row in range(ROWS)],
             "name": [f"person {row}" for row in range(ROWS)],
             "label": pa.array(RANDOM.choice(["<=50K", ">50K"], ROWS), mask=np.arange(ROWS) == 701),
             "ok": np.arange(ROWS) % 10 == 0,
@@ -92,18 +95,39 @@ def batches(rows=10, size=3):
 def test_columns_pieces_and_the_whole(monkeypatch, most):
     monkeypatch.setenv(IN_MEMORY, most)
     whole, pieces = batches()
-    held = Held(iter(pieces), whole.schema)
-    assert held.on_disk == (most == "1")
-    assert held.rows == 10
-    assert [column.to_pylist() for column in held.columns(["b", "a"])] == [["x"] * 10, whole["a"].to_pylist()]
-    assert [cell for piece in held.pieces("a") for cell in piece.to_pylist()] == whole["a"].to_pylist()
-    assert held.table().to_pydict() == whole.to_pydict()
-    held.keep(["a"])
-    assert next(iter(held.columns(["a"]))).to_pylist() == whole["a"].to_pylist()
+    found = Held(iter(pieces), whole.schema)
+    assert found.on_disk == (most == "1")
+    assert found.rows == 10
+    assert [column.to_pylist() for column in found.columns(["b", "a"])] == [["x"] * 10, whole["a"].to_pylist()]
+    assert [cell for piece in found.pieces("a") for cell in piece.to_pylist()] == whole["a"].to_pylist()
+    assert found.table().to_pydict() == whole.to_pydict()
+    found.keep(["a"])
+    assert next(iter(found.columns(["a"]))).to_pylist() == whole["a"].to_pylist()
 
 
 def test_no_rows_at_all():
     whole, _ = batches()
-    held = Held([], whole.schema)
-    assert held.rows == 0
-    assert held.table().schema == whole.schema
+    found = Held([], whole.schema)
+    assert found.rows == 0
+    assert found.table().schema == whole.schema
+
+
+def test_long_texts_beside_what_is_learned_from_are_never_held_whole(files, monkeypatch):
+    asked = []
+    columns = Held.columns
+    monkeypatch.setattr(Held, "columns", lambda self, names: asked.extend(names) or columns(self, names))
+    monkeypatch.setenv(IN_MEMORY, "1000")
+    own = read(files.path("t.csv"))
+    assert not {"note", "essay"} & set(asked)
+    assert "motto" in asked
+    told = own.told[files.path("t.csv")]["columns"]
+    assert told["note"] == {"left_out": "it is different in almost every row, as names and free text are"}
+    assert told["essay"] == {"left_out": "it is free text, and --text would learn from it alone"}
+    assert "motto" in {plan["name"] for plan in own.encoding.reader["columns"]}
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "found"), [(10, 5, 5 * (16 << 20) // 10), (0, 0, 0), (1 << 30, 10, 1), (1 << 30, 1 << 20, 16384)]
+)
+def test_rows_to_read_at_a_time_are_fewer_where_they_are_long(size, rows, found):
+    assert held.rows_at_once(size, rows) == max(1, min(65_536, found))

@@ -9,8 +9,23 @@ from typing import Any
 
 from ...errors import require
 from ..scratch import Scratch, in_memory, room
+from .free_text import BYTES_A_ROW
 
-_ROWS = 65_536  # rows read at a time
+_ROWS, _BYTES = 65_536, 16 << 20  # read at a time
+
+
+def rows_at_once(size: int, rows: int) -> int:
+    """Rows to read at a time of so many, which take `size` bytes together: fewer, where they are long."""
+    return max(1, min(_ROWS, _BYTES * rows // max(size, 1)))
+
+
+def batches_of(file: Any, rows: int, names: Sequence[str] | None = None) -> Iterator[Any]:
+    """Batches of at most so many rows of an opened `pyarrow.parquet.ParquetFile`, one group of rows after the other.
+
+    Asked for all groups at once, Arrow (26) keeps what it has read of them to the end.
+    """
+    for group in range(file.metadata.num_row_groups):
+        yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=names)
 
 
 class Held:
@@ -21,12 +36,13 @@ class Held:
         self._schema, self.rows = schema, 0
         self._scratch: Scratch | None = None
         self._table: Any = None
-        few, size, most = list[Any](), 0, in_memory()
+        self._sizes = dict.fromkeys(schema.names, 0)
+        few, most = list[Any](), in_memory()
         batches = iter(batches)
         for batch in batches:
             few.append(batch)
-            size, self.rows = size + batch.nbytes, self.rows + len(batch)
-            if size > most:
+            self._add(batch)
+            if sum(self._sizes.values()) > most:
                 self._spill(few, batches)
                 break
         else:
@@ -40,8 +56,13 @@ class Held:
             while few:
                 file.write_batch(few.pop(0))
             for batch in batches:
-                self.rows += len(batch)
+                self._add(batch)
                 file.write_batch(batch)
+
+    def _add(self, batch: Any) -> None:
+        self.rows += len(batch)
+        for name, column in zip(self._schema.names, batch.columns, strict=True):
+            self._sizes[name] += column.nbytes
 
     @property
     def on_disk(self) -> bool:
@@ -63,6 +84,11 @@ class Held:
         for name in names:
             yield self._table.column(name) if self._table is not None else self._read([name]).column(0)
 
+    def is_long(self, name: str) -> bool:
+        """Whether a column is on the disk because it holds long texts."""
+        size = self._sizes[name]
+        return self.on_disk and size > in_memory() and size > BYTES_A_ROW * self.rows
+
     def pieces(self, name: str) -> Iterator[Any]:
         """One column in pieces, for what need not be seen whole."""
         if self._table is not None:
@@ -70,7 +96,7 @@ class Held:
             return
         parquet = require("pyarrow.parquet", "cli")
         with parquet.ParquetFile(str(self._path)) as file:
-            for batch in file.iter_batches(batch_size=_ROWS, columns=[name]):
+            for batch in batches_of(file, rows_at_once(self._sizes[name], self.rows), [name]):
                 yield batch.column(0)
 
     def _read(self, names: Sequence[str]) -> Any:

@@ -69,6 +69,10 @@ class JsonFile:
         """The columns of these names, each a `pyarrow.ChunkedArray`."""
         return self._all().columns(names)
 
+    def is_long(self, name: str) -> bool:
+        """Whether a column holds long texts, more than memory should."""
+        return self._all().is_long(name)
+
     def pieces(self, name: str) -> Iterator[Any]:
         """One column, a piece after the other."""
         return self._all().pieces(name)

@@ -8,7 +8,7 @@ from ...words import meant
 from .csv_file import CsvFile
 from .image_files import SUFFIXES as IMAGES
 from .json_file import JsonFile
-from .parquet_file import ParquetFile
+from .parquet_file import ParquetFile, parts_at
 
 JSON = (".jsonl", ".ndjson")
 TABLES = (".csv", ".tsv", ".parquet", ".pq", ".txt", *JSON)
@@ -23,7 +23,9 @@ def kind_at(path: str | Path) -> str:
         BadInput: nothing is there, it is no plain file or folder, or its name ends in nothing that is known.
     """
     place = existing(path)
-    suffix = _suffix(place)
+    suffix = kind_of_file(place)
+    if parts_at(place):
+        return "table"
     if place.is_dir() or suffix in IMAGES:
         return "images"
     if suffix == ".npz":
@@ -37,8 +39,10 @@ def kind_at(path: str | Path) -> str:
 
 
 def existing(path: str | Path) -> Path:
-    """The path, once it is known to be a plain file or a folder."""
+    """The path, once it is known to be a plain file or a folder, or a pattern of Parquet files."""
     place = home(path)
+    if "*" in place.name and parts_at(place):
+        return place
     if not place.exists():
         beside = [near.name for near in place.parent.iterdir()] if place.parent.is_dir() else []
         remedy = meant(place.name, sorted(beside)) if beside else "check the path"
@@ -51,13 +55,16 @@ def existing(path: str | Path) -> Path:
 def open_table(path: str | Path) -> Table:
     """The table at `path`, by the end of its name."""
     place = existing(path)
+    if parts_at(place):
+        return ParquetFile(place)
     if place.is_dir():
         raise BadInput(f"{place} is a folder where a table is expected: give a .csv, .tsv, .jsonl or .parquet file")
-    if _suffix(place) in (".parquet", ".pq"):
+    if kind_of_file(place) in (".parquet", ".pq"):
         return ParquetFile(place)
-    return JsonFile(place) if _suffix(place) in JSON else CsvFile(place)
+    return JsonFile(place) if kind_of_file(place) in JSON else CsvFile(place)
 
 
-def _suffix(place: Path) -> str:
+def kind_of_file(place: Path) -> str:
+    """The end of its name that says what it is, in small letters: ".csv" of table.CSV.gz."""
     name = place.name.lower().removesuffix(".gz")
     return Path(name).suffix if name != place.name.lower() else place.suffix.lower()

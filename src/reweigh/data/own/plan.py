@@ -19,14 +19,13 @@ from ...errors import BadInput, require
 from ...words import counted, shown
 from .days import DATES, as_days
 from .decided import Decision, Plan, dropped, missing_note, scaled
+from .free_text import why_left_out
 from .numbers_plan import leading_zero, of_numbers, of_typed
 from .numerals import find_written, simple
 from .values import as_words, different, is_text, is_time, is_unknown, is_usable, spelled_missing
 
 MOST_CATEGORIES = 1000
 """The categories of one column that get a code of their own, the most frequent ones."""
-
-_NAMELIKE = 0.9  # as many different values a row, and a column names rows
 
 
 def decide(name: str, column: Any, where: str) -> Decision:
@@ -150,10 +149,8 @@ def _category(name: str, column: Any, words: Any) -> Decision:
     present, size = int(counts.sum()), len(values)
     if size == 1 and present == len(column):
         return dropped(name, "it is the same in every row")
-    if size > _NAMELIKE * present and present > 2:
-        return dropped(name, "it is different in almost every row, as names and free text are")
-    if size > 0.5 * present and compute.max(compute.utf8_length(values)).as_py() > 100:
-        return dropped(name, "it is free text, and --text would learn from it alone")
+    if why := why_left_out(size, present, compute.max(compute.utf8_length(values)).as_py()):
+        return dropped(name, why)
     told: dict[str, Any] = {"kind": "category", "values": size, "missing": len(column) - present}
     notes = []
     if spelled := spelled_missing(column, words):

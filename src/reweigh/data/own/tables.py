@@ -10,8 +10,9 @@ from ...errors import BadInput
 from ...words import listed
 from .columns import Roles, find_roles
 from .days import DATES
-from .decided import Plan, empty_note, left_out_notes
+from .decided import Decision, Plan, dropped, empty_note, left_out_notes
 from .encode import Encoded, arranged, categories, encode, width
+from .free_text import found_in_pieces
 from .numerals import STYLES
 from .paths import Table, open_table
 from .plan import decide
@@ -50,9 +51,7 @@ class TableReader:
             raise BadInput(f"{file.path} has column names but no rows: give at least one example")
         aside = {*roles.all, *sources.drop}
         inputs = [name for name in file.names if name not in aside]
-        decisions = {
-            name: decide(name, column, where) for name, column in zip(inputs, file.columns(inputs), strict=True)
-        }
+        decisions = _decided(file, inputs, where)
         plans = arranged([decision.plan for decision in decisions.values() if decision.plan is not None])
         left_out = left_out_notes(decisions)
         if not plans:
@@ -95,6 +94,14 @@ class TableReader:
             return Encoded(found.x, shortened(found.notes), found.told)
 
         return read_table(file, part, self.roles, needed, inputs)
+
+
+def _decided(file: Table, names: list[str], where: str) -> dict[str, Decision]:
+    """What becomes of each column; of one with more text than memory it is found piece by piece, where that can be."""
+    why = {name: found_in_pieces(file.pieces(name)) for name in names if file.is_long(name)}
+    whole = [name for name in names if why.get(name) is None]
+    found = {name: decide(name, column, where) for name, column in zip(whole, file.columns(whole), strict=True)}
+    return {name: found[name] if name in found else dropped(name, str(why[name])) for name in names}
 
 
 def shortened(notes: list[str]) -> list[str]:

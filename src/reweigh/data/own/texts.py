@@ -25,7 +25,7 @@ MOST_TOKENS = 128
 LONGEST = 100_000
 """Characters of a text that are looked at."""
 
-_BLOCK = 10_000  # texts at a time
+_BLOCK = 1000  # texts at a time
 _MOST_TEXTS, _MOST_CHARACTERS = 200_000, 50_000_000  # that the vocabulary is made from
 
 
@@ -38,6 +38,7 @@ class TextReader:
         """Texts of `column`, cut or padded to `length` tokens T."""
         self.column, self.roles, self.vocabulary, self.notes = column, roles, vocabulary, list[str]()
         self.target_names = roles.targets
+        self._file: Table | None = None
         self.input_shape: tuple[int, ...] = (length,)
         self.model_options: dict[str, Any] = {"vocabulary": vocabulary.size, "padding": vocabulary.padding}
 
@@ -63,6 +64,8 @@ class TextReader:
         unused = [name for name in file.names if name not in (*roles.all, column, *sources.drop)]
         if unused:
             reader.notes.append(f"columns beside the text are not learned from: {listed(unused)}")
+        file.keep([column, *roles.all])
+        reader._file = file
         return reader
 
     @classmethod
@@ -83,7 +86,9 @@ class TextReader:
 
     def rows(self, path: str, part: str) -> Rows:
         """The texts of the table at `path` as token ids: x is (N, T) int64."""
-        return read_table(open_table(path), part, self.roles, (self.column,), self._encode)
+        file = self._file if part == "train" and self._file is not None else open_table(path)
+        self._file = None  # read once for both passes, and not kept
+        return read_table(file, part, self.roles, (self.column,), self._encode)
 
     def _encode(self, file: Table) -> Encoded:
         shape, where = (file.rows, self.input_shape[0]), str(file.path)

@@ -4,7 +4,7 @@ Byte-level pieces spell any text in any script, so nothing is ever unknown. Each
 an empty one is not nothing. Token 0 is padding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from ...errors import BadInput, require
 from ...words import shown
 
 SIZE = 8192
+CHARACTERS_A_TOKEN = 8  # as many are mostly enough
+_AT_ONCE = 100
 PADDING, START = "[PAD]", "[CLS]"
 
 TokenArray = npt.NDArray[np.int64]
@@ -39,6 +41,24 @@ def trained(texts: Sequence[str]) -> "Vocabulary":
     return Vocabulary(tokenizer.to_str())
 
 
+def _blocks(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Some texts at a time, since of each piece much more is kept than its number while they are found."""
+    yield from (list(texts[start : start + _AT_ONCE]) for start in range(0, len(texts), _AT_ONCE))
+
+
+def beginning(text: str, characters: int) -> str:
+    """At most so many characters, up to a blank behind a word; the text itself where it is no longer, or has no such blank.
+
+    A piece never goes on beyond a blank, so that the pieces of the beginning are the first ones of the text.
+    """
+    if len(text) <= characters:
+        return text
+    end = text.rfind(" ", 1, characters)
+    while end > 0 and text[end - 1].isspace():
+        end = text.rfind(" ", 1, end)
+    return text[:end] if end > 0 else text
+
+
 class Vocabulary:
     """A tokenizer of our own; `written` is all of it, as JSON."""
 
@@ -62,13 +82,20 @@ class Vocabulary:
         """Tokens of each text, however many."""
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        return [len(found.ids) for found in self._tokenizer.encode_batch(list(texts))]
+        return [len(found.ids) for block in _blocks(texts) for found in self._tokenizer.encode_batch(block)]
 
     def encode(self, texts: Sequence[str], length: int) -> TokenArray:
-        """(N, length) token ids, cut or padded."""
+        """(N, length) token ids, cut or padded; of a long text only the beginning is looked at, if that is enough."""
         self._tokenizer.enable_truncation(length)
         self._tokenizer.enable_padding(length=length, pad_id=self.padding, pad_token=PADDING)
-        found = self._tokenizer.encode_batch(list(texts))
+        beginnings = [beginning(text, CHARACTERS_A_TOKEN * length) for text in texts]
+        found = self._tokenizer.encode_batch(beginnings)
+        pairs = zip(texts, beginnings, found, strict=True)
+        short = [
+            place for place, (text, cut, one) in enumerate(pairs) if cut is not text and not one.attention_mask[-1]
+        ]
+        for place, one in zip(short, self._tokenizer.encode_batch([texts[place] for place in short]), strict=True):
+            found[place] = one
         return np.array([one.ids for one in found], dtype=np.int64).reshape(len(texts), length)
 
 
@@ -102,7 +129,8 @@ class Borrowed:
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, however many."""
-        return [len(ids) for ids in self._tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]]
+        blocks = (self._tokenizer(block, truncation=False, verbose=False)["input_ids"] for block in _blocks(texts))
+        return [len(ids) for block in blocks for ids in block]
 
     def encode(self, texts: Sequence[str], length: int) -> TokenArray:
         """(N, length) token ids, cut or padded with the model's own padding token."""

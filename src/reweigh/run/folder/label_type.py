@@ -4,14 +4,17 @@ A class is a name to reweigh; to a program whose labels are numbers, "1" is not 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reweigh.data.own import Encoding
+from reweigh.data.own.json_file import JsonFile
 from reweigh.data.own.npz_file import Array, NpzFile
+from reweigh.data.own.parquet_file import SUFFIXES, parts_at
+from reweigh.data.own.paths import JSON, kind_of_file
 from reweigh.data.own.sources import OUTSIDE
 from reweigh.data.own.targets import as_classes
 from reweigh.data.own.values import is_text
@@ -33,8 +36,10 @@ def labels_of(train: str, encoding: Encoding) -> tuple[str, dict[str, str]]:
     path, target = Path(train), encoding.targets[0]
     if path.suffix == ".npz":
         return _of_arrays(NpzFile(path).load(target))
-    if path.suffix in (".parquet", ".pq"):
-        return _of_parquet(path, target)
+    if path.suffix in SUFFIXES or parts_at(path):
+        return _of_parquet((parts_at(path) or [path])[0], target)
+    if kind_of_file(path) in JSON:
+        return _of_cells(JsonFile(path).pieces(target))
     whole = all(name.removeprefix("-").isdecimal() and str(int(name)) == name for name in encoding.classes)
     return ("int64" if whole else TEXT), {}
 
@@ -56,6 +61,16 @@ def _of_parquet(path: Path, target: str) -> tuple[str, dict[str, str]]:
         return kind, {}
     cells = parquet.read_table(path, columns=[field.name]).column(0).unique().drop_null()
     return TEXT, _spelled(cells) if is_text(cells) else {}
+
+
+def _of_cells(pieces: Iterator[Any]) -> tuple[str, dict[str, str]]:
+    """Of the cells of a column of one type."""
+    pa, found = require("pyarrow", "cli"), list[Any]()
+    for piece in pieces:
+        if _named(piece.type) != TEXT:
+            return _named(piece.type), {}
+        found.append(piece.unique())
+    return TEXT, _spelled(pa.chunked_array(found).unique().drop_null())
 
 
 def _spelled(cells: Any) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from reweigh.data.outside import digest_of, is_outside, source_named
 from reweigh.data.own import Sources
+from reweigh.data.own.parquet_file import parts_at
 from reweigh.data.own.paths import existing
 from reweigh.errors import BadInput
 from reweigh.run.folder.run_folder import DATA
@@ -47,10 +48,11 @@ def digest(path: Path, setting: str) -> str:
     path, option = existing(path), f"--{setting.replace('_', '-')}"
     whole = hashlib.blake2b(digest_size=16)
     try:
-        if not path.is_dir():
+        if path.is_file():
             return _of_file(path)
-        for file in sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink()):
-            whole.update(f"{file.relative_to(path).as_posix()}\0{_of_file(file)}\n".encode("utf-8", "surrogateescape"))
+        root, files = (path, path.rglob("*")) if path.is_dir() else (path.parent, parts_at(path))
+        for file in sorted(p for p in files if p.is_file() and not p.is_symlink()):
+            whole.update(f"{file.relative_to(root).as_posix()}\0{_of_file(file)}\n".encode("utf-8", "surrogateescape"))
     except OSError as refused:
         raise BadInput(
             f"{path} cannot be read: {(refused.strerror or str(refused)).lower()}, check {option}"

@@ -1,13 +1,14 @@
 """Right and helpful: how well a student learns when its examples are weighted by how likely their labels are right.
 
-    python recipes/rightness.py                      # all sets, three seeds: some twenty minutes on two cores
-    python recipes/rightness.py --sets rare --seeds 1
+    python recipes/right_and_helpful.py                      # all sets, three seeds: some twenty minutes on two cores
+    python recipes/right_and_helpful.py --sets rare --seeds 1
 
 The sets ship with scikit-learn: the digits with four kinds of labels, and four made classes of 86, 9, 3 and 2 %. Ten
 examples a class are checked. The student is a perceptron of 64 and 64, Adam at 1e-3, 1,500 steps of 128; what counts
 is the last step: accuracy, and macro F1 where classes are rare. AUROC is that of right against wrong labels, by the
 mean weight of L2RW and by the verifier; beside it stand the estimated share of right labels, with one share and by
-pair, and the true one. docs/rightness.md has the result."""
+pair, and the true one. docs/rightness.md has the result.
+"""
 
 import argparse
 from collections.abc import Callable
