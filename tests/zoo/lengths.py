@@ -150,7 +150,7 @@ case(
     bags,
     sized,
     other_sizes=even_bags,
-    refused_by={"ghost": r"\binstance \(Linear\)"},
+    refused_by={"ghost": r"\bscore \(Linear\)"},
     notes="as many rows as instances, no multiple of B",
 )(Bags)
 case(
@@ -158,7 +158,7 @@ case(
     even_bags,
     sized,
     other_sizes=bags,
-    refused_by={"ghost": r"\binstance\b"},
+    refused_by={"ghost": r"\bscore\b"},
     notes="3B rows, which look regular in this batch",
 )(Bags)
 

@@ -202,8 +202,8 @@ def audit_run(
     if told is None:
         if np.ptp(summary.mean_weight) < _EQUAL:
             raise BadInput(
-                f"the rule {run.config.weights.rule} trusted every example of {run.path} alike, and {_why(judged)}: audit a run "
-                "with --rule l2rw or another that learns weights"
+                f"the rule {run.config.weights.rule} trusted every example of {run.path} alike, and {_why(judged)}: audit "
+                "a run with --rule l2rw or another that learns weights"
             )
         said = judge(trained, examples)
         quality = label_quality(trusted, loss)

@@ -63,7 +63,7 @@ def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
     if len(unchecked) < 2:
         return None
     with kept():
-        view = _judged(run.config.student, data, unchecked)
+        view = _judged(run, data, unchecked)
     labels, m = torch.cat([data.clean.y, data.train.y[unchecked]]), len(data.clean)
     classes = np.arange(task.outputs)
     found = rightness_of(view, labels, torch.arange(m), classes, kinds=USUAL_KINDS, seed=run.config.student.seed)
@@ -83,9 +83,11 @@ def _spread(found: Rightness, given: Array, rows: Array, checked: int) -> Labels
     return LabelsJudged(right, suggested, probability, kind, found)
 
 
-def _judged(settings: ResolvedStudent, data: RunData, unchecked: Tensor) -> View:
+def _judged(run: FinishedRun, data: RunData, unchecked: Tensor) -> View:
     """The view of the checked examples and then of the rows `unchecked`, each by a student that has not seen it."""
-    fresh, inputs = learnt_from(build_student(settings, data.train, data.encoding), data, "none", _CPU, lambda _: None)
+    settings, given = run.config.student, None if isinstance(run.given, str) else run.given
+    student = build_student(settings, data.train, data.encoding, given)
+    fresh, inputs = learnt_from(student, data, "none", _CPU, lambda _: None)
     generator = torch.Generator().manual_seed(seed_for(settings.seed, "halves"))
     half = torch.zeros(len(unchecked), dtype=torch.bool)
     half[torch.randperm(len(unchecked), generator=generator)[: len(unchecked) // 2]] = True
