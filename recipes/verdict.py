@@ -6,13 +6,12 @@
 
 For each set and seed (`verdict_sets.py`):
 
-    default      what `reweigh train` does with no option beyond the data, its audit, and its verdict beside the checked rows
-                 alone, plain training on all rows and a learner of the trade (boosted trees; TF-IDF with a linear layer; a
-                 linear probe)
+    default      what `reweigh train` does with no option beyond the data, its audit and its verdict
     l2rw, verifier, right-and-helpful      the same with these rules by name
-    beside       plain training that ends early (a patience of five epochs, by checked examples held back); what cleanlab and
-                 `reweigh.verify` would prune, by out-of-fold probabilities of the same student, for texts of TF-IDF with a
-                 linear layer, and the same learner trained again without it
+    beside       plain training on all rows, on the checked rows alone, and a learner of the trade (boosted trees; TF-IDF with
+                 a linear layer; a linear probe); plain training that ends early (a patience of five epochs, by checked
+                 examples held back); what cleanlab and `reweigh.verify` would prune, by out-of-fold probabilities of the same
+                 student, for texts of TF-IDF with a linear layer, and the same learner trained again without it
 
 Everybody has the same rows, model, steps and last epoch, and the checked rows are trained on by all. **The verdict sees
 one half of the test rows; whether it was right is asked of the other half.** A finished run is a line of RUNS/results.jsonl;
@@ -41,18 +40,19 @@ from reweigh.metrics import auroc
 from reweigh.rules import registry
 from reweigh.run.finished import trained_model
 from reweigh.run.job.evaluate import outputs_on
+from reweigh.run.job.job import Job as Training
 from reweigh.run.job.job import assemble
+from reweigh.run.job.loop import Notes, train
 from reweigh.run.job.prepare import RunData, joined, prepare, with_clean_kept, with_held_back
 from reweigh.settings import Resolved
 from reweigh.tasks import Task
-from reweigh.verdict import Verdict, other_ways, trained_outputs, verdict_on
+from reweigh.verdict import compare
 from reweigh.verdict.learners import features, learner_for
 from runs import add_result, as_markdown, one_thread, read_results, write_pages
 from verdict_sets import SETS, Places, Scene, scene
 
 RULES = ("l2rw", "verifier", "right-and-helpful")
 METHODS = ("default", *RULES, "beside")
-CHECKED, PLAIN = "the checked rows alone", "plain training on all rows"
 RIVALS = ("plain", "plain, early", "checked only", "trees or linear", "cleanlab, pruned")
 COLUMNS = ("default", *RIVALS, "verify, pruned", *RULES)
 PATIENCE, FOLDS = 5, 3
@@ -82,14 +82,17 @@ def scored(task: Task, outputs: Tensor, y: Tensor) -> dict[str, float]:
     return {"accuracy": 100 * accuracy, "f1": 100 * f1, "ece": 100 * sum(gaps) / len(y)}
 
 
-def told(verdict: Verdict, task: Task, outputs: dict[str, Tensor], ours: Tensor, y: Tensor) -> dict[str, Any]:
-    """What the verdict says, and what the other half of the test rows says to that: the gain over the one that it names."""
-    by_words = {rival.words: rival for rival in verdict.rivals}
+def told(config: Resolved, data: RunData, ours: Tensor) -> dict[str, Any]:
+    """What the verdict says by half of the test rows; and what the others say to that: the gain over the way it names."""
+    shown = torch.arange(len(ours)) % 2 == 0
+    verdict, others = (
+        compare(config, data._replace(test=data.test.select(part)), ours[part]) for part in (shown, ~shown)
+    )
     if verdict.helps is False:
-        named = min(by_words.values(), key=lambda rival: rival.difference.high)
+        named = min(verdict.rivals, key=lambda rival: rival.difference.high)
     else:
-        named = min(by_words.values(), key=lambda rival: rival.difference.low) if verdict.helps else verdict.best
-    other = verdict_on(task, y, ours, {named.words: outputs[named.words]}, 0).best.difference
+        named = min(verdict.rivals, key=lambda rival: rival.difference.low) if verdict.helps else verdict.best
+    other = next(rival.difference for rival in others.rivals if rival.words == named.words)
     return {
         "helps": verdict.helps, "sentence": verdict.sentence, "said": 100 * named.difference.value,
         "gain": 100 * other.value, "margin": 100 * other.margin if math.isfinite(other.margin) else None,
@@ -103,23 +106,15 @@ def rule_run(made: Scene, name: str | None, seed: int, steps: int | None) -> dic
     """`reweigh.fit` with a rule, or with none named: then its verdict as well."""
     run = fitted(made, name, seed, steps)
     config, data = run.finished.config, prepare(run.finished.config)
-    data, task = with_held_back(config, data), data.train.task
+    data = with_held_back(config, data)
     ours = outputs_on(trained_of(run, data), data.test, CPU)
     found: dict[str, Any] = {
         "rule": config.weights.rule,
-        "scores": {name or "default": scored(task, ours, data.test.y)},
+        "scores": {name or "default": scored(data.train.task, ours, data.test.y)},
     }
     found |= audited(run, made)
     if name is None:
-        others = dict(other_ways(config, data))
-        words = {PLAIN: "plain", CHECKED: "checked only"}
-        for said, outputs in others.items():
-            found["scores"][words.get(said, "trees or linear")] = scored(task, outputs, data.test.y)
-        shown = torch.arange(len(ours)) % 2 == 0
-        seen = {said: outputs[shown] for said, outputs in others.items()}
-        hidden = {said: outputs[~shown] for said, outputs in others.items()}
-        verdict = verdict_on(task, data.test.y[shown], ours[shown], seen, seed)
-        found |= told(verdict, task, hidden, ours[~shown], data.test.y[~shown])
+        found |= told(config, data, ours)
     return found
 
 
@@ -154,6 +149,12 @@ def known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+def trained_outputs(job: Training) -> Tensor:
+    """Trained to its end; what its model says of the test examples (n, K)."""
+    train(job, Notes(job, test=False), [job.early] if job.early else [])
+    return outputs_on(job.student, job.inputs.test, CPU)
+
+
 class Beside(NamedTuple):
     """A learner that is trained on some rows of all: the student, or for texts TF-IDF with a linear layer."""
 
@@ -164,14 +165,20 @@ class Beside(NamedTuple):
 
     def outputs(self, rows: Array, asked: Any) -> Tensor:
         """Trained on these rows of `data.train`, what it says of the examples `asked`: (n, K)."""
-        train = self.data.train.select(torch.from_numpy(rows))
-        if self.encoding.kind != "text":
-            return trained_outputs(assemble(self.config, self.data._replace(train=train, test=asked)))
-        found = learner_for(train.task, self.encoding, 0, self.seed)
-        assert found is not None
-        learner = found[1]
-        learner.fit(features(train.batch(torch.arange(len(train)))["x"], self.encoding), train.y)
-        return learner.outputs(features(asked.batch(torch.arange(len(asked)))["x"], self.encoding))
+        some = self.data.train.select(torch.from_numpy(rows))
+        if self.encoding.kind == "text":
+            return of_the_trade(some, asked, self.encoding, self.seed)
+        return trained_outputs(assemble(self.config, self.data._replace(train=some, test=asked)))
+
+
+def of_the_trade(some: Any, asked: Any, encoding: Encoding, seed: int) -> Tensor:
+    """Boosted trees, TF-IDF with a linear layer or a linear probe trained on these examples, asked about others: (n, K)."""
+    x, new = (part.batch(torch.arange(len(part)))["x"] for part in (some, asked))
+    found = learner_for(some.task, encoding, int(x[0].numel()), seed)
+    assert found is not None
+    learner = found[1]
+    learner.fit(features(x, encoding), some.y)
+    return learner.outputs(features(new, encoding))
 
 
 def beside(made: Scene, seed: int, steps: int | None) -> dict[str, Any]:
@@ -184,6 +191,9 @@ def beside(made: Scene, seed: int, steps: int | None) -> dict[str, Any]:
     config = config.but(steps=run.summary["steps"], epochs=None)
     learner = Beside(config, data._replace(train=every), encoding, seed)
     scores = {"plain": scored(task, outputs_on(trained_of(run, data), data.test, CPU), data.test.y)}
+    alone = assemble(config, data._replace(train=data.clean))
+    scores["checked only"] = scored(task, trained_outputs(alone), data.test.y)
+    scores["trees or linear"] = scored(task, of_the_trade(every, data.test, encoding, seed), data.test.y)
     try:
         early = config.but(patience=PATIENCE)
         apart = with_clean_kept(early, with_held_back(early, data))
@@ -192,7 +202,7 @@ def beside(made: Scene, seed: int, steps: int | None) -> dict[str, Any]:
         pass  # too few are checked to hold some back
     said, labels = out_of_fold(learner, every, seed), every.y.numpy()
     wrong = torch.from_numpy(made.wrong_of(data.train.ids.numpy(), data.names))
-    filters, ranks = require("cleanlab.filter", "audit"), require("cleanlab.rank", "audit")
+    filters, ranks = require("cleanlab.filter", "peers"), require("cleanlab.rank", "peers")
     keep = ~filters.find_label_issues(labels, said, n_jobs=1)
     keep[count:] = True
     scores["cleanlab, pruned"] = scored(task, learner.outputs(np.flatnonzero(keep), data.test), data.test.y)

@@ -1,7 +1,6 @@
 """The run held against other ways to a model from the same data, with as many steps and the same choice of the epoch."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -38,32 +37,24 @@ def compare(config: Resolved, data: RunData, ours: Tensor, note: Note = lambda s
     Raises:
         NonFinite: if training of another way stops being finite.
     """
-    held_back = isinstance(config.data, Sources) and config.data.test is None
-    found = verdict_on(data.train.task, data.test.y, ours, dict(other_ways(config, data, note)), config.student.seed)
-    return replace(found, examples="checked") if held_back else found
-
-
-def verdict_on(task: Task, y: Tensor, ours: Tensor, others: Mapping[str, Tensor], seed: int) -> Verdict:
-    """The verdict where outputs are known already.
-
-    Args:
-        task: what was learnt.
-        y: the test examples' targets (N, ...).
-        ours: what the run's model says of them (N, K).
-        others: what the other ways' models say of them (N, K), by what people call them.
-        seed: of the resampling.
-    """
-    score, level = _score(task), 1 - (1 - LEVEL) / len(others)
+    task, test = data.train.task, data.test
+    score, others = _score(task), list(_outputs(config, data, note))
+    level = 1 - (1 - LEVEL) / len(others)
     rivals = [
-        Rival(words, score(outputs, y), difference(score, ours, outputs, y, level=level, seed=seed))
-        for words, outputs in others.items()
+        Rival(
+            words,
+            score(outputs, test.y),
+            difference(score, ours, outputs, test.y, level=level, seed=config.student.seed),
+        )
+        for words, outputs in others
     ]
     rivals.sort(key=lambda rival: -rival.score)
-    return Verdict(task.compared, score(ours, y), tuple(rivals))
+    held_back = isinstance(config.data, Sources) and config.data.test is None
+    return Verdict(task.compared, score(ours, test.y), tuple(rivals), "checked" if held_back else "test")
 
 
-def other_ways(config: Resolved, data: RunData, note: Note = lambda sentence: None) -> Iterator[tuple[str, Tensor]]:
-    """What people call each other way, and what its model says of the test examples (N, K); trained when it is asked for."""
+def _outputs(config: Resolved, data: RunData, note: Note) -> Iterator[tuple[str, Tensor]]:
+    """What people call each other way, and what its model says of the test examples."""
     every = data._replace(train=joined(data.train, data.clean))
     student, seed = config.student, config.student.seed
     steps = student.steps or (student.epochs or 0) * steps_an_epoch(len(every.train), student.batch_size)
@@ -72,7 +63,7 @@ def other_ways(config: Resolved, data: RunData, note: Note = lambda sentence: No
     for words, parts in ways:
         note(f"comparing with {words}")
         job = assemble(plain, parts, note)
-        yield words, trained_outputs(job)
+        yield words, _trained(job)
     if data.encoding is None:
         return
     inputs = job.inputs  # what a frozen body says, where there is one
@@ -88,8 +79,7 @@ def other_ways(config: Resolved, data: RunData, note: Note = lambda sentence: No
         yield words, learner.outputs(features(new, data.encoding))
 
 
-def trained_outputs(job: Job) -> Tensor:
-    """Train the job to its end; what its model then says of the test examples (N, K)."""
+def _trained(job: Job) -> Tensor:
     with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []):
         train(job, Notes(job, test=False), [job.early] if job.early else [])
     return outputs_on(job.student, job.inputs.test, job.device)
