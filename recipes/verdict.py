@@ -8,10 +8,10 @@ For each set and seed (`verdict_sets.py`):
 
     default      what `reweigh train` does with no option beyond the data, its audit and its verdict
     l2rw, verifier, right-and-helpful      the same with these rules by name
-    beside       plain training on all rows, on the checked rows alone, and a learner of the trade (boosted trees; TF-IDF with
-                 a linear layer; a linear probe); plain training that ends early (a patience of five epochs, by checked
-                 examples held back); what cleanlab and `reweigh.verify` would prune, by out-of-fold probabilities of the same
-                 student, for texts of TF-IDF with a linear layer, and the same learner trained again without it
+    beside       plain training on all rows, on the checked rows alone, and a learner of the trade (boosted trees; TF-IDF
+                 with a linear layer; a linear probe); plain training that ends early (a patience of five epochs, by
+                 checked examples held back); what cleanlab and `reweigh.verify` would prune, by out-of-fold probabilities
+                 of the same student, for texts of TF-IDF with a linear layer, and the same learner trained without it
 
 Everybody has the same rows, model, steps and last epoch, and the checked rows are trained on by all. **The verdict sees
 one half of the test rows; whether it was right is asked of the other half.** A finished run is a line of RUNS/results.jsonl;
@@ -130,8 +130,15 @@ def trained_of(run: reweigh.Run, data: RunData) -> torch.nn.Module:
 
 
 def audited(run: reweigh.Run, made: Scene) -> dict[str, Any]:
-    """How the run's audit and its mean weights rank the wrong labels, and how many it says are wrong."""
-    audit = run.audit().audit
+    """How the run's audit and its mean weights rank the wrong labels, and how many it says are wrong.
+
+    Where the rule trusted all alike and right labels cannot be told from wrong ones there is no audit.
+    """
+    keys = ("told", "interval", "auroc", "auroc weights")
+    try:
+        audit = run.audit().audit
+    except BadInput:
+        return {"wrong": 100 * float(made.wrong.mean()), **dict.fromkeys(keys)}
     wrong = torch.from_numpy(made.wrong_of(audit.examples.ids.numpy(), audit.names))
     share, interval = None, None
     if audit.estimate is not None and audit.estimate.share is not None and audit.estimate.interval is not None:
