@@ -235,10 +235,11 @@ def audit_run(
     judged = judged_by_halves(run, data)
     told = None if judged is None or judged.of_all.share is None else judged
     if told is None:
-        if np.ptp(summary.mean_weight) < _EQUAL:
+        if not len(rows) or np.ptp(summary.mean_weight) < _EQUAL:
+            what = "trusted every example of {} alike" if len(rows) else "trained {} on the checked examples alone"
             raise BadInput(
-                f"the rule {run.config.weights.rule} trusted every example of {run.path} alike, and {_why(judged)}: audit "
-                "a run with --rule l2rw or another that learns weights"
+                f"the rule {run.config.weights.rule} {what.format(run.path)}, and {_why(judged)}: audit a run with "
+                "--rule l2rw or another that learns weights"
             )
         said = judge(trained, examples)
         quality = label_quality(trusted, loss)

@@ -76,7 +76,7 @@ def _about_issues(audit: Audit, threshold: float) -> str:
 
 def _standings(audit: Audit) -> list[str]:
     """How many labels are of each standing, where rightness can be told."""
-    if audit.estimate is None:
+    if audit.estimate is None or not (audit.standing != "").any():
         return []
     words, counts = np.unique(audit.standing[audit.standing != ""], return_counts=True)
     parts = [f"{word} {count}" for word, count in zip(words.tolist(), counts.tolist(), strict=True)]
@@ -98,17 +98,21 @@ def distrusted_table(audit: Audit, top: int) -> Table:
         table.add_column(name, **options)  # type: ignore[arg-type]
     for row in audit.order[:top].tolist():
         given, suggested = audit.told(audit.given[row]), audit.told(audit.suggested[row])
-        sure = audit.suggested_probability[row]
         table.add_row(
             printable(audit.name(row)),
             printable(given),
             "the same" if given == suggested else printable(suggested),
-            "–" if sure != sure else f"{sure:.0%}",
-            f"{audit.mean_weight[row]:.2f}",
-            f"{audit.zero_share[row]:.0%}",
+            _known(audit.suggested_probability[row], ".0%"),
+            _known(audit.mean_weight[row], ".2f"),
+            _known(audit.zero_share[row], ".0%"),
             f"{audit.quality[row]:.3f}",
         )
     return table
+
+
+def _known(value: float, form: str) -> str:
+    """A number, or a dash where there is none: an example may never have been trained on."""
+    return "–" if value != value else format(value, form)
 
 
 def classes_table(audit: Audit) -> Table:
@@ -124,6 +128,5 @@ def classes_table(audit: Audit) -> Table:
     for c in shown:
         known = [] if truths is None else [f"{truths[c]:.1%}"]
         name = printable(audit.groups.names[c])
-        rate = "–" if rates[c] != rates[c] else f"{rates[c]:.1%}"
-        table.add_row(name, f"{counts[c]:.0f}", f"{weights[c]:.2f}", rate, *known)
+        table.add_row(name, f"{counts[c]:.0f}", _known(weights[c], ".2f"), _known(rates[c], ".1%"), *known)
     return table

@@ -81,8 +81,14 @@ def render(audit: Audit, others: Sequence[FinishedRun] = ()) -> str:
         finalize=_shown,
     )
     environment.filters["number"] = number
+    environment.filters["known"] = _known
     page: str = environment.get_template("page.html").render(_content(audit, others))
     return page
+
+
+def _known(value: float, form: str) -> str:
+    """A number, or a dash where there is none: an example may never have been trained on."""
+    return "–" if value != value else form % value
 
 
 def _shown(value: Any) -> Any:
