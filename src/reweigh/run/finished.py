@@ -223,8 +223,8 @@ def ledger_summary(run: FinishedRun, examples: Examples, others: Array) -> tuple
     ours = ~np.isin(summary.id, np.setdiff1d(others, ids))
     if not ours.any():
         raise BadInput(
-            f"the rule {run.config.weights.rule} trained {run.path} on the checked examples alone, which says nothing of the "
-            "others: train with another rule to audit them"
+            f"the rule {run.config.weights.rule} trained {run.path} on the checked examples alone, which says nothing of "
+            "the others: train with another rule to audit them"
         )
     if not ours.all():
         summary = Summary(**{field.name: getattr(summary, field.name)[ours] for field in fields(Summary)})

@@ -47,11 +47,12 @@ def settled(
     open_ = (~torch.isin(train.ids, clean.ids)).nonzero().flatten()
     ways = candidates(train.task, checked_kept=config.weights.keep_clean_in_train)
     labels = Heard(train.y[open_], clean.y)
-    bench = None if (said := _too_few(train.task, labels)) else Bench(config, data, note, objects, world)
-    if bench is None:
+    said = _too_few(train.task, labels)
+    if said is not None:
         rule = ways.safe if len(labels.checked) >= LEAST_TAUGHT else registry.PLAIN
         choice = Choice(rule, said, {})
     else:
+        bench = Bench(config, data, note, objects, world)
         steps = budget(bench.steps)
         note(
             f"choosing a rule: {len(ways.names)} are tried {FOLDS} times each for {steps} steps, beside {bench.steps} of "
