@@ -47,8 +47,7 @@ def settled(
     open_ = (~torch.isin(train.ids, clean.ids)).nonzero().flatten()
     ways = candidates(train.task, checked_kept=config.weights.keep_clean_in_train)
     labels = Heard(train.y[open_], clean.y)
-    said = _too_few(train.task, labels)
-    if said is not None:
+    if (said := _too_few(train.task, labels)) is not None:
         rule = ways.safe if len(labels.checked) >= LEAST_TAUGHT else registry.PLAIN
         choice = Choice(rule, said, {})
     else:
