@@ -65,10 +65,10 @@ def test_the_best_is_chosen():
     assert set(found.tried) == set(ALIKE)
 
 
-def test_the_verifier_where_all_are_alike():
+def test_a_safe_one_where_all_are_alike():
     """By luck another one looks better now and then."""
     chosen = [choose(ALIKE, seed=seed).rule for seed in range(12)]
-    assert chosen.count("verifier") >= 8
+    assert chosen.count("verifier") + chosen.count("uniform") >= 8
 
 
 def test_each_checked_example_judges_once_and_no_part_trains_what_it_judges():

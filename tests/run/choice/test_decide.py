@@ -57,6 +57,13 @@ def test_without_given_labels_the_checked_ones_decide():
     assert best_of(tried, "uniform") == "l2rw"
 
 
+def test_plain_training_has_to_be_less_sure():
+    gains = {"verifier": Tried(0.5, 0.5), "uniform": Tried(0.52, 0.52, 0.02, 0.02), "l2rw": Tried(0.5, 0.5, 0.02, 0.02)}
+    assert best_of(gains, "verifier") == "uniform"
+    assert best_of({**gains, "uniform": Tried(0.5, 0.5, 0.005, 0.02)}, "verifier") == "verifier"
+    assert best_of({**gains, "l2rw": Tried(0.6, 0.6, 0.1, 0.02)}, "verifier") == "l2rw"
+
+
 def test_what_is_hopeless_is_not_tried_again_and_the_safe_one_always():
     tried = {"verifier": Tried(0.5, 0.5), "l2rw": Tried(0.9, 0.9, 0.4, 0.02), "uniform": Tried(0.4, 0.4, -0.1, 0.02)}
     assert set(hopeless(tried, "verifier")) == {"uniform"}

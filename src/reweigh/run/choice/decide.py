@@ -13,12 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from reweigh.rules import registry
 from reweigh.run.choice.scoring import Floats
 from reweigh.tasks import MEASURES, score_text
 from reweigh.words import counted
 
 SURE = 1.5
 """Another way than the safe one is taken if it is better by so many standard errors."""
+SURE_OF_PLAIN = 0.5
+"""Plain training by so many: it is safe as well, and where it loses much, it loses for sure."""
+CLOSE = 0.5
+"""Of those that are better, one that is tried earlier, and learns from more, is taken within so many standard errors."""
 LOST = 2.5
 """One is not tried again if another was better by about so many."""
 
@@ -82,9 +87,13 @@ def compared(names: Sequence[str], safe: str, checked: Floats, given: Floats | N
 
 
 def best_of(tried: Mapping[str, Tried], safe: str) -> str:
-    """The way that is better than the safe one for sure, the best of them; the safe one where none is."""
-    better = {name: one for name, one in tried.items() if one.error and one.gain > SURE * one.error}
-    return max(better, key=lambda name: better[name].gain) if better else safe
+    """The best of the ways that are better than the safe one, as surely as each has to be; the safe one where none is."""
+    sure = {registry.PLAIN: SURE_OF_PLAIN}
+    better = {k: one for k, one in tried.items() if one.error and one.gain > sure.get(k, SURE) * one.error}
+    if not better:
+        return safe
+    best = max(better.values(), key=lambda one: one.gain)
+    return next(name for name, one in better.items() if one.gain >= best.gain - CLOSE * best.error)
 
 
 def hopeless(tried: Mapping[str, Tried], safe: str) -> dict[str, Tried]:
