@@ -9,6 +9,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from reweigh.data.own import Encoding
+from reweigh.data.own.sources import OUTSIDE
 from reweigh.errors import require
 from reweigh.tasks import Learner, Task
 
@@ -89,4 +90,5 @@ _KINDS: dict[str, Callable[[Encoding, int, int], _Kind]] = {
     "text": _texts,
     "images": _probe,
     "arrays": _arrays,
+    OUTSIDE: _arrays,
 }
