@@ -24,6 +24,8 @@ SURE_OF_PLAIN = 0.5
 """Plain training by so many: it is safe as well, and where it loses much, it loses for sure."""
 CLOSE = 0.5
 """Of those that are better, one that is tried earlier, and learns from more, is taken within so many standard errors."""
+DISAGREE = 2.0
+"""Both kinds of examples disagree if they are so many standard errors apart: a few ways tell little of less than that."""
 LOST = 2.5
 """One is not tried again if another was better by about so many."""
 
@@ -75,8 +77,9 @@ def compared(names: Sequence[str], safe: str, checked: Floats, given: Floats | N
     variance[0] = np.maximum(variance[0], least**2)
     others = [k for k in range(len(names)) if k != base]
     if given is not None and others:
-        beyond = (value[0] - value[1]) ** 2 - variance.sum(0)
-        variance[1] += max(0.0, float(beyond[others].mean()))
+        apart, noise = (value[0] - value[1])[others] ** 2, variance.sum(0)[others]
+        if float((apart / noise).mean()) > DISAGREE**2:
+            variance[1] += float((apart - noise).mean())
     precision = 1 / np.maximum(variance, 1e-12)
     gains, errors = (value * precision).sum(0) / precision.sum(0), 1 / np.sqrt(precision.sum(0))
     found = {}
