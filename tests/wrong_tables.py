@@ -14,7 +14,7 @@ def trained(folder, header, columns, *more):
     rows = [",".join(map(str, row)) for row in zip(*columns, ok, strict=True)]
     (folder / "mine.csv").write_text("\n".join([",".join([*header, "ok"]), *rows]) + "\n")
     said = ["--train", str(folder / "mine.csv"), "--clean-column", "ok", "--steps", "400", "--lr", "0.01"]
-    said += ["--rule", "l2rw"]  # by itself another may be chosen, such as the checked rows alone
+    said += ["--rule", "l2rw", "--quick"]  # by itself another may be chosen, such as the checked rows alone
     assert run(["train", *said, *more, "--output", str(folder / "run")]) == 0
     return folder / "run"
 

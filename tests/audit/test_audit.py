@@ -315,3 +315,28 @@ def test_the_warm_up_says_nothing_of_anybody(tmp_path):
     assert set(np.unique(audit.zero_share)) == {0.0, 0.5, 1.0}
     assert audit.corrupted[audit.order[:50]].mean() > 0.9
     assert audit.issue.any()
+
+
+def test_a_run_on_the_checked_rows_alone_is_audited_by_rightness(tmp_path, capsys):
+    """The rule that is chosen by itself may be this one, and whoever takes the default wants the suspects all the same."""
+    g = np.random.default_rng(0)
+    x = g.normal(size=(600, 4)).round(3)
+    truth, ok = (x[:, 0] + x[:, 1] > 0).astype(int), (np.arange(600) < 80).astype(int)
+    wrong = (g.random(600) < 0.2) & (ok == 0)
+    rows = zip(*x.T, np.where(wrong, 1 - truth, truth), ok, strict=True)
+    (tmp_path / "mine.csv").write_text("a,b,c,d,label,ok\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    said = ["--train", str(tmp_path / "mine.csv"), "--target", "label", "--clean-column", "ok", "--steps", "100"]
+    folder = tmp_path / "run"
+    assert run(["train", *said, "--rule", "checked-only", "--quick", "--output", str(folder)]) == 0
+    audit = audit_run(folder)
+    assert audit.estimate is not None
+    assert np.isnan(audit.mean_weight).all()
+    assert auroc(torch.tensor(-audit.quality), torch.tensor(wrong[ok == 0])) > 0.9
+    assert set(audit.standing) == {""}
+    capsys.readouterr()
+    assert run(["audit", str(folder), "--top", "3"]) == 0
+    shown = capsys.readouterr().out
+    assert "nan" not in shown
+    assert "By label and use" not in shown
+    assert run(["report", str(folder), "--output", str(tmp_path / "page.html")]) == 0
+    assert ">nan" not in (tmp_path / "page.html").read_text()

@@ -28,6 +28,19 @@ def test_the_safe_one_is_taken_where_nothing_is_sure():
     assert best_of(tried, "verifier") == "verifier"
 
 
+def test_of_ways_as_good_as_each_other_the_one_that_learns_from_more_is_taken():
+    tried = {
+        "verifier": Tried(0.8, 0.9),
+        "right-and-helpful": Tried(0.92, 0.95, 0.065, 0.037),
+        "l2rw": Tried(0.92, 0.95, 0.068, 0.037),
+        "uniform": Tried(0.82, 0.88, -0.005, 0.03),
+        "checked-only": Tried(0.95, 0.95, 0.075, 0.037),
+    }
+    assert best_of(tried, "verifier") == "right-and-helpful"
+    tried["checked-only"] = Tried(0.99, 0.99, 0.19, 0.037)
+    assert best_of(tried, "verifier") == "checked-only"
+
+
 def test_few_examples_that_agree_by_luck_are_not_believed():
     """Four examples, all resamples alike: no spread to be seen, and still not sure."""
     tried = compared(NAMES, "verifier", scores([0.7, 0.9, 0.7], 0.0, 0), None, 4)
