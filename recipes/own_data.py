@@ -17,7 +17,7 @@ It writes the files that a user would have, for each seed anew, and runs `reweig
 
 `plain` is plain training on noisy plus checked examples (`--rule uniform --keep-clean-in-train`), `random` the same with
 random weights, `L2RW` the rule on the noisy examples alone, `default` what `reweigh train` does with no option beyond the
-data. Model, steps, optimizer and batches are the same for all. The score is the test accuracy at the LAST epoch; mean ±
+data and `--rule l2rw`. Model, steps, optimizer and batches are the same for all. The score is the test accuracy at the LAST epoch; mean ±
 standard deviation (n − 1) over the seeds, which draw the checked examples and the noise as well as everything in training.
 A finished run is a line of DEST/results.jsonl; the same command goes on from there.
 """
@@ -51,7 +51,7 @@ METHODS = {
     "plain": ["--rule", "uniform", "--keep-clean-in-train"],
     "random": ["--rule", "random", "--keep-clean-in-train"],
     "L2RW": ["--rule", "l2rw", "--no-keep-clean-in-train", "--warm-up", "0"],
-    "default": [],
+    "default": ["--rule", "l2rw"],
 }
 TASKS = ("adult", "hausa", "cifar10n", "cifar10n-lenet")
 OPTIONS = {
