@@ -18,8 +18,8 @@ It writes the files that a user would have, for each seed anew, and runs `reweig
 `plain` is plain training on noisy plus checked examples (`--rule uniform --keep-clean-in-train`), `random` the same with
 random weights, `L2RW` the rule on the noisy examples alone, `default` what `reweigh train` does with no option beyond the
 data and `--rule l2rw`. Model, steps, optimizer and batches are the same for all. The score is the test accuracy at the LAST
-epoch; mean ± standard deviation (n − 1) over the seeds, which draw the checked examples and the noise as well as everything in training.
-A finished run is a line of DEST/results.jsonl; the same command goes on from there.
+epoch; mean ± standard deviation (n − 1) over the seeds, which draw the checked examples and the noise as well as
+everything in training. A finished run is a line of DEST/results.jsonl; the same command goes on from there.
 """
 
 import argparse
