@@ -37,8 +37,18 @@ def make_run(folder: Path, classes: tuple[str, ...], draw: random.Random) -> Pat
                 a = draw.uniform(0, 1)
                 label = classes[(a > 0.5) != (name == "noisy" and k % 3 == 0)]
                 writer.writerow([f"{a:.4f}", classes[k % 2], f"{classes[k % 2]} {k}", label])
-    words = ["train", "--train", folder / "noisy.csv", "--clean", folder / "checked.csv", "--target", "y"]
-    code, _, err = said(*words, "--id-column", "name", "--steps", 6, "--output", folder / "run")
+    words = [
+        "train",
+        "--train",
+        folder / "noisy.csv",
+        "--clean",
+        folder / "checked.csv",
+        "--target",
+        "y",
+        "--rule",
+        "l2rw",
+    ]
+    code, _, err = said(*words, "--id-column", "name", "--steps", 6, "--quick", "--output", folder / "run")
     assert code == 0, err
     return folder
 
