@@ -5,7 +5,11 @@ import math
 import pytest
 import torch
 
-from reweigh.verdict.interval import Difference, difference
+from reweigh.verdict.interval import Difference, differences
+
+
+def difference(score, ours, other, y, **more):
+    return differences(score, ours, [other], y, **more)[0]
 
 
 def share_right(outputs, y):

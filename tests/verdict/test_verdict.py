@@ -8,7 +8,7 @@ import torch
 
 from reweigh.run.folder.run_folder import without_nan
 from reweigh.verdict import Difference, Rival, Verdict
-from reweigh.verdict.interval import LEVEL, difference
+from reweigh.verdict.interval import LEVEL, differences
 from reweigh.verdict.verdict import rounded
 
 
@@ -123,7 +123,7 @@ def test_neither_helps_nor_does_not_where_all_are_alike(count):
         right = (torch.rand(5, count, generator=generator) < 0.85).float()
         ours, *others = torch.stack([right, 1 - right], 2)
         level = 1 - (1 - LEVEL) / len(others)
-        gaps = [difference(accuracy, ours, other, y, level=level, seed=trial) for other in others]
+        gaps = differences(accuracy, ours, others, y, level=level, seed=trial)
         rivals = [Rival(f"way {k}", 0.85, gap) for k, gap in enumerate(gaps)]
         said.append(Verdict("test_accuracy", 0.85, tuple(rivals)).helps)
     assert said.count(True) <= 4
@@ -135,7 +135,7 @@ def test_it_is_told_where_one_is_better():
     generator, y = torch.Generator().manual_seed(0), torch.zeros(120, dtype=torch.long)
     right = (torch.rand(4, 120, generator=generator) < torch.tensor([[0.95], [0.75], [0.75], [0.75]])).float()
     ours, *others = torch.stack([right, 1 - right], 2)
-    gaps = [difference(accuracy, ours, other, y) for other in others]
+    gaps = differences(accuracy, ours, others, y)
     assert Verdict("test_accuracy", 0.95, tuple(Rival("way", 0.75, gap) for gap in gaps)).helps is True
 
 

@@ -1,6 +1,6 @@
 """The run held against other ways to a model from the same data, with as many steps and the same choice of the epoch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -13,11 +13,11 @@ from reweigh.ledger.visits import Array
 from reweigh.rules import registry
 from reweigh.rules.baselines import CheckedOnly
 from reweigh.run.choice import Bench, Note
+from reweigh.run.choice.scoring import score_of
 from reweigh.run.job.prepare import RunData, joined
 from reweigh.run.objects import NONE, Objects
 from reweigh.settings import Resolved
-from reweigh.tasks import Task
-from reweigh.verdict.interval import LEVEL, difference
+from reweigh.verdict.interval import LEVEL, differences
 from reweigh.verdict.learners import MOST_ROWS, features, learner_for
 from reweigh.verdict.verdict import Rival, Verdict
 
@@ -63,17 +63,10 @@ def compare(
         NonFinite: if training of another way stops being finite.
     """
     task, test = data.train.task, data.test
-    score, others = _score(task), list(_ways(config, data, note, cleaned, objects))
-    level = 1 - (1 - LEVEL) / len(others)
-    rivals = [
-        Rival(
-            way.words,
-            score(way.outputs, test.y),
-            difference(score, ours, way.outputs, test.y, level=level, seed=config.student.seed),
-            way.own,
-        )
-        for way in others
-    ]
+    score, others = score_of(task), list(_ways(config, data, note, cleaned, objects))
+    level, outputs = 1 - (1 - LEVEL) / len(others), [way.outputs for way in others]
+    gaps = differences(score, ours, outputs, test.y, level=level, seed=config.student.seed)
+    rivals = [Rival(way.words, score(way.outputs, test.y), gap, way.own) for way, gap in zip(others, gaps, strict=True)]
     rivals.sort(key=lambda rival: -rival.score)
     held_back = isinstance(config.data, Sources) and config.data.test is None
     return Verdict(
@@ -128,7 +121,3 @@ def _learners(
 
 def _ones(examples: Examples) -> Tensor:
     return torch.ones(len(examples), dtype=torch.double)
-
-
-def _score(task: Task) -> Callable[[Tensor, Tensor], float]:
-    return lambda outputs, y: task.scores(outputs, y)[task.compared]

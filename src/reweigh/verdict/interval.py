@@ -7,7 +7,7 @@ the place of the normal distribution.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,9 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import require
+from reweigh.run.choice.scoring import RESAMPLES, Floats, Score, least_deviation, resampled
 
-RESAMPLES = 200
 LEVEL = 0.95
-Score = Callable[[Tensor, Tensor], float]
-"""From outputs (N, K) and targets (N, ...) to a number of which more is better."""
 
 
 @dataclass(frozen=True)
@@ -57,33 +55,30 @@ class Difference:
         return max(0, math.ceil(self.count * (self.margin / self.value) ** 2) - self.count)
 
 
-def difference(
-    score: Score, ours: Tensor, other: Tensor, y: Tensor, *, level: float = LEVEL, seed: int = 0
-) -> Difference:
-    """The difference of two models' scores with its interval.
+def differences(
+    score: Score, ours: Tensor, others: Sequence[Tensor], y: Tensor, *, level: float = LEVEL, seed: int = 0
+) -> list[Difference]:
+    """How a model's score differs from each of several others', with intervals, all on the same resamples.
 
     Args:
         score: what counts.
-        ours, other: outputs (N, K) of the two models for the same examples.
+        ours, others: outputs (N, K) of the models for the same examples.
         y: their targets (N, ...).
         level: how often such an interval holds the truth.
         seed: of the resampling.
     """
-    count = len(y)
-    value = score(ours, y) - score(other, y)
+    count, generator = len(y), np.random.default_rng(seed)
+    draws = (torch.from_numpy(generator.integers(0, count, count)) for _ in range(RESAMPLES if count > 1 else 0))
+    scores = resampled(score, [ours, *others], y, draws)
+    return [_difference(gaps, count, level) for gaps in (scores[:, :1] - scores[:, 1:]).T]
+
+
+def _difference(gaps: Floats, count: int, level: float) -> Difference:
+    """From the gap of two scores on `count` examples, and on resamples of these, (1 + R,)."""
+    value = float(gaps[0])
     if count < 2 or not math.isfinite(value):
         return Difference(value if math.isfinite(value) else 0.0, math.inf, count)
-    generator = np.random.default_rng(seed)
-    found = []
-    for _ in range(RESAMPLES):
-        rows = torch.from_numpy(generator.integers(0, count, count))
-        found.append(score(ours[rows], y[rows]) - score(other[rows], y[rows]))
-    spread = np.asarray(found)[np.isfinite(found)]
-    deviation = max(float(spread.std(ddof=1)) if len(spread) > 1 else math.inf, _least_deviation(count))
+    spread = gaps[1:][np.isfinite(gaps[1:])]
+    deviation = max(float(spread.std(ddof=1)) if len(spread) > 1 else math.inf, least_deviation(count))
     quantile = float(require("scipy.stats", "cli").t.ppf((1 + level) / 2, count - 1))
     return Difference(value, quantile * deviation, count)
-
-
-def _least_deviation(count: int) -> float:
-    """Of the difference of two shares, where not one example told the models apart but one more each way had been seen."""
-    return math.sqrt(2) / (count + 2)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from reweigh.rules import registry
-from reweigh.run.choice.scoring import Floats
+from reweigh.run.choice.scoring import Floats, least_deviation
 from reweigh.tasks import MEASURES, score_text
 from reweigh.words import counted
 
@@ -70,11 +70,10 @@ class Choice:
 def compared(names: Sequence[str], safe: str, checked: Floats, given: Floats | None, count: int) -> dict[str, Tried]:
     """Each way beside the safe one, of scores (1 + R, ways) on `count` checked examples and on given labels, if any."""
     base = list(names).index(safe)
-    least = math.sqrt(2) / (count + 2)  # a few examples may agree by luck, as in `verdict.interval`
     gap = [scores - scores[:, [base]] for scores in (checked, given) if scores is not None]
     value = np.stack([part[0] for part in gap])
     variance = np.stack([part[1:].var(0, ddof=1) for part in gap])
-    variance[0] = np.maximum(variance[0], least**2)
+    variance[0] = np.maximum(variance[0], least_deviation(count) ** 2)
     others = [k for k in range(len(names)) if k != base]
     if given is not None and others:
         apart, noise = (value[0] - value[1])[others] ** 2, variance.sum(0)[others]

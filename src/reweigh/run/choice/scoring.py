@@ -4,7 +4,9 @@ Of classes the score is macro F1, with a weight for each example: how likely its
 training set a checked one of its class stands for. Of other tasks it is the task's own.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,8 @@ from reweigh.tasks import Task
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 200
+Score = Callable[[Tensor, Tensor], float]
+"""From outputs (N, K) and targets (N, ...) to a number of which more is better."""
 
 
 def macro_f1(outputs: Sequence[Tensor], y: Tensor, weights: Tensor, generator: torch.Generator) -> Floats:
@@ -41,12 +45,27 @@ def macro_f1(outputs: Sequence[Tensor], y: Tensor, weights: Tensor, generator: t
 
 def of_task(task: Task, outputs: Sequence[Tensor], y: Tensor, generator: torch.Generator) -> Floats:
     """The task's own score of each way, (1 + R, ways), likewise."""
+    draws = (torch.randint(len(y), (len(y),), generator=generator) for _ in range(RESAMPLES))
+    return resampled(score_of(task), outputs, y, draws)
 
-    def score(said: Tensor, wanted: Tensor) -> float:
-        return task.scores(said, wanted)[task.compared]
 
-    rows = [torch.arange(len(y)), *(torch.randint(len(y), (len(y),), generator=generator) for _ in range(RESAMPLES))]
-    return np.asarray([[score(said[some], y[some]) for said in outputs] for some in rows])
+def resampled(score: Score, outputs: Sequence[Tensor], y: Tensor, draws: Iterable[Tensor]) -> Floats:
+    """A score of each way, (1 + R, ways): on the examples as they are, then on the rows (n,) of each draw."""
+    every = chain([torch.arange(len(y))], draws)
+    return np.asarray([[score(said[rows], y[rows]) for said in outputs] for rows in every])
+
+
+def score_of(task: Task) -> Score:
+    """The score by which ways to a model are compared."""
+    return lambda outputs, y: task.scores(outputs, y)[task.compared]
+
+
+def least_deviation(count: int) -> float:
+    """Of the difference of two shares on so many examples, which may agree by luck.
+
+    As if, where not one example told two models apart, one more each way had been seen (Agresti and Min, 2005).
+    """
+    return math.sqrt(2) / (count + 2)
 
 
 def _counts(y: Tensor, generator: torch.Generator) -> Tensor:
