@@ -5,7 +5,7 @@ what it means is decided elsewhere, from all rows. Arrow reads the cells; whatev
 line or the byte.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from typing import Any
 from ...errors import BadInput, require
 from ...words import shown
 from .dialect import find_dialect, row_of_sheet, walk
-from .held import Held
+from .held import HeldTable
 from .text_file import DAMAGED, TextFile, unreadable
 
 BLOCK = 8 << 20  # bytes read at a time; a row may not be longer
 
 
-class CsvFile:
+class CsvFile(HeldTable):
     """The table at `path`: its column `names`, and its rows, as often as they are asked for.
 
     Raises:
@@ -38,7 +38,6 @@ class CsvFile:
         header = self._dialect.header[:-1] if self._dialect.trailing else self._dialect.header
         self.names = column_names(header, path)
         self.notes = [*self._dialect.notes, *_looks_like_data(self.names, path)]
-        self._held: Held | None = None
 
     def batches(self) -> Iterator[Any]:
         """The rows as `pyarrow.RecordBatch`es of strings, in order."""
@@ -63,36 +62,9 @@ class CsvFile:
                 return
             raise self._explained(refused) from refused
 
-    def table(self) -> Any:
-        """All rows as a `pyarrow.Table` of strings."""
-        return self._all().table()
-
-    def keep(self, names: Sequence[str]) -> None:
-        """Forget the cells of all other columns."""
-        self._all().keep(names)
-
-    @property
-    def rows(self) -> int:
-        """N; reads the file."""
-        return self._all().rows
-
-    def columns(self, names: Sequence[str]) -> Iterator[Any]:
-        """The columns of these names, each a `pyarrow.ChunkedArray`."""
-        return self._all().columns(names)
-
-    def is_long(self, name: str) -> bool:
-        """Whether a column holds long texts, more than memory should."""
-        return self._all().is_long(name)
-
-    def pieces(self, name: str) -> Iterator[Any]:
-        """One column, a piece after the other."""
-        return self._all().pieces(name)
-
-    def _all(self) -> Held:
-        if self._held is None:
-            pa = require("pyarrow", "cli")
-            self._held = Held(self.batches(), pa.schema([(name, pa.string()) for name in self.names]))
-        return self._held
+    def _schema(self) -> Any:
+        pa = require("pyarrow", "cli")
+        return pa.schema([(name, pa.string()) for name in self.names])
 
     def _check_trailing(self, last: Any) -> None:
         compute = require("pyarrow.compute", "cli")

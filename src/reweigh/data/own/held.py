@@ -4,6 +4,7 @@ On the disk they are a Parquet file, from which one column after the other is re
 what is found: a column is the same cells either way.
 """
 
+import abc
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -104,3 +105,48 @@ class Held:
         require("pyarrow", "cli").default_memory_pool().release_unused()
         with parquet.ParquetFile(str(self._path)) as file:
             return file.read(columns=list(names)).select(list(names))
+
+
+class HeldTable(abc.ABC):
+    """A text file as columns, which is read once and then held; a subclass says what its rows are."""
+
+    names: list[str]
+    _held: Held | None = None
+
+    @abc.abstractmethod
+    def batches(self) -> Iterator[Any]:
+        """The rows as `pyarrow.RecordBatch`es, in order; a column has the same type in all."""
+
+    @abc.abstractmethod
+    def _schema(self) -> Any:
+        """That of the batches."""
+
+    def _all(self) -> Held:
+        if self._held is None:
+            self._held = Held(self.batches(), self._schema())
+        return self._held
+
+    def table(self) -> Any:
+        """All rows as a `pyarrow.Table`."""
+        return self._all().table()
+
+    def keep(self, names: Sequence[str]) -> None:
+        """Forget the cells of all other columns."""
+        self._all().keep(names)
+
+    @property
+    def rows(self) -> int:
+        """N; reads the file."""
+        return self._all().rows
+
+    def columns(self, names: Sequence[str]) -> Iterator[Any]:
+        """The columns of these names, each a `pyarrow.ChunkedArray`."""
+        return self._all().columns(names)
+
+    def is_long(self, name: str) -> bool:
+        """Whether a column holds long texts, more than memory should."""
+        return self._all().is_long(name)
+
+    def pieces(self, name: str) -> Iterator[Any]:
+        """One column, a piece after the other."""
+        return self._all().pieces(name)

@@ -14,7 +14,7 @@ from typing import Any
 from ...errors import BadInput, require
 from ...words import shown
 from .csv_file import column_names
-from .held import Held
+from .held import HeldTable
 from .json_lines import Kinds, cells_of, kinds_of, may_be_deep, objects_in
 from .text_file import DAMAGED, TextFile, unreadable
 
@@ -25,7 +25,7 @@ LONGEST = 256 << 20
 """Bytes of a line that are believed."""
 
 
-class JsonFile:
+class JsonFile(HeldTable):
     """The table at `path`: its column `names`, and its rows, as often as they are asked for.
 
     Raises:
@@ -44,7 +44,6 @@ class JsonFile:
         self.names = column_names(self._stored, path)
         mixed = [name for name, stored in zip(self.names, self._stored, strict=True) if self._kinds.mixed(stored)]
         self.notes += [f"column {shown(n)} of {path} holds values of several types, read as they stand" for n in mixed]
-        self._held: Held | None = None
 
     def batches(self) -> Iterator[Any]:
         """The rows as `pyarrow.RecordBatch`es, in order; a column has the same type in all."""
@@ -52,37 +51,11 @@ class JsonFile:
             for batch in self._table_of(lines, first).combine_chunks().to_batches():
                 yield batch.rename_columns(self.names)
 
-    def table(self) -> Any:
-        """All rows as a `pyarrow.Table`."""
-        return self._all().table()
+    def _schema(self) -> Any:
+        return self._named(self.names)
 
-    def keep(self, names: Sequence[str]) -> None:
-        """Forget the cells of all other columns."""
-        self._all().keep(names)
-
-    @property
-    def rows(self) -> int:
-        """N; reads the file."""
-        return self._all().rows
-
-    def columns(self, names: Sequence[str]) -> Iterator[Any]:
-        """The columns of these names, each a `pyarrow.ChunkedArray`."""
-        return self._all().columns(names)
-
-    def is_long(self, name: str) -> bool:
-        """Whether a column holds long texts, more than memory should."""
-        return self._all().is_long(name)
-
-    def pieces(self, name: str) -> Iterator[Any]:
-        """One column, a piece after the other."""
-        return self._all().pieces(name)
-
-    def _all(self) -> Held:
-        if self._held is None:
-            self._held = Held(self.batches(), self._schema(self.names))
-        return self._held
-
-    def _schema(self, names: Sequence[str]) -> Any:
+    def _named(self, names: Sequence[str]) -> Any:
+        """The final types, under these names."""
         pa = require("pyarrow", "cli")
         return pa.schema([(name, self._kinds.type(stored)) for name, stored in zip(names, self._stored, strict=True)])
 
@@ -95,7 +68,7 @@ class JsonFile:
 
     def _table_of(self, lines: bytes, first: int) -> Any:
         """The lines as a table of the final types; as `json` reads them where Arrow cannot."""
-        pa, schema = require("pyarrow", "cli"), self._schema(self._stored)
+        pa, schema = require("pyarrow", "cli"), self._named(self._stored)
         if not any(self._kinds.by_hand(name) for name in self._stored):
             plain = pa.schema([field for field in schema if not pa.types.is_binary(field.type)])
             try:
