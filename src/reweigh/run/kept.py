@@ -6,8 +6,6 @@ Of several processes the main one does this; the others train along, write nothi
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-import torch
-
 from reweigh.digests import Digests
 from reweigh.errors import ReweighError
 from reweigh.ledger import Ledger
@@ -18,7 +16,7 @@ from reweigh.run.folder.named_again import resume_command
 from reweigh.run.folder.run_folder import RunFolder, line_bytes
 from reweigh.run.interrupt import CtrlC
 from reweigh.run.job.job import Job
-from reweigh.run.job.loop import Notes, train
+from reweigh.run.job.loop import Notes, train_along
 from reweigh.run.results import write_results
 
 
@@ -116,7 +114,7 @@ def carry_on(
         ledger = _ledger(folder, saving.kept, mark, digests) if job.config.run.ledger else None
         with ctrl_c:
             watcher.started(job)
-            train_along(job, [*callbacks, *([job.early] if job.early else []), saving], ledger)
+            train_along(job, Notes(job, ledger), callbacks, [saving])
             return write_results(job, folder, lines, digests)
     except KeyboardInterrupt as stopped:
         raise Interrupted(
@@ -127,12 +125,6 @@ def carry_on(
         if saving.kept == 0:
             raise
         raise type(failed)(f"{failed} ({_epochs(saving.kept)} of {job.epochs} saved in {folder.path})") from failed
-
-
-def train_along(job: Job, callbacks: Sequence[Callback], ledger: Ledger | None = None) -> None:
-    """Train to the end; the caller's random state stays as it is."""
-    with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []):
-        train(job, Notes(job, ledger), callbacks)
 
 
 def _ledger(folder: RunFolder, kept: int, mark: str, digests: Digests) -> Ledger:

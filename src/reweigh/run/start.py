@@ -34,10 +34,11 @@ from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.folder.stored import WITHOUT_DIGESTS, Stored, as_settled, differences, read_config, write_config
 from reweigh.run.folder.summary import read_summary
 from reweigh.run.job.job import assemble
+from reweigh.run.job.loop import Notes, train_along
 from reweigh.run.job.prepare import RunData, prepare, with_clean_kept, with_held_back
 from reweigh.run.job.usual import with_usual
 from reweigh.run.kept import Interrupted as Interrupted
-from reweigh.run.kept import Silent, Watcher, carry_on, train_along
+from reweigh.run.kept import Silent, Watcher, carry_on
 from reweigh.run.objects import NONE, Objects
 from reweigh.run.world import check_alone
 from reweigh.settings import Settings
@@ -81,7 +82,7 @@ def start(
     job = assemble(run, with_clean_kept(run, data), watcher.note, objects, world)
     job.choice = None if choice is None else choice.as_json()
     if not world.is_main:
-        train_along(job, [*callbacks, *([job.early] if job.early else [])])
+        train_along(job, Notes(job), callbacks)
         return {}
     if data.encoding is not None and sources is not None:
         told["train"]["labels"], told["train"]["spelled"] = labels_of(sources.train, data.encoding)
@@ -165,7 +166,7 @@ def resume(
             stored.digests.check(folder / files.CHECKPOINT, content)
         lines = files.read_lines(folder / files.METRICS, job.epochs_done, stored.digests)
         if not is_main:
-            train_along(job, [*callbacks, *([job.early] if job.early else [])])
+            train_along(job, Notes(job), callbacks)
             return {}
         return carry_on(job, folder, stored.digests, stored.mark, lines, watcher, callbacks)
 

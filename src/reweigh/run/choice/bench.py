@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from reweigh.data.sampling import steps_an_epoch
@@ -12,7 +11,7 @@ from reweigh.rules import registry
 from reweigh.run.job.evaluate import outputs_on
 from reweigh.run.job.features import learnt_from
 from reweigh.run.job.job import assemble
-from reweigh.run.job.loop import Notes, train
+from reweigh.run.job.loop import Notes, train_along
 from reweigh.run.job.prepare import RunData, with_clean_kept
 from reweigh.run.job.student import build_student
 from reweigh.run.objects import NONE, Objects
@@ -61,10 +60,7 @@ class Bench:
             patience=None if parts.held is None else self._config.student.patience,
         )
         job = assemble(config, parts, self._note, self._objects, self._world)
-        with (
-            torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []),
-            warnings.catch_warnings(),
-        ):
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")  # it is a trial
-            train(job, Notes(job, test=False), [job.early] if job.early else [])
+            train_along(job, Notes(job, test=False))
         return outputs_on(job.student, job.inputs.test, job.device)

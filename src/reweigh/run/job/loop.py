@@ -158,3 +158,14 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
     trainer = Trainer(job.reweigher, job.optimizer, batches, rate, scale=job.scale, done=steps)
     last = done if job.stopped else job.epochs if epochs is None else done + epochs
     fit(trainer, range(done, last), [notes, *callbacks])
+
+
+def train_along(job: Job, notes: Notes, callbacks: Sequence[Callback] = (), last: Sequence[Callback] = ()) -> None:
+    """Train to the end; what chooses the epoch is told before the `last`. The caller's random state stays as it is.
+
+    Raises:
+        NonFinite: as `run_epoch`.
+    """
+    early = [job.early] if job.early else []
+    with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []):
+        train(job, notes, [*callbacks, *early, *last])
