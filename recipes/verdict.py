@@ -44,6 +44,7 @@ from reweigh.run.job.job import Job as Training
 from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import Notes, train
 from reweigh.run.job.prepare import RunData, joined, prepare, with_clean_kept, with_held_back
+from reweigh.run.temperature import calibration_error
 from reweigh.settings import Resolved
 from reweigh.tasks import Task
 from reweigh.verdict import compare
@@ -75,11 +76,8 @@ class Job:
 def scored(task: Task, outputs: Tensor, y: Tensor) -> dict[str, float]:
     """Accuracy and macro-F1 in %, and the expected calibration error in 15 bins, in %."""
     accuracy, f1 = task.scores(outputs, y).values()
-    probabilities = task.probabilities(outputs.float())
-    best = probabilities.max(1)
-    right, bins = (best.indices == y).double(), (best.values * 15).long().clamp(max=14)
-    gaps = [abs(float((right - best.values)[bins == b].sum())) for b in range(15)]
-    return {"accuracy": 100 * accuracy, "f1": 100 * f1, "ece": 100 * sum(gaps) / len(y)}
+    ece = calibration_error(task.probabilities(outputs.float()), y)
+    return {"accuracy": 100 * accuracy, "f1": 100 * f1, "ece": 100 * ece}
 
 
 def told(config: Resolved, data: RunData, ours: Tensor) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from reweigh.culprits import clean_examples
 from reweigh.distributed import together
 from reweigh.errors import BadInput, NonFinite
 from reweigh.rules import Shown
-from reweigh.rules.rule import whole_labels
+from reweigh.rules.rule import id_tensor, whole_labels
 from reweigh.states import Seen, checked, watching
 from reweigh.student import Student
 
@@ -58,8 +58,7 @@ def _whole_ids(found: Any, size: int) -> Tensor | None:
     Raises:
         BadInput: if they are no whole numbers, one an example.
     """
-    if found is None:
-        return None
-    if isinstance(found, Tensor) and found.shape == (size,) and not found.is_floating_point():
-        return found.detach().cpu().long()
+    ids = id_tensor(found, size)
+    if found is None or ids is not None:
+        return ids
     raise BadInput(f"the checked examples' ids are no {size} whole numbers: pass ids=, a function that gives such")

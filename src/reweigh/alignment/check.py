@@ -190,10 +190,6 @@ def _along_direction(engine: Engine, task: EngineTask, direction: Params, share:
     )
 
 
-def _holds(engine: Engine, off: float, limit: float, dtype: torch.dtype) -> str:
-    return f"{engine!r}: the adjoint identity holds {told(off, limit, dtype)}"
-
-
 def _roughness(engine: Engine, task: EngineTask, tangents: Params, alignments: Tensor, dtype: torch.dtype) -> float:
     """What differences may be off by, as far as other steps give something else."""
     return min(_ROUGH * engine.roughness(task, tangents, alignments), roughest(dtype))

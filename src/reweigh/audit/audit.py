@@ -169,7 +169,7 @@ class Audit:
 
     @property
     def contradicted(self) -> Array:
-        """(N,) bool: where the finished model says something else than the label."""
+        """(N,) bool: where another label is suggested than the given one."""
         return self.task.contradicts(self.given, self.suggested)
 
     def per_class(self, values: Array) -> Array:
@@ -194,7 +194,7 @@ class Audit:
 
     @property
     def confusion(self) -> Array:
-        """(C, C) counts: given label by the finished model's prediction."""
+        """(C, C) counts: given label by suggested one."""
         return self.groups.confusion
 
 

@@ -35,7 +35,7 @@ from reweigh.rightness.verifier import Verifier
 from reweigh.rightness.view import USUAL_KINDS
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
-from reweigh.rules.rule import Evidence, Rule, Shown, to_sum_one
+from reweigh.rules.rule import Evidence, Rule, Shown, id_tensor, to_sum_one
 from reweigh.states import Seen, named_places, usual_places
 
 _SHOWN = 512
@@ -246,8 +246,8 @@ class RightAndHelpful(RightnessRule):
 
 
 def _whole(ids: Any, size: int) -> Tensor:
-    if isinstance(ids, Tensor) and ids.shape == (size,) and not ids.is_floating_point():
-        return ids.detach().cpu().long()
+    if (found := id_tensor(ids, size)) is not None:
+        return found
     raise BadInput(
         "the verifier remembers what was said of each example by its id, and finds no whole number for each of this "
         f"batch's {size}: put them under 'id', or pass ids=, a function from a batch to a (B,) tensor"

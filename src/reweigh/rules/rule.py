@@ -188,6 +188,13 @@ def whole_labels(found: Any, size: int, device: torch.device) -> Tensor:
     return labels.long()
 
 
+def id_tensor(found: Any, size: int) -> Tensor | None:
+    """Ids that are a tensor of one whole number an example, as (size,) int64 on the CPU; None if they are anything else."""
+    if isinstance(found, Tensor) and found.shape == (size,) and not found.is_floating_point():
+        return found.detach().cpu().long()
+    return None
+
+
 def whole_ids(found: Any, size: int) -> list[int]:
     """Ids as a user's function or batch gives them, as whole numbers.
 
