@@ -7,7 +7,7 @@
 For each set and seed (`verdict_sets.py`):
 
     default      what `reweigh train` does with no option beyond the data, its audit and its verdict
-    l2rw, verifier, right-and-helpful      the same with these rules by name
+    l2rw, judged, judged-and-helpful      the same with these rules by name
     beside       plain training on all rows, on the checked rows alone, and a learner of the trade (boosted trees; TF-IDF
                  with a linear layer; a linear probe); plain training that ends early (a patience of five epochs, by
                  checked examples held back); what cleanlab and `reweigh.verify` would prune, by out-of-fold probabilities
@@ -52,7 +52,7 @@ from reweigh.verdict.learners import features, learner_for
 from runs import add_result, as_markdown, one_thread, read_results, write_pages
 from verdict_sets import SETS, Places, Scene, scene
 
-RULES = ("l2rw", "verifier", "right-and-helpful")
+RULES = ("l2rw", "judged", "judged-and-helpful")
 METHODS = ("default", *RULES, "beside")
 RIVALS = ("plain", "plain, early", "checked only", "trees or linear", "cleanlab, pruned")
 COLUMNS = ("default", *RIVALS, "verify, pruned", *RULES)

@@ -114,8 +114,9 @@ def test_the_class_that_draws_all_is_the_one_that_the_model_gives_too_often():
 def test_where_a_kind_leaves_a_label_as_it_is_nothing_is_taught_and_the_others_count_as_much():
     labels = torch.arange(90) % 3
     verifier = Verifier(["draws_all", "at_random"])
-    _, groups = verifier.lessons(View(normal(90, 3).log_softmax(1)), labels)
+    _, groups, weights = verifier.lessons(View(normal(90, 3).log_softmax(1)), labels)
     assert groups.bincount().tolist() == [270, 180, 270]
+    assert bool((weights == 1).all())
     verifier.teach(
         View(torch.zeros(90, 3, dtype=torch.double)), labels
     )  # where nothing is known all groups are as likely

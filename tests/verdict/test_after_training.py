@@ -7,7 +7,7 @@ import reweigh
 from own_files import bare
 from reweigh.cli.guard import run
 from reweigh.errors import NonFinite
-from reweigh.run.choice import Bench
+from reweigh.run.bench import Bench
 from reweigh.run.finished import open_run
 from reweigh.verdict import read_verdict
 

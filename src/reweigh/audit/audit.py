@@ -122,6 +122,11 @@ class Audit:
         )
 
     @property
+    def by_rightness(self) -> bool:
+        """Whether examples are ranked by P(right); for that they need to be told apart less surely than for a number."""
+        return self.judged is not None and self.judged.of_all.evidence.ranks
+
+    @property
     def right(self) -> Array:
         """(N,) the probability that the label is right; NaN where that cannot be told."""
         return np.full(len(self), np.nan) if self.judged is None or self.estimate is None else self.judged.right
@@ -233,7 +238,7 @@ def audit_run(
     learnt, y = examples.task, examples.y.numpy()
     trained = trained_model(run, tuple(examples.x.shape[1:]), learnt.outputs, data.encoding)
     judged = judged_by_halves(run, data)
-    told = None if judged is None or judged.of_all.share is None else judged
+    told = None if judged is None or not judged.of_all.evidence.ranks else judged
     if told is None:
         if not len(rows) or np.ptp(summary.mean_weight) < _EQUAL:
             what = "trusted every example of {} alike" if len(rows) else "trained {} on the checked examples alone"

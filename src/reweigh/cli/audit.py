@@ -69,7 +69,7 @@ def audit(
 
 
 def _about_issues(audit: Audit, threshold: float) -> str:
-    if audit.estimate is None:
+    if not audit.by_rightness:
         return f"Issues (trusted less than {threshold:.0%} of the time, and the model says otherwise)"
     return f"Issues (right with a probability below {threshold:.0%}, and another label is likelier)"
 

@@ -108,6 +108,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "examples": len(audit),
         "issues": int(audit.issue.sum()),
         "estimate": audit.estimate,
+        "by_rightness": audit.by_rightness,
         "labels": audit.sentence(),
         "verdict": None if verdict is None else verdict.sentence,
         "judged": about_labels(audit),

@@ -11,6 +11,7 @@ from reweigh.rightness.verifier import Verifier
 from reweigh.rightness.witness import Witness
 
 _REPEATS = 30
+_HARDLY_MORE = 0.9
 _BETWEEN = torch.tensor([0.025, 0.975], dtype=torch.double)
 
 
@@ -31,11 +32,15 @@ class Verdict(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """Lower and upper ends: of the share (2,), by row of the table (2, G), and of the cells' counts (2, G, J)."""
+    """Lower and upper ends: of the share (2,), by row of the table (2, G), and of the cells' counts (2, G, J).
+
+    `at_most` is what P(right) of each question hardly exceeds, (q,).
+    """
 
     share: Tensor
     rows: Tensor
     table: Tensor
+    at_most: Tensor
 
 
 class Court(NamedTuple):
@@ -76,20 +81,32 @@ class Court(NamedTuple):
         g, j = self.view.shape
         return _sums(self.cells[0] * j + self.cells[1], values, g * j).view(g, j)
 
-    def spread(self, verifier: Verifier, view: Witness, targets: Tensor) -> Spread:
-        """By teaching anew with checked examples, m with right targets (m, ...), drawn with replacement."""
+    def spread(self, verifier: Verifier, view: Witness, targets: Tensor, counts: Tensor | None) -> Spread:
+        """By teaching anew with checked examples, m with right targets (m, ...) and `counts`, drawn with replacement.
+
+        Of each class as many as there are: a rare one that was missed would tell of the drawing alone.
+        """
         generator = torch.Generator().manual_seed(verifier.seed)
         found: list[Tensor] = []
         for _ in range(_REPEATS):
-            drawn = torch.randint(len(targets), (len(targets),), generator=generator)
+            drawn = _drawn(targets, generator)
             again = verifier.anew()
-            again.teach(view[drawn], targets[drawn])
+            again.teach(view[drawn], targets[drawn], None if counts is None else counts[drawn])
             found.append(self.judge(again).right)
         return Spread(
             _between([self.examples(right).mean() for right in found]),
             _between([self.rows(right) for right in found]),
             _between([self.table(1 - right) for right in found]),
+            torch.stack(found).quantile(_HARDLY_MORE, 0),
         )
+
+
+def _drawn(targets: Tensor, generator: torch.Generator) -> Tensor:
+    """Positions, (m,), drawn with replacement, of classes class by class."""
+    every = torch.arange(len(targets))
+    classes = targets.ndim == 1 and not targets.is_floating_point()
+    groups = [every[targets == label] for label in targets.unique()] if classes else [every]
+    return torch.cat([rows[torch.randint(len(rows), (len(rows),), generator=generator)] for rows in groups])
 
 
 def _between(values: Sequence[Tensor]) -> Tensor:

@@ -15,6 +15,7 @@ from reweigh.rightness.witness import Witness
 _FOLDS = 5
 _CERTAIN = 1.96
 _BINS = 10
+_COIN = 0.5
 
 
 class Tenth(NamedTuple):
@@ -69,6 +70,11 @@ class CrossFit:
         return self.auroc - self.margin > self.least
 
     @property
+    def ranks(self) -> bool:
+        """Whether they are told apart better than by a coin, with some certainty: then doubtful ones can be ranked."""
+        return self.auroc - self.margin > _COIN
+
+    @property
     def needed(self) -> int | None:
         """How many checked examples would do, if they told as these do; None where more of them would not."""
         if self.auroc <= self.least:
@@ -95,7 +101,7 @@ def cross_fit(
         weights: of the examples, (m,): what they say together is of the training set only where each class counts as much
             as there is of it. All alike if left out.
     """
-    weights = torch.ones(len(labels), dtype=torch.double) if weights is None else weights.double()
+    like, weights = weights, torch.ones(len(labels), dtype=torch.double) if weights is None else weights.double()
     generator = torch.Generator().manual_seed(seed)
     folds = torch.randperm(len(labels), generator=generator).chunk(min(_FOLDS, len(labels)))
     right, counts = list[Tensor](), list[Tensor]()
@@ -104,7 +110,7 @@ def cross_fit(
         rest = torch.ones(len(labels), dtype=torch.bool)
         rest[held] = False
         verifier = Verifier(kinds, ridge=ridge, seed=seed, among=view.kinds)
-        verifier.teach(view[rest], labels[rest])
+        verifier.teach(view[rest], labels[rest], None if like is None else like[rest])
         right.append(_at_even_odds(verifier.ask(view[held], labels[held])))
         counts.append(weights[held].repeat_interleave(len(right[-1]) // len(held)))
         for name in kinds:

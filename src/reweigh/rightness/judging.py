@@ -60,29 +60,30 @@ class Judging:
             view[checked], targets[checked], verifier.kinds, ridge=verifier.ridge, seed=seed, weights=counts
         )
         others = view.others(targets)
-        verifier.teach(view[checked], targets[checked])
+        verifier.teach(view[checked], targets[checked], counts)
         court = Court.of(view[open_], targets[open_], others.targets[open_])
         found = court.judge(verifier)
         tells = evidence.tells and bool(open_.any())
-        spread = court.spread(verifier, view[checked], targets[checked]) if tells else None
-        each = torch.ones(targets.shape, dtype=torch.double)
-        each[open_] = found.right.view(targets[open_].shape)
+        spread = court.spread(verifier, view[checked], targets[checked], counts)
+        each, at_most = (torch.ones(targets.shape, dtype=torch.double) for _ in range(2))
+        each[open_], at_most[open_] = (of.view(targets[open_].shape) for of in (found.right, spread.at_most))
         kind = torch.zeros(targets.shape, dtype=torch.int64)
         kind[open_] = found.kind.view(targets[open_].shape)
         return self.result(
             right=_of_all(each).numpy(),
             each=each.numpy(),
+            at_most=_of_all(at_most).numpy(),
             suggested=others.targets.numpy(),
             likely=others.likely.double().numpy(),
             kind=np.asarray(verifier.kinds)[kind.numpy()],
             share=float(court.examples(found.right).mean()) if tells else None,
-            interval=None if spread is None else (float(spread.share[0]), float(spread.share[1])),
+            interval=(float(spread.share[0]), float(spread.share[1])) if tells else None,
             kinds=dict(zip(verifier.kinds, found.groups[1:].tolist(), strict=True)) if tells else {},
             pairs=court.table(1 - found.right).numpy(),
-            pair_interval=None if spread is None else spread.table.numpy(),
+            pair_interval=spread.table.numpy() if tells else None,
             pair_kinds=np.stack([court.table(part).numpy() for part in found.of_kind.T]),
             class_share=court.rows(found.right).numpy(),
-            class_interval=None if spread is None else spread.rows.numpy(),
+            class_interval=spread.rows.numpy() if tells else None,
             classes=names,
             checked=~open_.numpy(),
             evidence=evidence,

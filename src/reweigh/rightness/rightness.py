@@ -30,6 +30,8 @@ class Rightness:
     Attributes:
         right: the probability that an example's label is right, (N,); 1 for checked examples.
         each: the same of every label of an example, where it has several, (N, L); else as `right`.
+        at_most: what `right` is below in nine of ten sets of checked examples drawn from these anew, (N,): where that is
+            small, whoever is trained without the example loses nothing for sure.
         suggested: the most likely other label, (N,), as the labels were given.
         likely: the probability of that one, if the given label is wrong, (N,).
         kind: the most likely kind of wrongness, if it is wrong, (N,), names.
@@ -48,6 +50,7 @@ class Rightness:
 
     right: Floats
     each: Floats
+    at_most: Floats
     suggested: npt.NDArray[Any]
     likely: Floats
     kind: npt.NDArray[np.str_]

@@ -46,24 +46,37 @@ class Verifier:
         """Another with the same settings, not taught."""
         return Verifier(self.kinds, ridge=self.ridge, seed=self.seed, among=self.among)
 
-    def teach(self, view: Witness, labels: Tensor) -> None:
-        """Learn from checked examples, m of them, and their right labels (m, ...); what was learnt before is forgotten."""
-        x, groups = self.lessons(view, labels)
-        counts = groups.bincount(minlength=1 + len(self.kinds)).double()
-        alike = (counts.max() / counts.clamp_min(1))[groups]  # also a kind that not every example can have
-        self.fitted = softmax_regression(x, groups, self.ridge, alike, len(counts))
+    def teach(self, view: Witness, labels: Tensor, counts: Tensor | None = None) -> None:
+        """Learn from checked examples, m of them; what was learnt before is forgotten.
 
-    def lessons(self, view: Witness, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of pairs, right and wrong, and which group each is of: 0 for right ones, then the kinds."""
+        Args:
+            view: of them.
+            labels: their right labels, (m, ...).
+            counts: how many of the training set each stands for, (m,); alike if left out. Each counts by the root of that,
+                half-way between the checked examples' own shares of the classes and the training set's: ten of a class of
+                2 % would otherwise teach that its labels are found where they hardly are, and by the number itself nobody
+                but the frequent class would be heard.
+        """
+        x, groups, weights = self.lessons(view, labels, counts)
+        there = torch.zeros(1 + len(self.kinds), dtype=torch.double).index_add_(0, groups, weights)
+        alike = (there.max() / there.clamp_min(1e-12))[groups]  # also a kind that not every example can have
+        self.fitted = softmax_regression(x, groups, self.ridge, weights * alike, len(there))
+
+    def lessons(self, view: Witness, labels: Tensor, counts: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of pairs, right and wrong, which group each is of (0 for right ones, then the kinds), and its weight."""
         generator = torch.Generator().manual_seed(self.seed)
-        x, groups = [], []
+        each = torch.ones(len(labels), dtype=torch.double) if counts is None else counts.double().sqrt()
+        each = each / each.mean()
+        x, groups, weights = [], [], []
         for _ in range(_ROUNDS):
             told = [labels, *(self.among[name](view, labels, generator) for name in self.kinds)]
             for group, pairs in enumerate(told):
                 found = _bent(view.features(pairs))
-                x.append(found if group == 0 else found[(pairs != labels).flatten()])
+                used = torch.ones(len(found), dtype=torch.bool) if group == 0 else (pairs != labels).flatten()
+                x.append(found[used])
                 groups.append(torch.full((len(x[-1]),), group))
-        return torch.cat(x), torch.cat(groups)
+                weights.append(each.repeat_interleave(len(found) // len(labels))[used])
+        return torch.cat(x), torch.cat(groups), torch.cat(weights)
 
     def ask(self, view: Witness, labels: Tensor) -> Tensor:
         """Log-odds of each kind against right, (q, 1 + kinds), the first column zero: as if there were as many of each.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from reweigh._types import Batch, BatchGetter, PerExampleLoss
 from reweigh.errors import BadInput
+from reweigh.rightness.known import Known
 
 
 class ByRows(Protocol):
@@ -54,6 +55,7 @@ class Materials:
         second_model: what it takes to train one.
         steps: how many steps the student will take; None where nobody knows.
         checked: which training examples are checked themselves, (N,) bool; None where none is.
+        judged: what is known of the training set's labels, once somebody asks; None where nobody judges them.
     """
 
     seed: Callable[[str], int] = lambda purpose: 0
@@ -62,6 +64,7 @@ class Materials:
     second_model: SecondModel | None = None
     steps: int | None = None
     checked: Tensor | None = None
+    judged: Callable[[], Known] | None = None
 
     @property
     def has(self) -> frozenset[str]:
@@ -71,6 +74,7 @@ class Materials:
             "truth": self.wrong,
             "second model": self.second_model,
             "checked": self.checked,
+            "judged": self.judged,
         }
         return frozenset(name for name, value in there.items() if value is not None)
 
@@ -94,6 +98,8 @@ _MISSING = {
     "checked": "the rule {} trains on checked examples, and none is among those to train on: keep them there "
     "(--keep-clean-in-train), or take another rule",
     "classes": "the rule {} looks at each example's class, and there are none: take another rule",
+    "judged": "the rule {} weighs by what two students say of each other's half of the training set, and nobody asks them "
+    "here: give it what is known of the labels, or train by `reweigh train` or `reweigh.fit`",
     "truth": "the {} needs labels that are known to be wrong: add --noise, or take another rule",
     "second model": "the rule {} trains a second model on the clean set, and is given none: set second_model=",
 }

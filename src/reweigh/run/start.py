@@ -24,9 +24,11 @@ from reweigh.errors import BadInput
 from reweigh.ledger import Ledger
 from reweigh.rules import registry
 from reweigh.run import Callback, World
+from reweigh.run.bench import Bench
 from reweigh.run.choice import settled
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.checkpoint import checkpoint_bytes, parse_checkpoint
+from reweigh.run.folder.kept_halves import write_halves
 from reweigh.run.folder.label_type import labels_of
 from reweigh.run.folder.named_again import check_named_again
 from reweigh.run.folder.own_files import check_unchanged, fingerprints
@@ -78,8 +80,12 @@ def start(
     data = _read(config, watcher)
     run = with_usual(config, data, objects).but(device=str(world.device))
     _use_threads(run.run)
-    run, choice = settled(run, data, watcher.note, objects, world)
-    job = assemble(run, with_clean_kept(run, data), watcher.note, objects, world)
+    bench = Bench(run, data, watcher.note, objects, world)
+    run, choice = settled(run, data, watcher.note, bench)
+    clean = data.clean.ids
+    if "judged" in objects.rule_entry(run.weights.rule).needs:
+        bench.known(clean)  # before training begins
+    job = assemble(run, with_clean_kept(run, data), watcher.note, objects, world, lambda: bench.known(clean))
     job.choice = None if choice is None else choice.as_json()
     if not world.is_main:
         train_along(job, Notes(job), callbacks)
@@ -90,6 +96,8 @@ def start(
         folder.check_free(overwrite=overwrite)
         folder.clear({Path(place["path"]) for place in told.values()})
         mark, digests = write_config(folder.path, run, versions(), told, job.choice)
+        if bench.said is not None:
+            write_halves(folder, digests, bench.said)
         if objects != NONE:  # whoever goes on may give another state of them than this
             digests.write(folder / files.CHECKPOINT, checkpoint_bytes(job.state_dict()))
         return carry_on(job, folder, digests, mark, [], watcher, callbacks)
@@ -158,7 +166,9 @@ def resume(
         if not there:
             watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
         world = world or World.here(config.run.device)
-        job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note, objects, world)
+        data = _read(config, watcher)
+        bench, clean = Bench(config, data, watcher.note, objects, world), data.clean.ids
+        job = assemble(config, with_clean_kept(config, data), watcher.note, objects, world, lambda: bench.known(clean))
         job.choice = stored.choice
         if there:
             content = stored.digests.read(folder / files.CHECKPOINT)

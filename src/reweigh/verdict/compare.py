@@ -12,7 +12,7 @@ from reweigh.data.seeds import stream
 from reweigh.ledger.visits import Array
 from reweigh.rules import registry
 from reweigh.rules.baselines import CheckedOnly
-from reweigh.run.choice import Bench, Note
+from reweigh.run.bench import Bench, Note
 from reweigh.run.choice.scoring import score_of
 from reweigh.run.job.prepare import RunData, joined
 from reweigh.run.objects import NONE, Objects

@@ -8,7 +8,7 @@ from reweigh.audit.halves import judged_by_halves
 from reweigh.data.own import Sources
 from reweigh.errors import ReweighError
 from reweigh.rightness import weights_by
-from reweigh.run.choice import Note
+from reweigh.run.bench import Note
 from reweigh.run.finished import FinishedRun, data_of, open_run, trained_model
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder, json_bytes

@@ -55,26 +55,26 @@ def choose(accuracies, made=None, seed=0):
     return chosen_rule(task, found, candidates(task), train, 0, 10)
 
 
-ALIKE = dict.fromkeys(("verifier", "right-and-helpful", "l2rw", "uniform", "checked-only"), 0.9)
+ALIKE = dict.fromkeys(("judged", "right-and-helpful", "l2rw", "uniform", "checked-only"), 0.9)
 
 
 def test_the_best_is_chosen():
-    found = choose({**ALIKE, "verifier": 0.6, "uniform": 0.6, "right-and-helpful": 0.6, "checked-only": 0.6})
+    found = choose({**ALIKE, "judged": 0.6, "uniform": 0.6, "right-and-helpful": 0.6, "checked-only": 0.6})
     assert found.rule == "l2rw"
-    assert "better than verifier" in found.why
+    assert "better than judged" in found.why
     assert set(found.tried) == set(ALIKE)
 
 
 def test_a_safe_one_where_all_are_alike():
     """By luck another one looks better now and then."""
     chosen = [choose(ALIKE, seed=seed).rule for seed in range(12)]
-    assert chosen.count("verifier") + chosen.count("uniform") >= 8
+    assert chosen.count("judged") + chosen.count("uniform") >= 8
 
 
 def test_each_checked_example_judges_once_and_no_part_trains_what_it_judges():
     made = []
     choose(ALIKE, made)
-    by_turn = [[part for part in made if part[0] == "verifier"][turn] for turn in range(FOLDS)]
+    by_turn = [[part for part in made if part[0] == "judged"][turn] for turn in range(FOLDS)]
     held = torch.cat([checked for _, _, checked in by_turn])
     assert sorted(held.tolist()) == list(range(24))
     rows = torch.cat([given for _, given, _ in by_turn])
@@ -92,8 +92,8 @@ def test_what_is_far_behind_is_tried_once_and_still_told():
 
 
 def test_one_that_fails_is_left_out():
-    found = choose({name: share for name, share in ALIKE.items() if name != "verifier"})
-    assert set(found.tried) == set(ALIKE) - {"verifier"}
+    found = choose({name: share for name, share in ALIKE.items() if name != "judged"})
+    assert set(found.tried) == set(ALIKE) - {"judged"}
     assert found.rule in found.tried
 
 
@@ -106,10 +106,10 @@ def test_the_same_seed_chooses_alike():
     assert choose(ALIKE).as_json() == choose(ALIKE).as_json()
 
 
-def test_numbers_have_no_verifier():
+def test_numbers_are_judged_too_and_have_no_verifier_beside_a_student():
     task = task_of(torch.randn(5), ("value",))
-    assert candidates(task).safe == registry.PLAIN
-    assert "verifier" not in candidates(task).names
+    assert candidates(task).safe == "judged"
+    assert "right-and-helpful" not in candidates(task).names
     assert "checked-only" not in candidates(task, checked_kept=False).names
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from reweigh.rules import L2RW, Uniform
 from reweigh.rules.baselines import CheckedOnly
-from reweigh.rules.rightness import RightAndHelpful, RightnessRule
+from reweigh.rules.judged import Judged, JudgedAndHelpful
 from reweigh.tasks import Task
 
 
@@ -23,11 +23,9 @@ def of_classes(task: Task) -> bool:
 def candidates(task: Task, *, checked_kept: bool = True) -> Candidates:
     """For a task; those alone that see checked examples in training need some `checked_kept` among those to train on.
 
-    The safe one is the verifier: on clean or rare data it was never below plain training by more than 0.3 points. Where
-    there are no classes nobody knows yet whether a target is right, and plain training is.
+    The safe one weighs by labels judged beforehand: where right ones cannot be told from wrong ones it is plain training.
+    Where nobody judges such targets plain training itself is.
     """
     alone = (CheckedOnly.name,) if checked_kept else ()
-    if of_classes(task):
-        names = (RightnessRule.name, RightAndHelpful.name, L2RW.name, Uniform.name, *alone)
-        return Candidates(names, RightnessRule.name)
-    return Candidates((Uniform.name, L2RW.name, *alone), Uniform.name)
+    judged = () if task.judging is None else (Judged.name, JudgedAndHelpful.name)
+    return Candidates((*judged, L2RW.name, Uniform.name, *alone), (*judged, Uniform.name)[0])

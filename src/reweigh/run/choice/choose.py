@@ -11,13 +11,11 @@ from torch import Tensor
 from reweigh.data.sampling import seed_for
 from reweigh.errors import BadInput, ReweighError
 from reweigh.rules import registry
-from reweigh.run.choice.bench import Bench, Note
+from reweigh.run.bench import Bench, Note
 from reweigh.run.choice.candidates import Candidates, candidates
 from reweigh.run.choice.decide import Choice, Tried, best_of, hopeless, told
 from reweigh.run.choice.heard import NOTHING, Heard, beside
 from reweigh.run.job.prepare import RunData, joined, with_clean_kept
-from reweigh.run.objects import NONE, Objects
-from reweigh.run.world import World
 from reweigh.settings import Resolved
 from reweigh.tasks import Task
 from reweigh.words import counted
@@ -30,10 +28,10 @@ Train = Callable[[str, Tensor, Tensor], Tensor]
 """From a rule and the rows of given (g,) and checked examples (h,) that are held back to what its model says of these."""
 
 
-def settled(
-    config: Resolved, data: RunData, note: Note, objects: Objects = NONE, world: World | None = None
-) -> tuple[Resolved, Choice | None]:
+def settled(config: Resolved, data: RunData, note: Note, bench: Bench) -> tuple[Resolved, Choice | None]:
     """The settings with a rule in the place of `auto`, and how it was chosen; as they are where another rule stands there.
+
+    Candidates are trained on the `bench`, which is of these settings and data.
 
     Raises:
         BadInput: if there are options of a rule, which nobody can know.
@@ -51,7 +49,6 @@ def settled(
         rule = ways.safe if len(labels.checked) >= LEAST_TAUGHT else registry.PLAIN
         choice = Choice(rule, said, {})
     else:
-        bench = Bench(config, data, note, objects, world)
         steps = budget(bench.steps)
         note(
             f"choosing a rule: {len(ways.names)} are tried {FOLDS} times each for {steps} steps, beside {bench.steps} of "

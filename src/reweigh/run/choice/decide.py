@@ -18,7 +18,7 @@ from reweigh.run.choice.scoring import Floats, least_deviation
 from reweigh.tasks import MEASURES, score_text
 from reweigh.words import counted
 
-SURE = 1.5
+SURE = 1.0
 """Another way than the safe one is taken if it is better by so many standard errors."""
 SURE_OF_PLAIN = 0.5
 """Plain training by so many: it is safe as well, and where it loses much, it loses for sure."""

@@ -14,6 +14,7 @@ from reweigh.data.sampling import seed_for, steps_an_epoch
 from reweigh.errors import BadInput, ReweighError
 from reweigh.optimizers import ReversibleSGD
 from reweigh.reweigher import Reweigher
+from reweigh.rightness.known import Known
 from reweigh.rules import LearnedRule, Rule, SecondModel
 from reweigh.run import World
 from reweigh.run.early import EarlyStopping
@@ -134,10 +135,12 @@ def assemble(
     note: Callable[[str], None] = lambda sentence: None,
     objects: Objects = NONE,
     world: World | None = None,
+    judged: Callable[[], Known] | None = None,
 ) -> Job:
     """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
 
-    `world` is where it trains; without one this process, on the device of the settings.
+    `world` is where it trains; without one this process, on the device of the settings. `judged` has what is known of the
+    labels, for a rule that weighs by it.
 
     Raises:
         BadInput: if the settings do not fit the data or this machine.
@@ -153,7 +156,7 @@ def assemble(
     second = SecondModel(
         student=student, loss=alone, clean=inputs.clean, optimizer=partial(build_optimizer, config.student)
     )
-    rule = build_rule(config, data, second, objects)
+    rule = build_rule(config, data, second, objects, judged)
     optimizer = build_optimizer(config.student, student)
     learned = isinstance(rule, LearnedRule)
     if scale is not None and learned and learning.horizon > 1:

@@ -10,6 +10,7 @@ from torch import Tensor
 from reweigh.data.sampling import seed_for, steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.learning import Learning
+from reweigh.rightness.known import Known
 from reweigh.rules import LearnedRule, Materials, Rule, SecondModel, read_rule, registry
 from reweigh.run.job.prepare import RunData
 from reweigh.run.objects import NONE, Objects
@@ -17,10 +18,16 @@ from reweigh.settings import Resolved
 from reweigh.settings.learning import LearningSettings
 
 
-def build_rule(config: Resolved, data: RunData, second: SecondModel | None = None, objects: Objects = NONE) -> Rule:
+def build_rule(
+    config: Resolved,
+    data: RunData,
+    second: SecondModel | None = None,
+    objects: Objects = NONE,
+    judged: Callable[[], Known] | None = None,
+) -> Rule:
     """The rule that the settings name, told what it needs to know; or the frozen one in the file that `teacher` names.
 
-    A rule that is an object is copied.
+    A rule that is an object is copied. `judged` has what is known of the labels, where somebody judges them.
 
     Raises:
         BadInput: if it cannot be made of these data, or the teacher is no such rule, or one of other classes.
@@ -38,6 +45,7 @@ def build_rule(config: Resolved, data: RunData, second: SecondModel | None = Non
         second_model=second,
         steps=student.steps_in_all(steps_an_epoch(len(data.train), student.batch_size)),
         checked=_checked(data),
+        judged=judged,
     )
     if isinstance(objects.rule, Rule):
         rule = copy.deepcopy(objects.rule)

@@ -1,0 +1,112 @@
+"""Other ways to a model, with the settings of a run: what a frozen body says of the data is worked out once for all."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+
+from torch import Tensor, nn
+
+from reweigh.data.sampling import steps_an_epoch
+from reweigh.errors import BadInput
+from reweigh.rightness.known import Known
+from reweigh.rules import registry
+from reweigh.run.halves import NOT_JUDGED, Halves, judged_by_two, unchecked
+from reweigh.run.job.evaluate import outputs_on
+from reweigh.run.job.features import learnt_from
+from reweigh.run.job.job import Job, assemble
+from reweigh.run.job.loop import Notes, train_along
+from reweigh.run.job.prepare import RunData, with_clean_kept
+from reweigh.run.job.student import build_student
+from reweigh.run.objects import NONE, Objects
+from reweigh.run.world import World
+from reweigh.settings import Resolved
+
+Note = Callable[[str], None]
+
+
+class Bench:
+    """Trains models like the run's own, from the same beginning. Nothing is worked out before it is asked for."""
+
+    def __init__(
+        self, config: Resolved, data: RunData, note: Note, objects: Objects = NONE, world: World | None = None
+    ) -> None:
+        self._config, self._data, self._note, self._objects = config, data, note, objects
+        self._world = World.here(config.run.device) if world is None else world
+
+    @cached_property
+    def steps(self) -> int:
+        """Of the whole run."""
+        count = len(with_clean_kept(self._config, self._data).train)
+        return self._config.student.steps_in_all(steps_an_epoch(count, self._config.student.batch_size))
+
+    @property
+    def inputs(self) -> RunData:
+        """The data as the part of the model that learns reads them."""
+        return self._learnt[1]
+
+    @cached_property
+    def _learnt(self) -> tuple[nn.Module, RunData]:
+        student, data = self._config.student, self._data
+        model = build_student(student, data.train, data.encoding, self._objects.model).to(self._world.device)
+        return learnt_from(model, data, student.augment, self._world.device, self._note)
+
+    @cached_property
+    def halves(self) -> Halves | None:
+        """What two students say of each other's half; None where nobody judges such targets, or hardly any is checked."""
+        if unchecked(self._data) is None:
+            return None
+        self._note(
+            "judging labels: two students, each trained for a while on one half of the data, say what the other has"
+        )
+        return judged_by_two(self.inputs, self.steps, self._student, self._config.student.seed)
+
+    @property
+    def said(self) -> Halves | None:
+        """The same where it was asked for, else None."""
+        found: Halves | None = vars(self).get("halves")
+        return found
+
+    def known(self, clean: Tensor) -> Known:
+        """What that says of labels, taught by the checked examples with these ids, (m,).
+
+        Raises:
+            BadInput: if nobody can say.
+        """
+        if self.halves is None:
+            raise BadInput(NOT_JUDGED)
+        return self.halves.known(clean)
+
+    def outputs(self, parts: RunData, steps: int, rule: str = registry.PLAIN) -> Tensor:
+        """What a model trained by a rule on some `parts` of `inputs` for so many steps says of their test examples.
+
+        Where examples are held back in them the epoch is chosen by these. Random states of the caller are left as found.
+
+        Raises:
+            BadInput: if the rule cannot weigh such examples.
+            NonFinite: if training stops being finite.
+        """
+        job = self._trained(parts, steps, rule)
+        return outputs_on(job.student, job.inputs.test, job.device)
+
+    def _student(self, parts: RunData, steps: int) -> nn.Module:
+        return self._trained(parts, steps, registry.PLAIN).student
+
+    def _trained(self, parts: RunData, steps: int, rule: str) -> Job:
+        student, warm_up = self._learnt[0], self._config.weights.warm_up
+        config = self._config.but(
+            rule=rule,
+            teacher=None,
+            rule_option=(),
+            steps=steps,
+            epochs=None,
+            warm_up=warm_up if steps >= self.steps else warm_up * steps // self.steps,
+            patience=None if parts.held is None else self._config.student.patience,
+        )
+        objects = replace(self._objects, model=student, rule=None)
+        clean = parts.clean.ids
+        job = assemble(config, parts, self._note, objects, self._world, lambda: self.known(clean))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")  # it is a trial
+            train_along(job, Notes(job, test=False))
+        return job

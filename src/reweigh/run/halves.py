@@ -1,0 +1,156 @@
+"""Is each label right? Two students that judge each other's half, and neither has seen a checked example.
+
+What a finished model says of labels that it was trained on is worth little: it has learnt many of them by heart. So two
+students like the run's own are trained afresh, for a short while, each on one half of the training set without the checked
+examples, and each judges the other half. The verifier is taught by the checked ones, which are out of fold as well.
+
+Tried and left: a second round, in which two others learn from halves weighed by what was said (of digits with 40 % of the
+labels at random a point of accuracy more, with 40 % one too high a point less), and three times as many steps (the same).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from reweigh.data import Examples
+from reweigh.data.sampling import seed_for
+from reweigh.errors import BadInput
+from reweigh.rightness import Judging, Rightness
+from reweigh.rightness.known import Known
+from reweigh.rightness.witness import Witness
+from reweigh.run.job.evaluate import finite
+from reweigh.run.job.prepare import RunData, joined
+from reweigh.states import usual_places, watching
+
+LEAST_STEPS, SHARE = 300, 0.2
+"""Each student is trained for so many steps at least, where the run has as many, and for such a share of the run's."""
+_LEAST_CHECKED, _LEAST, _AT_ONCE = 4, 2, 1000
+NOT_JUDGED = (
+    f"nobody can say which labels are right: that needs {_LEAST_CHECKED} checked examples, others beside them, and a task "
+    "whose targets are judged (classes, labels or numbers); take another rule"
+)
+Train = Callable[[RunData, int], nn.Module]
+"""From what to learn from, plainly, and for how many steps, to a student."""
+
+
+@dataclass(frozen=True)
+class Half:
+    """What one student says of the examples that it is asked about.
+
+    Attributes:
+        rows: which they are, of those that are not checked, (r,).
+        outputs: of all m checked examples and then of these, (m + r, K).
+        states: likewise, (m + r, D).
+    """
+
+    rows: Tensor
+    outputs: Tensor
+    states: Tensor
+
+
+@dataclass(frozen=True)
+class Halves:
+    """What two students say of m checked examples and of each other's half of the u others.
+
+    Attributes:
+        clean: the checked examples.
+        train: the others.
+        parts: of each student.
+        seed: of all that is drawn.
+    """
+
+    clean: Examples
+    train: Examples
+    parts: tuple[Half, Half]
+    seed: int
+
+    def witness(self, checked: Tensor) -> Witness:
+        """Of checked examples at these positions, (c,), and then of all others, each by a student that has not seen it."""
+        kind, m, c = judging_of(self.clean).witness, len(self.clean), len(checked)
+        turn = _turns(self.clean.y[checked])
+        found, places = [], []
+        for which, part in zip((True, False), self.parts, strict=True):
+            rows = torch.cat([checked, torch.arange(m, m + len(part.rows))])
+            y = torch.cat([self.clean.y[checked], self.train.y[part.rows]])
+            seen = kind.seen(part.outputs[rows], part.states[rows], y, torch.arange(c))
+            mine = torch.nonzero(turn == which).flatten()
+            found.append(seen[torch.cat([mine, c + torch.arange(len(part.rows))])])
+            places.append(torch.cat([mine, c + part.rows]))
+        return kind.joined(found)[torch.cat(places).argsort()]
+
+    def known(self, clean: Tensor) -> Known:
+        """What that says of the others' labels, taught by those checked examples alone that have these ids."""
+        checked = torch.nonzero(torch.isin(self.clean.ids, clean)).flatten()
+        if len(checked) < _LEAST_CHECKED:
+            raise BadInput(NOT_JUDGED)
+        found = rightness_of(self.witness(checked), self.clean.select(checked), self.train, self.seed)
+        return Known(self.train.ids, torch.from_numpy(found.at_most[len(checked) :]))
+
+
+def judging_of(examples: Examples) -> Judging:
+    """How such targets are judged."""
+    found: Judging | None = examples.task.judging
+    assert found is not None
+    return found
+
+
+def rightness_of(view: Witness, clean: Examples, train: Examples, seed: int) -> Rightness:
+    """How likely the labels of `train` are right, of a view of `clean` and then of them."""
+    labels, checked = torch.cat([clean.y, train.y]), torch.arange(len(clean))
+    names = np.asarray(clean.task.classes)
+    return judging_of(clean).judged(view, labels, checked, names, seed=seed)
+
+
+def unchecked(data: RunData) -> Tensor | None:
+    """Rows of the training examples that are not checked; None where their labels cannot be judged."""
+    rows = torch.nonzero(~torch.isin(data.train.ids, data.clean.ids)).flatten()
+    if data.train.task.judging is None or len(data.clean) < _LEAST_CHECKED or len(rows) < _LEAST:
+        return None
+    return rows
+
+
+def judged_by_two(data: RunData, steps: int, train: Train, seed: int) -> Halves:
+    """Train the students, of a run of so many steps, and ask them."""
+    rows = unchecked(data)
+    assert rows is not None
+    clean = data.clean if data.held is None else joined(data.clean, data.held)
+    left = min(steps, max(LEAST_STEPS, round(SHARE * steps)))
+    others = data.train.select(rows)
+    generator = torch.Generator().manual_seed(seed_for(seed, "halves"))
+    half = torch.zeros(len(others), dtype=torch.bool)
+    half[torch.randperm(len(others), generator=generator)[: len(others) // 2]] = True
+    parts = []
+    for which in (True, False):
+        learnt, asked = (torch.nonzero(half == side).flatten() for side in (which, not which))
+        student = train(data._replace(train=others.select(learnt), held=None), left)
+        parts.append(Half(asked, *_looked(student, [(clean, torch.arange(len(clean))), (others, asked)])))
+    return Halves(clean, others, (parts[0], parts[1]), seed)
+
+
+def _turns(y: Tensor) -> Tensor:
+    """Of which student a checked example is asked, (m,) bool: one's and the other's in turn, label by label."""
+    _, like = y.unique(dim=0, return_inverse=True)
+    turn = torch.empty(len(y), dtype=torch.bool)
+    turn[like.argsort(stable=True)] = torch.arange(len(y)) % 2 == 0
+    return turn
+
+
+def _looked(student: nn.Module, asked: list[tuple[Examples, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Outputs (n, K) and states (n, D), in eval mode; the outputs are the state where no other is known."""
+    try:
+        places = usual_places(student)[-1:]
+    except BadInput:
+        places = []  # a model of somebody's own, without a layer that we know: it is heard, and nearness is in what it says
+    student.eval()
+    device = next(student.parameters()).device
+    said, states = list[Tensor](), list[Tensor]()
+    for examples, rows in asked:
+        for part in rows.split(_AT_ONCE):
+            with watching(student, places) as seen, torch.no_grad():
+                outputs = finite(student(examples.batch(part)["x"].to(device))).double().cpu()
+            said.append(outputs)
+            states.append(torch.cat([seen.states[place].double().cpu() for place in places], 1) if places else outputs)
+    return torch.cat(said), torch.cat(states)
