@@ -111,7 +111,7 @@ def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:
         "by_rightness": audit.by_rightness,
         "labels": audit.sentence(),
         "verdict": None if verdict is None else verdict.sentence,
-        "judged": about_labels(audit),
+        "about": about_labels(audit),
         "next_wrong": audit.next_wrong(),
         "unseen": int((audit.quality != audit.quality).sum()),
         "own": audit.names is not None,

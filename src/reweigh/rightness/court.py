@@ -55,6 +55,11 @@ class Court(NamedTuple):
         """With the likeliest other targets, (n, ...)."""
         return cls(view, given, view.cells(given, others))
 
+    @property
+    def questions(self) -> int:
+        """How many are asked of an example."""
+        return len(self.cells[0]) // max(len(self.given), 1)
+
     def judge(self, verifier: Verifier) -> Verdict:
         """With the shares that hold among these examples."""
         kinds = len(verifier.kinds)
@@ -69,7 +74,7 @@ class Court(NamedTuple):
 
     def examples(self, right: Tensor) -> Tensor:
         """From questions (q,) to examples, (n,): an example is right where all that is asked of it is."""
-        return right.view(len(self.given), -1).prod(1)
+        return right.view(len(self.given), self.questions).prod(1)
 
     def rows(self, right: Tensor) -> Tensor:
         """Mean P(right) of each row of the table, (G,): of a given class, or a label; NaN of one without examples."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from reweigh.metrics import effective_sample_size
+from reweigh.rightness.nearness import folds
 from reweigh.rightness.verifier import Verifier
 from reweigh.rightness.witness import Witness
 
@@ -16,6 +17,9 @@ _FOLDS = 5
 _CERTAIN = 1.96
 _BINS = 10
 _COIN = 0.5
+_SAME = 2
+"""Right and wrong pairs are of the same examples: where there are two classes one is the other's mirror."""
+_NEARLY = 1e-9
 
 
 class Tenth(NamedTuple):
@@ -47,6 +51,8 @@ class CrossFit:
         said: log-odds of right at even odds, of held-out pairs, (p,).
         right: which of those pairs were right, (p,).
         weight: by how much those pairs count, (p,): the right ones together, and the wrong ones, by one half.
+        row: of which class, or of which label, each pair is, (p,): its row in the table of wrong targets.
+        repeated: how many pairs there are of an example, right and wrong ones each, (p,).
         examples: how many checked examples there were.
         least: an AUROC that is not above it with some certainty is no ground for a number.
     """
@@ -58,6 +64,8 @@ class CrossFit:
     said: Tensor
     right: Tensor
     weight: Tensor
+    row: Tensor
+    repeated: Tensor
     examples: int
     least: float
 
@@ -81,6 +89,28 @@ class CrossFit:
             return None
         return math.ceil(self.examples * (self.margin / (self.auroc - self.least)) ** 2) + 1
 
+    def errors(self, right: Tensor) -> tuple[Tensor, Tensor]:
+        """The verifier's own: mean P(wrong) of pairs that are right, and mean P(right) of those that are not, (G,) each.
+
+        A standard error is added, by the number of checked examples that they are of.
+
+        Args:
+            right: the share of right targets in all, (1,), or in each row of the table, (G,).
+        """
+        row = torch.zeros_like(self.row) if len(right) == 1 else self.row
+        chance = torch.sigmoid(self.said + torch.logit(right.clamp(_NEARLY, 1 - _NEARLY))[row])
+        found = []
+        for which, wrong in ((self.right, 1 - chance), (~self.right, chance)):
+            weight = self.weight * which
+            there, square, errors = (
+                torch.zeros(len(right), dtype=torch.double).index_add_(0, row, part)
+                for part in (weight, weight.square() * self.repeated, weight * wrong)
+            )
+            mean = errors / there.clamp_min(_NEARLY)
+            count = there.square() / square.clamp_min(_NEARLY)  # as many examples as they are worth
+            found.append(mean + (mean * (1 - mean) / count.clamp_min(1)).sqrt())
+        return found[0], found[1]
+
     def reliability(self) -> list[Tenth]:
         """Of tenths of the pairs, from the least to the most sure."""
         order = self.said.argsort()
@@ -103,30 +133,42 @@ def cross_fit(
     """
     like, weights = weights, torch.ones(len(labels), dtype=torch.double) if weights is None else weights.double()
     generator = torch.Generator().manual_seed(seed)
-    folds = torch.randperm(len(labels), generator=generator).chunk(min(_FOLDS, len(labels)))
-    right, counts = list[Tensor](), list[Tensor]()
-    wrong: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in kinds}
-    for held in folds:
+    order = torch.randperm(len(labels), generator=generator)
+    if labels.ndim == 1 and not labels.is_floating_point():  # nearness leaves the same ones out together
+        parts = [(folds(labels) == fold).nonzero().flatten() for fold in range(_FOLDS)]
+        parts = [part for part in parts if 0 < len(part) < len(labels)]
+    else:
+        parts = list(order.chunk(min(_FOLDS, len(labels))))
+    right, counts, rows = list[Tensor](), list[Tensor](), list[Tensor]()
+    wrong: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {name: [] for name in kinds}
+    for held in parts:
         rest = torch.ones(len(labels), dtype=torch.bool)
         rest[held] = False
         verifier = Verifier(kinds, ridge=ridge, seed=seed, among=view.kinds)
         verifier.teach(view[rest], labels[rest], None if like is None else like[rest])
         right.append(_at_even_odds(verifier.ask(view[held], labels[held])))
         counts.append(weights[held].repeat_interleave(len(right[-1]) // len(held)))
+        rows.append(view[held].cells(labels[held], labels[held])[0])
         for name in kinds:
             others = view.kinds[name](view[held], labels[held], generator)
             changed = (others != labels[held]).flatten()
-            wrong[name].append((_at_even_odds(verifier.ask(view[held], others)[changed]), counts[-1][changed]))
+            said = _at_even_odds(verifier.ask(view[held], others)[changed])
+            wrong[name].append((said, counts[-1][changed], view[held].cells(others, others)[0][changed]))
     told, their = torch.cat(right), torch.cat(counts)
     spoilt = {name: [torch.cat(column) for column in zip(*parts, strict=True)] for name, parts in wrong.items()}
-    by_kind = {name: _told_apart((told, their), (said, alike)) for name, (said, alike) in spoilt.items()}
+    by_kind = {name: _told_apart((told, their), (said, alike)) for name, (said, alike, _) in spoilt.items()}
     hardest = min(by_kind, key=lambda name: by_kind[name])
-    margin = _CERTAIN * _error(by_kind[hardest], effective_sample_size(weights))  # an example's labels stand together
-    said = torch.cat([told, *(part for part, _ in spoilt.values())])
+    alone = effective_sample_size(weights) / _SAME  # an example's labels stand together as well
+    margin = _CERTAIN * _error(by_kind[hardest], alone)
+    said = torch.cat([told, *(part for part, _, _ in spoilt.values())])
     right_ones = torch.arange(len(said)) < len(told)
-    halves = [their, torch.cat([alike for _, alike in spoilt.values()])]
+    halves = [their, torch.cat([alike for _, alike, _ in spoilt.values()])]
+    row = torch.cat([*rows, *(place for _, _, place in spoilt.values())])
     count = torch.cat([half / half.sum() / 2 for half in halves])
-    return CrossFit(by_kind[hardest], margin, hardest, by_kind, said, right_ones, count, len(labels), view.tells)
+    often = torch.where(right_ones, int(right_ones.sum()), int((~right_ones).sum())) / len(labels)
+    return CrossFit(
+        by_kind[hardest], margin, hardest, by_kind, said, right_ones, count, row, often, len(labels), view.tells
+    )
 
 
 def _tenth(chance: Tensor, right: Tensor, weight: Tensor) -> Tenth:

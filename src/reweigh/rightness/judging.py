@@ -13,6 +13,7 @@ from reweigh.rightness.court import Court
 from reweigh.rightness.crossfit import cross_fit
 from reweigh.rightness.labels_view import LabelsView
 from reweigh.rightness.numbers_view import NumbersView
+from reweigh.rightness.own_errors import allowing
 from reweigh.rightness.rightness import LabelRightness, NumberRightness, Rightness
 from reweigh.rightness.verifier import Verifier
 from reweigh.rightness.view import View
@@ -69,6 +70,9 @@ class Judging:
         each[open_], at_most[open_] = (of.view(targets[open_].shape) for of in (found.right, spread.at_most))
         kind = torch.zeros(targets.shape, dtype=torch.int64)
         kind[open_] = found.kind.view(targets[open_].shape)
+        ends = allowing(
+            evidence, spread, float(court.examples(found.right).mean()), court.rows(found.right), court.questions
+        )
         return self.result(
             right=_of_all(each).numpy(),
             each=each.numpy(),
@@ -77,13 +81,13 @@ class Judging:
             likely=others.likely.double().numpy(),
             kind=np.asarray(verifier.kinds)[kind.numpy()],
             share=float(court.examples(found.right).mean()) if tells else None,
-            interval=(float(spread.share[0]), float(spread.share[1])) if tells else None,
+            interval=(float(ends.share[0]), float(ends.share[1])) if tells else None,
             kinds=dict(zip(verifier.kinds, found.groups[1:].tolist(), strict=True)) if tells else {},
             pairs=court.table(1 - found.right).numpy(),
-            pair_interval=spread.table.numpy() if tells else None,
+            pair_interval=ends.table.numpy() if tells else None,
             pair_kinds=np.stack([court.table(part).numpy() for part in found.of_kind.T]),
             class_share=court.rows(found.right).numpy(),
-            class_interval=spread.rows.numpy() if tells else None,
+            class_interval=ends.rows.numpy() if tells else None,
             classes=names,
             checked=~open_.numpy(),
             evidence=evidence,

@@ -40,7 +40,7 @@ class JudgedOptions:
     sharpness: float = 3.0
 
 
-@rule("judged", needs={"judged"}, options=JudgedOptions, title="labels judged beforehand")
+@rule("judged", needs={"rightness"}, options=JudgedOptions, title="labels judged beforehand")
 class Judged(Rule):
     """Weights by P(label right), known before training; examples that nothing is known of are trusted, as checked ones are.
 
@@ -120,7 +120,9 @@ class Judged(Rule):
             raise BadInput("this is no state of a judged rule: give what its state_dict() returned") from wrong
 
 
-@rule("judged-and-helpful", needs={"judged"}, options=JudgedOptions, title="labels judged beforehand, times alignment")
+@rule(
+    "judged-and-helpful", needs={"rightness"}, options=JudgedOptions, title="labels judged beforehand, times alignment"
+)
 class JudgedAndHelpful(Judged):
     """The same times the sigmoid of 6 a_i / mean |a|, of the batch's alignments a: right, and helpful now.
 

@@ -74,7 +74,7 @@ class Materials:
             "truth": self.wrong,
             "second model": self.second_model,
             "checked": self.checked,
-            "judged": self.judged,
+            "rightness": self.judged,
         }
         return frozenset(name for name, value in there.items() if value is not None)
 
@@ -98,8 +98,8 @@ _MISSING = {
     "checked": "the rule {} trains on checked examples, and none is among those to train on: keep them there "
     "(--keep-clean-in-train), or take another rule",
     "classes": "the rule {} looks at each example's class, and there are none: take another rule",
-    "judged": "the rule {} weighs by what two students say of each other's half of the training set, and nobody asks them "
-    "here: give it what is known of the labels, or train by `reweigh train` or `reweigh.fit`",
+    "rightness": "the rule {} weighs by what two students say of each other's half of the training set, and nobody asks "
+    "them here: give it what is known of the labels, or train by `reweigh train` or `reweigh.fit`",
     "truth": "the {} needs labels that are known to be wrong: add --noise, or take another rule",
     "second model": "the rule {} trains a second model on the clean set, and is given none: set second_model=",
 }

@@ -90,9 +90,10 @@ class Bench:
         return outputs_on(job.student, job.inputs.test, job.device)
 
     def _student(self, parts: RunData, steps: int) -> nn.Module:
-        return self._trained(parts, steps, registry.PLAIN).student
+        """At a constant rate: one that falls to nothing within so few steps has learnt less at its end."""
+        return self._trained(parts, steps, registry.PLAIN, schedule="constant").student
 
-    def _trained(self, parts: RunData, steps: int, rule: str) -> Job:
+    def _trained(self, parts: RunData, steps: int, rule: str, **other: str) -> Job:
         student, warm_up = self._learnt[0], self._config.weights.warm_up
         config = self._config.but(
             rule=rule,
@@ -102,6 +103,7 @@ class Bench:
             epochs=None,
             warm_up=warm_up if steps >= self.steps else warm_up * steps // self.steps,
             patience=None if parts.held is None else self._config.student.patience,
+            **other,
         )
         objects = replace(self._objects, model=student, rule=None)
         clean = parts.clean.ids

@@ -83,7 +83,7 @@ def start(
     bench = Bench(run, data, watcher.note, objects, world)
     run, choice = settled(run, data, watcher.note, bench)
     clean = data.clean.ids
-    if "judged" in objects.rule_entry(run.weights.rule).needs:
+    if "rightness" in objects.rule_entry(run.weights.rule).needs:
         bench.known(clean)  # before training begins
     job = assemble(run, with_clean_kept(run, data), watcher.note, objects, world, lambda: bench.known(clean))
     job.choice = None if choice is None else choice.as_json()

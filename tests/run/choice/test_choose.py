@@ -55,11 +55,11 @@ def choose(accuracies, made=None, seed=0):
     return chosen_rule(task, found, candidates(task), train, 0, 10)
 
 
-ALIKE = dict.fromkeys(("judged", "right-and-helpful", "l2rw", "uniform", "checked-only"), 0.9)
+ALIKE = dict.fromkeys(("judged", "judged-and-helpful", "l2rw", "uniform", "checked-only"), 0.9)
 
 
 def test_the_best_is_chosen():
-    found = choose({**ALIKE, "judged": 0.6, "uniform": 0.6, "right-and-helpful": 0.6, "checked-only": 0.6})
+    found = choose({**ALIKE, "judged": 0.6, "uniform": 0.6, "judged-and-helpful": 0.6, "checked-only": 0.6})
     assert found.rule == "l2rw"
     assert "better than judged" in found.why
     assert set(found.tried) == set(ALIKE)
@@ -109,7 +109,7 @@ def test_the_same_seed_chooses_alike():
 def test_numbers_are_judged_too_and_have_no_verifier_beside_a_student():
     task = task_of(torch.randn(5), ("value",))
     assert candidates(task).safe == "judged"
-    assert "right-and-helpful" not in candidates(task).names
+    assert "judged-and-helpful" not in candidates(task).names
     assert "checked-only" not in candidates(task, checked_kept=False).names
 
 
@@ -150,7 +150,7 @@ def test_too_few_checked_examples_are_not_held_back(tmp_path, capsys):
     checked.write_text("\n".join([lines[0], *rows[0], *rows[1]]) + "\n")
     assert run(said) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "rule verifier: a class has 3 checked examples, too few to hold some back and try rules" in printed
+    assert "rule judged: a class has 3 checked examples, too few to hold some back and try rules" in printed
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["choice"]["tried"] == {}
 
 
