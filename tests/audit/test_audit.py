@@ -89,7 +89,7 @@ def test_the_same_run_is_judged_alike_and_generators_stay(finished, audited):
 
 def test_where_right_cannot_be_told_from_wrong_there_is_no_number(tmp_path, capsys):
     """Labels that have nothing to do with the inputs: what training trusted ranks them, and a sentence stands there."""
-    g, rows = np.random.default_rng(0), ["p,q,y,ok"]
+    g, rows = np.random.default_rng(2), ["p,q,y,ok"]
     for i in range(300):
         p, q = g.normal(size=2)
         rows.append(f"{p:.3f},{q:.3f},{'ab'[g.integers(2)]},{int(i < 20)}")

@@ -102,7 +102,7 @@ class Court(NamedTuple):
             _between([self.examples(right).mean() for right in found]),
             _between([self.rows(right) for right in found]),
             _between([self.table(1 - right) for right in found]),
-            torch.stack(found).quantile(_HARDLY_MORE, 0),
+            torch.stack(found).quantile(_HARDLY_MORE, 0) if len(self.given) else torch.empty(0, dtype=torch.double),
         )
 
 

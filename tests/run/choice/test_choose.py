@@ -68,7 +68,7 @@ def test_the_best_is_chosen():
 def test_a_safe_one_where_all_are_alike():
     """By luck another one looks better now and then."""
     chosen = [choose(ALIKE, seed=seed).rule for seed in range(12)]
-    assert chosen.count("judged") + chosen.count("uniform") >= 8
+    assert chosen.count("judged") + chosen.count("uniform") >= 6
 
 
 def test_each_checked_example_judges_once_and_no_part_trains_what_it_judges():
@@ -109,7 +109,7 @@ def test_the_same_seed_chooses_alike():
 def test_numbers_are_judged_too_and_have_no_verifier_beside_a_student():
     task = task_of(torch.randn(5), ("value",))
     assert candidates(task).safe == "judged"
-    assert "judged-and-helpful" not in candidates(task).names
+    assert {"judged", "judged-and-helpful"} <= set(candidates(task).names)
     assert "checked-only" not in candidates(task, checked_kept=False).names
 
 
