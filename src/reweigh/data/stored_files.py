@@ -72,3 +72,23 @@ class RaggedFiles:
         if not self._end:
             np.zeros(1, dtype=np.int32).tofile(self._scratch / "values")
         return Ragged(offsets, values, self._shape, self._padding, self._scratch)
+
+
+class RowFiles:
+    """(N, F) float32 written block by block, and read by row."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._shape, self._scratch = shape, Scratch()
+        with room(self._scratch.path):
+            self._rows = (self._scratch / "rows").open("wb")
+
+    def add(self, block: Array) -> None:
+        """The next rows (B, F)."""
+        with room(self._scratch.path):
+            np.asarray(block, dtype=np.float32).tofile(self._rows)
+
+    def stored(self) -> OnDisk:
+        """The rows."""
+        with room(self._scratch.path):
+            self._rows.close()
+        return OnDisk(self._scratch / "rows", self._shape, torch.float32, self._scratch)

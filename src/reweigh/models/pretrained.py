@@ -1,10 +1,12 @@
 """A Hugging Face model for sequence classification, by name or path: `hf:distilbert-base-multilingual-cased`, `hf:./mine`.
 
-Its body comes with what it has learnt, its last layer is new. Code that a model brings along is never run.
+Its body comes with what it has learnt, its last layer is new. Code that a model brings along is never run. An encoder of
+sentences stays as it is (`text_body.py`).
 """
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -45,6 +47,21 @@ def pretrained(name: str, classes: int, *, padding: int = 0, **_: Any) -> Pretra
     return Pretrained(network, padding)
 
 
+def reads_sentences(name: str) -> bool:
+    """Whether the model `name`, a folder or a name on the hub, is an encoder of sentences (of the library of that name).
+
+    Raises:
+        MissingExtra: if transformers is not installed.
+    """
+    if Path(name).is_dir():
+        return (Path(name) / _OF_SENTENCES).is_file()
+    try:
+        return bool(require("transformers.utils", "transformers").cached_file(name, _OF_SENTENCES))
+    except (OSError, ValueError):
+        return False
+
+
+_OF_SENTENCES = "modules.json"
 _GIVE = "give a folder that `save_pretrained` wrote, or a name on the hub that is downloaded or can be"
 
 

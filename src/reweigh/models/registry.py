@@ -12,9 +12,10 @@ from reweigh.models.image_body import efficientnet_lite0, pretrained_images
 from reweigh.models.imported import imported
 from reweigh.models.lenet import LeNet
 from reweigh.models.mlp import MLP
-from reweigh.models.pretrained import PREFIX, pretrained
+from reweigh.models.pretrained import PREFIX, pretrained, reads_sentences
 from reweigh.models.resnet import ResNet
 from reweigh.models.table import TableNet
+from reweigh.models.text_body import pretrained_sentences, sentences, tfidf
 from reweigh.models.transformer import TransformerClassifier
 from reweigh.models.wide_resnet import WideResNet
 
@@ -28,9 +29,12 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "wrn-16-4": partial(WideResNet, depth=16, widen=4),
     "wrn-28-10": partial(WideResNet, depth=28, widen=10),
     "table": TableNet,
+    "tfidf": tfidf,
+    "minilm": sentences,
     "transformer": TransformerClassifier,
 }
-IMAGE_MODELS = frozenset(name for name in MODELS if name not in {"mlp", "table", "transformer"})
+TEXT_MODELS = ("tfidf", "minilm", "transformer")
+IMAGE_MODELS = frozenset(name for name in MODELS if name not in {"mlp", "table", *TEXT_MODELS})
 
 
 def build(
@@ -44,8 +48,9 @@ def build(
 ) -> nn.Module:
     """A model on the CPU, its weights drawn from `seed` alone; the global random state stays as found.
 
-    `name` is one of `MODELS`, "hf:" and the name or path of a Hugging Face model (for texts a whole model, for images a
-    frozen body under a new head), or "module:function" of one's own, or that function.
+    `name` is one of `MODELS`, "hf:" and the name or path of a Hugging Face model (of images, and where it
+    encodes sentences, a frozen body under a new head; of texts else a whole model), or "module:function" of one's own, or
+    that function.
     `input_shape` is the shape of one example: (channels, H, W) for pictures, (T,) for tokens, any for "mlp".
     On the `device` "meta" one of our models has names and shapes and takes no memory.
     `options` go to the model's constructor, such as `norm="group"` or `dropout=0.3`.
@@ -68,6 +73,9 @@ def build(
 def _of_hugging_face(name: str, input_shape: tuple[int, ...], classes: int, options: dict[str, Any]) -> nn.Module:
     if len(input_shape) == 3:
         return pretrained_images(name, input_shape, classes)
+    if reads_sentences(name):
+        terms, padding = options.get("terms"), options.get("padding", 0)
+        return pretrained_sentences(name, classes, terms=terms, padding=padding)
     return pretrained(name, classes, **options)
 
 
@@ -82,7 +90,7 @@ def _known(name: str, input_shape: tuple[int, ...], classes: int, options: dict[
 
 
 def _check(name: str, input_shape: tuple[int, ...], classes: int) -> None:
-    wanted = 3 if name in IMAGE_MODELS else 1 if name in ("table", "transformer") else None
+    wanted = 3 if name in IMAGE_MODELS else 1 if name in ("table", *TEXT_MODELS) else None
     if (wanted is not None and len(input_shape) != wanted) or min(input_shape, default=0) < 1:
         meant = {3: "(channels, height, width)", 1: "(length,)", None: "sizes of at least 1"}[wanted]
         raise BadInput(f"model {name!r} wants input_shape={meant} but was given {tuple(input_shape)}")

@@ -167,7 +167,7 @@ def encoding_of(run: FinishedRun) -> Encoding:
     encoding = Encoding.from_json(parse_object(content, path), str(path))
     run.digests.check(path, content)
     borrowed = encoding.reader.get("tokenizer")
-    if borrowed is not None and f"hf:{borrowed}" != run.config.student.model:
+    if borrowed is not None and run.config.student.model not in (borrowed, f"hf:{borrowed}"):
         raise BadInput(f"{path} names another tokenizer than the run's model: put a good copy back, or train again")
     return encoding
 

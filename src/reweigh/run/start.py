@@ -38,7 +38,7 @@ from reweigh.run.folder.summary import read_summary
 from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import Notes, train_along
 from reweigh.run.job.prepare import RunData, prepare, with_clean_kept, with_held_back
-from reweigh.run.job.usual import with_usual
+from reweigh.run.job.usual import said_of_model, with_usual
 from reweigh.run.kept import Interrupted as Interrupted
 from reweigh.run.kept import Silent, Watcher, carry_on
 from reweigh.run.objects import NONE, Objects
@@ -79,6 +79,8 @@ def start(
     told = fingerprints(config)
     data = _read(config, watcher)
     run = with_usual(config, data, objects).but(device=str(world.device))
+    if config.student.model is None and data.encoding is not None and data.encoding.kind == "text":
+        watcher.note(said_of_model(run.student.model))
     _use_threads(run.run)
     bench = Bench(run, data, watcher.note, objects, world)
     run, choice = settled(run, data, watcher.note, bench)

@@ -92,15 +92,15 @@ def _ways(config: Resolved, data: RunData, note: Note, cleaned: Cleaned | None, 
         if name != rule:
             note(f"comparing with {words}")
             yield _Way(words, bench.outputs(inputs._replace(train=train), bench.steps))
-    yield from _learners(config, inputs, every, note, cleaned)
+    texts = data.encoding is not None and data.encoding.kind == "text"  # whose terms are told by tokens
+    yield from _learners(config, data if texts else inputs, note, cleaned)
 
 
-def _learners(
-    config: Resolved, inputs: RunData, every: Examples, note: Note, cleaned: Cleaned | None
-) -> Iterator[_Way]:
+def _learners(config: Resolved, inputs: RunData, note: Note, cleaned: Cleaned | None) -> Iterator[_Way]:
     """What the trade would take for such data, on all rows as they are, and weighted by rightness."""
     if inputs.encoding is None:
         return
+    every = joined(inputs.train, inputs.clean)
     rows = torch.arange(len(every))
     if len(rows) > MOST_ROWS:
         drawn = stream(config.student.seed, "verdict").permutation(len(rows))[:MOST_ROWS]

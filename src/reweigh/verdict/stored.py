@@ -14,6 +14,7 @@ from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder, json_bytes
 from reweigh.run.folder.stored import read_config
 from reweigh.run.job.evaluate import finite, outputs_on
+from reweigh.run.job.features import learnt_from
 from reweigh.run.job.prepare import RunData, with_held_back
 from reweigh.run.kept import Interrupted
 from reweigh.run.objects import Objects
@@ -55,8 +56,9 @@ def verdict_of(
         return found
     data = with_held_back(run.config, data_of(run))
     device = usable_device(run.config.run.device)
-    ours = trained_model(run, tuple(data.train.x.shape[1:]), data.train.task.outputs, data.encoding).to(device)
-    outputs = finite(outputs_on(ours, data.test, device))
+    trained = trained_model(run, tuple(data.train.x.shape[1:]), data.train.task.outputs, data.encoding).to(device)
+    ours, inputs = learnt_from(trained, data, run.config.student.augment, device, note)
+    outputs = finite(outputs_on(ours, inputs.test, device))
     objects = Objects(model=None if isinstance(model, str) else model)
     found = compare(run.config, data, outputs, note, cleaned=_cleaned(run, data), objects=objects)
     folder = RunFolder(run.path)

@@ -75,7 +75,9 @@ def borrowed(desk):
 
 def test_a_hugging_face_tokenizer_by_its_path(desk, sources, borrowed):
     own = read_own(sources, seed=0, tokenizer=borrowed)
-    assert own.encoding.model_options == {"vocabulary": len(dict.fromkeys(WORDS)) + 3, "padding": 2}
+    options = own.encoding.model_options
+    assert (options["vocabulary"], options["padding"]) == (len(dict.fromkeys(WORDS)) + 3, 2)
+    assert options["terms"]["pairs"]
     assert (own.train.x == 2).any()
     encoding = Encoding.from_json(json.loads(json.dumps(own.encoding.as_json())), "encoding.json")
     assert torch.equal(read_new(desk.path("t.csv"), encoding).x[own.train.ids], own.train.x)

@@ -101,7 +101,7 @@ def test_how_long_it_takes_is_told(said):
     model = Probe(nn.Flatten(), nn.Linear(432, 2))
     learnt_from(model, data, "none", torch.device("cpu"), told.append)
     (sentence,) = told
-    assert re.fullmatch(r"what the frozen body says of 160 images is worked out once: a moment", sentence)
+    assert re.fullmatch(r"what the frozen body says of 160 examples is worked out once: a moment", sentence)
 
 
 class StopsInTheSecondEpoch(Nobody):

@@ -41,7 +41,7 @@ def test_few_examples_are_seen_often_and_many_seldom():
 @pytest.mark.parametrize(
     ("kind", "shape", "model"),
     [
-        ("table", (5,), "table"), ("text", (9,), "transformer"), ("images", (3, 32, 32), "efficientnet-lite0"),
+        ("table", (5,), "table"), ("text", (9,), "tfidf"), ("images", (3, 32, 32), "efficientnet-lite0"),
         ("images", (1, 28, 28), "lenet"),
         ("arrays", (5,), "mlp"), ("arrays", (1, 16, 16), "lenet"), ("arrays", (4, 3), "mlp"), ("arrays", (1, 2, 2), "mlp"),
     ],

@@ -30,8 +30,8 @@ class Encoding:
         outputs: numbers that the model gives an example, as the task says: C, L or 1.
         model_options: what a model for such data must know: table {"categories": (n1, n2, ...)}, where the first
             columns of x are numbers and the last len(categories) are category codes held as float, from 0 (unknown or
-            missing) to n - 1; text {"vocabulary": n, "padding": p}, where tokens are 0 to n - 1 and p fills texts up (0 but
-            for some Hugging Face models); images and arrays {}.
+            missing) to n - 1; text {"vocabulary": n, "padding": p, "terms": t}, where tokens are 0 to n - 1, p (0 but for
+            some Hugging Face models) fills texts up, and t are the `terms.Terms` of TF-IDF; images and arrays {}.
         target_scale: (mean, standard deviation) of a regression's target, whose y is (value - mean) / deviation.
         reader: what the reader of this kind keeps for itself; JSON values only.
     """

@@ -26,7 +26,7 @@ from .texts import TextReader
 def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> OwnData:
     """Read training, clean and test examples; `seed` decides which clean rows are held back for testing.
 
-    `tokenizer` is the name or path of a Hugging Face tokenizer, for texts that such a model learns from.
+    `tokenizer` is the name or path of a Hugging Face tokenizer, for texts that such a model learns from, or `texts.OPEN`.
 
     Raises:
         BadInput: in one sentence, if the data cannot be had or used.

