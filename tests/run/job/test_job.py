@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from reweigh.rules import registry
+from reweigh.run.bench import Bench
 from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import Means, run_epoch
 from reweigh.run.job.prepare import prepare
@@ -14,7 +15,9 @@ from reweigh.settings.usual import resolved
 def job_of(**settings):
     settings = {"dataset": "digits", "noise": "background:0.4", "steps": 6, "batch_size": 150, "lr": 0.05, **settings}
     config = resolved(Settings.of(**settings))
-    return assemble(config, prepare(config))
+    data = prepare(config)
+    bench = Bench(config, data, lambda sentence: None)
+    return assemble(config, data, judged=lambda: bench.known(data.clean.ids))
 
 
 @pytest.mark.parametrize("rule", registry.names())
