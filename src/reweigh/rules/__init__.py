@@ -3,6 +3,7 @@
 from reweigh.rules.baselines import ClassProportion, ClassResampling, HardMining, Oracle, RandomRectified, Uniform
 from reweigh.rules.class_aware import ClassAwareWeightNet
 from reweigh.rules.deep_interaction import READS, DeepInteraction
+from reweigh.rules.judged import Judged, JudgedAndHelpful
 from reweigh.rules.l2rw import L2RW
 from reweigh.rules.learned import NORMALISATIONS, LearnedRule
 from reweigh.rules.materials import Materials, SecondModel
@@ -22,6 +23,8 @@ __all__ = [
     "DeepInteraction",
     "Evidence",
     "HardMining",
+    "Judged",
+    "JudgedAndHelpful",
     "LearnedRule",
     "Materials",
     "MetaWeightNet",
