@@ -244,21 +244,32 @@ def test_labels_that_have_nothing_to_do_with_the_features_are_not_told_apart():
     assert abs(sum(one.auroc for one in found) / 8 - 0.5) < 0.15
 
 
-def test_the_verifiers_own_errors_are_those_of_held_out_pairs():
+def test_how_many_too_many_are_told_is_seen_of_held_out_pairs():
     said = torch.tensor([2.0, -1.0, -3.0, 1.0], dtype=torch.double)
     right, row = torch.tensor([True, True, False, False]), torch.tensor([0, 1, 1, 0])
     ones = torch.ones(4, dtype=torch.double)
     found = CrossFit(0.9, 0.1, "a", {"a": 0.9}, said, right, ones / 4, row, ones, 2, 0.85)
-    alarms, missed = found.errors(torch.tensor([0.5], dtype=torch.double))
+    many, error = found.too_many(torch.tensor([0.7], dtype=torch.double))
+    p = torch.sigmoid(said + math.log(0.7 / 0.3))
+    alarms, missed = float(2 - p[0] - p[1]) / 2, float(p[2] + p[3]) / 2
+    assert float(many) == pytest.approx(0.7 * alarms - 0.3 * missed)
+    wide = (0.7**2 * alarms * (1 - alarms) + 0.3**2 * missed * (1 - missed)) / 2
+    assert float(error) == pytest.approx(math.sqrt(wide))
+    by_row, _ = found.too_many(torch.tensor([0.5, 0.5], dtype=torch.double))
     p = torch.sigmoid(said)
-    mean = float((2 - p[0] - p[1]) / 2)
-    assert float(alarms) == pytest.approx(mean + math.sqrt(mean * (1 - mean) / 2))
-    by_row, _ = found.errors(torch.tensor([0.5, 0.5], dtype=torch.double))
-    each = float(1 - p[1])
-    assert float(by_row[1]) == pytest.approx(each + math.sqrt(each * (1 - each)))
-    assert float(missed) > 0
-    fewer, _ = found.errors(torch.tensor([0.99], dtype=torch.double))
-    assert float(fewer) < float(alarms)  # where nearly all are right, right ones look right
+    assert by_row.tolist() == pytest.approx([float(1 - p[0] - p[3]) / 2, float(1 - p[1] - p[2]) / 2])
+
+
+def test_of_a_verifier_that_is_as_often_right_as_it_says_nothing_is_too_many():
+    generator = torch.Generator().manual_seed(0)
+    said = 2 * torch.randn(20_000, generator=generator, dtype=torch.double)
+    right = torch.rand(len(said), generator=generator) < torch.sigmoid(said)
+    weight = torch.where(right, 0.5 / right.sum(), 0.5 / (~right).sum()).double()
+    ones, row = torch.ones_like(said), torch.zeros(len(said), dtype=torch.int64)
+    found = CrossFit(0.9, 0.1, "a", {"a": 0.9}, said, right, weight, row, ones, len(said), 0.85)
+    for share in (0.5, 0.8, 0.95):
+        many, _ = found.too_many(torch.tensor([share], dtype=torch.double))
+        assert abs(float(many)) < 0.01
 
 
 def test_the_ends_move_outwards_by_those_errors():

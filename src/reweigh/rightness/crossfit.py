@@ -89,27 +89,31 @@ class CrossFit:
             return None
         return math.ceil(self.examples * (self.margin / (self.auroc - self.least)) ** 2) + 1
 
-    def errors(self, right: Tensor) -> tuple[Tensor, Tensor]:
-        """The verifier's own: mean P(wrong) of pairs that are right, and mean P(right) of those that are not, (G,) each.
+    def too_many(self, right: Tensor) -> tuple[Tensor, Tensor]:
+        """By how much too large a share of wrong targets the verifier tells, and the standard error of that, (G,) each.
 
-        A standard error is added, by the number of checked examples that they are of.
+        Held-out pairs are mixed as they would be with these shares of right ones, and the share that is told of the mixture
+        is held against its own: right ones that look wrong are too many, wrong ones that look right too few.
 
         Args:
             right: the share of right targets in all, (1,), or in each row of the table, (G,).
         """
         row = torch.zeros_like(self.row) if len(right) == 1 else self.row
         chance = torch.sigmoid(self.said + torch.logit(right.clamp(_NEARLY, 1 - _NEARLY))[row])
-        found = []
-        for which, wrong in ((self.right, 1 - chance), (~self.right, chance)):
-            weight = self.weight * which
-            there, square, errors = (
-                torch.zeros(len(right), dtype=torch.double).index_add_(0, row, part)
-                for part in (weight, weight.square() * self.repeated, weight * wrong)
-            )
-            mean = errors / there.clamp_min(_NEARLY)
-            count = there.square() / square.clamp_min(_NEARLY)  # as many examples as they are worth
-            found.append(mean + (mean * (1 - mean) / count.clamp_min(1)).sqrt())
-        return found[0], found[1]
+        alarms, of_alarms = self._mean(1 - chance, self.right, row, len(right))
+        missed, of_missed = self._mean(chance, ~self.right, row, len(right))
+        error = ((right * of_alarms).square() + ((1 - right) * of_missed).square()).sqrt()
+        return right * alarms - (1 - right) * missed, error
+
+    def _mean(self, values: Tensor, which: Tensor, row: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        """The mean of these pairs' values (p,), from 0 to 1, by row, and at most its standard error, (G,) each."""
+        weight = self.weight * which
+        there, square, summed = (
+            torch.zeros(rows, dtype=torch.double).index_add_(0, row, part)
+            for part in (weight, weight.square() * self.repeated, weight * values)
+        )
+        mean, count = summed / there.clamp_min(_NEARLY), there.square() / square.clamp_min(_NEARLY)
+        return mean, (mean * (1 - mean) / count.clamp_min(1)).sqrt()  # as many examples as they are worth
 
     def reliability(self) -> list[Tenth]:
         """Of tenths of the pairs, from the least to the most sure."""
