@@ -70,9 +70,10 @@ class Judging:
         each[open_], at_most[open_] = (of.view(targets[open_].shape) for of in (found.right, spread.at_most))
         kind = torch.zeros(targets.shape, dtype=torch.int64)
         kind[open_] = found.kind.view(targets[open_].shape)
-        ends = allowing(
-            evidence, spread, float(court.examples(found.right).mean()), court.rows(found.right), court.questions
-        )
+        ends = spread
+        if tells:
+            share = float(court.examples(found.right).mean())
+            ends = allowing(evidence, spread, share, court.rows(found.right), court.questions)
         return self.result(
             right=_of_all(each).numpy(),
             each=each.numpy(),
