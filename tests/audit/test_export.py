@@ -56,6 +56,15 @@ def test_parquet_and_csv_say_the_same(audited, tmp_path):
     pandas.testing.assert_frame_equal(by_csv, by_parquet, check_dtype=False, rtol=1e-5)
 
 
+def test_the_probability_of_a_wrong_label_says_where_to_stop(audited):
+    found = columns(audited)
+    assert found["wrong_probability"] == pytest.approx(1 - audited.right[audited.order])
+    assert (np.diff(found["wrong_probability"]) <= 0).all()
+    assert found["wrong_of_next_100"][0] == pytest.approx(audited.expected_wrong(0, 100), abs=0.05)
+    assert found["wrong_of_next_100"][-1] == pytest.approx(found["wrong_probability"][-1], abs=0.05)
+    assert found["wrong_of_next_100"][0] > found["wrong_of_next_100"][600]
+
+
 def test_what_was_never_seen_is_empty_and_weighs_nothing(audited, tmp_path):
     row = audited.order[-1]
     gone = {name: getattr(audited, name).copy() for name in ("mean_weight", "quality", "trend")}

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ...errors import BadInput, require
 from ...words import shown
 from .csv_file import column_names
@@ -50,6 +53,16 @@ class JsonFile(HeldTable):
         for first, lines in self._blocks():
             for batch in self._table_of(lines, first).combine_chunks().to_batches():
                 yield batch.rename_columns(self.names)
+
+    def lines(self) -> npt.NDArray[np.int64]:
+        """(N,) the line of each example, from 1; blank ones count."""
+        found = [
+            first + place
+            for first, block in self._blocks()
+            for place, line in enumerate(block.split(b"\n"))
+            if line.strip()
+        ]
+        return np.array(found, dtype=np.int64)
 
     def _schema(self) -> Any:
         return self._named(self.names)
