@@ -45,7 +45,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 
 def write_table(path: Path, columns: Mapping[str, Any], *, overwrite: bool = False) -> None:
-    """Write `columns` (lists, arrays or Arrow columns of N values, by name) to `path`; its ending says whether CSV or Parquet.
+    """Write `columns` (lists, arrays or Arrow columns of N values, by name) to `path`, CSV or Parquet by its ending.
 
     What is not known (NaN, None) is empty or null.
 

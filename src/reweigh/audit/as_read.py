@@ -1,4 +1,4 @@
-"""Rows of the user's own data as they were read, by their ids: what a person wants to see of an example, and where it stands.
+"""Rows of own data as they were read, by their ids: what a person wants to see of an example, and where it stands.
 
 Where only some rows are asked for no others are kept, so a table of any length can be looked into.
 """

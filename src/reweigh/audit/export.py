@@ -71,7 +71,7 @@ def wrong_of_next(wrong: Array, count: int = NEXT) -> Array:
     """How many of each example and the `count` - 1 below it are wrong, as is to be expected, (N,); fewer near the end."""
     sums = np.concatenate([[0.0], np.cumsum(wrong)])
     ends = np.minimum(np.arange(len(wrong)) + count, len(wrong))
-    return np.round(sums[ends] - sums[:-1], 1)
+    return np.asarray(np.round(sums[ends] - sums[:-1], 1))
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -3,6 +3,7 @@
 from cyclopts import App, Parameter
 
 from reweigh._version import __version__
+from reweigh.cli.apply import apply
 from reweigh.cli.audit import audit
 from reweigh.cli.demo import demo
 from reweigh.cli.predict import predict
@@ -24,5 +25,6 @@ app.command(demo, sort_key=1)
 app.command(train, sort_key=2, help_flags="--help")  # its -h is short
 app.command(audit, sort_key=3)
 app.command(report, sort_key=4)
-app.command(predict, sort_key=5)
+app.command(apply, sort_key=6)
+app.command(predict, sort_key=9)
 app.register_install_completion_command(help="Let the shell complete commands and options (bash, zsh, fish).")

@@ -84,7 +84,7 @@ def _standings(audit: Audit) -> list[str]:
 
 
 def distrusted_table(audit: Audit, top: int) -> Table:
-    """The first `top` examples, within 80 columns: how likely each label is wrong, or its quality where that is not known."""
+    """The first `top` examples, within 80 columns: how likely each label is wrong, or its quality where nobody knows."""
     known = audit.estimate is not None
     table = Table(title="Most distrusted", min_width=70)
     for name, options in (

@@ -1,4 +1,4 @@
-"""A CSV file row by row, each with the text that it was written as: to count rows, and to write all but a few again as they are.
+"""A CSV file row by row, each with its text as it was written: to count rows, and to write most of them again as they are.
 
 Python's own `csv` says where a row ends, and what it took in for it is the row's text. Where a field begins and ends within
 that is asked of the few rows that change.
