@@ -9,10 +9,13 @@ from typing import Any
 
 from torch import nn
 
+from reweigh.api.decided import decisions_given
 from reweigh.api.given import Given
 from reweigh.api.model import TrainedModel, export, trained
 from reweigh.api.results import AuditTable, Labels, Prediction, Suspects
 from reweigh.api.words import in_python, said_in_python
+from reweigh.apply import Applied, apply_run
+from reweigh.apply.auto import SURE
 from reweigh.audit import audit_run, open_run
 from reweigh.audit.audit import THRESHOLD
 from reweigh.data.outside import hand_over, use_source
@@ -143,6 +146,22 @@ class Run:
         """The training examples whose labels look wrong, since another one is likelier; see `audit`."""
         return self.audit().issues()
 
+    def apply(
+        self, decisions: Any, output: Path | str, *, auto: bool = False, sure: float = SURE, overwrite: bool = False
+    ) -> Applied:
+        """Write the training data as decided, and the checked set grown, to the folder `output`: see docs/apply.md.
+
+        `decisions` are a path, a frame or dicts with id, given, decision (keep, change, drop) and label, or None; with `auto`
+        what is right with the probability `sure` is decided without a review.
+
+        Raises:
+            BadInput: if a decision cannot be applied, or the data have changed since.
+        """
+        opened = {"data_root": self._data_root, "model": self._named, "task": self._task}
+        with said_in_python(self._places):
+            given = decisions_given(decisions)
+            return apply_run(self.path, given, output, auto=auto, sure=sure, overwrite=overwrite, **opened)
+
     def report(
         self, path: Path | str | None = None, *, against: Sequence["Run | Path | str"] = (), overwrite: bool = False
     ) -> Path:
@@ -179,8 +198,7 @@ class Run:
         Raises:
             BadInput: if there is something at `folder`.
         """
-        target = home(folder)
-        if os.path.lexists(target):
+        if os.path.lexists(target := home(folder)):
             raise BadInput(f"{target} exists: name a folder that does not")
         make_folder(target.parent)
         part = target.with_name(f".{target.name}.part")

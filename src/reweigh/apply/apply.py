@@ -37,6 +37,7 @@ class Applied:
         rows: how many training examples there are now.
         checked_rows: how many are checked.
         settings: what `reweigh.fit` takes to train again, by name.
+        automatic: what is to be said of decisions without a review; "" where there were none.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Applied:
     rows: int
     checked_rows: int
     settings: dict[str, Any]
+    automatic: str = ""
 
     def sentence(self) -> str:
         """What was done."""

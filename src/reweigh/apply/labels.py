@@ -75,8 +75,19 @@ class Labels:
         Raises:
             BadInput: naming the first that says none.
         """
+        if not decisions:
+            return self.encoded([column[:0] for column in self.raw()])
+        try:
+            return self._told(decisions, texts)
+        except BadInput:  # numbers may be written in several ways; of other labels the sentence is the same again
+            return torch.cat([self._told([one], [text]) for one, text in zip(decisions, texts, strict=True)])
+
+    def _told(self, decisions: Sequence[Decision], texts: Sequence[str]) -> Tensor:
         keys, files = zip(*(one.where.split(" of ", 1) for one in decisions), strict=True)
-        return self.targets(self._as_columns(decisions, texts), keys, files[0])
+        try:
+            return self.targets(self._as_columns(decisions, texts), keys, files[0])
+        except BadInput as wrong:
+            raise BadInput(str(wrong).replace("row 0 of", f"{keys[0]} of", 1)) from wrong
 
     def _as_columns(self, decisions: Sequence[Decision], texts: Sequence[str]) -> list[Any]:
         if len(self.names) == 1:

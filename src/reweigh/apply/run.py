@@ -1,6 +1,7 @@
 """`reweigh apply`, as the command line and `Run.apply` call it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ def apply_run(
     sure: float = SURE,
     overwrite: bool = False,
     **opened: Any,
-) -> tuple[Applied, str | None]:
-    """Write the data of the finished run in the folder `path` again, cleaned; returns them, and what `auto` has to say.
+) -> Applied:
+    """Write the data of the finished run in the folder `path` again, cleaned.
 
     Args:
         path: the run's folder.
@@ -48,7 +49,7 @@ def apply_run(
     told = read_decisions(decisions) if isinstance(decisions, Path | str) else list(decisions or ())
     subject = subject_of(run)
     if not auto:
-        return apply_decisions(subject, told, target, overwrite=overwrite), None
+        return apply_decisions(subject, told, target, overwrite=overwrite)
     found = decided(audit_run(path, **opened), sure, {one.id for one in told})
     applied = apply_decisions(subject, told, target, automatic=found.decisions, overwrite=overwrite)
-    return applied, found.sentence()
+    return replace(applied, automatic=found.sentence())

@@ -41,9 +41,9 @@ def apply(
         overwrite: Replace a folder that was written so before.
     """
     opened = {"data_root": data_root, "model": model, "task": task}
-    applied, told = apply_run(run, decisions, output, auto=auto, sure=sure, overwrite=overwrite, **opened)
-    if told is not None:
-        console.print(f"{told[0].upper()}{told[1:]}.")
+    applied = apply_run(run, decisions, output, auto=auto, sure=sure, overwrite=overwrite, **opened)
+    if applied.automatic:
+        console.print(f"{applied.automatic[0].upper()}{applied.automatic[1:]}.")
     console.print(f"{applied.sentence()}.")
     console.print(f"{printable(applied.train)}: {applied.rows:,} rows to train on.", soft_wrap=True)
     console.print(f"{printable(applied.checked)}: {applied.checked_rows:,} checked.", soft_wrap=True)
