@@ -1,13 +1,10 @@
-"""From decisions to cleaned data that train as they are: tables, parts, JSON lines, pictures, texts, arrays, several targets."""
+"""From decisions to cleaned data that train as they are: tables, parts, JSON lines, pictures, texts, arrays."""
 
 import csv
-import json
 import shutil
 
 import numpy as np
 import pandas
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import own_files
@@ -64,7 +61,7 @@ def test_the_cleaned_data_have_what_was_decided_and_nothing_else(applied):
 
 
 def test_the_checked_set_has_grown_and_the_test_set_stays(applied):
-    found, noisy, _, truth, given, decisions = applied
+    found, noisy, _, _, given, decisions = applied
     before = open_table(noisy.with_name(noisy.name.replace("noisy", "checked"))).table()
     checked, test = open_table(found.checked).table(), open_table(found.test).table()
     reviewed = {one.id[4:]: one for one in decisions if one.word != "drop"}
@@ -145,7 +142,7 @@ def test_decisions_that_cannot_be_applied(table, tmp_path, one, said):
 def test_an_output_that_is_there_is_replaced_only_if_asked_and_ours(table, tmp_path):
     folder = tmp_path / "cleaned"
     apply_run(table[0], [decision()], folder)
-    with pytest.raises(BadInput, match="exists: replace it with --overwrite"):
+    with pytest.raises(BadInput, match=r"exists: replace it with --overwrite"):
         apply_run(table[0], [decision()], folder)
     (folder / "mine.txt").write_text("gone with it")
     found = apply_run(table[0], [], folder, overwrite=True)
@@ -155,9 +152,9 @@ def test_an_output_that_is_there_is_replaced_only_if_asked_and_ours(table, tmp_p
     ]  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cleaned"]
     (tmp_path / "other").mkdir()
-    with pytest.raises(BadInput, match="exists: name a folder that is not there yet"):
+    with pytest.raises(BadInput, match=r"exists: name a folder that is not there yet"):
         apply_run(table[0], [], tmp_path / "other", overwrite=True)
-    with pytest.raises(BadInput, match="nothing is decided"):
+    with pytest.raises(BadInput, match=r"nothing is decided"):
         apply_run(table[0], None, tmp_path / "new")
 
 
@@ -169,7 +166,7 @@ def test_it_appears_whole_or_not_at_all(table, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("reweigh.apply.apply.write_changes", full)
-    with pytest.raises(reweigh.errors.ReweighError, match="the disk is full"):
+    with pytest.raises(reweigh.errors.ReweighError, match=r"the disk is full"):
         apply_run(table[0], [], tmp_path / "cleaned", overwrite=True)
     assert (tmp_path / "cleaned" / "changes.csv").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["cleaned"]
@@ -178,14 +175,14 @@ def test_it_appears_whole_or_not_at_all(table, tmp_path, monkeypatch):
 def test_data_that_have_changed_since(tmp_path):
     path, noisy, *_ = trained(tmp_path, "csv")
     noisy.write_bytes(noisy.read_bytes() + b"k,1,2,3,,red\r\n")
-    with pytest.raises(BadInput, match="is not what it was when the run began"):
+    with pytest.raises(BadInput, match=r"is not what it was when the run began"):
         apply_run(path, [decision()], tmp_path / "cleaned")
 
 
 def test_runs_that_are_on_no_file_of_one_s_own(tmp_path):
     options = ["--dataset", "digits", "--steps", "5", "--quick", "--output", str(tmp_path / "run")]
     assert command(["train", *options]) == 0
-    with pytest.raises(BadInput, match="was trained on digits: decisions are applied to files of your own"):
+    with pytest.raises(BadInput, match=r"was trained on digits: decisions are about files of your own"):
         apply_run(tmp_path / "run", [decision()], tmp_path / "cleaned")
 
 
@@ -223,8 +220,12 @@ def test_pictures_move_to_the_other_class(tmp_path):
     noisy = tmp_path / "i" / "noisy"
     shutil.copy(noisy / "right" / "001.png", tmp_path / "kept.png")
     before = sorted(path.relative_to(noisy).as_posix() for path in noisy.rglob("*.png"))
-    given = [Decision("left/003.png", "left", "change", "right", "a of b"), Decision("left/000.png", "left", "keep", "", "a of b"),
-             Decision("right/001.png", "right", "drop", "", "a of b")]  # fmt: skip
+    told = (
+        ("left/003.png", "left", "change", "right"),
+        ("left/000.png", "left", "keep", ""),
+        ("right/001.png", "right", "drop", ""),
+    )
+    given = [Decision(*one, "a of b") for one in told]
     found = apply_run(tmp_path / "run", given, tmp_path / "cleaned")
     after = sorted(path.relative_to(found.train).as_posix() for path in found.train.rglob("*.png"))
     expected = {*before, "right/003.png"} - {"left/003.png", "right/001.png"}
@@ -317,9 +318,9 @@ def test_several_target_columns(tmp_path):
 
 def test_from_python_with_a_frame(tmp_path):
     made, wrong, truth = rows()
-    frame = pandas.DataFrame(made).astype({name: float for name in "abc"}).drop(columns="note")
+    frame = pandas.DataFrame(made).astype(dict.fromkeys("abc", float)).drop(columns="note")
     frame["label"] = frame["label"].astype("category")
-    checked = pandas.DataFrame(rows(90, 1, 0)[0]).astype({name: float for name in "abc"}).drop(columns="note")
+    checked = pandas.DataFrame(rows(90, 1, 0)[0]).astype(dict.fromkeys("abc", float)).drop(columns="note")
     one = reweigh.fit(
         frame, clean=checked, target="label", id_column="key", steps=20, rule="l2rw", quick=True, verbose=False
     )
@@ -332,7 +333,7 @@ def test_from_python_with_a_frame(tmp_path):
     assert after["label"].dtype == "category"
     frame.loc[row, "label"] = truth[row]
     pandas.testing.assert_frame_equal(after[frame.columns], frame)
-    with pytest.raises(BadInput, match="row 0 of decisions is about 'x', which is no training example"):
+    with pytest.raises(BadInput, match=r"row 0 of decisions is about 'x', which is no training example"):
         one.apply([{"id": "x", "given": "red", "decision": "keep", "label": ""}], tmp_path / "other")
-    with pytest.raises(BadInput, match="decisions= is a int"):
+    with pytest.raises(BadInput, match=r"decisions= is a int"):
         one.apply(7, tmp_path / "other")

@@ -143,14 +143,14 @@ def test_a_new_label_has_the_type_of_its_column(tmp_path, values, cell, after):
 def test_a_label_that_is_no_value_of_its_column(tmp_path):
     pq.write_table(pa.table({"label": [1, 2]}), tmp_path / "a.parquet")
     (tmp_path / "out").mkdir()
-    with pytest.raises(BadInput, match="the column 'label' holds values of the type int64, which 'x' is not"):
+    with pytest.raises(BadInput, match=r"the column 'label' holds values of the type int64, which 'x' is not"):
         TableLayout().copy(str(tmp_path / "a.parquet"), tmp_path / "out", Edits.only(2, {1: ("x",)}, ("label",)))
 
 
 def test_a_file_that_quotes_nothing(tmp_path):
     (tmp_path / "a.tsv").write_text('a\tlabel\n1\t5" pipe\n2\t"y\n')
     (tmp_path / "out").mkdir()
-    with pytest.raises(BadInput, match="cannot stand in .*a.tsv, which quotes no cells"):
+    with pytest.raises(BadInput, match=r"cannot stand in .*a.tsv, which quotes no cells"):
         TableLayout().copy(str(tmp_path / "a.tsv"), tmp_path / "out", Edits.only(2, {1: ("a\tb",)}, ("label",)))
 
 

@@ -40,7 +40,7 @@ def test_a_cell_that_a_spreadsheet_would_run_comes_back(tmp_path):
     write_decisions(tmp_path / "d.csv", ones)
     assert (tmp_path / "d.csv").read_text().splitlines()[1] == "'=1+1,'@a,change,'-b"
     assert [one[:4] for one in read_decisions(tmp_path / "d.csv")] == [one[:4] for one in ones]
-    with pytest.raises(BadInput, match="exists"):
+    with pytest.raises(BadInput, match=r"exists"):
         write_decisions(tmp_path / "d.csv", ones)
     write_decisions(tmp_path / "d.csv", [], overwrite=True)
     assert read_decisions(tmp_path / "d.csv") == []
@@ -71,12 +71,12 @@ def test_other_files(tmp_path):
     with pytest.raises(BadInput, match=r"there is no file or folder .*d\.csv"):
         read_decisions(tmp_path / "d.csv")
     (tmp_path / "d.csv").write_bytes("id;given;decision;label\na;Käse;keep;\n".encode("cp1252"))
-    with pytest.raises(BadInput, match="not UTF-8 throughout, byte .* in line 2 .* save the file as UTF-8"):
+    with pytest.raises(BadInput, match=r"not UTF-8 throughout, byte .* in line 2 .* save the file as UTF-8"):
         read_decisions(tmp_path / "d.csv")
 
 
 def test_rows_that_come_from_a_frame():
     rows = [({"id": 7, "given": 1, "decision": "change", "label": 0}, "row 0"), ({"id": 8, "decision": None}, "row 1")]
     assert [one[:4] for one in decisions_of(rows)] == [("7", "1", "change", "0")]
-    with pytest.raises(BadInput, match="row 0 decides 'x'"):
+    with pytest.raises(BadInput, match=r"row 0 decides 'x'"):
         decisions_of([({"id": "a", "given": float("nan"), "decision": "x", "label": None}, "row 0")])

@@ -21,6 +21,6 @@ def decisions_given(data: Any) -> Path | str | Sequence[Decision] | None:
         data = as_table(data, "decisions")[0].to_pylist()
     if not isinstance(data, Sequence) or not all(isinstance(row, dict) for row in data):
         raise BadInput(
-            f"decisions= is a {type(data).__name__}: give a path, a frame or a list of dicts with id, given, decision and label"
+            f"decisions= is a {type(data).__name__}: give a path, a frame or dicts with id, given, decision and label"
         )
     return decisions_of((row, f"row {place} of decisions") for place, row in enumerate(data))

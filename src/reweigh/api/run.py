@@ -151,8 +151,8 @@ class Run:
     ) -> Applied:
         """Write the training data as decided, and the checked set grown, to the folder `output`: see docs/apply.md.
 
-        `decisions` are a path, a frame or dicts with id, given, decision (keep, change, drop) and label, or None; with `auto`
-        what is right with the probability `sure` is decided without a review.
+        `decisions` are a path, a frame or dicts with id, given, decision (keep, change, drop) and label, or None; with
+        `auto` what is right with the probability `sure` is decided without a review.
 
         Raises:
             BadInput: if a decision cannot be applied, or the data have changed since.

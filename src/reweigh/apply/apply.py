@@ -17,7 +17,6 @@ from reweigh.apply.changes import write_changes
 from reweigh.apply.checked import Grown, grown
 from reweigh.apply.decisions import CHANGE, DROP, KEEP, Decision
 from reweigh.apply.edits import Edits
-from reweigh.apply.labels import same
 from reweigh.apply.settings import SETTINGS, settings_again
 from reweigh.apply.subject import Subject
 from reweigh.apply.written import CHANGES, check_output_folder, check_written, whole_folder
@@ -117,7 +116,7 @@ def _check_given(subject: Subject, decisions: Sequence[Decision], rows: Sequence
     place = {row: at for at, row in enumerate(train.ids.tolist())}
     now = train.y[torch.tensor([place[row] for row in rows])]
     try:
-        agree = same(subject.labels.told(decisions, [one.given for one in decisions]), now).tolist()
+        agree = subject.labels.same(subject.labels.told(decisions, [one.given for one in decisions]), now).tolist()
     except BadInput:  # one of them is no label at all
         agree = [_agrees(subject, one, y) for one, y in zip(decisions, now, strict=True)]
     for one, y, fine in zip(decisions, now, agree, strict=True):
@@ -131,7 +130,7 @@ def _check_given(subject: Subject, decisions: Sequence[Decision], rows: Sequence
 
 def _agrees(subject: Subject, one: Decision, now: torch.Tensor) -> bool:
     try:
-        return bool(same(subject.labels.told([one], [one.given]), now[None])[0])
+        return bool(subject.labels.same(subject.labels.told([one], [one.given]), now[None])[0])
     except BadInput:
         return False
 

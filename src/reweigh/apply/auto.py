@@ -20,23 +20,21 @@ class Automatic:
     Attributes:
         decisions: on the examples that are sure enough.
         sure: the least probability that a decision is right.
-        wrongly: how many labels changed, and how many rows dropped, are wrong decisions, as is to be expected.
         left: how many other labels are likelier wrong than right.
     """
 
     decisions: list[Decision]
     sure: float
-    wrongly: tuple[float, float]
     left: int
 
     def sentence(self) -> str:
         """What was decided, how often that is wrong, and what is left to review."""
         changed = sum(one.word == CHANGE for one in self.decisions)
         return (
-            f"without review, where that is right with {self.sure:.0%} or more: {counted(changed, 'label')} changed, about "
-            f"{self.wrongly[0]:.1f} of them wrongly, and {counted(len(self.decisions) - changed, 'row')} dropped, about "
-            f"{self.wrongly[1]:.1f} of them with a right label; {counted(self.left, 'other label')} likelier wrong than "
-            "right are left to review"
+            f"without review, each right with a probability of {self.sure:.0%} or more: {counted(changed, 'label')} changed "
+            f"and {counted(len(self.decisions) - changed, 'row')} dropped, up to about "
+            f"{round((1 - self.sure) * len(self.decisions))} of them wrongly; {counted(self.left, 'other label')} likelier "
+            "wrong than right are left to review"
         )
 
 
@@ -58,7 +56,7 @@ def decided(audit: Audit, sure: float = SURE, reviewed: Collection[str] = ()) ->
     wrong = 1 - audit.right
     likely = np.where(audit.contradicted, np.nan_to_num(audit.suggested_probability), 0.0)
     given, suggested = (_told(audit, labels) for labels in (audit.given, audit.suggested))
-    decisions, wrongly, left = list[Decision](), [0.0, 0.0], 0
+    decisions, left = list[Decision](), 0
     for row in audit.order[wrong[audit.order] > 0.5].tolist():
         name = audit.name(row)
         if name in reviewed:
@@ -66,13 +64,11 @@ def decided(audit: Audit, sure: float = SURE, reviewed: Collection[str] = ()) ->
         where = f"{name} of the audit"
         if likely[row] >= sure:
             decisions.append(Decision(name, given[row], CHANGE, suggested[row], where))
-            wrongly[0] += 1 - float(likely[row])
         elif wrong[row] >= sure:
             decisions.append(Decision(name, given[row], DROP, "", where))
-            wrongly[1] += 1 - float(wrong[row])
         else:
             left += 1
-    return Automatic(decisions, sure, (wrongly[0], wrongly[1]), left)
+    return Automatic(decisions, sure, left)
 
 
 def _told(audit: Audit, labels: np.ndarray) -> list[str]:

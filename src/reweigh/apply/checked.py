@@ -18,7 +18,7 @@ CHECKED, TEST = "checked", "test"
 
 
 class Grown(NamedTuple):
-    """Where the checked examples stand, how many they are, and where those for testing are; None where they stay as given."""
+    """Where the checked examples stand, how many there are, and where those for testing are; None where they stay."""
 
     clean: Path
     rows: int

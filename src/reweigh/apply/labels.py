@@ -16,19 +16,8 @@ from reweigh.data.own.targets import SEPARATORS, split
 from reweigh.errors import BadInput
 from reweigh.words import listed, shown
 
-CLOSE = 1e-4
-"""Numbers, as multiples of the target's deviation, that are one number written with fewer digits."""
-
-
-def same(one: Tensor, other: Tensor) -> Tensor:
-    """(n,) where two targets (n, ...) are the same."""
-    if not one.is_floating_point():
-        return one == other
-    return (
-        torch.isclose(one, other, rtol=CLOSE, atol=CLOSE).flatten(1).all(1)
-        if one.ndim > 1
-        else torch.isclose(one, other, rtol=CLOSE, atol=CLOSE)
-    )
+CLOSE, DIGITS = 1e-4, 1e-6
+"""Numbers that are one number written with fewer digits: as multiples of the target's deviation, and of its mean."""
 
 
 class Labels:
@@ -46,6 +35,14 @@ class Labels:
     def __len__(self) -> int:
         """The number of rows of the training file, N."""
         return len(self._columns[0])
+
+    def same(self, one: Tensor, other: Tensor) -> Tensor:
+        """(n,) where two targets (n, ...) are the same."""
+        if not one.is_floating_point():
+            return one == other
+        mean, deviation = self.task.scale
+        close = torch.isclose(one, other, rtol=CLOSE, atol=CLOSE + DIGITS * abs(mean) / deviation)
+        return close.flatten(1).all(1) if close.ndim > 1 else close
 
     def raw(self) -> list[Any]:
         """The target columns as the file has them."""

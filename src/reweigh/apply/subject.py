@@ -10,7 +10,7 @@ from reweigh.apply.table_layout import TableLayout
 from reweigh.data.outside import is_outside
 from reweigh.data.own import Encoding, Sources
 from reweigh.errors import BadInput
-from reweigh.run.finished import FinishedRun, data_of
+from reweigh.run.finished import FinishedRun, data_of, encoding_of
 from reweigh.run.job.prepare import RunData
 from reweigh.settings.known import Injected
 
@@ -39,10 +39,7 @@ def subject_of(run: FinishedRun) -> Subject:
     Raises:
         BadInput: if they are not the user's own files, were spoilt on purpose, or have changed since.
     """
-    sources = run.config.data
-    if not isinstance(sources, Sources) or is_outside(sources.train):
-        what = "a source of your own" if isinstance(sources, Sources) else sources.name
-        raise BadInput(f"the run in {run.path} was trained on {what}: decisions are applied to files of your own")
+    sources = sources_of(run)
     if run.config.injected.noise != Injected().noise:
         raise BadInput(
             f"the run in {run.path} had its labels spoilt on purpose (--noise {run.config.injected.noise}), which are not "
@@ -54,6 +51,29 @@ def subject_of(run: FinishedRun) -> Subject:
     layout = _layout(encoding)
     columns = layout.targets(sources.train, encoding.targets)
     return Subject(run, sources, data, encoding, layout, Labels(encoding, columns, sources.train))
+
+
+def sources_of(run: FinishedRun) -> Sources:
+    """The user's own files, that the run learnt from.
+
+    Raises:
+        BadInput: if there are none.
+    """
+    sources = run.config.data
+    if not isinstance(sources, Sources) or is_outside(sources.train):
+        what = "a source of your own" if isinstance(sources, Sources) else sources.name
+        raise BadInput(f"the run in {run.path} was trained on {what}: decisions are about files of your own")
+    return sources
+
+
+def labels_of(run: FinishedRun) -> Labels:
+    """The labels of the run's data, of which the targets alone are read.
+
+    Raises:
+        BadInput: as `subject_of`.
+    """
+    sources, encoding = sources_of(run), encoding_of(run)
+    return Labels(encoding, _layout(encoding).targets(sources.train, encoding.targets), sources.train)
 
 
 def _layout(encoding: Encoding) -> Layout:

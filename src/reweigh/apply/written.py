@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from reweigh.apply.edits import Edits
-from reweigh.apply.labels import same
 from reweigh.apply.settings import SETTINGS
 from reweigh.apply.subject import Subject
 from reweigh.data.own import Sources
@@ -60,7 +59,7 @@ def check_written(subject: Subject, path: Path, edits: Edits, wanted: dict[int, 
     places = np.searchsorted(rows, sorted(wanted)).tolist()
     for place, row in zip(places, sorted(wanted), strict=True):
         expected[place] = wanted[row]
-    wrong = (~same(now, expected)).nonzero().flatten().tolist()
+    wrong = (~subject.labels.same(now, expected)).nonzero().flatten().tolist()
     if not wrong:
         return
     cells = edits.cells.get(int(rows[wrong[0]]))
