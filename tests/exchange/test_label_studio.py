@@ -130,7 +130,7 @@ def test_several_annotators(table, tmp_path):
     ("content", "said"),
     [
         ({}, "is no list of tasks: export the annotations"),
-        ([{"data": {"text": "x"}, "annotations": []}], r"task 1 of .* has no 'example_id': it was not made by `reweigh export`"),
+        ([{"data": {"text": "x"}, "annotations": []}], r"task 1 of .* has no .example_id.: it was not made by"),
         (
             [{"data": {"example_id": "row 1", "given": "red"}, "annotations": [{"result": [MAUVE]}]}],
             r"task 1 of .*export.json has the label 'mauve'",
