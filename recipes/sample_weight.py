@@ -5,8 +5,8 @@
 Made sets of three classes (eight numbers; classes near, apart and far apart), scikit-learn's digits (64 numbers) and breast
 cancer (30), with 150 checked rows. 12 % of the other labels are one class too high, or 25 % or 5 % are any other one. A run
 of reweigh (`l2rw`, 400 steps) is audited. Boosted trees, a random forest and logistic regression of scikit-learn then learn
-from the rows that were audited, with their labels as given; macro F1 on rows that nobody saw. An audit that cannot tell right
-labels from wrong ones is left out. A finished run is a line of DEST/sample_weight.jsonl; the same command goes on from there.
+from the rows that were audited, with their labels as given; macro F1 on rows that nobody saw. An audit that cannot tell
+right labels from wrong ones is left out. A finished run is a line of DEST/sample_weight.jsonl; the same command goes on.
 """
 
 import argparse

@@ -12,6 +12,7 @@ import reweigh
 from dirty import NAMES, csv_bytes, excel_bytes, rows, trained
 from reweigh.apply import apply_run, write_decisions
 from reweigh.apply.decisions import Decision
+from reweigh.apply.written import whole_folder
 from reweigh.cli.guard import run as command
 from reweigh.data.own.paths import open_table
 from reweigh.errors import BadInput
@@ -169,6 +170,19 @@ def test_it_appears_whole_or_not_at_all(table, tmp_path, monkeypatch):
     with pytest.raises(reweigh.errors.ReweighError, match=r"the disk is full"):
         apply_run(table[0], [], tmp_path / "cleaned", overwrite=True)
     assert (tmp_path / "cleaned" / "changes.csv").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["cleaned"]
+
+
+def test_a_kill_while_one_folder_takes_the_place_of_another_loses_neither(tmp_path):
+    (tmp_path / ".cleaned.old").mkdir()
+    (tmp_path / ".cleaned.old" / "changes.csv").write_text("before")
+    with pytest.raises(KeyboardInterrupt), whole_folder(tmp_path / "cleaned", overwrite=True) as part:
+        (part / "half").touch()
+        raise KeyboardInterrupt
+    assert (tmp_path / "cleaned" / "changes.csv").read_text() == "before"
+    with whole_folder(tmp_path / "cleaned", overwrite=True) as part:
+        (part / "changes.csv").write_text("after")
+    assert (tmp_path / "cleaned" / "changes.csv").read_text() == "after"
     assert [path.name for path in tmp_path.iterdir()] == ["cleaned"]
 
 

@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from reweigh.audit import write_export
-from reweigh.audit.export import COLUMNS, columns
+from reweigh.audit.export import COLUMNS, about_weights, columns
 from reweigh.errors import BadInput, ReweighError
 
 EVIL = (
@@ -63,6 +63,17 @@ def test_the_probability_of_a_wrong_label_says_where_to_stop(audited):
     assert found["wrong_of_next_100"][0] == pytest.approx(audited.expected_wrong(0, 100), abs=0.05)
     assert found["wrong_of_next_100"][-1] == pytest.approx(found["wrong_probability"][-1], abs=0.05)
     assert found["wrong_of_next_100"][0] > found["wrong_of_next_100"][600]
+
+
+def test_what_the_weights_are_for_is_a_sentence(audited):
+    issues = int(audited.issue.sum())
+    said = about_weights(audited)
+    assert said.startswith(
+        f"sample_weight, for another learner, has a mean of 1 and is {audited.sample_weight.max():.1f}"
+    )
+    assert f"without the {issues} rows whose is_label_issue is true" in said
+    assert "boosted" not in about_weights(replace(audited, judged=None))
+    assert columns(audited)["sample_weight"].mean() == pytest.approx(1)
 
 
 def test_what_was_never_seen_is_empty_and_weighs_nothing(audited, tmp_path):

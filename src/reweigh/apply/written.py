@@ -74,16 +74,23 @@ def check_written(subject: Subject, path: Path, edits: Edits, wanted: dict[int, 
 def whole_folder(output: Path, *, overwrite: bool) -> Iterator[Path]:
     """A folder beside `output` to write to, which takes its place when all of it is there."""
     part, old = (output.with_name(f".{output.name}.{end}") for end in ("part", "old"))
+    _put_back(old, output)
     shutil.rmtree(part, ignore_errors=True)
     make_folder(part)
     try:
         yield part
         if overwrite and output.exists():
-            shutil.rmtree(old, ignore_errors=True)
             output.rename(old)
         part.rename(output)
     except OSError as refused:
         raise cannot_write(output, refused) from refused
     finally:
         shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        _put_back(old, output)
+
+
+def _put_back(old: Path, output: Path) -> None:
+    """What was there before is there again, where nothing has taken its place: a process may be killed in between."""
+    if old.exists() and not output.exists():
+        old.rename(output)
+    shutil.rmtree(old, ignore_errors=True)

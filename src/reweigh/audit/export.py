@@ -9,6 +9,7 @@ from reweigh.audit.as_read import inputs_of, places_of
 from reweigh.audit.audit import Audit
 from reweigh.ledger.visits import Array
 from reweigh.tables import write_table
+from reweigh.words import counted
 
 FIRST = ("id", "wrong_probability", "wrong_of_next_100", "given_label", "suggested_label", "suggested_probability")
 THEN = (
@@ -65,6 +66,20 @@ def columns(audit: Audit) -> dict[str, Any]:
     for name, values in (("given_label", audit.given), ("suggested_label", audit.suggested)):
         found[name] = audit.task.cells(values[order])
     return {name: found[name] for name in COLUMNS}
+
+
+def about_weights(audit: Audit) -> str:
+    """What another learner makes best use of, in a sentence: the weights, or the rows that are left without the issues.
+
+    Measured by `recipes/sample_weight.py`.
+    """
+    said = f"sample_weight, for another learner, has a mean of 1 and is {audit.sample_weight.max():.1f} at most"
+    if audit.estimate is None:
+        return said
+    return (
+        f"{said}; boosted trees, and whatever else fits every row, do as well or better without the "
+        f"{counted(int(audit.issue.sum()), 'row')} whose is_label_issue is true"
+    )
 
 
 def wrong_of_next(wrong: Array, count: int = NEXT) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 from rich.table import Table
 
 from reweigh.audit.audit import THRESHOLD, Audit, audit_run
-from reweigh.audit.export import write_export
+from reweigh.audit.export import about_weights, write_export
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
 from reweigh.cli.show import console
 from reweigh.errors import BadInput
@@ -66,6 +66,8 @@ def audit(
     if output is not None:
         write_export(found, output, overwrite=overwrite)
         console.print(f"All {len(found)} examples, most distrusted first: {printable(output)}", soft_wrap=True)
+        said = about_weights(found)
+        console.print(f"{said[0].upper()}{said[1:]}.")
 
 
 def _about_issues(audit: Audit, threshold: float) -> str:
