@@ -176,9 +176,14 @@ def test_it_appears_whole_or_not_at_all(table, tmp_path, monkeypatch):
 def test_a_kill_while_one_folder_takes_the_place_of_another_loses_neither(tmp_path):
     (tmp_path / ".cleaned.old").mkdir()
     (tmp_path / ".cleaned.old" / "changes.csv").write_text("before")
-    with pytest.raises(KeyboardInterrupt), whole_folder(tmp_path / "cleaned", overwrite=True) as part:
-        (part / "half").touch()
-        raise KeyboardInterrupt
+
+    def half():
+        with whole_folder(tmp_path / "cleaned", overwrite=True) as part:
+            (part / "half").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
     assert (tmp_path / "cleaned" / "changes.csv").read_text() == "before"
     with whole_folder(tmp_path / "cleaned", overwrite=True) as part:
         (part / "changes.csv").write_text("after")
