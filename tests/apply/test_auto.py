@@ -39,9 +39,7 @@ def test_only_what_is_sure_is_decided(audit):
     assert len(found.decisions) + found.left == int((audit.right < 0.5).sum())
     changed = sum(one.word == "change" for one in found.decisions)
     assert f"each right with a probability of 90% or more: {changed} label" in found.sentence()
-    assert (
-        f"up to about {round(0.1 * len(found.decisions))} of them wrongly; {found.left} other label" in found.sentence()
-    )
+    assert f"up to about {0.1 * len(found.decisions):.1f} of them wrongly; {found.left} other label" in found.sentence()
 
 
 def test_less_is_decided_where_more_has_to_be_sure(audit):

@@ -27,6 +27,8 @@ def read(tmp_path, text, encoding="utf-8"):
         ("ID;Given;Decision;Label\nrow 1;cat;Keep;\nrow, 2;cat;CHANGE;dog\nrow 3;dog; drop ;\n;;;\n\n", "utf-8"),
         ("label,note,decision,given,id\n,x,keep,cat,row 1\ndog,,change,cat,'row, 2'\n".replace("'", '"')
          + ",,,cat,row 7\n,,drop,dog,row 3\n", "utf-8"),
+        ("id,file,decision,label,given_label\nrow 1,n.csv,keep,,cat\n'row, 2',n.csv,change,dog,cat\n".replace("'", '"')
+         + "row 3,n.csv,drop,,dog\nrow 4,n.csv,,,dog\n", "utf-8"),
         ("id,given,decision,label\nrow 1,cat,keep,cat\nrow 1,cat,keep,cat\n", "utf-8"),
     ],
 )  # fmt: skip

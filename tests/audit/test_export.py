@@ -69,7 +69,7 @@ def test_what_the_weights_are_for_is_a_sentence(audited):
     issues = int(audited.issue.sum())
     said = about_weights(audited)
     assert said.startswith(
-        f"sample_weight, for another learner, has a mean of 1 and is {audited.sample_weight.max():.1f}"
+        f"weights for another learner (sample_weight) have a mean of 1 and are {audited.sample_weight.max():.1f}"
     )
     assert f"without the {issues} rows whose is_label_issue is true" in said
     assert "boosted" not in about_weights(replace(audited, judged=None))

@@ -33,7 +33,7 @@ class Automatic:
         return (
             f"without review, each right with a probability of {self.sure:.0%} or more: {counted(changed, 'label')} changed "
             f"and {counted(len(self.decisions) - changed, 'row')} dropped, up to about "
-            f"{round((1 - self.sure) * len(self.decisions))} of them wrongly; {counted(self.left, 'other label')} likelier "
+            f"{(1 - self.sure) * len(self.decisions):.1f} of them wrongly; {counted(self.left, 'other label')} likelier "
             "wrong than right are left to review"
         )
 

@@ -2,6 +2,8 @@
 
 A row an example, with the columns `id` (as the audit has it), `given` (the label as it stood), `decision` and `label`:
 
+A row of the audit's own file does as well, with a column `decision` and one `label` beside: `given_label` is `given` there.
+
 - `keep`: the label was looked at and is right; `change`: it should be `label`; `drop`: the example is to go;
 - nothing: not decided. What is not in the file is not either.
 """
@@ -51,7 +53,7 @@ def read_decisions(path: Path | str) -> list[Decision]:
         raise unreadable(place, refused) from refused
     names, *cells = [row for row in rows if row.fields]
     _check_names(names.fields, place)
-    columns = [name.strip().casefold() for name in names.fields]
+    columns = _columns(names.fields)
     found = []
     for row in cells:
         if len(row.fields) > len(columns) and any(field.strip() for field in row.fields[len(columns) :]):
@@ -97,7 +99,7 @@ def write_decisions(path: Path, decisions: Iterable[Decision], *, overwrite: boo
 
 
 def _check_names(fields: list[str], path: Path) -> None:
-    names = [name.strip().casefold() for name in fields]
+    names = _columns(fields)
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise BadInput(
@@ -107,6 +109,11 @@ def _check_names(fields: list[str], path: Path) -> None:
     twice = next((name for name in COLUMNS if names.count(name) > 1), None)
     if twice is not None:
         raise BadInput(f"{path} has two columns named {shown(twice)}: leave one out")
+
+
+def _columns(fields: list[str]) -> list[str]:
+    names = [name.strip().casefold() for name in fields]
+    return names if "given" in names else ["given" if name == "given_label" else name for name in names]
 
 
 def _checked(one: Decision) -> Decision:

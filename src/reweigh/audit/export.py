@@ -73,7 +73,9 @@ def about_weights(audit: Audit) -> str:
 
     Measured by `recipes/sample_weight.py`.
     """
-    said = f"sample_weight, for another learner, has a mean of 1 and is {audit.sample_weight.max():.1f} at most"
+    said = (
+        f"weights for another learner (sample_weight) have a mean of 1 and are {audit.sample_weight.max():.1f} at most"
+    )
     if audit.estimate is None:
         return said
     return (

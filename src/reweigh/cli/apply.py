@@ -44,7 +44,7 @@ def apply(
     applied = apply_run(run, decisions, output, auto=auto, sure=sure, overwrite=overwrite, **opened)
     if applied.automatic:
         console.print(f"{applied.automatic[0].upper()}{applied.automatic[1:]}.")
-    console.print(f"{applied.sentence()}.")
+    console.print(f"{'In all ' if applied.automatic else ''}{applied.sentence()}.")
     console.print(f"{printable(applied.train)}: {applied.rows:,} rows to train on.", soft_wrap=True)
     console.print(f"{printable(applied.checked)}: {applied.checked_rows:,} checked.", soft_wrap=True)
     if applied.test is not None:
