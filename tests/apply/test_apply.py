@@ -9,7 +9,7 @@ import pytest
 
 import own_files
 import reweigh
-from dirty import NAMES, csv_bytes, excel_bytes, rows, trained
+from dirty import NAMES, csv_bytes, excel_bytes, rows, trained, write
 from reweigh.apply import apply_run, write_decisions
 from reweigh.apply.decisions import Decision
 from reweigh.apply.written import whole_folder
@@ -189,6 +189,18 @@ def test_a_kill_while_one_folder_takes_the_place_of_another_loses_neither(tmp_pa
         (part / "changes.csv").write_text("after")
     assert (tmp_path / "cleaned" / "changes.csv").read_text() == "after"
     assert [path.name for path in tmp_path.iterdir()] == ["cleaned"]
+
+
+def test_training_data_that_are_called_as_a_file_of_ours(tmp_path):
+    noisy, checked, *_ = write(tmp_path, "csv")
+    noisy, checked = noisy.rename(tmp_path / "checked.2.csv"), checked.rename(tmp_path / "c.csv")
+    noisy = noisy.rename(tmp_path / "Checked.csv")
+    options = ["--clean", str(checked), "--target", "label", "--rule", "l2rw", "--steps", "10", "--quick"]
+    assert command(["train", "--train", str(noisy), *options, "--output", str(tmp_path / "run")]) == 0
+    found = apply_run(tmp_path / "run", [decision()], tmp_path / "cleaned")
+    assert found.train == tmp_path / "cleaned" / "train" / "Checked.csv"
+    assert found.train.read_bytes() == noisy.read_bytes()
+    assert found.checked == tmp_path / "cleaned" / "checked.csv"
 
 
 def test_data_that_have_changed_since(tmp_path):

@@ -14,14 +14,16 @@ import numpy as np
 import torch
 
 from reweigh.apply.changes import write_changes
-from reweigh.apply.checked import Grown, grown
+from reweigh.apply.checked import CHECKED, TEST, Grown, grown
 from reweigh.apply.decisions import CHANGE, DROP, KEEP, Decision
 from reweigh.apply.edits import Edits
 from reweigh.apply.settings import SETTINGS, settings_again
 from reweigh.apply.subject import Subject
 from reweigh.apply.written import CHANGES, check_output_folder, check_written, whole_folder
+from reweigh.data.own.paths import existing
 from reweigh.errors import BadInput
 from reweigh.run.folder.run_folder import write_json
+from reweigh.storage import make_folder
 from reweigh.words import counted, shown
 
 
@@ -85,7 +87,7 @@ def apply_decisions(
     sure = [row for row, one in zip(rows[:reviewed], decisions, strict=False) if one.word != DROP]
     by = ["review" if place < reviewed else "auto" for place in range(len(decisions))]
     with whole_folder(output, overwrite=overwrite) as part:
-        train = subject.layout.copy(subject.sources.train, part, edits)
+        train = subject.layout.copy(subject.sources.train, _place(subject.sources.train, part), edits)
         check_written(subject, train, edits, wanted)
         checked = grown(subject.layout, subject.sources, subject.data, edits, np.array(sure, dtype=np.int64), part)
         write_changes(part / CHANGES, subject.sources.train, decisions, rows, by)
@@ -152,6 +154,15 @@ def _edits(
     at = [row for row, _ in changes]
     edits = Edits(kept, dict(zip(at, cells, strict=True)), subject.encoding.targets)
     return edits, dict(zip(at, wanted, strict=True))
+
+
+def _place(train: str, part: Path) -> Path:
+    """The folder for the training data: one of their own where they are called as something of ours."""
+    ours = {CHECKED, TEST, *(name.partition(".")[0] for name in (CHANGES, SETTINGS))}
+    if existing(train).resolve().name.partition(".")[0].casefold() not in ours:
+        return part
+    make_folder(part / "train")
+    return part / "train"
 
 
 def _moved(train: Path, checked: Grown, part: Path, output: Path) -> tuple[Path, Path, Path | None]:
