@@ -16,9 +16,9 @@ def labels(task, classes, columns, names=("label",), scale=(0.0, 1.0), written=(
     return Labels(encoding, [pa.array(column) for column in columns], "noisy.csv")
 
 
-def cells(found, *texts):
+def cells(found, *texts, rows=None):
     decisions = [Decision("a", "", "change", text, f"line {place + 2} of d.csv") for place, text in enumerate(texts)]
-    return found.cells(found.told(decisions, texts), texts)
+    return found.cells(found.told(decisions, texts), texts, rows or [0] * len(texts))
 
 
 def test_a_class_is_spelled_as_most_cells_are():
@@ -48,7 +48,12 @@ def test_several_labels_in_one_cell_stand_as_the_column_has_them():
 def test_several_columns_say_yes_and_no_each_in_its_own_way():
     names = ("hot", "cold")
     found = labels("multi-label", names, [["yes", "no", "no"], [1, 0, 1]], names)
-    assert cells(found, "hot", "", "cold; hot") == [("yes", 0), ("no", 0), ("yes", 1)]
+    assert cells(found, "hot", "", "cold; hot", rows=[2, 0, 1]) == [("yes", 0), ("no", 0), ("yes", 1)]
+    odd = labels("multi-label", names, [["Y", "yes", "yes", "no", "NA", "NA", "NA"], [1, 0, 1, 1, 0, 0, 0]], names)
+    assert cells(odd, "hot", "cold") == [
+        ("Y", 0),
+        ("no", 1),
+    ]  # what says the same stays, and what says nothing is no word
     with pytest.raises(BadInput, match=r"has the label 'warm', which is no target of the run"):
         cells(found, "warm")
     with pytest.raises(BadInput, match=r"is 'yes' in all rows"):

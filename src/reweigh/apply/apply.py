@@ -150,8 +150,8 @@ def _edits(
         return Edits(kept, {}, subject.encoding.targets), {}
     texts = [one.label for _, one in changes]
     wanted = subject.labels.told([one for _, one in changes], texts)
-    cells = subject.labels.cells(wanted, texts)
     at = [row for row, _ in changes]
+    cells = subject.labels.cells(wanted, texts, at)
     edits = Edits(kept, dict(zip(at, cells, strict=True)), subject.encoding.targets)
     return edits, dict(zip(at, wanted, strict=True))
 

@@ -98,13 +98,22 @@ class Labels:
                 )
         return [pa.array(["1" if name in names else "0" for names in said]) for name in self.names]
 
-    def cells(self, targets: Tensor, texts: Sequence[str]) -> list[tuple[Any, ...]]:
-        """For targets (n, ...) that these texts said, the cells of the target columns, spelled as most of the file's are."""
+    def cells(self, targets: Tensor, texts: Sequence[str], rows: Sequence[int]) -> list[tuple[Any, ...]]:
+        """The cells of the target columns for targets (n, ...) that these texts said, spelled as most of the file's are.
+
+        Of several columns those that say the same as before stay as they are, in these `rows` of the file.
+        """
         if len(self.names) > 1:
+            before = [column.take(pa.array(rows)) for column in self.raw()]
             spelled = [self._flags(column) for column in self._columns]
-            return [
-                tuple(words[bool(there)] for words, there in zip(spelled, row, strict=True)) for row in targets.tolist()
+            changed = (self.encoded(before) != targets).T.tolist()
+            columns = [
+                [words[bool(there)] if new else old for there, new, old in zip(*each, strict=True)]
+                for words, *each in zip(
+                    spelled, targets.T.tolist(), changed, (column.to_pylist() for column in before), strict=True
+                )
             ]
+            return list(zip(*columns, strict=True))
         spelling, apart = self._spellings(), self._separator()
         written = (apart.join(split(text)) if apart and split(text) else self._as_number(text) for text in texts)
         return [(spelling.get(_key(row), text),) for row, text in zip(targets, written, strict=True)]
@@ -140,8 +149,8 @@ class Labels:
         order = np.argsort(counts.field(1).to_numpy(zero_copy_only=False), kind="stable")
         values = counts.field(0).take(pa.array(order))
         rows = Rows(self._where, torch.empty(len(values)), (values,))
-        yes = TargetColumns(rows, self.names[:1]).flags()[:, 0] > 0.5
-        found = dict(zip(yes.tolist(), values.to_pylist(), strict=True))
+        said = zip(TargetColumns(rows, self.names[:1]).flags()[:, 0].tolist(), values.to_pylist(), strict=True)
+        found = {flag > 0.5: cell for flag, cell in said if flag == flag}
         if len(found) < 2:
             raise BadInput(
                 f"a target of {self._where} is {shown(values[0])} in all rows, so that nothing says how to change it"
