@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dirty import trained
-from reweigh.apply import apply_run
-from reweigh.apply.auto import decided
+from reweigh.apply import Decision, apply_run
+from reweigh.apply.auto import Automatic, decided
 from reweigh.audit import audit_run
 from reweigh.cli.guard import run
 from reweigh.data.own.paths import open_table
@@ -38,7 +38,7 @@ def test_only_what_is_sure_is_decided(audit):
             assert 1 - audit.right[row] >= 0.9 > audit.suggested_probability[row]
     assert len(found.decisions) + found.left == int((audit.right < 0.5).sum())
     changed = sum(one.word == "change" for one in found.decisions)
-    assert f"each right with a probability of 90% or more: {changed} label" in found.sentence()
+    assert f"each said to be right with a probability of 90% or more: {changed} label" in found.sentence()
     assert f"up to about {0.1 * len(found.decisions):.1f} of them wrongly; {found.left} other label" in found.sentence()
 
 
@@ -47,6 +47,11 @@ def test_less_is_decided_where_more_has_to_be_sure(audit):
     assert counts[0] > counts[-1]
     assert counts == sorted(counts, reverse=True)
     assert decided(audit, 0.5).left == 0
+
+
+def test_no_more_is_promised_than_was_kept():
+    found = Automatic([Decision("a", "x", "change", "y", "")] * 200, 0.999, 1)
+    assert "200 labels changed and 0 rows dropped, up to about 6.0 of them wrongly" in found.sentence()
 
 
 def test_what_was_reviewed_is_left_alone(audit):
@@ -86,7 +91,7 @@ def test_on_the_command_line(table, tmp_path, capsys):
     options = ["--output", str(tmp_path / "cleaned"), "--auto", "--sure", "0.9"]
     assert run(["apply", str(table[0]), str(tmp_path / "d.csv"), *options]) == 0
     printed = capsys.readouterr().out
-    assert "Without review, each right with a probability of 90% or more:" in " ".join(printed.split())
+    assert "Without review, each said to be right with a probability of 90% or more:" in " ".join(printed.split())
     command = printed.splitlines()[-1].removeprefix("Next: reweigh ").split()
     assert run([*command[:-1], str(tmp_path / "again"), "--quick"]) == 0
     log = (tmp_path / "cleaned" / "changes.csv").read_text()

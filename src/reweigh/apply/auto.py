@@ -11,6 +11,8 @@ from reweigh.errors import BadInput
 from reweigh.words import counted
 
 SURE = 0.95
+KEPT = 0.97
+"""What probabilities above it promise they do not keep: of decisions at 0.99 97.8 % were right (docs/apply.md)."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,11 @@ class Automatic:
     def sentence(self) -> str:
         """What was decided, how often that is wrong, and what is left to review."""
         changed = sum(one.word == CHANGE for one in self.decisions)
+        dropped, wrongly = len(self.decisions) - changed, (1 - min(self.sure, KEPT)) * len(self.decisions)
         return (
-            f"without review, each right with a probability of {self.sure:.0%} or more: {counted(changed, 'label')} changed "
-            f"and {counted(len(self.decisions) - changed, 'row')} dropped, up to about "
-            f"{(1 - self.sure) * len(self.decisions):.1f} of them wrongly; {counted(self.left, 'other label')} likelier "
-            "wrong than right are left to review"
+            f"without review, each said to be right with a probability of {self.sure:.0%} or more: "
+            f"{counted(changed, 'label')} changed and {counted(dropped, 'row')} dropped, up to about {wrongly:.1f} of them "
+            f"wrongly; {counted(self.left, 'other label')} likelier wrong than right are left to review"
         )
 
 
