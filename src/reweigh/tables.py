@@ -8,6 +8,7 @@ and +1, are left alone. Parquet has the texts as they are.
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from reweigh.arrow import pa, parquet
 from reweigh.errors import BadInput
 from reweigh.storage import make_folder, write_bytes
 
+_NUMBER = re.compile(r"[+-]?(\d[\d.,]*|[.,]\d+)([eE][+-]?\d+)?")  # with a comma as well, as half the world writes it
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -43,7 +45,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 
 def write_table(path: Path, columns: Mapping[str, Any], *, overwrite: bool = False) -> None:
-    """Write `columns` (lists or numpy arrays of N values, by name) to `path`; its ending says whether CSV or Parquet.
+    """Write `columns` (lists, arrays or Arrow columns of N values, by name) to `path`, CSV or Parquet by its ending.
 
     What is not known (NaN, None) is empty or null.
 
@@ -58,16 +60,9 @@ def write_table(path: Path, columns: Mapping[str, Any], *, overwrite: bool = Fal
 
 def cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
-    if not text.lstrip(" ").startswith(_FORMULA) or _is_number(text):
+    if not text.lstrip(" ").startswith(_FORMULA) or _NUMBER.fullmatch(text):
         return text
     return f"'{text}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text)) and text == text.strip()
-    except ValueError:
-        return False
 
 
 def _csv(columns: Mapping[str, Any]) -> bytes:
@@ -79,9 +74,14 @@ def _csv(columns: Mapping[str, Any]) -> bytes:
 
 
 def _rows(columns: Mapping[str, Any]) -> Iterator[list[str]]:
-    lists = [values if isinstance(values, list) else values.tolist() for values in columns.values()]
+    lists = [values if isinstance(values, list) else _listed(values) for values in columns.values()]
     for row in zip(*lists, strict=True):
         yield [_written(value) for value in row]
+
+
+def _listed(values: Any) -> list[Any]:
+    found: list[Any] = values.to_pylist() if hasattr(values, "to_pylist") else values.tolist()
+    return found
 
 
 def _written(value: Any) -> str:
@@ -93,7 +93,10 @@ def _written(value: Any) -> str:
 
 
 def _parquet(columns: Mapping[str, Any]) -> memoryview:
-    arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
+    arrays = {
+        name: values if hasattr(values, "to_pylist") else pa.array(values, from_pandas=True)
+        for name, values in columns.items()
+    }
     sink = pa.BufferOutputStream()
     parquet.write_table(pa.table(arrays), sink)
     return memoryview(sink.getvalue())

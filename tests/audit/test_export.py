@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from reweigh.audit import write_export
-from reweigh.audit.export import COLUMNS, columns
+from reweigh.audit.export import COLUMNS, about_weights, columns
 from reweigh.errors import BadInput, ReweighError
 
 EVIL = (
@@ -54,6 +54,26 @@ def test_parquet_and_csv_say_the_same(audited, tmp_path):
     by_parquet = by_parquet.astype({"given_label": "int64", "suggested_label": "int64"})
     by_csv["kind_of_wrongness"] = by_csv["kind_of_wrongness"].fillna("")
     pandas.testing.assert_frame_equal(by_csv, by_parquet, check_dtype=False, rtol=1e-5)
+
+
+def test_the_probability_of_a_wrong_label_says_where_to_stop(audited):
+    found = columns(audited)
+    assert found["wrong_probability"] == pytest.approx(1 - audited.right[audited.order])
+    assert (np.diff(found["wrong_probability"]) <= 0).all()
+    assert found["wrong_of_next_100"][0] == pytest.approx(audited.expected_wrong(0, 100), abs=0.05)
+    assert found["wrong_of_next_100"][-1] == pytest.approx(found["wrong_probability"][-1], abs=0.05)
+    assert found["wrong_of_next_100"][0] > found["wrong_of_next_100"][600]
+
+
+def test_what_the_weights_are_for_is_a_sentence(audited):
+    issues = int(audited.issue.sum())
+    said = about_weights(audited)
+    assert said.startswith(
+        f"weights for another learner (sample_weight) have a mean of 1 and are {audited.sample_weight.max():.1f}"
+    )
+    assert f"without the {issues} rows whose is_label_issue is true" in said
+    assert "boosted" not in about_weights(replace(audited, judged=None))
+    assert columns(audited)["sample_weight"].mean() == pytest.approx(1)
 
 
 def test_what_was_never_seen_is_empty_and_weighs_nothing(audited, tmp_path):

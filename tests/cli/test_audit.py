@@ -29,8 +29,8 @@ def test_the_table_fits_80_columns(finished, tmp_path, capsys):
     lines = printed.replace(str(tmp_path), "").splitlines()
     assert max(map(len, lines)) <= 80
     for said in (
-        "model says",
-        "quality",
+        "likelier",
+        "sure",
         "wrong, estimated",
         "wrong, known",
         "Of the 7 most distrusted, 7 are really wrong",

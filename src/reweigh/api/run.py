@@ -3,19 +3,19 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
+from reweigh.api.decided import decisions_given
 from reweigh.api.given import Given
 from reweigh.api.model import TrainedModel, export, trained
 from reweigh.api.results import AuditTable, Labels, Prediction, Suspects
 from reweigh.api.words import in_python, said_in_python
+from reweigh.apply import Applied, apply_run
+from reweigh.apply.auto import SURE
 from reweigh.audit import audit_run, open_run
 from reweigh.audit.audit import THRESHOLD
-from reweigh.data.outside import hand_over, use_source
 from reweigh.data.own import Encoding
 from reweigh.errors import BadInput
 from reweigh.predict import predict_new
@@ -143,6 +143,22 @@ class Run:
         """The training examples whose labels look wrong, since another one is likelier; see `audit`."""
         return self.audit().issues()
 
+    def apply(
+        self, decisions: Any, output: Path | str, *, auto: bool = False, sure: float = SURE, overwrite: bool = False
+    ) -> Applied:
+        """Write the training data as decided, and the checked set grown, to the folder `output`: see docs/apply.md.
+
+        `decisions` are a path, a frame or dicts with id, given, decision (keep, change, drop) and label, or None; with
+        `auto` what is right with the probability `sure` is decided without a review.
+
+        Raises:
+            BadInput: if a decision cannot be applied, or the data have changed since.
+        """
+        opened = {"data_root": self._data_root, "model": self._named, "task": self._task}
+        with said_in_python(self._places):
+            given = decisions_given(decisions)
+            return apply_run(self.path, given, output, auto=auto, sure=sure, overwrite=overwrite, **opened)
+
     def report(
         self, path: Path | str | None = None, *, against: Sequence["Run | Path | str"] = (), overwrite: bool = False
     ) -> Path:
@@ -179,8 +195,7 @@ class Run:
         Raises:
             BadInput: if there is something at `folder`.
         """
-        target = home(folder)
-        if os.path.lexists(target):
+        if os.path.lexists(target := home(folder)):
             raise BadInput(f"{target} exists: name a folder that does not")
         make_folder(target.parent)
         part = target.with_name(f".{target.name}.part")
@@ -204,29 +219,3 @@ class Run:
         inside = (self.path / "data").absolute()
         memory = {path: name for name, path in named.items() if path is not None and Path(path).parent == inside}
         return memory | {Path(path).name: name for path, name in memory.items()}
-
-
-def load(
-    folder: Path | str,
-    *,
-    model: str | nn.Module | Callable[..., nn.Module] | None = None,
-    task: str | type[Task] | None = None,
-    data_root: Path | str | None = None,
-    sources: Sequence[Any] = (),
-) -> Run:
-    """Open a finished run, made from Python or by `reweigh train`.
-
-    Args:
-        folder: the run's folder.
-        model: the run's model, said again, where it is your own code or from Hugging Face; where it was a module: one of the
-            same architecture, which stays as it is.
-        task: the run's task, where it is your own: its class, or "module:Class".
-        data_root: where its data lie now, if not where the run found them.
-        sources: the sources that it learnt from, handed over again or named, "module:name", where they are your own code.
-
-    Raises:
-        BadInput: if there is no finished run, or a file of it is damaged.
-    """
-    for source in sources:
-        use_source(source) if isinstance(source, str) else hand_over(source)
-    return Run(folder, model=model, task=task, data_root=data_root, sources=sources)

@@ -1,14 +1,19 @@
-"""Rows of the user's own table as they were read, by their ids: what a person wants to see of an example.
+"""Rows of own data as they were read, by their ids: what a person wants to see of an example, and where it stands.
 
-Only the rows asked for are kept, so a table of any length can be looked into.
+Where only some rows are asked for no others are kept, so a table of any length can be looked into.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from reweigh.audit.audit import Audit
+from reweigh.data.outside import is_outside
 from reweigh.data.own import Encoding, Sources
 from reweigh.data.own.paths import open_table
+from reweigh.data.own.places import places_in
 
 COLUMNS, CELL, TEXT = 8, 60, 500
 
@@ -28,6 +33,31 @@ def rows_as_read(audit: Audit, rows: Sequence[int]) -> dict[int, list[tuple[str,
         if first > max(wanted, default=0):
             break
     return found
+
+
+def places_of(audit: Audit, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """`file` and `line` (as a spreadsheet counts) of some rows of an audit (n,), as columns; of pictures the file alone.
+
+    Nothing of a known data set, of arrays, and of what somebody's own code hands out.
+    """
+    sources = audit.run.config.data
+    if not isinstance(sources, Sources) or is_outside(sources.train):
+        return {}
+    found = places_in(sources.train)
+    return {} if found is None else found.columns(audit.examples.ids.numpy()[rows])
+
+
+def inputs_of(audit: Audit, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """What some rows of an audit (n,) were learnt from, by name: the columns of a table without its target, or the text."""
+    sources, encoding = audit.run.config.data, audit.encoding
+    if encoding is None or encoding.kind not in ("table", "text") or not isinstance(sources, Sources):
+        return {}
+    table = open_table(sources.train).table()
+    aside = {*encoding.targets, encoding.reader.get("id")}
+    text = encoding.reader.get("column")
+    names = [text] if text is not None else [name for name in table.column_names if name not in aside]
+    ids = audit.examples.ids.numpy()[rows]
+    return {str(name): table.column(name).take(ids) for name in names}
 
 
 def _shown(cells: dict[str, Any], encoding: Encoding) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ import torch
 
 from reweigh.audit.halves import LabelsJudged, judged_by_halves
 from reweigh.audit.judge import judge
-from reweigh.audit.quality import label_quality, most_distrusted_first, trust
+from reweigh.audit.quality import capped, label_quality, most_distrusted_first, trust
 from reweigh.data import Examples
 from reweigh.data.own import Encoding, Names
 from reweigh.errors import BadInput
@@ -156,10 +156,10 @@ class Audit:
 
     @property
     def sample_weight(self) -> Array:
-        """(N,), for another learner: by rightness, where that can be told; else what training gave, 0 where unseen."""
+        """(N,), for another learner, capped, mean 1: by rightness where that can be told; else what training gave."""
         if self.judged is None or self.estimate is None:
-            return np.nan_to_num(self.mean_weight)
-        return weights_by(self.judged.right)
+            return capped(np.nan_to_num(self.mean_weight))
+        return capped(weights_by(self.judged.right))
 
     @cached_property
     def standing(self) -> Array:

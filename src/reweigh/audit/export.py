@@ -1,34 +1,50 @@
-"""The audit as a file: CSV or Parquet, a row an example, the most distrusted first."""
+"""The audit as a file: CSV or Parquet, a row an example, the most distrusted first, with what a reviewer looks at."""
 
 from pathlib import Path
 from typing import Any
 
-from reweigh.audit.audit import Audit
-from reweigh.tables import write_table
+import numpy as np
 
-COLUMNS = (
-    "id", "given_label", "suggested_label", "is_label_issue", "label_quality", "sample_weight", "given_probability",
-    "suggested_probability", "kind_of_wrongness", "standing", "mean_weight", "zero_share", "mean_alignment", "loss",
-    "trend",
+from reweigh.audit.as_read import inputs_of, places_of
+from reweigh.audit.audit import Audit
+from reweigh.ledger.visits import Array
+from reweigh.tables import write_table
+from reweigh.words import counted
+
+FIRST = ("id", "wrong_probability", "wrong_of_next_100", "given_label", "suggested_label", "suggested_probability")
+THEN = (
+    "is_label_issue", "label_quality", "sample_weight", "given_probability", "kind_of_wrongness", "standing",
+    "mean_weight", "zero_share", "mean_alignment", "loss", "trend",
 )  # fmt: skip
+COLUMNS = (*FIRST, *THEN)
+NEXT = 100
+"""Examples that a reviewer looks at in one go."""
 
 
 def write_export(audit: Audit, path: Path | str, *, overwrite: bool = False) -> None:
     """Write the audit to `path`, whole or not at all; the ending, .csv or .parquet, says which.
 
-    `sample_weight` is ready to be handed to another estimator (`Audit.sample_weight`). What is not known is empty or null.
+    Own data have their source beside each example: `file` and `line` behind the id, and the inputs (columns of a table, the
+    text) behind the suggestion. `sample_weight` is ready to be handed to another estimator (`Audit.sample_weight`). What is
+    not known is empty or null.
 
     Raises:
         BadInput: if the name ends otherwise, or the file is there and `overwrite` is not set.
         ReweighError: if the disk refuses.
     """
-    write_table(Path(path), columns(audit), overwrite=overwrite)
+    found = columns(audit)
+    taken = {*found, "file", "line"}
+    inputs = {_free(name, taken): cells for name, cells in inputs_of(audit, audit.order).items()}
+    first = {name: found.pop(name) for name in FIRST}
+    together = {"id": first.pop("id"), **places_of(audit, audit.order), **first, **inputs, **found}
+    write_table(Path(path), together, overwrite=overwrite)
 
 
 def columns(audit: Audit) -> dict[str, Any]:
     """The columns, (N,) each, most distrusted first; labels and own examples by their names, a regression's by values."""
     order = audit.order
     by_row = {
+        "wrong_probability": 1 - audit.right,
         "is_label_issue": audit.issue,
         "label_quality": audit.quality,
         "sample_weight": audit.sample_weight,
@@ -42,6 +58,7 @@ def columns(audit: Audit) -> dict[str, Any]:
         "trend": audit.trend,
     }
     found: dict[str, Any] = {name: values[order] for name, values in by_row.items()}
+    found["wrong_of_next_100"] = wrong_of_next(found["wrong_probability"])
     found["kind_of_wrongness"] = audit.kind[order].tolist()
     found["standing"] = found["standing"].tolist()
     rows = order.tolist()
@@ -49,3 +66,34 @@ def columns(audit: Audit) -> dict[str, Any]:
     for name, values in (("given_label", audit.given), ("suggested_label", audit.suggested)):
         found[name] = audit.task.cells(values[order])
     return {name: found[name] for name in COLUMNS}
+
+
+def about_weights(audit: Audit) -> str:
+    """What another learner makes best use of, in a sentence: the weights, or the rows that are left without the issues.
+
+    Measured by `recipes/sample_weight.py`.
+    """
+    said = (
+        f"weights for another learner (sample_weight) have a mean of 1 and are {audit.sample_weight.max():.1f} at most"
+    )
+    if audit.estimate is None:
+        return said
+    return (
+        f"{said}; boosted trees, and whatever else fits every row, do as well or better without the "
+        f"{counted(int(audit.issue.sum()), 'row')} whose is_label_issue is true"
+    )
+
+
+def wrong_of_next(wrong: Array, count: int = NEXT) -> Array:
+    """How many of each example and the `count` - 1 below it are wrong, as is to be expected, (N,); fewer near the end."""
+    sums = np.concatenate([[0.0], np.cumsum(wrong)])
+    ends = np.minimum(np.arange(len(wrong)) + count, len(wrong))
+    return np.asarray(np.round(sums[ends] - sums[:-1], 1))
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name for a column of the source; one that the audit has itself is told from it."""
+    while name in taken:
+        name += " (source)"
+    taken.add(name)
+    return name

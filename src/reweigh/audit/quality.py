@@ -15,6 +15,29 @@ FEW_ZEROS = 0.01
 """Below this share of visits at weight zero, over all examples, zeros tell nothing."""
 
 
+MOST = 5.0
+"""The largest weight that another learner is given: one that counts for many is learnt by heart, and may be wrong."""
+
+
+def capped(weights: Array, most: float = MOST) -> Array:
+    """Weights (N,), not negative, scaled to a mean of 1 with none above `most`.
+
+    What the largest ones lose the others gain, in proportion. Where fewer than one in `most` has any weight these have it
+    alike, and where none has all do.
+    """
+    count = int((weights > 0).sum())
+    if count == 0:
+        return np.ones_like(weights)
+    if most * count <= len(weights):
+        return np.where(weights > 0, len(weights) / count, 0.0)
+    order = np.sort(weights.astype(np.float64))[::-1]
+    left = order.sum() - np.concatenate([[0.0], np.cumsum(order)[:-1]])
+    full = np.arange(len(order))  # how many of the largest would be at the cap
+    scale = (len(order) - most * full) / np.maximum(left, 1e-300)
+    first = int(np.argmax(scale * order <= most))
+    return np.asarray(np.minimum(weights * scale[first], most))
+
+
 def trust(mean_weight: Array, zero_share: Array, mean_alignment: Array, visits: Array) -> Array:
     """How far training trusted each example, (N,) in [0, 1]; NaN where it was never seen.
 

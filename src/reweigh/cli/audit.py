@@ -6,7 +6,7 @@ import numpy as np
 from rich.table import Table
 
 from reweigh.audit.audit import THRESHOLD, Audit, audit_run
-from reweigh.audit.export import write_export
+from reweigh.audit.export import about_weights, write_export
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
 from reweigh.cli.show import console
 from reweigh.errors import BadInput
@@ -66,6 +66,8 @@ def audit(
     if output is not None:
         write_export(found, output, overwrite=overwrite)
         console.print(f"All {len(found)} examples, most distrusted first: {printable(output)}", soft_wrap=True)
+        said = about_weights(found)
+        console.print(f"{said[0].upper()}{said[1:]}.")
 
 
 def _about_issues(audit: Audit, threshold: float) -> str:
@@ -84,28 +86,29 @@ def _standings(audit: Audit) -> list[str]:
 
 
 def distrusted_table(audit: Audit, top: int) -> Table:
-    """The first `top` examples, within 80 columns."""
+    """The first `top` examples, within 80 columns: how likely each label is wrong, or its quality where nobody knows."""
+    known = audit.estimate is not None
     table = Table(title="Most distrusted", min_width=70)
     for name, options in (
         ("id", {"justify": "right"} if audit.names is None else {"overflow": "fold"}),
+        ("wrong" if known else "quality", {"justify": "right"}),
         ("given", {"overflow": "fold"}),
-        ("model says", {"overflow": "fold"}),
+        ("likelier" if known else "model says", {"overflow": "fold"}),
         ("sure", {"justify": "right"}),
         ("weight", {"justify": "right"}),
         ("at zero", {"justify": "right"}),
-        ("quality", {"justify": "right"}),
     ):
         table.add_column(name, **options)  # type: ignore[arg-type]
     for row in audit.order[:top].tolist():
         given, suggested = audit.told(audit.given[row]), audit.told(audit.suggested[row])
         table.add_row(
             printable(audit.name(row)),
+            _chance(1 - audit.right[row]) if known else f"{audit.quality[row]:.3f}",
             printable(given),
             "the same" if given == suggested else printable(suggested),
-            _known(audit.suggested_probability[row], ".0%"),
+            _chance(audit.suggested_probability[row]),
             _known(audit.mean_weight[row], ".2f"),
             _known(audit.zero_share[row], ".0%"),
-            f"{audit.quality[row]:.3f}",
         )
     return table
 
@@ -113,6 +116,11 @@ def distrusted_table(audit: Audit, top: int) -> Table:
 def _known(value: float, form: str) -> str:
     """A number, or a dash where there is none: an example may never have been trained on."""
     return "–" if value != value else format(value, form)
+
+
+def _chance(probability: float) -> str:
+    """A probability in percent; nothing is certain."""
+    return ">99%" if probability > 0.99 else _known(probability, ".0%")
 
 
 def classes_table(audit: Audit) -> Table:

@@ -10,8 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ...errors import BadInput, require
 from ...words import shown
+from .csv_rows import CsvRow, rows_of
 from .dialect import find_dialect, row_of_sheet, walk
 from .held import HeldTable
 from .text_file import DAMAGED, TextFile, unreadable
@@ -28,23 +32,32 @@ class CsvFile(HeldTable):
 
     def __init__(self, path: Path) -> None:
         """Look at every byte, and find delimiter, encoding and names."""
-        self.path, self._text = path, TextFile(path)
-        if not self._text.head.strip():
+        self.path, self.text = path, TextFile(path)
+        if not self.text.head.strip():
             raise BadInput(f"{path} is empty: give a table with a line of column names and a row an example")
         try:
-            self._dialect = find_dialect(self._text)
+            self.dialect = find_dialect(self.text)
         except DAMAGED as refused:
             raise unreadable(path, refused) from refused
-        header = self._dialect.header[:-1] if self._dialect.trailing else self._dialect.header
+        header = self.dialect.header[:-1] if self.dialect.trailing else self.dialect.header
         self.names = column_names(header, path)
-        self.notes = [*self._dialect.notes, *_looks_like_data(self.names, path)]
+        self.notes = [*self.dialect.notes, *_looks_like_data(self.names, path)]
+
+    def rows_as_written(self) -> Iterator[CsvRow]:
+        """All rows with their text: those before the names, the names, the examples, and blank ones."""
+        return rows_of(self.text, self.dialect)
+
+    def lines(self) -> npt.NDArray[np.int64]:
+        """(N,) the line of each example, as a spreadsheet counts them."""
+        found = [row.line for row in self.rows_as_written() if row.fields]
+        return np.array(found[1:], dtype=np.int64)
 
     def batches(self) -> Iterator[Any]:
         """The rows as `pyarrow.RecordBatch`es of strings, in order."""
         pa, arrow_csv = require("pyarrow", "cli"), require("pyarrow.csv", "cli")
-        dialect, header = self._dialect, self._dialect.header
+        dialect, header = self.dialect, self.dialect.header
         names = {"column_names": header, "skip_rows": dialect.skip + 1} if dialect.trailing else {}
-        encoding = "utf8" if self._text.encoding == "utf-8" else self._text.encoding
+        encoding = "utf8" if self.text.encoding == "utf-8" else self.text.encoding
         reading = arrow_csv.ReadOptions(block_size=BLOCK, encoding=encoding, **({"skip_rows": dialect.skip} | names))
         parsing = arrow_csv.ParseOptions(
             delimiter=dialect.delimiter, newlines_in_values=dialect.quoted, quote_char='"' if dialect.quoted else False
@@ -88,10 +101,10 @@ class CsvFile(HeldTable):
     def _ragged(self) -> BadInput:
         """Find the row with a field too many or too few, line by line; only on the way to an error."""
         width = len(self.names)
-        line, row, fields = walk(self._text, self._dialect, self._dialect.quoted).wrong or (0, 0, 0)
+        line, row, fields = walk(self.text, self.dialect, self.dialect.quoted).wrong or (0, 0, 0)
         return BadInput(
             f"line {line} of {self.path}{row_of_sheet(line, row)} has {fields} fields where the first line has {width}: "
-            f"quote fields that hold {shown(self._dialect.delimiter)}, or mend the row"
+            f"quote fields that hold {shown(self.dialect.delimiter)}, or mend the row"
         )
 
 

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ...errors import BadInput, require
 from ...words import shown
 from .csv_file import column_names
@@ -34,15 +37,15 @@ class JsonFile(HeldTable):
 
     def __init__(self, path: Path) -> None:
         """Look at every line, and find names and types."""
-        self.path, self.notes, self._text = path, list[str](), TextFile(path)
+        self.path, self.notes, self.text = path, list[str](), TextFile(path)
         self._kinds = Kinds()
         for first, lines in self._blocks():
             self._kinds.add(self._kinds_of(lines, first))
         if not self._kinds:
             raise BadInput(f"{path} has no object with a key: give an object a line, its keys the names of columns")
-        self._stored = list(self._kinds)
-        self.names = column_names(self._stored, path)
-        mixed = [name for name, stored in zip(self.names, self._stored, strict=True) if self._kinds.mixed(stored)]
+        self.keys = list(self._kinds)
+        self.names = column_names(self.keys, path)
+        mixed = [name for name, stored in zip(self.names, self.keys, strict=True) if self._kinds.mixed(stored)]
         self.notes += [f"column {shown(n)} of {path} holds values of several types, read as they stand" for n in mixed]
 
     def batches(self) -> Iterator[Any]:
@@ -51,13 +54,23 @@ class JsonFile(HeldTable):
             for batch in self._table_of(lines, first).combine_chunks().to_batches():
                 yield batch.rename_columns(self.names)
 
+    def lines(self) -> npt.NDArray[np.int64]:
+        """(N,) the line of each example, from 1; blank ones count."""
+        found = [
+            first + place
+            for first, block in self._blocks()
+            for place, line in enumerate(block.split(b"\n"))
+            if line.strip()
+        ]
+        return np.array(found, dtype=np.int64)
+
     def _schema(self) -> Any:
         return self._named(self.names)
 
     def _named(self, names: Sequence[str]) -> Any:
         """The final types, under these names."""
         pa = require("pyarrow", "cli")
-        return pa.schema([(name, self._kinds.type(stored)) for name, stored in zip(names, self._stored, strict=True)])
+        return pa.schema([(name, self._kinds.type(stored)) for name, stored in zip(names, self.keys, strict=True)])
 
     def _kinds_of(self, lines: bytes, first: int) -> Kinds:
         pa = require("pyarrow", "cli")
@@ -68,8 +81,8 @@ class JsonFile(HeldTable):
 
     def _table_of(self, lines: bytes, first: int) -> Any:
         """The lines as a table of the final types; as `json` reads them where Arrow cannot."""
-        pa, schema = require("pyarrow", "cli"), self._named(self._stored)
-        if not any(self._kinds.by_hand(name) for name in self._stored):
+        pa, schema = require("pyarrow", "cli"), self._named(self.keys)
+        if not any(self._kinds.by_hand(name) for name in self.keys):
             plain = pa.schema([field for field in schema if not pa.types.is_binary(field.type)])
             try:
                 return _with_nested(_parsed(lines, plain), schema)
@@ -95,9 +108,9 @@ class JsonFile(HeldTable):
             yield line, left
 
     def _bytes(self) -> Iterator[bytes]:
-        decoder = codecs.getincrementaldecoder(self._text.codec)()
+        decoder = codecs.getincrementaldecoder(self.text.codec)()
         try:
-            with self._text.opened() as file:
+            with self.text.opened() as file:
                 while block := file.read(BLOCK):
                     yield decoder.decode(block).encode()
                 yield decoder.decode(b"", final=True).encode()

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ...errors import BadInput, require
 from ...words import shown
 from ..scratch import in_memory
@@ -38,13 +41,14 @@ class ParquetFile:
     def __init__(self, path: Path) -> None:
         """Read the schema."""
         self.path, self.notes, self.rows = path, list[str](), 0
-        self._parts, self._categories = parts_at(path) or [path], set[str]()
-        self._stored = self._names_of(self._parts[0])
-        for part in self._parts:
+        self.parts, self._categories = parts_at(path) or [path], set[str]()
+        self.sizes = list[int]()
+        self._stored = self._names_of(self.parts[0])
+        for part in self.parts:
             self._look_at(part)
         self.names = column_names(self._stored, path)
-        if len(self._parts) > 1:
-            self.notes.append(f"{path} has {len(self._parts):,} parts, read in the order of their names")
+        if len(self.parts) > 1:
+            self.notes.append(f"{path} has {len(self.parts):,} parts, read in the order of their names")
 
     def _look_at(self, part: Path) -> None:
         with self._opened(part) as file:
@@ -53,19 +57,24 @@ class ParquetFile:
         if rows > max(1_000_000, MOST_ROWS_A_BYTE * part.stat().st_size):
             raise BadInput(f"{part} claims {rows:,} rows in a few bytes: check where it comes from")
         self.rows += rows
+        self.sizes.append(rows)
         odd = set(self._names_of(part)) ^ set(self._stored)
         if odd:
             raise BadInput(
-                f"{part} and {self._parts[0]} differ in column {shown(min(odd))}: give parts with the same columns"
+                f"{part} and {self.parts[0]} differ in column {shown(min(odd))}: give parts with the same columns"
             )
 
     def _names_of(self, part: Path) -> list[str]:
         with self._opened(part) as file:
             return list(file.schema_arrow.names)
 
+    def lines(self) -> npt.NDArray[np.int64]:
+        """(N,) the line of each example within its part, as if the names stood in the first, as in a spreadsheet."""
+        return np.concatenate([np.arange(rows, dtype=np.int64) + 2 for rows in self.sizes])
+
     def batches(self) -> Iterator[Any]:
         """The rows as `pyarrow.RecordBatch`es with the file's types, in order."""
-        for part in self._parts:
+        for part in self.parts:
             with self._reading(part) as file:
                 for batch in batches_of(file, ROWS):
                     batch.validate(full=True)  # a damaged file may hold text that is none
@@ -73,7 +82,7 @@ class ParquetFile:
 
     def table(self) -> Any:
         """All rows as a `pyarrow.Table`, with the file's types."""
-        return self._joined([self._read(part, self._stored) for part in self._parts]).rename_columns(self.names)
+        return self._joined([self._read(part, self._stored) for part in self.parts]).rename_columns(self.names)
 
     def keep(self, names: Sequence[str]) -> None:
         """Nothing is kept of any column."""
@@ -84,12 +93,12 @@ class ParquetFile:
         step = max(1, CELLS // max(self.rows, 1))
         for start in range(0, len(names), step):
             group = [place[name] for name in names[start : start + step]]
-            yield from self._joined([self._plain(self._read(part, group)) for part in self._parts]).columns
+            yield from self._joined([self._plain(self._read(part, group)) for part in self.parts]).columns
 
     def is_long(self, name: str) -> bool:
         """Whether a column holds long texts, more than memory should."""
         stored, size = dict(zip(self.names, self._stored, strict=True))[name], 0
-        for part in self._parts:
+        for part in self.parts:
             with self._opened(part) as file:
                 size += _size_of(file.metadata, stored)
         return size > in_memory() and size > BYTES_A_ROW * self.rows
@@ -97,7 +106,7 @@ class ParquetFile:
     def pieces(self, name: str) -> Iterator[Any]:
         """One column, a piece after the other, of a plain type."""
         stored = dict(zip(self.names, self._stored, strict=True))[name]
-        for part in self._parts:
+        for part in self.parts:
             with self._reading(part) as file:
                 step = min(ROWS, rows_at_once(_size_of(file.metadata, stored), int(file.metadata.num_rows)))
                 for batch in batches_of(file, step, [stored]):

@@ -20,6 +20,8 @@ MOST_UNPACKED = 64 << 20
 MOST_RATIO = 200
 """A .gz file that unpacks into more than both says is refused: a few kilobytes can unpack into gigabytes."""
 
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
 DAMAGED = (OSError, EOFError, zlib.error)
 """What reading a file, or unpacking it, raises."""
 
@@ -61,11 +63,18 @@ class TextFile:
         """The bytes, unpacked."""
         return gzip.open(self.path) if self.path.suffix == ".gz" else open(self.path, "rb")  # type: ignore[return-value]
 
-    def lines(self) -> TextIO:
-        """The text; "\\r", "\\n" and "\\r\\n" all end a line."""
+    def lines(self, newline: str | None = None) -> TextIO:
+        """The text; "\\r", "\\n" and "\\r\\n" all end a line, and stay as they are where `newline` is ""."""
         if self.path.suffix == ".gz":
-            return gzip.open(self.path, "rt", encoding=self.codec)
-        return open(self.path, encoding=self.codec)
+            return gzip.open(self.path, "rt", encoding=self.codec, newline=newline)
+        return open(self.path, encoding=self.codec, newline=newline)
+
+    @property
+    def mark(self) -> bytes:
+        """The mark at the beginning, where there is one."""
+        with self.opened() as file:
+            head = file.read(3)
+        return next((mark for mark in _MARKS if head.startswith(mark)), b"")
 
     def _blocks(self) -> Iterator[bytes]:
         size, done = max(self.path.stat().st_size, 1), 0
