@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from reweigh.audit.halves import LabelsJudged, judged_by_halves
+from reweigh.audit.halves import judged_by_halves
 from reweigh.audit.judge import judge
+from reweigh.audit.judged import LabelsJudged
 from reweigh.audit.quality import label_quality, most_distrusted_first, trust
 from reweigh.data import Examples
 from reweigh.data.own import Encoding, Names

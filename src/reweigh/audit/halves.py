@@ -6,19 +6,20 @@ examples, and each judges the other half. The verifier is taught by the checked 
 """
 
 import copy
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from reweigh import rng
+from reweigh.audit import kept
+from reweigh.audit.judged import LabelsJudged
 from reweigh.data import Examples
 from reweigh.data.sampling import batches, seed_for, steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
 from reweigh.rightness import Rightness
 from reweigh.rightness.witness import Witness
-from reweigh.rng import kept
 from reweigh.run.finished import FinishedRun
 from reweigh.run.job.evaluate import finite
 from reweigh.run.job.features import learnt_from
@@ -33,29 +34,11 @@ _LEAST_CHECKED, _AT_ONCE = 4, 1000
 _CPU = torch.device("cpu")
 
 
-@dataclass(frozen=True)
-class LabelsJudged:
-    """Of the N training examples, in their order.
-
-    Attributes:
-        right: P(label right), (N,); 1 of checked ones.
-        suggested: the most likely label, (N, ...), as y has it: the given one where that is it.
-        probability: of that one, (N,); NaN of numbers.
-        changed: where the suggested label is another than the given one, (N,).
-        kind: the most likely kind of wrongness, (N,); empty where nothing is changed.
-        of_all: what is known of all labels together, and whether to believe it.
-    """
-
-    right: Array
-    suggested: Array
-    probability: Array
-    changed: Array
-    kind: Array
-    of_all: Rightness
-
-
 def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
-    """Rightness by two students of the run's settings; None where the task is not judged, or hardly anything is checked."""
+    """Rightness by two students of the run's settings, worked out once and kept in the run's folder.
+
+    None where the task is not judged, or hardly anything is checked.
+    """
     task = data.train.task
     judging = task.judging
     if judging is None or len(data.clean) < _LEAST_CHECKED:
@@ -63,11 +46,17 @@ def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
     unchecked = torch.nonzero(~torch.isin(data.train.ids, data.clean.ids)).flatten()
     if len(unchecked) < 2:
         return None
-    with kept():
+    mark = kept.what_it_follows_from(run, data)
+    known = kept.read(run, task, mark)
+    if known is not None:
+        return known
+    with rng.kept():
         view = _judged(run, data, unchecked, judging.witness)
     labels, checked = torch.cat([data.clean.y, data.train.y[unchecked]]), torch.arange(len(data.clean))
     found = judging.judged(view, labels, checked, np.asarray(task.classes), seed=run.config.student.seed)
-    return _spread(found, labels.numpy(), data.train.y.numpy(), unchecked.numpy())
+    judged = _spread(found, labels.numpy(), data.train.y.numpy(), unchecked.numpy())
+    kept.keep(run, judged, mark)
+    return judged
 
 
 def _spread(found: Rightness, judged: Array, given: Array, rows: Array) -> LabelsJudged:

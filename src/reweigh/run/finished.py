@@ -72,6 +72,17 @@ class FinishedRun:
         """The epoch that the score and the model are of, in words."""
         return f"epoch {self.summary['best_epoch']}, the best" if "best_epoch" in self.summary else "last epoch"
 
+    def keep(self, name: str, content: bytes) -> None:
+        """Put what was found out of the run beside its files, whole or not at all, and with its digest.
+
+        Raises:
+            BadInput: if another process is writing there.
+            ReweighError: if the disk refuses.
+        """
+        folder = files.RunFolder(self.path)
+        with folder.locked():
+            Digests(self.path, self.digests.run).write(folder / name, content)  # as they are now: others write here too
+
     def check_named_again(self) -> None:
         """The model is one of ours, or the user has named it as well: only then anything is asked of it.
 

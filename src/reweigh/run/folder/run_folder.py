@@ -25,8 +25,8 @@ from reweigh.strict_json import check_kind, parse_object
 
 CONFIG, CHECKPOINT, METRICS = "config.json", "checkpoint.pt", "metrics.jsonl"
 MODEL, WEIGHTS, SUMMARY, GALLERY = "model.safetensors", "weights.parquet", "summary.json", "distrusted.png"
-TEACHER, ENCODING, VERDICT = "teacher.safetensors", "encoding.json", "verdict.json"
-FILES = (CONFIG, DIGESTS, CHECKPOINT, METRICS, MODEL, TEACHER, ENCODING, WEIGHTS, GALLERY, VERDICT, SUMMARY)
+TEACHER, ENCODING, VERDICT, LABELS = "teacher.safetensors", "encoding.json", "verdict.json", "labels.safetensors"
+FILES = (CONFIG, DIGESTS, CHECKPOINT, METRICS, MODEL, TEACHER, ENCODING, WEIGHTS, GALLERY, VERDICT, LABELS, SUMMARY)
 RESULTS = (MODEL, TEACHER, ENCODING, WEIGHTS, GALLERY, SUMMARY)
 """What the checkpoint and the lines of metrics are enough to write, the summary last."""
 LEDGER, DATA = "ledger", "data"  # folders; the latter has files written for data that came from memory
