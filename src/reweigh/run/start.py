@@ -81,7 +81,8 @@ def start(
         watcher.note(said_of_model(run.student.model))
     _use_threads(run.run)
     run, choice = settled(run, data, watcher.note, objects, world)
-    job = assemble(run, with_clean_kept(run, data), watcher.note, objects, world)
+    kept = with_clean_kept(run, data)
+    job = assemble(run, kept, watcher.note, objects, world, chosen=choice is not None)
     job.choice = None if choice is None else choice.as_json()
     if not world.is_main:
         train_along(job, Notes(job), callbacks)
@@ -160,7 +161,8 @@ def resume(
         if not there:
             watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
         world = world or World.here(config.run.device)
-        job = assemble(config, with_clean_kept(config, _read(config, watcher)), watcher.note, objects, world)
+        data = with_clean_kept(config, _read(config, watcher))
+        job = assemble(config, data, watcher.note, objects, world, chosen=stored.choice is not None)
         job.choice = stored.choice
         if there:
             content = stored.digests.read(folder / files.CHECKPOINT)

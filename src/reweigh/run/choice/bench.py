@@ -59,7 +59,7 @@ class Bench:
             warm_up=warm_up if steps >= self.steps else warm_up * steps // self.steps,
             patience=None if parts.held is None else self._config.student.patience,
         )
-        job = assemble(config, parts, self._note, self._objects, self._world)
+        job = assemble(config, parts, self._note, self._objects, self._world, chosen=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")  # it is a trial
             train_along(job, Notes(job, test=False))
