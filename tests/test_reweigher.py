@@ -204,6 +204,28 @@ def test_a_vanishing_clean_gradient_is_said_once_with_what_to_do():
     assert "stop here, augment the clean batch or add clean examples" in said[0]
 
 
+def test_the_weights_stop_there_where_that_is_wanted():
+    scale = {"now": 1.0}
+    by_rule, named = (
+        reweigher(mlp(), clean_loss=lambda m, b: scale["now"] * losses(m, b), plain_when_vanished=stops)
+        for stops in (True, False)
+    )
+    uniform, at = torch.full((len(batch_of(1)["y"]),), 1 / len(batch_of(1)["y"])).double(), None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for step in range(1, 251):
+            scale["now"] = 1.0 if step <= 3 else 1e-8
+            weights, others = by_rule.weigh(batch_of(1)), named.weigh(batch_of(1))
+            plain = torch.allclose(weights.double(), uniform)
+            assert plain is (at is not None)
+            at = at or by_rule.state_dict()["watch"]["vanished_at"] or None
+    assert at is not None
+    assert not torch.allclose(others.double(), uniform)
+    again = reweigher(mlp(), plain_when_vanished=True)
+    again.load_state_dict(by_rule.state_dict())  # a resumed run goes on as it was
+    assert torch.allclose(again.weigh(batch_of(1)).double(), uniform)
+
+
 def saved(state):
     file = io.BytesIO()
     torch.save(state, file)

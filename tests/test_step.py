@@ -111,6 +111,26 @@ def test_a_gradient_that_vanishes_is_said_once():
     assert feed(watch, [1.0] * 100 + [0.0] * 300) == []
 
 
+def test_where_training_goes_on_plainly_that_is_said_with_the_step_and_nobody_has_to_do_anything():
+    watch, said = GradientWatch(goes_on_plainly=True), []
+    for step in range(1, 301):
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            watch.see(1.0 if step < 4 else 1e-6, step)
+        said += [(step, str(w.message)) for w in seen]
+        assert watch.weights_stop is (watch.vanished_at > 0)
+    ((step, sentence),) = said
+    assert watch.vanished_at == step > 4
+    assert f"at step {step} " in sentence
+    assert sentence.endswith("so from here on every example counts alike, as in plain training")
+    other = GradientWatch(goes_on_plainly=True)
+    other.load_state_dict(watch.state_dict())
+    assert other.weights_stop
+    named = GradientWatch()
+    named.load_state_dict(watch.state_dict())
+    assert not named.weights_stop  # who named a rule has it to the end
+
+
 def test_a_single_small_gradient_is_no_reason():
     assert feed(GradientWatch(), [1.0, 0.0, 1.0, 1.0, 0.0]) == []
 

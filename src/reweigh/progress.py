@@ -13,10 +13,10 @@ from reweigh.weightless import Weightless, why_nothing
 class Progress:
     """What has been counted, and what is watched."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, goes_on_plainly: bool = False) -> None:
         self.step = 0
         self.report: StepReport | None = None
-        self.watch, self.weightless = GradientWatch(), Weightless()
+        self.watch, self.weightless = GradientWatch(goes_on_plainly=goes_on_plainly), Weightless()
 
     def count(
         self,
@@ -47,7 +47,7 @@ class Progress:
     def see(self, *, undecided: bool = False) -> None:
         """Take note of the last report where it knows of the clean side; an engine may be undecided still."""
         if self.report is not None:
-            self.watch.see(self.report.direction_norm)
+            self.watch.see(self.report.direction_norm, self.step)
             self.weightless.see(why_nothing(self.report, undecided=undecided))
 
     def holds(self) -> tuple[object, ...]:

@@ -202,29 +202,44 @@ def _what_is_not_finite(step: int, each: dict[str, Tensor | None], ids: Any) -> 
 
 
 class GradientWatch:
-    """Warns once when the clean gradient has all but vanished: the clean set is fitted, the weights turn to noise."""
+    """Says once when the clean gradient has all but vanished: the clean set is fitted, the weights turn to noise.
 
-    def __init__(self) -> None:
+    Attributes:
+        goes_on_plainly: whether training goes on without weights then, so that nobody has to do anything.
+        vanished_at: the step at which it was seen; 0 before.
+    """
+
+    def __init__(self, *, goes_on_plainly: bool = False) -> None:
         self._mean = self._highest = 0.0
-        self._warned = False
+        self.goes_on_plainly, self.vanished_at = goes_on_plainly, 0
 
-    def see(self, norm: float) -> None:
-        """Take note of this step's ‖v‖."""
+    @property
+    def weights_stop(self) -> bool:
+        """Whether every example counts alike from here on."""
+        return self.goes_on_plainly and self.vanished_at > 0
+
+    def see(self, norm: float, step: int = 1) -> None:
+        """Take note of the ‖v‖ of this step, the first of which is 1."""
         self._mean = norm if self._highest == 0.0 else _MEMORY * self._mean + (1 - _MEMORY) * norm
         self._highest = max(self._highest, self._mean)
-        if not self._warned and self._mean < VANISHED * self._highest:
-            self._warned = True
-            warnings.warn(
-                f"the clean gradient has all but vanished (‖v‖ is {self._mean:.1e}, it was {self._highest:.1e}): the clean "
-                "set is fitted and the weights are turning to noise, so stop here, augment the clean batch or add clean "
-                "examples",
-                stacklevel=4,
-            )
+        if self.vanished_at or self._mean >= VANISHED * self._highest:
+            return
+        self.vanished_at = step
+        what = (
+            "so from here on every example counts alike, as in plain training"
+            if self.goes_on_plainly
+            else "and the weights are turning to noise, so stop here, augment the clean batch or add clean examples"
+        )
+        warnings.warn(
+            f"the clean gradient has all but vanished at step {step} (‖v‖ is {self._mean:.1e}, it was {self._highest:.1e}): "
+            f"the clean set is fitted {what}",
+            stacklevel=4,
+        )
 
     def state_dict(self) -> dict[str, Any]:
-        """The running mean, its highest value, and whether the warning was given."""
-        return {"mean": self._mean, "highest": self._highest, "warned": self._warned}
+        """The running mean, its highest value, and when it was seen to vanish."""
+        return {"mean": self._mean, "highest": self._highest, "vanished_at": self.vanished_at}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off."""
-        self._mean, self._highest, self._warned = state["mean"], state["highest"], state["warned"]
+        self._mean, self._highest, self.vanished_at = state["mean"], state["highest"], state["vanished_at"]

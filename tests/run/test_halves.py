@@ -14,7 +14,7 @@ from reweigh.run import halves as halves_file
 from reweigh.run.bench import Bench
 from reweigh.run.finished import data_of, open_run
 from reweigh.run.folder import run_folder as files
-from reweigh.run.halves import Halves, judged_by_two, unchecked
+from reweigh.run.halves import Half, Halves, Targets, judged_by_two, unchecked
 
 ARGS = ["--dataset", "digits", "--noise", "pair:0.4", "--steps", "150", "--clean-per-class", "10", "--seed", "1"]
 
@@ -67,23 +67,14 @@ def test_fewer_checked_examples_teach_alone(judged):
     """Who holds some of them back for a trial judges labels without them."""
     halves = bench_of(judged).halves
     some = halves.clean.ids[: len(halves.clean) // 2]
-    fewer = Halves(
-        halves.clean.select(torch.isin(halves.clean.ids, some)),
-        halves.train,
-        tuple(
-            part.__class__(
-                part.rows,
-                *(
-                    torch.cat(
-                        [told[: len(halves.clean)][torch.isin(halves.clean.ids, some)], told[len(halves.clean) :]]
-                    )
-                    for told in (part.outputs, part.states)
-                ),
-            )
-            for part in halves.parts
-        ),
-        halves.seed,
-    )
+    ours = torch.isin(halves.clean.ids, some)
+    count = len(ours)
+
+    def less(told):
+        return torch.cat([told[:count][ours], told[count:]])
+
+    parts = tuple(Half(part.rows, less(part.outputs), less(part.states)) for part in halves.parts)
+    fewer = Halves(halves.clean.select(ours), halves.train, parts, halves.seed)
     assert torch.equal(halves.known(some).right, fewer.known(some).right)
     assert not torch.equal(halves.known(some).right, halves.known(halves.clean.ids).right)
 
@@ -92,7 +83,10 @@ def test_what_was_said_is_read_and_not_asked_again(judged, monkeypatch):
     found, data = open_run(judged), data_of(open_run(judged))
     fresh = bench_of(judged)
     asked = halves_file.rightness_of(
-        fresh.halves.witness(torch.arange(len(data.clean))), data.clean, fresh.halves.train, found.config.student.seed
+        fresh.halves.witness(torch.arange(len(data.clean))),
+        Targets.of(data.clean),
+        fresh.halves.train,
+        found.config.student.seed,
     )
     monkeypatch.setattr(Bench, "halves", property(lambda self: pytest.fail("it stands in the folder")))
     read = judged_by_halves(found, data).of_all

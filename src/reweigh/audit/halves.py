@@ -14,7 +14,7 @@ from reweigh.run.bench import Bench
 from reweigh.run.finished import FinishedRun
 from reweigh.run.folder.kept_halves import read_halves, write_halves
 from reweigh.run.folder.run_folder import RunFolder
-from reweigh.run.halves import rightness_of, unchecked
+from reweigh.run.halves import Targets, rightness_of, unchecked
 from reweigh.run.job.prepare import RunData
 from reweigh.run.objects import Objects
 
@@ -45,12 +45,12 @@ def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
     rows = unchecked(data)
     if rows is None:
         return None
-    others = data.train.select(rows)
+    clean, others = Targets.of(data.clean), Targets.of(data.train).select(rows)
     folder = RunFolder(run.path)
-    view = read_halves(folder, run.digests, data.clean, others)
+    view = read_halves(folder, run.digests, clean, others)
     if view is None:
         view = _asked(run, data, folder)
-    found = rightness_of(view, data.clean, others, run.config.student.seed)
+    found = rightness_of(view, clean, others, run.config.student.seed)
     judged = torch.cat([data.clean.y, others.y]).numpy()
     return _spread(found, judged, data.train.y.numpy(), rows.numpy())
 

@@ -34,6 +34,11 @@ class Bench:
         self._config, self._data, self._note, self._objects = config, data, note, objects
         self._world = World.here(config.run.device) if world is None else world
 
+    def job(self, config: Resolved, *, chosen: bool) -> Job:
+        """The run's own, by these settings, in which its rule stands; whether it was `chosen` for the user."""
+        clean, data = self._data.clean.ids, with_clean_kept(config, self._data)
+        return assemble(config, data, self._note, self._objects, self._world, lambda: self.known(clean), chosen=chosen)
+
     @cached_property
     def steps(self) -> int:
         """Of the whole run."""
@@ -107,7 +112,7 @@ class Bench:
         )
         objects = replace(self._objects, model=student, rule=None)
         clean = parts.clean.ids
-        job = assemble(config, parts, self._note, objects, self._world, lambda: self.known(clean))
+        job = assemble(config, parts, self._note, objects, self._world, lambda: self.known(clean), chosen=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")  # it is a trial
             train_along(job, Notes(job, test=False))

@@ -8,8 +8,9 @@ Tried and left: a second round, in which two others learn from halves weighed by
 labels at random a point of accuracy more, with 40 % one too high a point less), and three times as many steps (the same).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,9 +22,11 @@ from reweigh.errors import BadInput
 from reweigh.rightness import Judging, Rightness
 from reweigh.rightness.known import Known
 from reweigh.rightness.witness import Witness
+from reweigh.rules.materials import ByRows
 from reweigh.run.job.evaluate import finite
 from reweigh.run.job.prepare import RunData, joined
 from reweigh.states import usual_places, watching
+from reweigh.tasks import Task
 
 LEAST_STEPS, SHARE = 300, 0.2
 """Each student is trained for so many steps at least, where the run has as many, and for such a share of the run's."""
@@ -52,6 +55,34 @@ class Half:
 
 
 @dataclass(frozen=True)
+class Targets:
+    """Of n examples: what they are called (n,), what they are to be (n, ...), and whose targets these are."""
+
+    ids: Tensor
+    y: Tensor
+    task: Task
+
+    @classmethod
+    def of(cls, examples: Examples) -> Self:
+        """Without the inputs."""
+        return cls(examples.ids, examples.y, examples.task)
+
+    def select(self, rows: Tensor) -> Self:
+        """Some of them, in this order."""
+        return replace(self, ids=self.ids[rows], y=self.y[rows])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def judging(self) -> Judging:
+        """How such targets are judged."""
+        found: Judging | None = self.task.judging
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True)
 class Halves:
     """What two students say of m checked examples and of each other's half of the u others.
 
@@ -62,14 +93,14 @@ class Halves:
         seed: of all that is drawn.
     """
 
-    clean: Examples
-    train: Examples
+    clean: Targets
+    train: Targets
     parts: tuple[Half, Half]
     seed: int
 
     def witness(self, checked: Tensor) -> Witness:
         """Of checked examples at these positions, (c,), and then of all others, each by a student that has not seen it."""
-        kind, m, c = judging_of(self.clean).witness, len(self.clean), len(checked)
+        kind, m, c = self.clean.judging.witness, len(self.clean), len(checked)
         turn = _turns(self.clean.y[checked])
         found, places = [], []
         for which, part in zip((True, False), self.parts, strict=True):
@@ -90,18 +121,11 @@ class Halves:
         return Known(self.train.ids, torch.from_numpy(found.at_most[len(checked) :]))
 
 
-def judging_of(examples: Examples) -> Judging:
-    """How such targets are judged."""
-    found: Judging | None = examples.task.judging
-    assert found is not None
-    return found
-
-
-def rightness_of(view: Witness, clean: Examples, train: Examples, seed: int) -> Rightness:
+def rightness_of(view: Witness, clean: Targets, train: Targets, seed: int) -> Rightness:
     """How likely the labels of `train` are right, of a view of `clean` and then of them."""
     labels, checked = torch.cat([clean.y, train.y]), torch.arange(len(clean))
     names = np.asarray(clean.task.classes)
-    return judging_of(clean).judged(view, labels, checked, names, seed=seed)
+    return clean.judging.judged(view, labels, checked, names, seed=seed)
 
 
 def unchecked(data: RunData) -> Tensor | None:
@@ -117,17 +141,34 @@ def judged_by_two(data: RunData, steps: int, train: Train, seed: int) -> Halves:
     rows = unchecked(data)
     assert rows is not None
     clean = data.clean if data.held is None else joined(data.clean, data.held)
-    left = min(steps, max(LEAST_STEPS, round(SHARE * steps)))
-    others = data.train.select(rows)
-    generator = torch.Generator().manual_seed(seed_for(seed, "halves"))
-    half = torch.zeros(len(others), dtype=torch.bool)
-    half[torch.randperm(len(others), generator=generator)[: len(others) // 2]] = True
-    parts = []
-    for which in (True, False):
-        learnt, asked = (torch.nonzero(half == side).flatten() for side in (which, not which))
+    others, left = data.train.select(rows), steps_of_each(steps)
+
+    def asked(learnt: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         student = train(data._replace(train=others.select(learnt), held=None), left)
-        parts.append(Half(asked, *_looked(student, [(clean, torch.arange(len(clean))), (others, asked)])))
-    return Halves(clean, others, (parts[0], parts[1]), seed)
+        return looked(student, [(clean, torch.arange(len(clean))), (others, rows)])
+
+    return Halves(Targets.of(clean), Targets.of(others), by_turns(len(others), asked, seed), seed)
+
+
+def steps_of_each(steps: int) -> int:
+    """How long each student learns, beside a run of so many steps."""
+    return min(steps, max(LEAST_STEPS, round(SHARE * steps)))
+
+
+def by_turns(count: int, asked: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], seed: int) -> tuple[Half, Half]:
+    """What each student says of the half that the other learns from.
+
+    Args:
+        count: how many examples there are that are not checked.
+        asked: from the rows to learn from, and those to be asked about, to outputs and states of the checked examples and
+            then of these.
+        seed: of the halves.
+    """
+    generator = torch.Generator().manual_seed(seed_for(seed, "halves"))
+    half = torch.zeros(count, dtype=torch.bool)
+    half[torch.randperm(count, generator=generator)[: count // 2]] = True
+    one, other = half.nonzero().flatten(), (~half).nonzero().flatten()
+    return Half(other, *asked(one, other)), Half(one, *asked(other, one))
 
 
 def _turns(y: Tensor) -> Tensor:
@@ -138,7 +179,7 @@ def _turns(y: Tensor) -> Tensor:
     return turn
 
 
-def _looked(student: nn.Module, asked: list[tuple[Examples, Tensor]]) -> tuple[Tensor, Tensor]:
+def looked(student: nn.Module, asked: Sequence[tuple[ByRows, Tensor]]) -> tuple[Tensor, Tensor]:
     """Outputs (n, K) and states (n, D), in eval mode; the outputs are the state where no other is known."""
     try:
         places = usual_places(student)[-1:]

@@ -35,9 +35,8 @@ from reweigh.run.folder.own_files import check_unchanged, fingerprints
 from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.folder.stored import WITHOUT_DIGESTS, Stored, as_settled, differences, read_config, write_config
 from reweigh.run.folder.summary import read_summary
-from reweigh.run.job.job import assemble
 from reweigh.run.job.loop import Notes, train_along
-from reweigh.run.job.prepare import RunData, prepare, with_clean_kept, with_held_back
+from reweigh.run.job.prepare import RunData, prepare, with_held_back
 from reweigh.run.job.usual import said_of_model, with_usual
 from reweigh.run.kept import Interrupted as Interrupted
 from reweigh.run.kept import Silent, Watcher, carry_on
@@ -84,10 +83,9 @@ def start(
     _use_threads(run.run)
     bench = Bench(run, data, watcher.note, objects, world)
     run, choice = settled(run, data, watcher.note, bench)
-    clean = data.clean.ids
     if "rightness" in objects.rule_entry(run.weights.rule).needs:
-        bench.known(clean)  # before training begins
-    job = assemble(run, with_clean_kept(run, data), watcher.note, objects, world, lambda: bench.known(clean))
+        bench.known(data.clean.ids)  # before training begins
+    job = bench.job(run, chosen=choice is not None)
     job.choice = None if choice is None else choice.as_json()
     if not world.is_main:
         train_along(job, Notes(job), callbacks)
@@ -168,9 +166,8 @@ def resume(
         if not there:
             watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
         world = world or World.here(config.run.device)
-        data = _read(config, watcher)
-        bench, clean = Bench(config, data, watcher.note, objects, world), data.clean.ids
-        job = assemble(config, with_clean_kept(config, data), watcher.note, objects, world, lambda: bench.known(clean))
+        bench = Bench(config, _read(config, watcher), watcher.note, objects, world)
+        job = bench.job(config, chosen=stored.choice is not None)
         job.choice = stored.choice
         if there:
             content = stored.digests.read(folder / files.CHECKPOINT)

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from reweigh import Learning, MetaWeightNet, ReweighClassifier
 from reweigh.metrics import auroc
 
-QUICK = {"epochs": 15, "random_state": 0}
+QUICK = {"rule": "l2rw", "epochs": 15, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +19,14 @@ def fitted(labelled):
 
 
 def test_it_does_better_than_plain_training_and_finds_the_wrong_labels(labelled, fitted):
-    plain = ReweighClassifier(rule="uniform", **QUICK).fit(labelled.X, labelled.y, clean=labelled.clean)
+    plain = ReweighClassifier(**{**QUICK, "rule": "uniform"}).fit(labelled.X, labelled.y, clean=labelled.clean)
     assert fitted.score(*labelled.test) > plain.score(*labelled.test) + 0.1
     weighed, wrong = ~labelled.clean, labelled.y != labelled.truth
     assert auroc(torch.from_numpy(-fitted.sample_weight_[weighed]), torch.from_numpy(wrong[weighed])) > 0.7
 
 
 def test_the_weights_are_relative_to_plain_training(labelled, fitted):
-    plain = ReweighClassifier(rule="uniform", **QUICK).fit(labelled.X, labelled.y, clean=labelled.clean)
+    plain = ReweighClassifier(**{**QUICK, "rule": "uniform"}).fit(labelled.X, labelled.y, clean=labelled.clean)
     np.testing.assert_allclose(plain.sample_weight_, 1.0, rtol=1e-6)
     assert fitted.sample_weight_.shape == (600,)
     assert (fitted.sample_weight_[labelled.clean] == 1).all()
@@ -118,11 +118,13 @@ def test_modules_of_ones_own(labelled):
         def forward(self, x):
             return self.layers(x)
 
-    by_class = ReweighClassifier(Normalised, batch_size=111, epochs=3, random_state=0)
+    by_class = ReweighClassifier(Normalised, rule="l2rw", batch_size=111, epochs=3, random_state=0)
     assert by_class.fit(labelled.X, labelled.y, clean=labelled.clean).predict(labelled.X[:1]).shape == (1,)
     given = torch.nn.Linear(12, 3)
     before = given.weight.clone()
-    ReweighClassifier(given, epochs=1, optimizer=torch.optim.SGD).fit(labelled.X, labelled.y, clean=labelled.clean)
+    ReweighClassifier(given, rule="l2rw", epochs=1, optimizer=torch.optim.SGD).fit(
+        labelled.X, labelled.y, clean=labelled.clean
+    )
     assert torch.equal(given.weight, before)
 
 
@@ -140,7 +142,7 @@ def test_it_trains_on_the_clean_rows_too_where_told(labelled):
 
 
 def test_verbose_prints_a_line_an_epoch(labelled, capsys):
-    estimator = ReweighClassifier(epochs=3, verbose=True).fit(labelled.X, labelled.y)
+    estimator = ReweighClassifier(rule="l2rw", epochs=3, verbose=True).fit(labelled.X, labelled.y)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(estimator.history_) == 3
     assert lines[2].startswith("epoch 3/3: weighted loss ")

@@ -16,14 +16,14 @@ CV = StratifiedKFold(2, shuffle=True, random_state=0)
 
 
 def _routed():
-    return ReweighClassifier(epochs=3, random_state=0).set_fit_request(clean=True)
+    return ReweighClassifier(rule="l2rw", epochs=3, random_state=0).set_fit_request(clean=True)
 
 
 def test_a_pipeline_passes_the_clean_mask_on(labelled):
     with sklearn.config_context(enable_metadata_routing=True):
         pipeline = make_pipeline(MinMaxScaler(), _routed()).fit(labelled.X, labelled.y, clean=labelled.clean)
     assert (pipeline[-1].clean_rows_ == np.flatnonzero(labelled.clean)).all()
-    by_name = make_pipeline(MinMaxScaler(), ReweighClassifier(epochs=3, random_state=0))
+    by_name = make_pipeline(MinMaxScaler(), ReweighClassifier(rule="l2rw", epochs=3, random_state=0))
     by_name.fit(labelled.X, labelled.y, reweighclassifier__clean=labelled.clean)
     np.testing.assert_array_equal(by_name.predict_proba(labelled.X), pipeline.predict_proba(labelled.X))
 
@@ -43,7 +43,7 @@ def test_pandas_in_with_names_kept(labelled):
     table = pd.DataFrame(labelled.X, columns=[f"column {i}" for i in range(12)]).sample(frac=1, random_state=0)
     y = pd.Series(labelled.y)[table.index].map({0: "none", 1: "some", 2: "many"})
     clean = pd.Series(labelled.clean, dtype="boolean")[table.index]
-    estimator = ReweighClassifier(epochs=3, random_state=0).fit(table, y, clean=clean)
+    estimator = ReweighClassifier(rule="l2rw", epochs=3, random_state=0).fit(table, y, clean=clean)
     assert list(estimator.feature_names_in_) == list(table.columns)
     assert set(estimator.predict(table)) <= {"none", "some", "many"}
     # By position, whatever the index says.
@@ -54,6 +54,7 @@ def test_pandas_in_with_names_kept(labelled):
 
 def test_a_fitted_clean_set_is_told_once():
     X, y = make_blobs(200, centers=2, random_state=0, center_box=(-50, 50))
-    with pytest.warns(ConvergenceWarning, match="the clean set is fitted") as told:
-        ReweighClassifier(lr=0.1, epochs=15, batch_size=20, random_state=0).fit(X, y, clean=np.arange(20))
+    named = ReweighClassifier(rule="l2rw", lr=0.1, epochs=15, batch_size=20, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"the clean set is fitted .* later weights are noise") as told:
+        named.fit(X, y, clean=np.arange(20))
     assert len(told) == 1

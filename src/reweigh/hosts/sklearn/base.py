@@ -17,15 +17,17 @@ from torch import Tensor, nn
 
 from reweigh import rng
 from reweigh.errors import BadInput
-from reweigh.hosts.sklearn.callers import see_that_clean_rows_are_transformed
+from reweigh.hosts.sklearn.choice import chosen, default_for, not_comparable
 from reweigh.hosts.sklearn.clean_rows import Ints, stand_in
+from reweigh.hosts.sklearn.judges import Judges
 from reweigh.hosts.sklearn.rows import Rows, Scaling, inputs
-from reweigh.hosts.sklearn.settings import build_module, build_optimizer, build_rule
-from reweigh.hosts.sklearn.training import Loss, Plan, Trained, loss_of_batch, train
+from reweigh.hosts.sklearn.settings import build_module, build_optimizer, build_rule, check_outputs
+from reweigh.hosts.sklearn.training import Loss, Parts, Plan, Trained, loss_of_batch, train
 from reweigh.reweigher import Reweigher
-from reweigh.rules import LearnedRule, SecondModel
-from reweigh.rules.registry import DEFAULT
+from reweigh.rules import LearnedRule, Materials, Rule, SecondModel
+from reweigh.rules.registry import AUTO, DEFAULT, PLAIN
 from reweigh.run import World
+from reweigh.tasks import Task
 
 ACCEPTED = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 _PREDICTED_AT_ONCE = 128
@@ -42,7 +44,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         *,
         hidden: tuple[int, ...] = (100,),
         loss: Any = None,
-        rule: Any = DEFAULT,
+        rule: Any = AUTO,
         learning: Any = None,
         epochs: int = 30,
         batch_size: int = 100,
@@ -80,8 +82,12 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         outputs: int,
         counts: Tensor | None,
         loss: Loss,
+        task: Task | None,
     ) -> None:
-        """Train on the rows of X, with some of them as the clean set, or those of `given`, (X_clean, y_clean)."""
+        """Train on the rows of X, with some of them as the clean set, or those of `given`, (X_clean, y_clean).
+
+        `task` says how rules are compared, where they can be.
+        """
         self._check_settings()
         random = check_random_state(self.random_state)
         seed = int(random.randint(2**31 - 1))
@@ -92,7 +98,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         self._scaling = Scaling.of(X) if self.standardize else None
         rows = Rows(X, y, self._scaling)
         if given is not None:
-            clean = Rows(given[0], given[1], self._scaling)
+            clean = Rows(given[0], given[1], self._scaling, first=len(rows))
         else:
             assert clean_rows is not None  # named by the user or standing in
             clean = rows.select(clean_rows)
@@ -101,44 +107,109 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         with rng.kept([device]):
             rng.seed(seed, [device])
             module = build_module(self.module, X.shape[1], outputs, self.hidden).to(device)
-            _check_outputs(module, rows.batch(torch.arange(min(2, len(rows))))["x"].to(device), outputs)
-            trained = self._train(module, rows, clean, loss_of_batch(loss, device), counts, seed)
+            check_outputs(module, rows.batch(torch.arange(min(2, len(rows))))["x"].to(device), outputs)
+            parts = Parts(rows, clean, loss_of_batch(loss, device), counts, seed)
+            judges = self._judges(module, parts, task)
+            rule = self._choose(module, parts, task if told else None, told=told, judges=judges)
+            trained, self.rule_ = self._train(module, rule, parts, self._trained_on(len(rows)), judges=judges)
         self.module_, self.history_ = module.eval(), trained.history
         self.sample_weight_, self.explanation_ = trained.weights, trained.explanation
-        if trained.vanished and told:
+        if trained.vanished_at and told:
+            named = (
+                "later weights are noise: train for fewer epochs, with a smaller learning rate, or give more clean rows"
+            )
             warnings.warn(
-                "the clean set is fitted and its gradient has all but vanished, so later weights are noise: train for fewer "
-                "epochs, with a smaller learning rate, or give more clean rows",
+                f"the clean set is fitted and its gradient had all but vanished at step {trained.vanished_at}, so "
+                + (named if self.choice_ is None else "every row counts alike from there on, as in plain training"),
                 ConvergenceWarning,
                 stacklevel=3,
             )
 
-    def _train(self, module: nn.Module, rows: Rows, clean: Rows, loss: Any, counts: Any, seed: int) -> Trained:
+    def _judges(self, module: nn.Module, parts: Parts, task: Task | None) -> Judges | None:
+        """Who says how likely each label is right, where somebody asks and such targets are judged."""
+        if task is None or task.judging is None:
+            return None
+
+        def plainly(copied: nn.Module, some: Tensor, steps: int) -> object:
+            return self._train(copied, PLAIN, parts, some, steps)
+
+        trained_on = self._trained_on(len(parts.rows))
+        steps = self.epochs * self._steps_an_epoch(trained_on)
+        return Judges(module, task, parts, trained_on, plainly=plainly, steps=steps)
+
+    def _choose(self, module: nn.Module, parts: Parts, task: Task | None, *, told: bool, judges: Judges | None) -> Any:
+        """The rule that was named, or the one that held-back clean rows choose."""
+        self.choice_ = None
+        if not default_for(self.rule):
+            return self.rule
+        if self.learning is not None:
+            raise BadInput("learning= is for a rule that learns, and none is named: name it by rule=")
+        trained_on = self._trained_on(len(parts.rows))
+        if task is None:
+            why = "each row has several targets" if told else "no row is said to be clean, a share of them stands in"
+            self.choice_ = not_comparable(DEFAULT, why)
+        else:
+
+            def briefly(copied: nn.Module, rule: str, left: Rows, some: Tensor, steps: int) -> object:
+                return self._train(copied, rule, parts._replace(clean=left), some, steps, judges=judges)
+
+            steps = self.epochs * self._steps_an_epoch(trained_on)
+            self.choice_ = chosen(module, task, parts, trained_on, train=briefly, steps=steps)
+        if self.verbose:
+            print(f"rule {self.choice_.rule}: {self.choice_.why}")
+        return self.choice_.rule
+
+    def _steps_an_epoch(self, trained_on: Tensor) -> int:
+        return -(-len(trained_on) // self.batch_size)
+
+    def _train(
+        self,
+        module: nn.Module,
+        given: Any,
+        parts: Parts,
+        trained_on: Tensor,
+        steps: int | None = None,
+        *,
+        judges: Judges | None = None,
+    ) -> tuple[Trained, Rule]:
+        """Trained by a rule, to the end or for so many steps."""
+        rows, clean, loss, counts, seed = parts
+        an_epoch = self._steps_an_epoch(trained_on)
+        epochs = self.epochs if steps is None else max(1, round(steps / an_epoch))
         second = SecondModel(
             student=module,
             loss=loss,
             clean=clean,
             optimizer=lambda model: build_optimizer(self.optimizer, model, self.lr),
         )
-        self.rule_ = build_rule(self.rule, seed, counts, second)
+        checked = torch.isin(trained_on, clean.ids)
+        materials = Materials(
+            seed=lambda purpose: seed,
+            class_sizes=counts,
+            second_model=second,
+            steps=epochs * an_epoch,
+            checked=checked if bool(checked.any()) else None,
+            judged=None if judges is None else lambda: judges.known(clean.ids),
+        )
+        rule = build_rule(given, materials)
         optimizer = build_optimizer(self.optimizer, module, self.lr)
-        learned = isinstance(self.rule_, LearnedRule)
+        learned = isinstance(rule, LearnedRule)
         reweigher = Reweigher(
             module,
             loss,
-            rule=self.rule_,
+            rule=rule,
             clean=clean,
             engine=self.engine,
             optimizer=optimizer if learned else None,
             learning=self.learning,
             clean_batch_size=self.clean_batch_size,
             warm_up=self.warm_up,
+            plain_when_vanished=default_for(self.rule),
             seed=seed,
         )
-        trained_on = self._trained_on(len(rows))
-        sampling = None if counts is None else self.rule_.sampling_weights(rows.y[trained_on])
-        plan = Plan(trained_on, sampling, self.epochs, self.batch_size, seed, self.verbose)
-        return train(module, reweigher, optimizer, rows, plan)
+        sampling = None if counts is None else rule.sampling_weights(rows.y[trained_on])
+        plan = Plan(trained_on, sampling, epochs, self.batch_size, seed, self.verbose and steps is None)
+        return train(module, reweigher, optimizer, rows, plan), rule
 
     def _trained_on(self, rows: int) -> Tensor:
         """The rows that are trained on, (n,): all but the clean ones, if those are rows of X and are to be left out."""
@@ -173,28 +244,3 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             ]
         outputs: np.ndarray[Any, Any] = torch.cat(made)[:n].reshape(n, -1).numpy()
         return outputs
-
-
-def _check_outputs(module: nn.Module, x: Tensor, outputs: int) -> None:
-    """Call the module once, which also makes the parameters of lazy layers."""
-    with torch.no_grad():
-        made = module.eval()(x)
-    wanted = (len(x), outputs)
-    if not isinstance(made, Tensor) or (made.shape != wanted and not (outputs == 1 and made.shape == wanted[:1])):
-        shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
-        raise BadInput(f"the module makes {shape} of {len(x)} rows: it must make a tensor of shape {wanted}")
-
-
-def one_clean_source(clean: Any, X_clean: Any, y_clean: Any) -> None:
-    """See that the clean set is named in one way only.
-
-    Raises:
-        BadInput: if it is named in two ways, or by half.
-    """
-    if (X_clean is None) != (y_clean is None):
-        missing = "X_clean" if X_clean is None else "y_clean"
-        raise BadInput(f"{missing} is missing: X_clean= and y_clean= go together")
-    if clean is not None and X_clean is not None:
-        raise BadInput("the clean set is given twice: by clean= and by X_clean= and y_clean=; leave one out")
-    if X_clean is not None:
-        see_that_clean_rows_are_transformed()

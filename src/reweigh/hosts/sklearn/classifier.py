@@ -11,8 +11,10 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from torch import Tensor
 
 from reweigh.errors import BadInput
-from reweigh.hosts.sklearn.base import ACCEPTED, ReweighEstimator, one_clean_source
-from reweigh.hosts.sklearn.clean_rows import named_rows
+from reweigh.hosts.sklearn.base import ACCEPTED, ReweighEstimator
+from reweigh.hosts.sklearn.choice import names_of
+from reweigh.hosts.sklearn.clean_rows import named_rows, one_clean_source
+from reweigh.tasks import task_of
 
 
 class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc]
@@ -28,9 +30,10 @@ class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc
         module: a torch module (it is copied), or a class or function from (n_features, n_outputs) to one; it makes logits
             (B, classes) of rows (B, features). Default: an MLP with `hidden` units a layer.
         loss: `(outputs, targets) -> (B,)`; default: cross entropy of logits and class numbers (B,).
-        rule: a rule of `reweigh.rules` (it is copied) or its name: "l2rw", "meta-weight-net", "class-aware",
-            "deep-interaction", or a baseline: "uniform" (plain training), "random", "proportion", "resampling",
-            "hard-mining".
+        rule: "auto", a rule of `reweigh.rules` (it is copied) or its name: "verifier", "right-and-helpful", "l2rw",
+            "meta-weight-net", "class-aware", "deep-interaction", or a baseline: "uniform" (plain training), "random",
+            "proportion", "resampling", "hard-mining". "auto" tries some of them for a short while, and held-back clean rows
+            choose; without clean rows it is "l2rw".
         learning: `Learning` settings, for rules that learn.
         epochs: how often to go through the rows.
         batch_size: rows a step.
@@ -51,6 +54,7 @@ class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc
             training; for `sample_weight=` of any other estimator. Rows that were not trained on have 1.
         classes_: (C,), sorted. n_features_in_, feature_names_in_: of X.
         clean_rows_: (M,), numbers of the rows that were the clean set, or None if it was given apart.
+        choice_: how the rule was chosen: `rule`, `why` in a sentence, `tried` with the scores of each; None if it was named.
         module_, rule_: as trained. history_: a dict of means an epoch. explanation_: which engine, and why.
 
     Raises:
@@ -75,7 +79,9 @@ class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc
             self._check_left(np.delete(codes, named))
         labels = torch.from_numpy(codes.astype(np.int64))
         counts = labels.bincount(minlength=len(self.classes_))
-        self._fit(X, labels, named, given, outputs=len(counts), counts=counts, loss=self.loss or _cross_entropy)
+        task = task_of(labels, names_of(self.classes_))
+        loss = self.loss or _cross_entropy
+        self._fit(X, labels, named, given, outputs=len(counts), counts=counts, loss=loss, task=task)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray[Any, Any]:

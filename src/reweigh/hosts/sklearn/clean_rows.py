@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reweigh.errors import BadInput
-from reweigh.hosts.sklearn.callers import splitter
+from reweigh.hosts.sklearn.callers import see_that_clean_rows_are_transformed, splitter
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -140,3 +140,18 @@ def stand_in(codes: Ints | None, rows: int, fraction: float, random: np.random.R
     groups = [np.arange(rows)] if codes is None else [np.flatnonzero(codes == c) for c in np.unique(codes)]
     chosen = [random.permutation(group)[: max(1, round(fraction * len(group)))] for group in groups]
     return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def one_clean_source(clean: Any, X_clean: Any, y_clean: Any) -> None:
+    """See that the clean set is named in one way only.
+
+    Raises:
+        BadInput: if it is named in two ways, or by half.
+    """
+    if (X_clean is None) != (y_clean is None):
+        missing = "X_clean" if X_clean is None else "y_clean"
+        raise BadInput(f"{missing} is missing: X_clean= and y_clean= go together")
+    if clean is not None and X_clean is not None:
+        raise BadInput("the clean set is given twice: by clean= and by X_clean= and y_clean=; leave one out")
+    if X_clean is not None:
+        see_that_clean_rows_are_transformed()

@@ -10,8 +10,9 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from reweigh.errors import BadInput
-from reweigh.hosts.sklearn.base import ACCEPTED, ReweighEstimator, one_clean_source
-from reweigh.hosts.sklearn.clean_rows import named_rows
+from reweigh.hosts.sklearn.base import ACCEPTED, ReweighEstimator
+from reweigh.hosts.sklearn.clean_rows import named_rows, one_clean_source
+from reweigh.tasks import task_of
 
 _TO_DEVIATION = 1.349
 """The interquartile range of a normal distribution in standard deviations."""
@@ -21,7 +22,8 @@ class ReweighRegressor(RegressorMixin, ReweighEstimator):  # type: ignore[misc]
     """A neural regressor whose training rows are weighted such that each step lowers the loss on a clean set.
 
     Parameters, attributes and the clean set are those of `ReweighClassifier`, with these differences: rules of classes
-    ("class-aware", "deep-interaction", "proportion", "resampling", "hard-mining") do not apply; the module makes
+    ("class-aware", "deep-interaction", "proportion", "resampling", "hard-mining") and of rightness ("verifier",
+    "right-and-helpful") do not apply, and "auto" is "l2rw" where each row has several targets; the module makes
     (B, targets), or (B,) for one target; `loss` is given outputs and targets (B, targets), by default the squared error,
     averaged over targets. With `standardize` the targets are standardised too, by median and interquartile range, which a
     quarter of wrong values cannot move far, and predictions are brought back.
@@ -36,8 +38,9 @@ class ReweighRegressor(RegressorMixin, ReweighEstimator):  # type: ignore[misc]
         self._targets = _Targets.of(targets) if self.standardize else None
         named = None if clean is None else named_rows(clean, len(targets), X=given_X, y=given_y)
         given = None if X_clean is None else self._given(X_clean, y_clean, targets.shape[1])
-        loss = self.loss or _squared_error
-        self._fit(X, self._tensor(targets), named, given, outputs=targets.shape[1], counts=None, loss=loss)
+        loss, made = self.loss or _squared_error, self._tensor(targets)
+        task = task_of(made.flatten(), ("y",)) if targets.shape[1] == 1 else None
+        self._fit(X, made, named, given, outputs=targets.shape[1], counts=None, loss=loss, task=task)
         return self
 
     def predict(self, X: Any) -> np.ndarray[Any, Any]:

@@ -44,10 +44,10 @@ def inputs(X: Any, rows: Any, scaling: Scaling | None) -> Tensor:
 
 
 class Rows(Dataset[Any]):
-    """A table (N, features) with its targets (N, ...), handed out as batches {"x", "y", "id"}."""
+    """A table (N, features) with its targets (N, ...), as batches {"x", "y", "id"}; the ids count from `first`."""
 
-    def __init__(self, X: Any, y: Tensor, scaling: Scaling | None) -> None:
-        self.X, self.y, self.scaling = X, y, scaling
+    def __init__(self, X: Any, y: Tensor, scaling: Scaling | None, first: int = 0) -> None:
+        self.X, self.y, self.scaling, self.ids = X, y, scaling, torch.arange(first, first + len(y))
 
     def __len__(self) -> int:
         return len(self.y)
@@ -57,8 +57,10 @@ class Rows(Dataset[Any]):
 
     def batch(self, rows: Tensor) -> dict[str, Tensor]:
         """The rows of these numbers (B,)."""
-        return {"x": inputs(self.X, rows.numpy(), self.scaling), "y": self.y[rows], "id": rows}
+        return {"x": inputs(self.X, rows.numpy(), self.scaling), "y": self.y[rows], "id": self.ids[rows]}
 
     def select(self, rows: np.ndarray[Any, Any]) -> "Rows":
-        """These rows alone, numbered anew."""
-        return Rows(self.X[rows], self.y[torch.from_numpy(rows)], self.scaling)
+        """These rows alone, with the ids that they have."""
+        chosen = Rows(self.X[rows], self.y[torch.from_numpy(rows)], self.scaling)
+        chosen.ids = self.ids[torch.from_numpy(rows)]
+        return chosen

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from reweigh.errors import BadInput
 from reweigh.models import MLP
-from reweigh.rules import Materials, Rule, SecondModel, registry
+from reweigh.rules import Materials, Rule, registry
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -47,13 +47,12 @@ def build_optimizer(given: Any, module: nn.Module, lr: float) -> torch.optim.Opt
     return made
 
 
-def build_rule(given: Any, seed: int, counts: Tensor | None, second: SecondModel | None = None) -> Rule:
-    """A copy of the rule given, or a new one of that name; `counts` (C,) are the class sizes, None for regression.
+def build_rule(given: Any, materials: Materials) -> Rule:
+    """A copy of the rule given, or a new one of that name.
 
     Raises:
         BadInput: for an unknown name, or a rule of classes where there are none.
     """
-    materials = Materials(seed=lambda purpose: seed, class_sizes=counts, second_model=second)
     if isinstance(given, Rule):
         copied = copy.deepcopy(given)
         copied.prepare(materials)
@@ -66,3 +65,17 @@ def build_rule(given: Any, seed: int, counts: Tensor | None, second: SecondModel
         why = "is a rule of classes, which regression has not" if of_classes else "is not known"
         raise BadInput(f"rule={given!r} {why}: choose one of {', '.join(known)}, or give a rule object")
     return entry.make(materials)
+
+
+def check_outputs(module: nn.Module, x: Tensor, outputs: int) -> None:
+    """Call the module once, which also makes the parameters of lazy layers.
+
+    Raises:
+        BadInput: if it makes something else than (B, outputs) of x (B, features).
+    """
+    with torch.no_grad():
+        made = module.eval()(x)
+    wanted = (len(x), outputs)
+    if not isinstance(made, Tensor) or (made.shape != wanted and not (outputs == 1 and made.shape == wanted[:1])):
+        shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
+        raise BadInput(f"the module makes {shape} of {len(x)} rows: it must make a tensor of shape {wanted}")

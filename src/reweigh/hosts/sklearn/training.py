@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,14 +27,24 @@ class Trained:
     Attributes:
         weights: each row's mean relative weight over the second half of the epochs, (N,); rows not trained on stay at 1.
         history: one line of means an epoch.
-        vanished: whether the clean gradient all but vanished.
+        vanished_at: the step at which the clean gradient had all but vanished; 0 where it has not.
         explanation: which engine computed the alignments.
     """
 
     weights: np.ndarray[Any, Any]
     history: list[dict[str, float]]
-    vanished: bool
+    vanished_at: int
     explanation: str
+
+
+class Parts(NamedTuple):
+    """What an estimator trains with: all rows, the clean ones, the loss of a batch, class sizes (C,) or None, and a seed."""
+
+    rows: Rows
+    clean: Rows
+    loss: Callable[[nn.Module, Batch], Tensor]
+    counts: Tensor | None
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -104,8 +114,8 @@ def train(module: nn.Module, reweigher: Reweigher, optimizer: torch.optim.Optimi
         fit(Trainer(reweigher, optimizer, batches_of(rows.batch, plan.batches)), range(plan.epochs), [looking])
     weights = looking.total / len(looking.counted)
     weights[_others(len(rows), plan.train)] = 1.0
-    vanished = bool(reweigher.state_dict()["watch"]["warned"])
-    return Trained(weights.numpy(), looking.history, vanished, reweigher.explain())
+    vanished_at = int(reweigher.state_dict()["watch"]["vanished_at"])
+    return Trained(weights.numpy(), looking.history, vanished_at, reweigher.explain())
 
 
 def _others(n: int, rows: Tensor) -> Tensor:

@@ -45,10 +45,8 @@ def settled(config: Resolved, data: RunData, note: Note, bench: Bench) -> tuple[
     open_ = (~torch.isin(train.ids, clean.ids)).nonzero().flatten()
     ways = candidates(train.task, checked_kept=config.weights.keep_clean_in_train)
     labels = Heard(train.y[open_], clean.y)
-    if (said := _too_few(train.task, labels)) is not None:
-        rule = ways.safe if len(labels.checked) >= LEAST_TAUGHT else registry.PLAIN
-        choice = Choice(rule, said, {})
-    else:
+    choice = without_trials(train.task, labels, ways)
+    if choice is None:
         steps = budget(bench.steps)
         note(
             f"choosing a rule: {len(ways.names)} are tried {FOLDS} times each for {steps} steps, beside {bench.steps} of "
@@ -76,6 +74,14 @@ def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
         return bench.outputs(with_clean_kept(config, parts), steps, rule)
 
     return outputs
+
+
+def without_trials(task: Task, labels: Heard, ways: Candidates) -> Choice | None:
+    """What is taken where nothing can be held back, and why; None where something can."""
+    said = _too_few(task, labels)
+    if said is None:
+        return None
+    return Choice(ways.safe if len(labels.checked) >= LEAST_TAUGHT else registry.PLAIN, said, {})
 
 
 def _too_few(task: Task, labels: Heard) -> str | None:

@@ -5,13 +5,12 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from reweigh.data import Examples
 from reweigh.digests import Digests
 from reweigh.errors import BadInput, require
 from reweigh.rightness.witness import Witness
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder
-from reweigh.run.halves import Halves, judging_of
+from reweigh.run.halves import Halves, Targets
 
 _CHECKED, _OTHERS = "checked ids", "other ids"
 _LARGEST = 1 << 34
@@ -26,7 +25,7 @@ def write_halves(folder: RunFolder, digests: Digests, halves: Halves) -> None:
     digests.write(folder / files.HALVES, save({name: value.contiguous() for name, value in content.items()}))
 
 
-def read_halves(folder: RunFolder, digests: Digests, clean: Examples, others: Examples) -> Witness | None:
+def read_halves(folder: RunFolder, digests: Digests, clean: Targets, others: Targets) -> Witness | None:
     """What was kept, of these checked examples and then of the others; None where nothing is, or it is of other examples.
 
     Raises:
@@ -43,7 +42,7 @@ def read_halves(folder: RunFolder, digests: Digests, clean: Examples, others: Ex
         if not (_same(checked, clean.ids) and torch.equal(rest, others.ids)):
             return None
         rows = torch.cat([_places(checked, clean.ids), torch.arange(len(checked), len(checked) + len(rest))])
-        view = judging_of(clean).witness(**told)
+        view = clean.judging.witness(**told)
         return view[rows] if len(view) == len(rows) else None
     except (KeyError, TypeError, ValueError, RuntimeError) as wrong:
         raise BadInput(f"{path} is not what this version writes: delete it, and labels are judged anew") from wrong

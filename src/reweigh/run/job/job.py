@@ -136,11 +136,14 @@ def assemble(
     objects: Objects = NONE,
     world: World | None = None,
     judged: Callable[[], Known] | None = None,
+    *,
+    chosen: bool = False,
 ) -> Job:
     """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
 
     `world` is where it trains; without one this process, on the device of the settings. `judged` has what is known of the
-    labels, for a rule that weighs by it.
+    labels, for a rule that weighs by it. Where the rule was `chosen` for the user, training goes on plainly if the clean
+    gradient vanishes, and nobody is told to do something.
 
     Raises:
         BadInput: if the settings do not fit the data or this machine.
@@ -172,6 +175,7 @@ def assemble(
         optimizer=optimizer if learned else None,
         learning=learning_of(learning) if learned else None,
         warm_up=weights.warm_up,
+        plain_when_vanished=chosen,
         clean_batch_size=weights.clean_batch_size,
         seed=seed_for(seed, "clean"),
     )
