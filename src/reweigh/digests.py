@@ -65,8 +65,13 @@ class Digests:
         self.folder, self.run = folder, run
         self._lines: list[tuple[str, str]] = []
         self._whole = 0
-        if run is not None and os.path.lexists(folder / NAME):
-            self._read(run)
+        self.read_again()
+
+    def read_again(self) -> None:
+        """The lines as they are now: under the lock, before writing into a folder that others may have written to."""
+        self._lines, self._whole = [], 0
+        if self.run is not None and os.path.lexists(self.folder / NAME):
+            self._read(self.run)
 
     def __contains__(self, name: str) -> bool:
         """Whether the file was ever written, or was about to be."""

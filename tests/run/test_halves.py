@@ -116,7 +116,7 @@ def test_other_examples_are_judged_anew(copied, monkeypatch):
     less = data._replace(clean=data.clean.select(torch.arange(len(data.clean) - 1)))
     asked = []
 
-    def anew(run, data, folder):
+    def anew(run, data):
         asked.append(len(data.clean))
         return bench_of(copied).halves.witness(torch.arange(len(data.clean)))
 
@@ -146,3 +146,13 @@ def test_where_nobody_can_judge_it_says_what_that_needs(judged):
         none.known(none._data.clean.ids)
     with pytest.raises(BadInput, match="needs 4 checked examples"):
         bench.halves.known(bench._data.clean.ids[:3])
+
+
+def test_two_who_look_at_the_same_folder_cut_none_of_each_others_lines(copied):
+    one, other = open_run(copied), open_run(copied)
+    one.keep(lambda folder, digests: digests.write(folder / files.VERDICT, b"{}"))
+    other.keep(lambda folder, digests: digests.write(folder / files.GALLERY, b"picture"))
+    again = open_run(copied)
+    assert again.digests.intact(copied / files.VERDICT)
+    assert again.digests.intact(copied / files.GALLERY)
+    assert other.digests.intact(copied / files.VERDICT)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from reweigh.errors import BadInput
+from reweigh.errors import ReweighError
 from reweigh.ledger.visits import Array
 from reweigh.rightness import Rightness
 from reweigh.rightness.witness import Witness
@@ -49,19 +49,19 @@ def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
     folder = RunFolder(run.path)
     view = read_halves(folder, run.digests, clean, others)
     if view is None:
-        view = _asked(run, data, folder)
+        view = _asked(run, data)
     found = rightness_of(view, clean, others, run.config.student.seed)
     judged = torch.cat([data.clean.y, others.y]).numpy()
     return _spread(found, judged, data.train.y.numpy(), rows.numpy())
 
 
-def _asked(run: FinishedRun, data: RunData, folder: RunFolder) -> Witness:
+def _asked(run: FinishedRun, data: RunData) -> Witness:
     """The students trained now, and what they said kept where the folder can be written to."""
     objects = Objects(model=None if isinstance(run.given, str) else run.given)
     halves = Bench(run.config, data, lambda sentence: None, objects).halves
     assert halves is not None
-    with suppress(BadInput), folder.locked():
-        write_halves(folder, run.digests, halves)
+    with suppress(ReweighError):  # a folder that cannot be written to is asked about anew each time
+        run.keep(lambda folder, digests: write_halves(folder, digests, halves))
     return halves.witness(torch.arange(len(data.clean)))
 
 

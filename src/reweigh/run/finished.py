@@ -6,6 +6,7 @@ piece is held against the others before it is used.
 
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from reweigh.ledger.visits import Array
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.named_again import check_named_again, resume_command
 from reweigh.run.folder.own_files import check_unchanged, located
+from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.folder.stored import WITHOUT_DIGESTS, as_settled, read_config
 from reweigh.run.folder.summary import USUAL, read_summary
 from reweigh.run.job.prepare import RunData, prepare
@@ -71,6 +73,18 @@ class FinishedRun:
     def when(self) -> str:
         """The epoch that the score and the model are of, in words."""
         return f"epoch {self.summary['best_epoch']}, the best" if "best_epoch" in self.summary else "last epoch"
+
+    def keep(self, write: Callable[[RunFolder, Digests], object]) -> None:
+        """Put what was found out of the run beside its files: `write` is given the folder, and the digests as they are now.
+
+        Raises:
+            BadInput: if another process is writing there.
+            ReweighError: if the disk refuses.
+        """
+        folder = RunFolder(self.path)
+        with folder.locked():
+            self.digests.read_again()
+            write(folder, self.digests)
 
     def check_named_again(self) -> None:
         """The model is one of ours, or the user has named it as well: only then anything is asked of it.

@@ -11,7 +11,7 @@ from reweigh.rightness import weights_by
 from reweigh.run.bench import Note
 from reweigh.run.finished import FinishedRun, data_of, open_run, trained_model
 from reweigh.run.folder import run_folder as files
-from reweigh.run.folder.run_folder import RunFolder, json_bytes
+from reweigh.run.folder.run_folder import json_bytes
 from reweigh.run.folder.stored import read_config
 from reweigh.run.job.evaluate import finite, outputs_on
 from reweigh.run.job.features import learnt_from
@@ -61,9 +61,8 @@ def verdict_of(
     outputs = finite(outputs_on(ours, inputs.test, device))
     objects = Objects(model=None if isinstance(model, str) else model)
     found = compare(run.config, data, outputs, note, cleaned=_cleaned(run, data), objects=objects)
-    folder = RunFolder(run.path)
-    with folder.locked():
-        run.digests.write(folder / files.VERDICT, json_bytes(found.as_json()))
+    content = json_bytes(found.as_json())
+    run.keep(lambda folder, digests: digests.write(folder / files.VERDICT, content))
     return found
 
 
