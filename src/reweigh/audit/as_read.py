@@ -5,13 +5,16 @@ Only the rows asked for are kept, so a table of any length can be looked into.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from reweigh.audit.audit import Audit
 from reweigh.data.own import Encoding, Sources
+from reweigh.data.own.image_files import find_images
 from reweigh.data.own.paths import open_table
+from reweigh.storage import home
 
 COLUMNS, CELL, TEXT = 8, 60, 500
 
@@ -47,6 +50,15 @@ def cells_by_id(audit: Audit, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
             if len(found) == len(wanted):
                 return found
     return found
+
+
+def files_by_id(audit: Audit, ids: Iterable[int]) -> dict[int, Path]:
+    """The files of training and checked pictures, by their ids, which count through both folders likewise."""
+    sources = audit.run.config.data
+    assert isinstance(sources, Sources)
+    folders = [home(folder) for folder in (sources.train, sources.clean) if folder is not None]
+    files = [folder / name for folder in folders for name in find_images(folder, labelled=True).names]
+    return {i: files[i] for i in ids}
 
 
 def _shown(cells: dict[str, Any], encoding: Encoding) -> list[tuple[str, str]]:
