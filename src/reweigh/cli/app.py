@@ -7,6 +7,7 @@ from reweigh.cli.audit import audit
 from reweigh.cli.demo import demo
 from reweigh.cli.predict import predict
 from reweigh.cli.report import report
+from reweigh.cli.review import review
 from reweigh.cli.train import train
 
 app = App(
@@ -24,5 +25,6 @@ app.command(demo, sort_key=1)
 app.command(train, sort_key=2, help_flags="--help")  # its -h is short
 app.command(audit, sort_key=3)
 app.command(report, sort_key=4)
-app.command(predict, sort_key=5)
+app.command(review, sort_key=5)
+app.command(predict, sort_key=6)
 app.register_install_completion_command(help="Let the shell complete commands and options (bash, zsh, fish).")

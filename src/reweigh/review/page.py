@@ -20,6 +20,7 @@ from reweigh.storage import home, make_folder, write_bytes
 from reweigh.tables import check_free
 from reweigh.tasks import Task, use_task
 
+STYLES = ("palette.css", "review.css")
 SCRIPTS = ("decisions.js", "csv.js", "queue.js", "answers.js", "card.js", "review.js")
 _ESCAPED = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"} | {
     code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)
@@ -81,32 +82,40 @@ def render(audit: Audit, count: int | None = None) -> str:
         raise BadInput(
             f"all training examples of {audit.run.path} are checked, or were never trained on: nothing is to be reviewed"
         )
-    told = content(audit, rows)
-    pictures = told.pop("pictures")
+    words = {
+        "name": audit.run.path.resolve().name,
+        "data_name": audit.run.config.data.name,
+        "examples": len(audit),
+        "sentence": audit.sentence(),
+        "told": audit.estimate is not None,
+    }
+    return lay_out(content(audit, rows), words)
+
+
+def lay_out(told: dict[str, Any], words: dict[str, Any]) -> str:
+    """The page of what `content` tells, with these words about the run."""
+    pictures, data = "\n".join(told["pictures"]), {name: value for name, value in told.items() if name != "pictures"}
     templates = environment("reweigh.review", "reweigh.report")
-    read = {name: templates.loader.get_source(templates, name)[0] for name in ("palette.css", "review.css", *SCRIPTS)}
-    style, script = (
-        read["palette.css"] + read["review.css"],
-        '"use strict";\n' + "\n".join(read[name] for name in SCRIPTS),
-    )
+    style, script = ("\n".join(_source(templates, name) for name in names) for names in (STYLES, SCRIPTS))
     page: str = templates.get_template("review.html").render(
-        name=audit.run.path.resolve().name,
-        data_name=audit.run.config.data.name,
-        count=len(rows),
-        examples=len(audit),
-        sentence=audit.sentence(),
-        form=told["form"],
+        **words,
+        count=len(told["suspects"]),
         answers=told["answers"],
         classes=list(enumerate(told["classes"])),
-        told=audit.estimate is not None,
         version=__version__,
         style=style,
         script=script,
         hashes={"style": _digest(style), "script": _digest(script)},
-        data=as_data(told),
-        pictures="\n".join(pictures),
+        data=as_data(data),
+        pictures=pictures,
     )
     return page
+
+
+def _source(templates: Any, name: str) -> str:
+    """The text of a file that stands in the page as it is."""
+    text: str = templates.loader.get_source(templates, name)[0]
+    return text
 
 
 def as_data(value: Any) -> str:

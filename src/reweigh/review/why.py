@@ -34,10 +34,11 @@ def _of_labels(audit: Audit, row: int, near: Array) -> str:
     if not doubtful:
         return "No other labels are likelier."
     parts = (
-        f"“{audit.task.classes[k]}” is likely {'missing' if suggested[k] else 'too many'} ({near[:, k].sum()} have it)"
+        f"“{audit.task.classes[k]}” is likely {'missing' if suggested[k] else 'too many'} ({near[:, k].sum()} of the "
+        f"{len(near)} nearest checked examples have it)"
         for k in doubtful
     )
-    return f"{', '.join(parts)}: counted are its {len(near)} nearest checked examples."
+    return f"{', '.join(parts)}."
 
 
 def _of_numbers(audit: Audit, row: int, near: Array) -> str:

@@ -21,8 +21,15 @@ function readNumber(text) {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) && Number.isFinite(Number(plain)) ? String(Number(plain)) : null;
 }
 
-const MOST_BUTTONS = 9;
+const MOST_BUTTONS = 10;
 const MOST_FOUND = 50;
+const DIGITS = "1234567890";
+const areDigits = () => data.classes.every((label) => /^[0-9]$/.test(label));
+
+// The key of the label k that stands at this place; labels that are digits have their own, whatever their place.
+function keyOf(k, place) {
+  return areDigits() ? data.classes[k] : DIGITS[place] ?? null;
+}
 
 // Buttons for labels, those of a long list found by their letters; `press` is told the label's number.
 class Labels {
@@ -60,12 +67,14 @@ class Labels {
     this.shown = fits.slice(0, MOST_FOUND);
     this.list.replaceChildren(...this.shown.map((k, place) => this.button(k, place)));
     if (fits.length > MOST_FOUND) this.list.append(element("p", {}, `and ${fits.length - MOST_FOUND} more: type some letters`));
+    const likely = this.list.children[this.shown.indexOf(this.first[0])];
+    if (likely) [this.list.scrollLeft, this.list.scrollTop] = [likely.offsetLeft - 80, likely.offsetTop - this.list.offsetTop - 80];
     if (!fits.length) this.list.append(element("p", {}, "no label has these letters"));
   }
 
   button(k, place) {
     const [pressed, remark] = this.describe(k);
-    const key = place < MOST_BUTTONS ? String(place + 1) : null;
+    const key = keyOf(k, place);
     const button = element("button", { type: "button", ...(key && { "aria-keyshortcuts": key }), ...(pressed !== null && { "aria-pressed": pressed }) },
       ...(key ? [element("kbd", {}, key), " "] : []), name(data.classes[k]), ...(remark ? [element("small", {}, remark)] : []));
     button.addEventListener("click", () => this.press(k));
@@ -78,7 +87,7 @@ class Labels {
       this.input.focus();
       return true;
     }
-    const k = /^[1-9]$/.test(key) ? this.shown[Number(key) - 1] : undefined;
+    const k = /^[0-9]$/.test(key) ? this.shown.find((one, place) => keyOf(one, place) === key) : undefined;
     if (k === undefined) return false;
     this.press(k);
     return true;

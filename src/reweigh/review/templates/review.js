@@ -153,7 +153,10 @@ const KEYS = {
 function pressed(event) {
   const at = event.target;
   if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
-  if (event.key === "Escape" && at.matches("input, select")) return focusCard();
+  if (event.key === "Escape" && at.matches("input, select")) {
+    at.blur();  // also where no example is shown that could have the focus instead
+    return focusCard();
+  }
   if (!byId("single").checked || at.matches("input, select, textarea")) return undefined;
   if (at.matches("button, a, summary") && [" ", "Enter"].includes(event.key)) return undefined;
   if (at.matches(".scroll") && event.key.startsWith("Arrow")) return undefined;
