@@ -320,7 +320,9 @@ def test_the_keys_can_be_switched_off(browser, tmp_path):
         assert page.is_visible("dialog")
         keys(page, "d")  # nothing is decided behind it
         page.uncheck("#single")
-        keys(page, "Escape", "d", "Space", "2", "j")
+        keys(page, "Escape")
+        page.wait_for_selector("dialog", state="hidden")
+        keys(page, "d", "Space", "2", "j")
         assert page.inner_text("#title") == "row 0"
         page.click("#drop")
         assert page.inner_text("#progress").startswith("1 of 3")

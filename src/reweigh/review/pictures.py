@@ -7,7 +7,7 @@ from reweigh.data.own.pixels import pixels_of, shape_of
 from reweigh.errors import require
 from reweigh.report.thumbnails import address
 
-TOGETHER = 50_000_000
+TOGETHER = 40_000_000
 """Characters of all pictures of a page, about."""
 LEAST, MOST = 96, 320
 _A_PIXEL = 0.33  # characters that a pixel of a photograph takes

@@ -178,6 +178,7 @@ byId("file").addEventListener("change", () => {
   if (byId("file").files.length) load(byId("file").files[0]);
   byId("file").value = "";
 });
+byId("keys").addEventListener("close", focusCard);
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
 byId("filters").addEventListener("input", () => refresh());
 window.addEventListener("storage", (event) => {  // the same page in another tab
