@@ -24,7 +24,7 @@ def finished(tmp_path_factory):
             folder = tmp_path_factory.mktemp(f"review-{kind}")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that so few checked examples are fitted soon
-                assert run(command(kind, folder / "data", folder / "run")) == 0
+                assert run(command(kind, folder / "data", folder / "run", "--steps", "150")) == 0
             folders[kind] = folder / "run"
         return folders[kind]
 
@@ -46,7 +46,9 @@ def audited(finished):
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium, driven by playwright; `CHROMIUM` names another than the one on the path."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install reweigh[browser]")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install reweigh[browser]"
+    )
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     with playwright.sync_playwright() as driver:
         if found is None and not Path(driver.chromium.executable_path).exists():

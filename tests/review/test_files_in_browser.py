@@ -98,7 +98,13 @@ def test_what_cannot_be_used_is_said_and_the_rest_is(browser, tmp_path):
 
 def test_numbers_are_the_same_however_they_are_written(browser, tmp_path):
     with opened(browser, tmp_path, told(4, answers="number")) as page:
-        rows = ["id;given;decision;label", "row 0;12,50;change;3,25", "row 1;12.5;change;1e3", "row 2;13;keep;", "row 3;12.5;change;a"]
+        rows = [
+            "id;given;decision;label",
+            "row 0;12,50;change;3,25",
+            "row 1;12.5;change;1e3",
+            "row 2;13;keep;",
+            "row 3;12.5;change;a",
+        ]
         said = loaded(page, tmp_path, "\n".join(rows))
         assert said.startswith("2 decisions of d.csv")
         assert saved(page).splitlines()[1:] == ["row 0,12.5,change,3.25", "row 1,12.5,change,1000"]

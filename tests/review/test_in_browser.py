@@ -17,7 +17,9 @@ def rows(text):
 
 def test_decisions_by_keyboard_alone_and_the_file_read_back(browser, tmp_path):
     with opened(browser, tmp_path, told(5)) as page:
-        keys(page, "2", "Space", "d", "j", "k", "j", "s")  # change, keep, drop, past the fourth and back, change the fifth
+        keys(
+            page, "2", "Space", "d", "j", "k", "j", "s"
+        )  # change, keep, drop, past the fourth and back, change the fifth
         assert page.inner_text("#title") == "row 4"
         assert page.inner_text("#decided") == "→ Changed to yes"
         assert page.inner_text("#progress").startswith("4 of 5 reviewed")
@@ -155,7 +157,11 @@ def test_many_labels_are_found_by_their_letters(browser, tmp_path):
         keys(page, "c")
         page.keyboard.type("nothing like it")
         keys(page, "Enter", "Escape", "Space")
-        assert [row[2:] for row in rows(saved(page))[1:]] == [["change", "kind 123"], ["change", "kind 007"], ["keep", ""]]
+        assert [row[2:] for row in rows(saved(page))[1:]] == [
+            ["change", "kind 123"],
+            ["change", "kind 007"],
+            ["keep", ""],
+        ]
 
 
 def test_several_labels_are_toggled(browser, tmp_path):
@@ -280,7 +286,9 @@ def test_nothing_sticks_out_at_any_width(browser, tmp_path, width, scheme):
     options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     with opened(browser, tmp_path, content, **options) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        paper, ink = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+        paper, ink = page.evaluate(
+            "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+        )
         assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
         assert ink != paper
         assert page.is_visible("#search") == (width > 760)  # folded away on a phone
@@ -301,7 +309,19 @@ def test_focus_is_seen_and_every_control_has_a_name(browser, tmp_path):
                 continue
             reached.add(at[0])
             assert at[1] != "none", at
-        assert {"save", "load", "help", "state", "given", "suggested", "sort", "search", "next", "keep", "drop"} <= reached
+        assert {
+            "save",
+            "load",
+            "help",
+            "state",
+            "given",
+            "suggested",
+            "sort",
+            "search",
+            "next",
+            "keep",
+            "drop",
+        } <= reached
         names = page.evaluate("""() => [...document.querySelectorAll("button, input, select, progress")].map(
             (one) => one.ariaLabel || one.labels?.[0]?.textContent || one.textContent)""")
         assert all(name.strip() for name in names)
@@ -351,3 +371,22 @@ def test_a_run_of_each_kind_is_reviewed(browser, finished, tmp_path, kind):
             assert page.locator("#near li").count() == 5
         keys(page, "s", "Space", "d")
         assert len(rows(saved(page))) == 4
+
+
+@pytest.mark.parametrize(
+    ("answers", "classes"),
+    [("one", ["a", "b"]), ("one", list("abcdefghijkl")), ("several", ["a", "b"]), ("number", ())],
+)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_nothing_is_found_by_axe(browser, tmp_path, answers, classes, width, scheme):
+    """What axe-core knows of names, roles, contrast and focus, on the page and in its help."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is not installed: pip install reweigh[browser]"
+    )
+    options = {"viewport": {"width": width, "height": 844}, "color_scheme": scheme}
+    with opened(browser, tmp_path, told(3, classes, answers), **options) as page:
+        keys(page, "s", "k")
+        for _ in range(2):
+            found = axe.Axe().run(page).response["violations"]
+            assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+            keys(page, "?")

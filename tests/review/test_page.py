@@ -18,7 +18,7 @@ from reweigh.tasks import LanguageModel
 
 from .made import WORDS, told
 
-EVIL = "</script><script>alert(1)</script><!--<script>&\u2028\u2029\ud800\udc80"
+EVIL = "</script><script>alert(1)</script><!--<script>&\u2028\u2029\ud800 \udc80"
 
 
 def element(text, start, end):
@@ -113,7 +113,9 @@ def test_targets_that_nobody_corrects_with_a_key_are_refused(audited):
     audit = audited("table")
     examples = replace(audit.examples)
     object.__setattr__(examples, "task", LanguageModel(vocabulary=9))
-    with pytest.raises(BadInput, match=r"learnt language-model, whose targets nobody corrects with a key: look .* audit`"):
+    with pytest.raises(
+        BadInput, match=r"learnt language-model, whose targets nobody corrects with a key: look .* audit`"
+    ):
         render(replace(audit, examples=examples))
 
 
@@ -125,7 +127,14 @@ def test_nothing_to_review_is_said(audited):
 
 def test_every_script_and_style_is_there():
     text = lay_out(told(), WORDS)
-    for word in ("class Decisions", "function asCsv", "function queueOf", "const ANSWERS", "function rowTable", "const KEYS"):
+    for word in (
+        "class Decisions",
+        "function asCsv",
+        "function queueOf",
+        "const ANSWERS",
+        "function rowTable",
+        "const KEYS",
+    ):
         assert word in text
     assert review_page.SCRIPTS[0] == "decisions.js"
     assert "--paper" in element(text, "<style>", "</style>")

@@ -132,11 +132,19 @@ def test_pictures_come_from_their_files(audited):
 
 def test_pictures_of_a_known_data_set(audited):
     audit = audited("images")
-    rows, found = of(replace(audit, encoding=None), 3) if False else (None, None)
     pictures = seen._pictures(replace(audit, encoding=None), np.array([0, 1]), nearest([0]), [0, 1], [0])
-    assert len(pictures) == 3
-    assert decoded(pictures[0]).size == (12, 12)
-    assert rows is found is None
+    assert [decoded(address).size for address in pictures] == [(12, 12)] * 3
+    pixels = (audit.examples[1]["x"].permute(1, 2, 0) * 255).round().byte().numpy()
+    assert np.array_equal(np.asarray(decoded(pictures[1])), pixels)
+
+
+def test_tokens_are_whole_numbers(audited):
+    audit = audited("arrays")
+    tokens = torch.full((len(audit), 3), 1_234_567)
+    examples, checked = (replace(one, x=tokens[: len(one)]) for one in (audit.examples, audit.checked))
+    found = seen._numbers(replace(audit, examples=examples, checked=checked), First(), np.array([0, 1]), nearest([0]))
+    assert found.suspects == [["1234567"] * 3] * 2
+    assert found.against == [0, 0]
 
 
 def nearest(used):

@@ -11,6 +11,7 @@ from reweigh.review.nearest import NEAREST, nearest_checked
 from reweigh.review.suspects import AT_LEAST, content, suspects
 from reweigh.review.why import why
 from reweigh.run.finished import trained_model
+from reweigh.run.job.look import look
 from reweigh.tables import cell
 
 KINDS = ["table", "regression", "multi-label", "text", "images", "arrays"]
@@ -79,10 +80,8 @@ def test_the_nearest_ones_are_nearest_by_brute_force(audited):
     model = trained_model(audit.run, tuple(audit.examples.x.shape[1:]), audit.task.outputs, audit.encoding)
     rows = suspects(audit, 12)
     found = nearest_checked(audit, model, rows)
-    from reweigh.audit.look import look
-
-    states = look(model, audit.examples, torch.from_numpy(rows))[1]
-    checked = look(model, audit.checked, torch.arange(len(audit.checked)))[1]
+    states = look(model, [(audit.examples, torch.from_numpy(rows))])[1]
+    checked = look(model, [(audit.checked, torch.arange(len(audit.checked)))])[1]
     spread = np.maximum(torch.cat([states, checked]).numpy().std(0), 1e-2)
     for k in range(12):
         apart = (((states[k] - checked).numpy() / spread) ** 2).sum(1)
@@ -140,4 +139,6 @@ def test_why_of_several_labels_and_of_numbers(audited):
         "checked examples have 1 to 3."
     )
     agreed = replace(numbers, suggested=numbers.given)
-    assert why(agreed, row, np.array([2.0, 2.0])) == "No other number is likelier; its 2 nearest checked examples have 2."
+    assert (
+        why(agreed, row, np.array([2.0, 2.0])) == "No other number is likelier; its 2 nearest checked examples have 2."
+    )

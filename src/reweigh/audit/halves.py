@@ -12,22 +12,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reweigh.audit.look import look
 from reweigh.data import Examples
 from reweigh.data.sampling import batches, seed_for, steps_an_epoch
+from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
 from reweigh.rightness import Rightness
 from reweigh.rightness.witness import Witness
 from reweigh.rng import kept
 from reweigh.run.finished import FinishedRun
+from reweigh.run.job.evaluate import finite
 from reweigh.run.job.features import learnt_from
 from reweigh.run.job.job import build_optimizer, loss_on
 from reweigh.run.job.prepare import RunData
 from reweigh.run.job.student import build_student
 from reweigh.settings.student import ResolvedStudent
+from reweigh.states import usual_places, watching
 
 LEAST_STEPS, SHARE = 300, 0.2
-_LEAST_CHECKED = 4
+_LEAST_CHECKED, _AT_ONCE = 4, 1000
 _CPU = torch.device("cpu")
 
 
@@ -131,7 +133,23 @@ def _train(
 
 def _seen(student: nn.Module, inputs: RunData, rows: Tensor, witness: type[Witness]) -> Witness:
     """What is known of the checked examples and then of these rows, by this student."""
+    try:
+        places = usual_places(student)[-1:]
+    except BadInput:
+        places = []  # a model of somebody's own, without a layer that we know: it is heard, and nearness is in what it says
     clean, train = inputs.clean, inputs.train
-    looked = [look(student, clean, torch.arange(len(clean))), look(student, train, rows)]
+    looked = [_looked(student, clean, torch.arange(len(clean)), places), _looked(student, train, rows, places)]
     outputs, states = (torch.cat(part) for part in zip(*looked, strict=True))
     return witness.seen(outputs, states, torch.cat([clean.y, train.y[rows]]), torch.arange(len(clean)))
+
+
+def _looked(student: nn.Module, examples: Examples, rows: Tensor, places: list[str]) -> tuple[Tensor, Tensor]:
+    """Outputs (n, K) and states (n, D), in eval mode; the outputs are the state where no other is known."""
+    student.eval()
+    said, states = list[Tensor](), list[Tensor]()
+    for part in rows.split(_AT_ONCE):
+        with watching(student, places) as seen, torch.no_grad():
+            outputs = finite(student(examples.batch(part)["x"])).double()
+        said.append(outputs)
+        states.append(torch.cat([seen.states[place].double() for place in places], 1) if places else outputs)
+    return torch.cat(said), torch.cat(states)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from reweigh.audit import Audit
-from reweigh.audit.look import look
 from reweigh.ledger.visits import Array
+from reweigh.run.job.look import look
 
 NEAREST = 5
 _AT_ONCE, _LEAST_SPREAD = 500, 1e-2
@@ -32,9 +32,8 @@ def nearest_checked(audit: Audit, model: nn.Module, rows: Array) -> Nearest:
     An example that is checked itself is not its own neighbour.
     """
     suspects = torch.from_numpy(rows)
-    states = look(model, audit.examples, suspects)[1]
-    checked = look(model, audit.checked, torch.arange(len(audit.checked)))[1]
-    both = torch.cat([states, checked])
+    both = look(model, [(audit.examples, suspects), (audit.checked, torch.arange(len(audit.checked)))])[1]
+    states, checked = both.split([len(suspects), len(audit.checked)])
     spread = both.std(0, correction=0).clamp_min(_LEAST_SPREAD)
     ids = audit.examples.ids[suspects]
     found = [

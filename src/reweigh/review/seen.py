@@ -77,7 +77,7 @@ def _numbers(audit: Audit, model: nn.Module, rows: Array, near: Nearest) -> Seen
     size = math.prod(x.shape[1:])
     flat = [x[int(row)].flatten().tolist() for row in rows]
     flat += [checked[int(row)].flatten().tolist() for row in near.used]
-    table = [[f"{value:.4g}" for value in numbers] for numbers in flat]
+    table = [[f"{value:.4g}" if isinstance(value, float) else str(value) for value in numbers] for numbers in flat]
     against = np.zeros((len(rows), size))
     if x.is_floating_point():
         against = speak_against(audit, model, rows, [[place] for place in range(size)])
