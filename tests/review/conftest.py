@@ -11,6 +11,7 @@ from own_files import command
 from reweigh.audit import audit_run
 from reweigh.cli.guard import run
 
+STEPS = {"text": "30", "images": "60"}  # these take longest
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -24,7 +25,7 @@ def finished(tmp_path_factory):
             folder = tmp_path_factory.mktemp(f"review-{kind}")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that so few checked examples are fitted soon
-                assert run(command(kind, folder / "data", folder / "run", "--steps", "150")) == 0
+                assert run(command(kind, folder / "data", folder / "run", "--steps", STEPS.get(kind, "150"))) == 0
             folders[kind] = folder / "run"
         return folders[kind]
 

@@ -53,7 +53,8 @@ FILE = "id,given,decision,label\r\nrow 0,no,change,yes\r\nrow 1,no,keep,\r\nrow 
 
 @pytest.mark.parametrize("again", [
     lambda text: "\ufeff" + text.replace(",", ";"),  # a spreadsheet where commas stand in numbers
-    lambda text: text.replace(",", "\t").replace("\r\n", "\n"),
+    lambda text: text.replace(",", "\t").replace("\r\n", "\n").upper().replace("ROW", "row").replace("NO", "no").replace(
+        "YES", "yes") + "row 1\tno\t\tyes\n",  # and a line that is left open
     lambda text: text.replace("\r\n", "\r").rstrip("\r"),
     lambda text: "".join(f'"{line.replace(",", chr(34) + "," + chr(34))}"\n' for line in text.split("\r\n")[:-1]),
     lambda text: text.replace("id,given,decision,label", "label,note,decision,given,id").replace(

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from reweigh.review import write_review
+from reweigh.review.page import lay_out
 
-from .made import REFUSED, keys, opened, saved, text_page, told
+from .made import REFUSED, WORDS, keys, opened, saved, text_page, told
 
 
 def rows(text):
@@ -68,10 +69,6 @@ def test_decisions_are_kept_for_this_run_and_no_other(browser, tmp_path):
         assert page.inner_text("#decided") == "✕ Dropped"
         other = tmp_path / "other"
         other.mkdir()
-        from reweigh.review.page import lay_out
-
-        from .made import WORDS
-
         (other / "review.html").write_text(lay_out(told(3, digest="1" * 64), WORDS))
         page.goto((other / "review.html").as_uri())
         assert page.inner_text("#progress").startswith("0 of 3 reviewed")
@@ -201,7 +198,10 @@ def test_a_number_is_typed(browser, tmp_path):
         page.keyboard.type(",25")
         keys(page, "Enter")  # 7.25
         keys(page, "-", "3", "Enter")
-        keys(page, "1", "2", "x", "Enter")
+        keys(page, "1", ",", "2", "3", "4", "Enter")  # which may be a thousand and more, or one and some
+        assert "could be two" in page.inner_text("#number-wrong")
+        page.fill("#number", "12x")
+        keys(page, "Enter")
         assert "no number" in page.inner_text("#number-wrong")
         keys(page, "Backspace", "Enter")  # 12
         keys(page, "s")
@@ -346,6 +346,26 @@ def test_the_keys_can_be_switched_off(browser, tmp_path):
         assert page.inner_text("#title") == "row 0"
         page.click("#drop")
         assert page.inner_text("#progress").startswith("1 of 3")
+
+
+def test_a_key_that_is_held_down_decides_once_and_goes_on_as_long(browser, tmp_path):
+    with opened(browser, tmp_path, told(9)) as page:
+        for _ in range(4):
+            page.keyboard.down("D")  # also with the capitals' lock
+        page.keyboard.up("D")
+        assert page.inner_text("#progress").startswith("1 of 9")
+        for _ in range(4):
+            page.keyboard.down("j")
+        page.keyboard.up("j")
+        assert page.inner_text("#title") == "row 5"
+
+
+def test_what_cannot_be_told_is_said_at_the_top(browser, tmp_path):
+    words = WORDS | {"told": False, "sentence": "nobody knows how many are wrong"}
+    with opened(browser, tmp_path, told(2), words=words) as page:
+        assert "Nobody knows how many are wrong." in page.inner_text("header")
+        assert page.locator("#sort option").first.inner_text() == "distrust"
+        assert page.locator("#sort option[value=unsure]").count() == 0
 
 
 def test_keys_with_control_are_the_browsers_own(browser, tmp_path):

@@ -15,8 +15,9 @@ function readLabel(text) {
   return data.classes.filter((name) => names.includes(name)).join("; ");
 }
 
-// A comma may stand for the point, as it does in half of the world; null where it is no number.
+// A comma may stand for the point, as it does in half of the world; null where it is no number, or could be two: 1,234.
 function readNumber(text) {
+  if (/^\s*[+-]?[1-9]\d{0,2},\d{3}\s*$/.test(text)) return null;
   const plain = text.trim().replace(/^([^,.]*),([^,.]*)$/, "$1.$2");
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) && Number.isFinite(Number(plain)) ? String(Number(plain)) : null;
 }
@@ -158,7 +159,7 @@ class NumberAnswer {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const number = readNumber(this.input.value);
-      this.wrong.textContent = number === null ? "This is no number: type one such as 12.5" : "";
+      this.wrong.textContent = number === null ? "This is no number, or could be two: type one such as 1234.5" : "";
       if (number !== null) answer(number);
     });
     place.append(form);

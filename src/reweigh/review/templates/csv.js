@@ -27,10 +27,12 @@ function decisionsAsCsv(suspects, decisions) {
   return asCsv([COLUMNS, ...rows]);
 }
 
-// Rows of cells; the delimiter is what stands behind the first name, since some spreadsheets save with semicolons or tabs.
+// Rows of cells; the delimiter is what the first line has most of, since some spreadsheets save with semicolons or tabs.
 function rowsOf(text) {
   text = text.replace(/^\ufeff/, "");
-  const delimiter = /^"?id"?([,;\t])/.exec(text)?.[1] ?? ",";
+  const [head] = text.split(/[\r\n]/, 1);
+  const count = (mark) => head.split(mark).length;
+  const delimiter = [",", ";", "\t"].reduce((best, mark) => (count(mark) > count(best) ? mark : best));
   const rows = [];
   let row = [];
   let at = 0;
@@ -64,15 +66,16 @@ function rowsOf(text) {
 // What a saved file decides: { found: [[id, decision]], problems: sentences }; an Error where it is no such file.
 function decisionsFromCsv(text, suspects) {
   const [names = [], ...rows] = rowsOf(text);
-  const places = COLUMNS.map((name) => names.map((one) => one.trim()).indexOf(name));
+  const places = COLUMNS.map((name) => names.map((one) => one.trim().toLowerCase()).indexOf(name));
   if (places.includes(-1)) throw new Error(`it has no column ${COLUMNS[places.indexOf(-1)]}: load a file that this page has saved`);
   const known = new Map(suspects.map((one) => [one.id, one]));
   const found = [];
   const left = { "are about examples that are not on this page": 0, "say of another label that it was given": 0, "say nothing that can be done": 0 };
   const [strange, changed, unclear] = Object.keys(left);
   for (const row of rows) {
-    const [id, given, decision, label] = places.map((place) => uncell(row[place] ?? ""));
-    const one = known.get(id);
+    const [id, given, said, label] = places.map((place) => uncell(row[place] ?? ""));
+    const [one, decision] = [known.get(id), said.trim().toLowerCase()];
+    if (decision === "") continue;  // a line that somebody left open
     const wanted = decision === "change" ? readLabel(label) : "";
     if (!one) left[strange] += 1;
     else if (readLabel(given) !== readLabel(labelText(one.given))) left[changed] += 1;

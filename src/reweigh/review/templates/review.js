@@ -143,9 +143,9 @@ async function load(file) {
   refresh();
 }
 
+const [forward, backward] = [() => go(1), () => go(-1)];
 const KEYS = {
-  j: () => go(1), ArrowDown: () => go(1), ArrowRight: () => go(1),
-  k: () => go(-1), ArrowUp: () => go(-1), ArrowLeft: () => go(-1),
+  j: forward, ArrowDown: forward, ArrowRight: forward, k: backward, ArrowUp: backward, ArrowLeft: backward,
   " ": () => decide("keep"), d: () => decide("drop"), u: undo,
   s: take, "/": find, "?": () => byId("keys").showModal(),
 };
@@ -160,14 +160,16 @@ function pressed(event) {
   if (!byId("single").checked || at.matches("input, select, textarea")) return undefined;
   if (at.matches("button, a, summary") && [" ", "Enter"].includes(event.key)) return undefined;
   if (at.matches(".scroll") && event.key.startsWith("Arrow")) return undefined;
-  if (Object.hasOwn(KEYS, event.key)) KEYS[event.key]();
-  else if (!current() || !answer.key(event.key)) return undefined;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const held = event.repeat && ![KEYS.j, KEYS.k].includes(KEYS[key]);  // who holds a key down decides once
+  if (!held && Object.hasOwn(KEYS, key)) KEYS[key]();
+  else if (!held && (!current() || !answer.key(key))) return undefined;
   return event.preventDefault();
 }
 
 document.addEventListener("keydown", pressed);
 for (const [id, action] of Object.entries({
-  back: () => go(-1), next: () => go(1), keep: () => decide("keep"), drop: () => decide("drop"), undo, save, take,
+  back: backward, next: forward, keep: () => decide("keep"), drop: () => decide("drop"), undo, save, take,
   load: () => byId("file").click(), help: () => byId("keys").showModal(),
 })) byId(id)?.addEventListener("click", action);
 const wide = matchMedia("(min-width: 761px)");
