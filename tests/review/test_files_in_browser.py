@@ -44,7 +44,7 @@ def test_names_and_labels_come_back_as_they_are(browser, tmp_path):
         assert text.endswith("\r\n")
         keys(page, *["u"] * len(ODD))
         assert page.inner_text("#progress").startswith("0 of 9")
-        assert loaded(page, tmp_path, text) == "9 decisions of d.csv are loaded."
+        assert loaded(page, tmp_path, text) == "9 decisions are loaded from d.csv."
         assert saved(page) == text
 
 
@@ -63,7 +63,7 @@ FILE = "id,given,decision,label\r\nrow 0,no,change,yes\r\nrow 1,no,keep,\r\nrow 
 ])  # fmt: skip
 def test_what_a_spreadsheet_saved_is_read(browser, tmp_path, again):
     with opened(browser, tmp_path, told(3)) as page:
-        assert loaded(page, tmp_path, again(FILE)) == "3 decisions of d.csv are loaded."
+        assert loaded(page, tmp_path, again(FILE)) == "3 decisions are loaded from d.csv."
         assert saved(page) == FILE
 
 
@@ -89,8 +89,8 @@ def test_what_cannot_be_used_is_said_and_the_rest_is(browser, tmp_path):
     with opened(browser, tmp_path, told(6)) as page:
         said = loaded(page, tmp_path, "\n".join(rows))
         assert said == (
-            "1 decisions of d.csv are loaded; left out: 1 of its rows are about examples that are not on this page, "
-            "1 of its rows say of another label that it was given, 4 of its rows say nothing that can be done."
+            "1 decision is loaded from d.csv; left out: rows about examples that are not on this page (1), rows that say "
+            "another label was given (1), rows that say nothing that can be done (3)."
         )
         assert "has no column decision" in loaded(page, tmp_path, "id,given\n1,2\n")
         assert "has no column id" in loaded(page, tmp_path, "")
@@ -107,12 +107,12 @@ def test_numbers_are_the_same_however_they_are_written(browser, tmp_path):
             "row 3;12.5;change;a",
         ]
         said = loaded(page, tmp_path, "\n".join(rows))
-        assert said.startswith("2 decisions of d.csv")
+        assert said.startswith("2 decisions are loaded")
         assert saved(page).splitlines()[1:] == ["row 0,12.5,change,3.25", "row 1,12.5,change,1000"]
 
 
 def test_several_labels_are_the_same_in_any_order(browser, tmp_path):
     with opened(browser, tmp_path, told(2, ["a", "b", "c"], "several")) as page:
         said = loaded(page, tmp_path, "id,given,decision,label\nrow 0,a,change,c;b\nrow 1,a,change,\n")
-        assert said == "2 decisions of d.csv are loaded."
+        assert said == "2 decisions are loaded from d.csv."
         assert saved(page).splitlines()[1:] == ['row 0,a,change,"b; c"', "row 1,a,change,"]

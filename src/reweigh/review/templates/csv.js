@@ -70,7 +70,7 @@ function decisionsFromCsv(text, suspects) {
   if (places.includes(-1)) throw new Error(`it has no column ${COLUMNS[places.indexOf(-1)]}: load a file that this page has saved`);
   const known = new Map(suspects.map((one) => [one.id, one]));
   const found = [];
-  const left = { "are about examples that are not on this page": 0, "say of another label that it was given": 0, "say nothing that can be done": 0 };
+  const left = { "about examples that are not on this page": 0, "that say another label was given": 0, "that say nothing that can be done": 0 };
   const [strange, changed, unclear] = Object.keys(left);
   for (const row of rows) {
     const [id, given, said, label] = places.map((place) => uncell(row[place] ?? ""));
@@ -82,6 +82,6 @@ function decisionsFromCsv(text, suspects) {
     else if (!["keep", "change", "drop"].includes(decision) || wanted === null) left[unclear] += 1;
     else found.push([id, { decision, label: wanted }]);
   }
-  const problems = Object.entries(left).filter(([, count]) => count).map(([what, count]) => `${count} of its rows ${what}`);
+  const problems = Object.entries(left).filter(([, count]) => count).map(([what, count]) => `rows ${what} (${count})`);
   return { found, problems };
 }

@@ -136,7 +136,7 @@ async function load(file) {
   try {
     const { found, problems } = decisionsFromCsv(await file.text(), data.suspects);
     decisions.add(found);
-    notice(`${found.length} decisions of ${file.name} are loaded${problems.length ? `; left out: ${problems.join(", ")}` : ""}.`);
+    notice(`${found.length === 1 ? "1 decision is" : `${found.length} decisions are`} loaded from ${file.name}${problems.length ? `; left out: ${problems.join(", ")}` : ""}.`);
   } catch (wrong) {
     notice(`${file.name} was not loaded: ${wrong.message}.`);
   }
