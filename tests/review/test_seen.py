@@ -79,12 +79,12 @@ def test_cells_are_as_they_stand_in_the_file_and_age_speaks_first(audited):
     assert found.form == "row"
     assert found.columns == ["age", "colour", "income"]
     file = [line.split(",") for line in (audit.run.path.parent / "data" / "noisy.csv").read_text().splitlines()]
-    for row, cells in zip(rows, found.suspects, strict=True):
-        assert cells == file[1 + int(audit.examples.ids[row])][:3]
-    first = [found.columns[order[0]] for order in found.order]
+    for row, one in zip(rows, found.suspects, strict=True):
+        assert one["cells"] == file[1 + int(audit.examples.ids[row])][:3]
+    first = [found.columns[one["order"][0]] for one in found.suspects]
     assert first.count("income") < 5  # which says nothing
-    assert min(found.against[:20]) >= 1  # wrong ones: something speaks against each of them
-    assert all(sorted(order) == [0, 1, 2] for order in found.order)
+    assert min(one["against"] for one in found.suspects[:20]) >= 1  # wrong ones: something speaks against each of them
+    assert all(sorted(one["order"]) == [0, 1, 2] for one in found.suspects)
     checked = [line.split(",") for line in (audit.run.path.parent / "data" / "checked.csv").read_text().splitlines()]
     assert all(cells in [line[:3] for line in checked[1:]] for cells in found.checked)
 
@@ -98,9 +98,9 @@ def test_long_cells_are_cut_and_very_many_columns_are_fewer():
     assert len(found.columns) == MOST_COLUMNS
     assert found.left_out == 40
     assert {"c3", "c99"} <= set(found.columns)
-    assert [found.columns[order[0]] for order in found.order] == ["c99"] * 4
-    assert [found.columns[order[-1]] for order in found.order] == ["c3"] * 4
-    assert found.against == [1] * 4
+    for one in found.suspects:
+        assert [found.columns[one["order"][k]] for k in (0, -1)] == ["c99", "c3"]
+        assert one["against"] == 1
     assert len(found.suspects) == 4
     assert len(found.checked) == 2
 
@@ -116,8 +116,8 @@ def test_numbers_of_arrays(audited):
     rows, found = of(audited("arrays"))
     assert found.columns == ["0", "1", "2", "3", "4", "5"]
     x = audited("arrays").examples.x[int(rows[0])]
-    assert found.suspects[0] == [f"{value:.4g}" for value in x.tolist()]
-    assert [order[0] for order in found.order[:8]].count(0) >= 6  # the number that the class follows
+    assert found.suspects[0]["cells"] == [f"{value:.4g}" for value in x.tolist()]
+    assert [one["order"][0] for one in found.suspects[:8]].count(0) >= 6  # the number that the class follows
 
 
 def test_pictures_come_from_their_files(audited):
@@ -125,7 +125,7 @@ def test_pictures_come_from_their_files(audited):
     rows, found = of(audit)
     assert found.form == "picture"
     folder = audit.run.path.parent / "data" / "noisy"
-    for row, address in zip(rows.tolist(), found.suspects, strict=True):
+    for row, address in zip(rows.tolist(), found.pictures, strict=False):
         wanted = Image.open(folder / audit.name(row)).convert("RGB")
         assert np.array_equal(np.asarray(decoded(address)), np.asarray(wanted))  # small ones are exact
 
@@ -143,8 +143,7 @@ def test_tokens_are_whole_numbers(audited):
     tokens = torch.full((len(audit), 3), 1_234_567)
     examples, checked = (replace(one, x=tokens[: len(one)]) for one in (audit.examples, audit.checked))
     found = seen._numbers(replace(audit, examples=examples, checked=checked), First(), np.array([0, 1]), nearest([0]))
-    assert found.suspects == [["1234567"] * 3] * 2
-    assert found.against == [0, 0]
+    assert found.suspects == [{"cells": ["1234567"] * 3, "order": [0, 1, 2], "against": 0}] * 2
 
 
 def nearest(used):
@@ -167,3 +166,14 @@ def test_more_pictures_are_smaller_ones():
     assert side_for(10) == MOST
     assert 90 < side_for(10_000) < side_for(3_000) < MOST
     assert side_for(10**9) == 96
+
+
+def test_targets_names_and_marks_are_no_cells(audited, monkeypatch):
+    monkeypatch.setattr(seen, "speak_against", lambda audit, model, rows, columns: np.zeros((len(rows), len(columns))))
+    audit = audited("table")
+    named = replace(audit, encoding=replace(audit.encoding, reader=audit.encoding.reader | {"id": "key"}))
+    row = {"key": "k1", "age": "3", "note": "not learnt from", "colour": "red", "income": None, "buys": "no"}
+    found = seen._cells(named, First(), np.array([0]), [row, row | {"age": "4"}])
+    assert found.columns == ["age", "note", "colour", "income"]
+    assert found.suspects[0]["cells"] == ["3", "not learnt from", "red", ""]
+    assert found.checked == [["4", "not learnt from", "red", ""]]

@@ -1,7 +1,7 @@
 """What a person sees of examples: a picture, a text, or the cells of a row with those first that speak against its label."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from torch import nn
 
 from reweigh.audit import Audit
 from reweigh.audit.as_read import cells_by_id, files_by_id, is_read
+from reweigh.data.own import Sources
 from reweigh.ledger.visits import Array
 from reweigh.report.thumbnails import address, picture
 from reweigh.review.against import speak_against
@@ -22,23 +23,23 @@ _CLEARLY, _OF_THE_MOST, _MOST_AGAINST = 0.1, 0.2, 5
 
 @dataclass(frozen=True)
 class Seen:
-    """Of n suspects and m checked examples.
+    """Of n suspects and m checked examples, as the page is told.
 
     Attributes:
         form: "picture", "text" or "row".
-        suspects, checked: addresses of pictures, texts, or lists of cells, one for each of the `columns`.
+        suspects: texts; or of rows the `cells`, one for each of the `columns`, the `order` in which these are shown, and how
+            many of them, the first ones, clearly speak `against` the label; None for pictures.
+        checked: texts; or of rows the cells; None for pictures.
+        pictures: addresses, the suspects' and then the checked examples'; empty but for pictures.
         columns: names; empty but for rows.
-        order: of rows, for each suspect the columns in the order in which they are shown.
-        against: of rows, how many of these, the first ones, clearly speak against the label.
         left_out: how many more columns there are.
     """
 
     form: str
     suspects: list[Any]
     checked: list[Any]
-    columns: list[str]
-    order: list[list[int]]
-    against: list[int]
+    pictures: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
     left_out: int = 0
 
 
@@ -47,8 +48,7 @@ def seen_of(audit: Audit, model: nn.Module, rows: Array, near: Nearest) -> Seen:
     ids = audit.examples.ids.numpy()[rows].tolist()
     checked = audit.checked.ids.numpy()[near.used].tolist()
     if are_images(audit.examples):
-        pictures = _pictures(audit, rows, near, ids, checked)
-        return Seen("picture", pictures[: len(ids)], pictures[len(ids) :], [], [], [])
+        return Seen("picture", [None] * len(ids), [None] * len(checked), _pictures(audit, rows, near, ids, checked))
     if not is_read(audit):
         return _numbers(audit, model, rows, near)
     assert audit.encoding is not None
@@ -56,18 +56,26 @@ def seen_of(audit: Audit, model: nn.Module, rows: Array, near: Nearest) -> Seen:
     if audit.encoding.kind == "text":
         column = str(audit.encoding.reader["column"])
         texts = [_cut(cells[i][column], TEXT) for i in [*ids, *checked]]
-        return Seen("text", texts[: len(ids)], texts[len(ids) :], [], [], [])
+        return Seen("text", texts[: len(ids)], texts[len(ids) :])
+    return _cells(audit, model, rows, [cells[i] for i in [*ids, *checked]])
+
+
+def _cells(audit: Audit, model: nn.Module, rows: Array, cells: list[dict[str, Any]]) -> Seen:
+    """Of a table's rows, all that is no target, name or mark: also columns that are not learnt from."""
+    encoding, sources = audit.encoding, audit.run.config.data
+    assert encoding is not None
+    assert isinstance(sources, Sources)
     places, at = dict[str, list[int]](), 0
-    for plan in audit.encoding.reader["columns"]:
+    for plan in encoding.reader["columns"]:
         width = 1 + bool(plan.get("missing"))
         places[plan["name"]] = list(range(at, at + width))
         at += width
-    names = [name for name in cells[ids[0]] if name not in audit.encoding.targets]
-    table = [[_cut(cells[i].get(name), CELL) for name in names] for i in [*ids, *checked]]
-    learnt = speak_against(audit, model, rows, list(places.values()))
-    against = np.zeros((len(ids), len(names)))
+    aside = {*encoding.targets, encoding.reader.get("id"), sources.clean_column}
+    names = [name for name in cells[0] if name not in aside]
     stands = {name: k for k, name in enumerate(names)}
-    against[:, [stands[name] for name in places]] = learnt
+    against = np.zeros((len(rows), len(names)))
+    against[:, [stands[name] for name in places]] = speak_against(audit, model, rows, list(places.values()))
+    table = [[_cut(row.get(name), CELL) for name in names] for row in cells]
     return _rows(names, table, against)
 
 
@@ -92,9 +100,12 @@ def _rows(names: list[str], table: list[list[str]], against: Array) -> Seen:
     order = np.argsort(-against, axis=1, kind="stable")
     least = np.maximum(_CLEARLY, _OF_THE_MOST * against.max(1, keepdims=True))
     clearly = np.minimum((against >= least).sum(1), _MOST_AGAINST)
-    suspects, checked = shown[: len(against)], shown[len(against) :]
+    suspects = [
+        {"cells": cells, "order": first.tolist(), "against": int(count)}
+        for cells, first, count in zip(shown, order, clearly, strict=False)
+    ]
     columns = [names[k] for k in kept.tolist()]
-    return Seen("row", suspects, checked, columns, order.tolist(), clearly.tolist(), len(names) - len(kept))
+    return Seen("row", suspects, shown[len(against) :], [], columns, len(names) - len(kept))
 
 
 def _pictures(audit: Audit, rows: Array, near: Nearest, ids: list[int], checked: list[int]) -> list[str]:

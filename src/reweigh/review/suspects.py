@@ -8,7 +8,7 @@ from reweigh.audit import Audit
 from reweigh.data.own import Sources
 from reweigh.ledger.visits import Array
 from reweigh.review.nearest import nearest_checked
-from reweigh.review.seen import Seen, seen_of
+from reweigh.review.seen import seen_of
 from reweigh.review.why import why
 from reweigh.run.finished import trained_model
 from reweigh.storage import home
@@ -49,12 +49,12 @@ def content(audit: Audit, rows: Array) -> dict[str, Any]:
             "wrong": _known(1 - audit.right[row]),
             "why": why(audit, row, labels[near.places[k]]),
             "near": near.places[k].tolist(),
-            "seen": _seen(seen, k),
+            "seen": seen.suspects[k],
         }
         for k, row in enumerate(rows.tolist())
     ]
     checked = [
-        {"id": _checked_name(audit, int(place)), "label": _said(answers, label), "seen": _checked(seen, k)}
+        {"id": _checked_name(audit, int(place)), "label": _said(answers, label), "seen": seen.checked[k]}
         for k, (place, label) in enumerate(zip(near.used, labels, strict=True))
     ]
     return {
@@ -67,7 +67,7 @@ def content(audit: Audit, rows: Array) -> dict[str, Any]:
         "leftOut": seen.left_out,
         "suspects": found,
         "checked": checked,
-        "pictures": [*seen.suspects, *seen.checked] if seen.form == "picture" else [],
+        "pictures": seen.pictures,
     }
 
 
@@ -76,16 +76,6 @@ def _said(answers: Answers, label: Any) -> Any:
     if answers is Answers.ONE:
         return int(label)
     return np.flatnonzero(label).tolist() if answers is Answers.SEVERAL else f"{float(label):.7g}"
-
-
-def _seen(seen: Seen, k: int) -> Any:
-    if seen.form == "row":
-        return {"cells": seen.suspects[k], "order": seen.order[k], "against": seen.against[k]}
-    return None if seen.form == "picture" else seen.suspects[k]
-
-
-def _checked(seen: Seen, k: int) -> Any:
-    return None if seen.form == "picture" else seen.checked[k]
 
 
 def _checked_name(audit: Audit, place: int) -> str:
