@@ -410,3 +410,16 @@ def test_nothing_is_found_by_axe(browser, tmp_path, answers, classes, width, sch
             found = axe.Axe().run(page).response["violations"]
             assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
             keys(page, "?")
+
+
+def test_long_texts_are_scrolled_and_axe_finds_nothing_in_them(browser, tmp_path):
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is not installed: pip install reweigh[browser]"
+    )
+    with opened(browser, tmp_path, text_page("many words " * 300)) as page:
+        near = page.locator("#near .scroll")
+        assert near.evaluate("one => one.scrollHeight > one.clientHeight")
+        near.focus()
+        page.keyboard.press("ArrowDown")
+        page.wait_for_function("document.querySelector('#near .scroll').scrollTop > 0")
+        assert axe.Axe().run(page).response["violations"] == []

@@ -54,15 +54,19 @@ function rowTable(one, near) {
   return [scrolled("The row, beside its nearest checked examples", element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))), ...more];
 }
 
+function text(said, label) {
+  return scrolled(label, element("p", { class: "text", dir: "auto" }, visible(said)));
+}
+
 function drawSeen(one, rank) {
   const near = one.near.map((place) => data.checked[place]);
   if (data.form === "row") return [rowTable(one, near), []];
   const around = one.near.map((place, k) => element("li", {},
-    data.form === "picture" ? picture(data.suspects.length + place, `Checked, ${labelText(near[k].label)}`) : element("p", { class: "text", dir: "auto" }, visible(near[k].seen)),
+    data.form === "picture" ? picture(data.suspects.length + place, `Checked, ${labelText(near[k].label)}`) : text(near[k].seen, "Its text"),
     element("p", {}, element("b", {}, name(labelText(near[k].label))), " ", element("small", {}, name(near[k].id)))));
   const title = element("h3", {}, "Nearest checked examples, and their labels");
   const seen = data.form === "picture" ? picture(rank, `The picture of ${one.id}`)
-    : one.seen === "" ? element("p", {}, name("")) : scrolled("The text", element("p", { class: "text", dir: "auto" }, visible(one.seen)));
+    : one.seen === "" ? element("p", {}, name("")) : text(one.seen, "The text");
   return [[seen], near.length ? [title, element("ul", { class: data.form }, ...around)] : []];
 }
 
