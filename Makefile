@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow test-torches lint docs format bench torture recipes clean
+.PHONY: demo test test-slow test-browser test-torches lint docs format bench torture recipes clean
 
 demo: $(VENV)/.installed-cli  ## the main job, on data that ships with scikit-learn
 	$(BIN)/reweigh demo
@@ -15,6 +15,9 @@ test: lint docs  ## everything that CI runs
 
 test-slow: $(VENV)/.installed-dev  ## the longer checks
 	$(BIN)/python -m pytest -m slow
+
+test-browser: $(VENV)/.installed-dev $(VENV)/.installed-browser  ## the review page in Chromium (CHROMIUM=PATH names one)
+	$(BIN)/python -m pytest tests/review
 
 test-torches: $(VENV)/.installed-dev  ## the core on the oldest PyTorch that is claimed, the pinned one and the newest
 	$(BIN)/python -m benchmarks.torches

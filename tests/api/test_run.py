@@ -72,3 +72,18 @@ def test_the_page(frame, run, tmp_path):
     assert page.read_text().startswith("<!doctype html>")
     with pytest.raises(BadInput, match="overwrite=True"):
         run.report(page)
+
+
+def test_the_suspects_as_a_page_to_decide_on(run, tmp_path):
+    page = run.review(tmp_path / "review.html", count=5)
+    text = page.read_text()
+    assert text.count('"why":') == 5
+    assert str(run.path) not in text  # nobody's business where the frame was written
+    with pytest.raises(BadInput, match="overwrite=True"):
+        run.review(page)
+    with pytest.raises(BadInput, match=r"temporary, .* name one, review\('page.html'\)"):
+        run.review()
+    with pytest.raises(BadInput, match="0 examples are to be reviewed"):
+        run.review(page, count=0, overwrite=True)
+    kept = run.save(tmp_path / "kept")
+    assert kept.review() == kept.path / "review.html"

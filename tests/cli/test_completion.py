@@ -19,7 +19,7 @@ SCRIPTS = {
 @pytest.mark.parametrize("shell", SCRIPTS)
 def test_the_script_names_commands_and_options(shell):
     script = app.generate_completion(shell=shell)
-    for command in ("demo", "train", "audit", "report", "predict"):
+    for command in ("demo", "train", "audit", "report", "review", "predict"):
         assert command in script
     missing = [name for name in by_name() if name.replace("_", "-") not in script]
     assert missing == []

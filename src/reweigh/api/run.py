@@ -20,6 +20,7 @@ from reweigh.data.own import Encoding
 from reweigh.errors import BadInput
 from reweigh.predict import predict_new
 from reweigh.report import write_report
+from reweigh.review import write_review
 from reweigh.run.finished import FinishedRun
 from reweigh.run.folder.label_type import TEXT
 from reweigh.storage import home, make_folder
@@ -167,14 +168,35 @@ class Run:
         Raises:
             BadInput: if `path` exists and `overwrite` is not set, or is missing where the run's folder is temporary.
         """
-        if path is None and self._kept is not None:
-            raise BadInput(
-                "this run's folder is temporary, and the page would go with it: name one, report('page.html')"
-            )
+        self._check_lasting(path, "report('page.html')")
         others = [other.path if isinstance(other, Run) else other for other in against]
         with said_in_python(self._places):
             return write_report(
                 self.path, path, against=others, data_root=self._data_root, overwrite=overwrite, model=self._named
+            )
+
+    def review(self, path: Path | str | None = None, *, count: int | None = None, overwrite: bool = False) -> Path:
+        """Write the suspects as one HTML page on which a person decides, label by label; returns its path.
+
+        Args:
+            path: the page; default: `review.html` in the run's folder.
+            count: how many examples, from the most distrusted one on; those whose label looks wrong, and a hundred at
+                least, if left out.
+            overwrite: whether a file at `path` may be replaced.
+
+        Raises:
+            BadInput: as `report`, or if its labels are no classes, labels or numbers.
+        """
+        self._check_lasting(path, "review('page.html')")
+        with said_in_python(self._places):
+            return write_review(
+                self.path,
+                path,
+                count=count,
+                data_root=self._data_root,
+                overwrite=overwrite,
+                model=self._named,
+                task=self._task,
             )
 
     def export(self, path: Path | str, *, overwrite: bool = False) -> Path:
@@ -203,6 +225,10 @@ class Run:
         shutil.copytree(self.path, part)
         part.rename(target)
         return Run(target, model=self._named, data_root=self._data_root, notes=self.notes, sources=self._sources)
+
+    def _check_lasting(self, path: Path | str | None, call: str) -> None:
+        if path is None and self._kept is not None:
+            raise BadInput(f"this run's folder is temporary, and the page would go with it: name one, {call}")
 
     @property
     def _labels(self) -> Labels:

@@ -3,35 +3,56 @@
 Where only some rows are asked for no others are kept, so a table of any length can be looked into.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from reweigh.audit.audit import Audit
 from reweigh.data.outside import is_outside
 from reweigh.data.own import Encoding, Sources
+from reweigh.data.own.image_files import find_images
 from reweigh.data.own.paths import open_table
 from reweigh.data.own.places import places_in
+from reweigh.storage import home
 
 COLUMNS, CELL, TEXT = 8, 60, 500
 
 
 def rows_as_read(audit: Audit, rows: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
     """For some rows of an audit of tables or texts, (column, value) of its first filled columns; of texts the text alone."""
-    encoding = audit.encoding
-    if encoding is None or encoding.kind not in ("table", "text") or not isinstance(audit.run.config.data, Sources):
+    if not is_read(audit):
         return {}
-    wanted = {int(audit.examples.ids[row]): row for row in rows}
-    found, first = {}, 0
-    for batch in open_table(audit.run.config.data.train).batches():
-        for identity in [i for i in wanted if first <= i < first + len(batch)]:
-            cells = batch.slice(identity - first, 1).to_pylist()[0]
-            found[wanted[identity]] = _shown(cells, encoding)
-        first += len(batch)
-        if first > max(wanted, default=0):
-            break
+    assert audit.encoding is not None
+    found = cells_by_id(audit, audit.examples.ids[torch.as_tensor(rows, dtype=torch.int64)].tolist())
+    return {row: _shown(found[int(audit.examples.ids[row])], audit.encoding) for row in rows}
+
+
+def is_read(audit: Audit) -> bool:
+    """Whether the examples are rows of a table of the user's own."""
+    encoding = audit.encoding
+    return encoding is not None and encoding.kind in ("table", "text") and isinstance(audit.run.config.data, Sources)
+
+
+def cells_by_id(audit: Audit, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """The cells, by column, of training and checked examples of a table, by their ids.
+
+    Ids count through the training file, and then through the file of the checked ones.
+    """
+    sources = audit.run.config.data
+    assert isinstance(sources, Sources)
+    wanted, found, first = sorted(set(ids)), dict[int, dict[str, Any]](), 0
+    for path in filter(None, (sources.train, sources.clean)):
+        for batch in open_table(path).batches():
+            low, high = (bisect_left(wanted, end) for end in (first, first + len(batch)))
+            found |= {i: batch.slice(i - first, 1).to_pylist()[0] for i in wanted[low:high]}
+            first += len(batch)
+            if len(found) == len(wanted):
+                return found
     return found
 
 
@@ -58,6 +79,15 @@ def inputs_of(audit: Audit, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
     names = [text] if text is not None else [name for name in table.column_names if name not in aside]
     ids = audit.examples.ids.numpy()[rows]
     return {str(name): table.column(name).take(ids) for name in names}
+
+
+def files_by_id(audit: Audit, ids: Iterable[int]) -> dict[int, Path]:
+    """The files of training and checked pictures, by their ids, which count through both folders likewise."""
+    sources = audit.run.config.data
+    assert isinstance(sources, Sources)
+    folders = [home(folder) for folder in (sources.train, sources.clean) if folder is not None]
+    files = [folder / name for folder in folders for name in find_images(folder, labelled=True).names]
+    return {i: files[i] for i in ids}
 
 
 def _shown(cells: dict[str, Any], encoding: Encoding) -> list[tuple[str, str]]:

@@ -52,6 +52,7 @@ class Audit:
         issue: bool; the quality (or trust) is below the threshold, and the suggested label is another.
         order: rows, most distrusted first.
         judged: whether each label is right; None where the task is not judged so, or hardly anything was checked.
+        checked: the examples whose labels are known to be right.
         names, encoding: what the user calls the examples, and how they became numbers; None for a known data set.
     """
 
@@ -70,6 +71,7 @@ class Audit:
     quality: Array
     issue: Array
     order: Array
+    checked: Examples
     judged: LabelsJudged | None = None
     names: Names | None = None
     encoding: Encoding | None = None
@@ -271,6 +273,7 @@ def audit_run(
         quality=quality,
         issue=issue,
         order=most_distrusted_first(quality, trusted),
+        checked=data.clean,
         judged=judged,
         names=data.names,
         encoding=data.encoding,

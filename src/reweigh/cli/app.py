@@ -9,6 +9,7 @@ from reweigh.cli.demo import demo
 from reweigh.cli.exchange import export, import_
 from reweigh.cli.predict import predict
 from reweigh.cli.report import report
+from reweigh.cli.review import review
 from reweigh.cli.train import train
 
 app = App(
@@ -26,6 +27,7 @@ app.command(demo, sort_key=1)
 app.command(train, sort_key=2, help_flags="--help")  # its -h is short
 app.command(audit, sort_key=3)
 app.command(report, sort_key=4)
+app.command(review, sort_key=5)
 app.command(apply, sort_key=6)
 app.command(export, sort_key=7)
 app.command(import_, name="import", sort_key=8)

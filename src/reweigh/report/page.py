@@ -14,8 +14,8 @@ from reweigh._version import __version__
 from reweigh.audit import Audit, FinishedRun, audit_run, open_run
 from reweigh.errors import require
 from reweigh.ledger import Ledger
-from reweigh.printable import printable_in_page
 from reweigh.report.charts import Line, area_chart, line_chart, number
+from reweigh.report.environment import environment
 from reweigh.report.examples import confusion, distrusted, per_class
 from reweigh.report.rightness import about_labels
 from reweigh.report.scores import check_comparable, gain_text, rule_name, scores
@@ -71,29 +71,16 @@ def write_report(
 
 def render(audit: Audit, others: Sequence[FinishedRun] = ()) -> str:
     """The page of an audited run, beside the other runs."""
-    jinja2 = require("jinja2", "report")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reweigh.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    environment.filters["number"] = number
-    environment.filters["known"] = _known
-    page: str = environment.get_template("page.html").render(_content(audit, others))
+    templates = environment("reweigh.report")
+    templates.filters["number"] = number
+    templates.filters["known"] = _known
+    page: str = templates.get_template("page.html").render(_content(audit, others))
     return page
 
 
 def _known(value: float, form: str) -> str:
     """A number, or a dash where there is none: an example may never have been trained on."""
     return "–" if value != value else form % value
-
-
-def _shown(value: Any) -> Any:
-    """What a template prints: a text with whatever a browser would obey written out, and then escaped."""
-    return printable_in_page(value) if type(value) is str else value
 
 
 def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What can be learnt, one object a task: it encodes, collates, gives losses, scores, predicts, and has words for people."""
 
+from reweigh.tasks.answers import Answers as Answers
 from reweigh.tasks.checks import check_labels as check_labels
 from reweigh.tasks.classification import Classification as Classification
 from reweigh.tasks.find import find_task as find_task

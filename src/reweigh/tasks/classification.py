@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reweigh.errors import BadInput, require
+from reweigh.tasks.answers import Answers
 from reweigh.tasks.checks import check_labels
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.labels import in_order, spelling_notes, unseen
@@ -29,6 +30,7 @@ class Classification(Task):
     measures: ClassVar = (Measure("test_accuracy", "accuracy"), Measure("test_macro_f1", "macro F1"))
     words: ClassVar = Words("class", "classes", "each class", "given class", "Labels by class", "else", "the class")
     has_classes: ClassVar = True
+    answers: ClassVar = Answers.ONE
 
     @classmethod
     def takes(cls, y: Tensor) -> bool:

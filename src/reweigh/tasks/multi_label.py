@@ -11,6 +11,7 @@ from torch import Tensor
 
 from reweigh.errors import BadInput, require
 from reweigh.rightness.judging import OF_LABELS, Judging
+from reweigh.tasks.answers import Answers
 from reweigh.tasks.checks import check_targets
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.labels import in_order, spelling_notes, unseen
@@ -33,6 +34,7 @@ class MultiLabel(Task):
     )
     words: ClassVar = Words("label", "labels", "each label", "given label", "Examples by label", "else", "these")
     several_targets: ClassVar = True
+    answers: ClassVar = Answers.SEVERAL
 
     @classmethod
     def takes(cls, y: Tensor) -> bool:

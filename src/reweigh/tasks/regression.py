@@ -15,6 +15,7 @@ from torch import Tensor
 
 from reweigh.errors import BadInput, require
 from reweigh.rightness.judging import OF_NUMBERS, Judging
+from reweigh.tasks.answers import Answers
 from reweigh.tasks.checks import check_targets
 from reweigh.tasks.learners import Learner, OfNumbers
 from reweigh.tasks.measures import Measure
@@ -40,6 +41,7 @@ class Regression(Numbers):
         Measure("test_r2", "R²", share=False, doubtful=0.5),
         Measure("test_mae", "mean absolute error", share=False),
     )
+    answers: ClassVar = Answers.NUMBER
 
     @classmethod
     def takes(cls, y: Tensor) -> bool:

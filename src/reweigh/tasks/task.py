@@ -17,6 +17,7 @@ from torch import Tensor
 
 from reweigh.errors import BadInput
 from reweigh.rightness.judging import OF_CLASSES, Judging
+from reweigh.tasks.answers import Answers
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.learners import Learner
 from reweigh.tasks.measures import Measure
@@ -73,6 +74,7 @@ class Task(abc.ABC):
         has_classes: whether y is a class number an example, (N,) int64; rules of classes, noise and imbalance ask for it.
         several_targets: whether several columns can be its target.
         from_columns: whether it is learnt from the target columns of a file.
+        answers: what a person says who corrects a label; None where nobody is asked.
     """
 
     classes: tuple[str, ...]
@@ -86,6 +88,7 @@ class Task(abc.ABC):
     has_classes: ClassVar[bool] = False
     several_targets: ClassVar[bool] = False
     from_columns: ClassVar[bool] = True
+    answers: ClassVar[Answers | None] = None
 
     # Reading targets
 

@@ -30,7 +30,7 @@ FILES = (CONFIG, DIGESTS, CHECKPOINT, METRICS, MODEL, TEACHER, ENCODING, WEIGHTS
 RESULTS = (MODEL, TEACHER, ENCODING, WEIGHTS, GALLERY, SUMMARY)
 """What the checkpoint and the lines of metrics are enough to write, the summary last."""
 LEDGER, DATA = "ledger", "data"  # folders; the latter has files written for data that came from memory
-REPORT = "report.html"  # written by `reweigh report`, where nothing else is said
+REPORT, REVIEW = "report.html", "review.html"  # written by the commands of these names, where nothing else is said
 LOCK = ".lock"
 _FROM_MEMORY = re.compile(r"[a-z]+-[0-9a-f]{16}\.(parquet|npz)")
 LARGEST_JSON = 1 << 26  # bytes
@@ -199,7 +199,7 @@ class RunFolder:
             for path in (self.path / DATA).glob("*-*.*"):
                 if _FROM_MEMORY.fullmatch(path.name) and path.resolve() not in keep:
                     path.unlink()
-            for name in (REPORT, *reversed(FILES)):
+            for name in (REPORT, REVIEW, *reversed(FILES)):
                 (self.path / name).unlink(missing_ok=True)
                 part_of(self.path / name).unlink(missing_ok=True)
         except OSError as refused:
