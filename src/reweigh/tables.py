@@ -8,7 +8,8 @@ and +1, are left alone. Parquet has the texts as they are.
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,17 @@ from reweigh.arrow import pa, parquet
 from reweigh.errors import BadInput
 from reweigh.storage import make_folder, write_bytes
 
+_BREAKS = re.compile("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def check_output(path: Path, *, overwrite: bool) -> None:
-    """Refuse a file that cannot be written as asked, before any work is done.
+def check_output(path: Path, *, overwrite: bool, text: bool = False) -> None:
+    """Refuse a file that cannot be written as asked, before any work is done; with `text` it may be one of lines.
 
     Raises:
         BadInput: if the name ends in neither .csv nor .parquet, or something is there and `overwrite` is not set.
     """
-    if path.suffix.lower() not in (".csv", ".parquet"):
+    if path.suffix.lower() not in (".csv", ".parquet", *([".txt"] if text else [])):
         raise BadInput(f"{path} ends in neither .csv nor .parquet: name the file so that it says which it should be")
     check_free(path, overwrite=overwrite)
 
@@ -54,6 +56,18 @@ def write_table(path: Path, columns: Mapping[str, Any], *, overwrite: bool = Fal
     check_output(path, overwrite=overwrite)
     make_folder(path.parent)
     write_bytes(path, _parquet(columns) if path.suffix.lower() == ".parquet" else _csv(columns))
+
+
+def write_lines(path: Path, lines: Iterable[Any], *, overwrite: bool = False) -> None:
+    """Write something to each line of `path`; what would break a line is a blank there.
+
+    Raises:
+        BadInput: as `check_free`.
+        ReweighError: if the disk refuses.
+    """
+    check_free(path, overwrite=overwrite)
+    make_folder(path.parent)
+    write_bytes(path, "".join(f"{_BREAKS.sub(' ', str(line))}\n" for line in lines).encode())
 
 
 def cell(text: str) -> str:

@@ -16,7 +16,8 @@ COLUMNS = (
 def write_export(audit: Audit, path: Path | str, *, overwrite: bool = False) -> None:
     """Write the audit to `path`, whole or not at all; the ending, .csv or .parquet, says which.
 
-    `sample_weight` is ready to be handed to another estimator (`Audit.sample_weight`). What is not known is empty or null.
+    `sample_weight` is ready to be handed to another estimator (`Audit.sample_weight`). What is not known is empty or null;
+    of pairs of texts `source` stands before the label.
 
     Raises:
         BadInput: if the name ends otherwise, or the file is there and `overwrite` is not set.
@@ -48,4 +49,7 @@ def columns(audit: Audit) -> dict[str, Any]:
     found["id"] = audit.examples.ids.numpy()[order] if audit.names is None else [audit.name(row) for row in rows]
     for name, values in (("given_label", audit.given), ("suggested_label", audit.suggested)):
         found[name] = audit.task.cells(values[order])
+    if audit.task.of_pairs:  # nobody knows a better target
+        found["source"], found["suggested_label"] = [audit.source(row) for row in rows], [""] * len(rows)
+        return {name: found[name] for name in (COLUMNS[0], "source", *COLUMNS[1:])}
     return {name: found[name] for name in COLUMNS}

@@ -66,7 +66,7 @@ def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
     with kept():
         view = _judged(run, data, unchecked, judging.witness)
     labels, checked = torch.cat([data.clean.y, data.train.y[unchecked]]), torch.arange(len(data.clean))
-    found = judging.judged(view, labels, checked, np.asarray(task.classes), seed=run.config.student.seed)
+    found = task.judged(view, labels, checked, run.config.student.seed)
     return _spread(found, labels.numpy(), data.train.y.numpy(), unchecked.numpy())
 
 
@@ -133,6 +133,9 @@ def _train(
 
 def _seen(student: nn.Module, inputs: RunData, rows: Tensor, witness: type[Witness]) -> Witness:
     """What is known of the checked examples and then of these rows, by this student."""
+    known = inputs.train.task.seen(student.eval(), inputs.clean, inputs.train, rows)
+    if known is not None:
+        return known
     try:
         places = usual_places(student)[-1:]
     except BadInput:

@@ -5,6 +5,7 @@ from cyclopts import App, Parameter
 from reweigh._version import __version__
 from reweigh.cli.audit import audit
 from reweigh.cli.demo import demo
+from reweigh.cli.export import export
 from reweigh.cli.predict import predict
 from reweigh.cli.report import report
 from reweigh.cli.train import train
@@ -25,4 +26,5 @@ app.command(train, sort_key=2, help_flags="--help")  # its -h is short
 app.command(audit, sort_key=3)
 app.command(report, sort_key=4)
 app.command(predict, sort_key=5)
+app.command(export, sort_key=7)
 app.register_install_completion_command(help="Let the shell complete commands and options (bash, zsh, fish).")

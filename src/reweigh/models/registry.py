@@ -16,6 +16,7 @@ from reweigh.models.pretrained import PREFIX, pretrained
 from reweigh.models.resnet import ResNet
 from reweigh.models.table import TableNet
 from reweigh.models.transformer import TransformerClassifier
+from reweigh.models.translator import Translator
 from reweigh.models.wide_resnet import WideResNet
 
 MODELS: Mapping[str, Callable[..., nn.Module]] = {
@@ -29,8 +30,12 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "wrn-28-10": partial(WideResNet, depth=28, widen=10),
     "table": TableNet,
     "transformer": TransformerClassifier,
+    "translator-tiny": Translator,
+    "translator-small": partial(Translator, width=256, layers=3),
+    "translator-base": partial(Translator, width=512, layers=6, heads=8),
 }
-IMAGE_MODELS = frozenset(name for name in MODELS if name not in {"mlp", "table", "transformer"})
+TEXT_MODELS = frozenset({"transformer", "translator-tiny", "translator-small", "translator-base"})
+IMAGE_MODELS = frozenset(MODELS) - TEXT_MODELS - {"mlp", "table"}
 
 
 def build(
@@ -82,7 +87,7 @@ def _known(name: str, input_shape: tuple[int, ...], classes: int, options: dict[
 
 
 def _check(name: str, input_shape: tuple[int, ...], classes: int) -> None:
-    wanted = 3 if name in IMAGE_MODELS else 1 if name in ("table", "transformer") else None
+    wanted = 3 if name in IMAGE_MODELS else 1 if name in TEXT_MODELS | {"table"} else None
     if (wanted is not None and len(input_shape) != wanted) or min(input_shape, default=0) < 1:
         meant = {3: "(channels, height, width)", 1: "(length,)", None: "sizes of at least 1"}[wanted]
         raise BadInput(f"model {name!r} wants input_shape={meant} but was given {tuple(input_shape)}")

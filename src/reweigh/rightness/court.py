@@ -31,11 +31,15 @@ class Verdict(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """Lower and upper ends: of the share (2,), by row of the table (2, G), and of the cells' counts (2, G, J)."""
+    """Lower and upper ends: of the share (2,), by row of the table (2, G), of the cells' counts (2, G, J), and of groups.
+
+    `groups` are the shares of right labels and of each kind of wrong ones, (2, 1 + kinds).
+    """
 
     share: Tensor
     rows: Tensor
     table: Tensor
+    groups: Tensor
 
 
 class Court(NamedTuple):
@@ -79,16 +83,19 @@ class Court(NamedTuple):
     def spread(self, verifier: Verifier, view: Witness, targets: Tensor) -> Spread:
         """By teaching anew with checked examples, m with right targets (m, ...), drawn with replacement."""
         generator = torch.Generator().manual_seed(verifier.seed)
-        found: list[Tensor] = []
+        found, groups = list[Tensor](), list[Tensor]()
         for _ in range(_REPEATS):
             drawn = torch.randint(len(targets), (len(targets),), generator=generator)
             again = verifier.anew()
             again.teach(view[drawn], targets[drawn])
-            found.append(self.judge(again).right)
+            judged = self.judge(again)
+            found.append(judged.right)
+            groups.append(judged.groups)
         return Spread(
             _between([self.examples(right).mean() for right in found]),
             _between([self.rows(right) for right in found]),
             _between([self.table(1 - right) for right in found]),
+            _between(groups),
         )
 
 

@@ -71,6 +71,7 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "epochs": job.epochs_done,
         "steps": lines[-1]["step"],
         "score": job.task.score,
+        **({"scored_by": job.task.scored_by} if job.task.scored_by else {}),
         **({} if job.early is None else {"best_epoch": job.early.epoch}),
         **{name: value for name, value in _scored(job, lines).items() if name in MEASURES},
         "auroc": None if truth is None else noise_auroc(records.mean_weight, truth),
@@ -95,7 +96,7 @@ def _temperature(job: Job) -> dict[str, Any]:
     """Of own data, which are predicted from: found on the test examples, whose labels are right; no score depends on it."""
     if job.data.encoding is None:
         return {}
-    found = Temperature.of(job.task, outputs_on(job.student, job.inputs.test, job.device), job.data.test.y)
+    found = Temperature.of(job.task, outputs_on(job.student, job.inputs.test, job.device, job.task), job.data.test.y)
     return {} if found is None else {"temperature": vars(found)}
 
 

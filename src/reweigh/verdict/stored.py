@@ -56,7 +56,7 @@ def verdict_of(
     data = with_held_back(run.config, data_of(run))
     device = usable_device(run.config.run.device)
     ours = trained_model(run, tuple(data.train.x.shape[1:]), data.train.task.outputs, data.encoding).to(device)
-    outputs = finite(outputs_on(ours, data.test, device))
+    outputs = finite(outputs_on(ours, data.test, device, data.test.task))
     objects = Objects(model=None if isinstance(model, str) else model)
     found = compare(run.config, data, outputs, note, cleaned=_cleaned(run, data), objects=objects)
     folder = RunFolder(run.path)

@@ -31,7 +31,7 @@ class Encoding:
         model_options: what a model for such data must know: table {"categories": (n1, n2, ...)}, where the first
             columns of x are numbers and the last len(categories) are category codes held as float, from 0 (unknown or
             missing) to n - 1; text {"vocabulary": n, "padding": p}, where tokens are 0 to n - 1 and p fills texts up (0 but
-            for some Hugging Face models); images and arrays {}.
+            for some Hugging Face models); pairs {"padding": p}; images and arrays {}.
         target_scale: (mean, standard deviation) of a regression's target, whose y is (value - mean) / deviation.
         reader: what the reader of this kind keeps for itself; JSON values only.
     """

@@ -63,4 +63,4 @@ class Bench:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")  # it is a trial
             train_along(job, Notes(job, test=False))
-        return outputs_on(job.student, job.inputs.test, job.device)
+        return outputs_on(job.student, job.inputs.test, job.device, job.task)

@@ -25,6 +25,7 @@ LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 600, 6000, 200
 MODELS_FOR = {
     "table": ("table",),
     "text": ("transformer",),
+    "pairs": ("translator-tiny", "translator-small", "translator-base"),
     "images": (*sorted(IMAGE_MODELS), "mlp"),
     "arrays": ("mlp", *sorted(IMAGE_MODELS)),
     OUTSIDE: ("mlp", "table", "transformer", *sorted(IMAGE_MODELS)),
@@ -41,6 +42,7 @@ def with_usual(config: Settings, data: RunData, objects: Objects = NONE) -> Reso
     if data.encoding is None:
         return resolved(config)
     taken = {**usual("own"), "model": usual_model(data.encoding), "epochs": 1, "threads": 1, "warm_up": 0}
+    taken |= data.train.task.usual
     guess = closed(config, taken)
     check_model_reads(guess.student.model, data.encoding)
     if guess.weights.rule != registry.AUTO:
@@ -68,7 +70,7 @@ def _is_probe(config: Resolved, data: RunData, objects: Objects) -> bool:
 
 def usual_model(encoding: Encoding) -> str:
     """The model for a kind of data."""
-    if encoding.kind in ("table", "text"):
+    if encoding.kind in ("table", "text", "pairs"):
         return MODELS_FOR[encoding.kind][0]
     shape = encoding.input_shape
     if len(shape) != 3 or min(shape[1:]) < 8:
