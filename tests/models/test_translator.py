@@ -52,7 +52,9 @@ def test_positions_go_on_where_they_stopped():
 
 def test_gradients_reach_every_parameter_and_one_seed_gives_one_set_of_weights(model):
     model.train()(some(3, 5), some(3, 4, seed=1)).logsumexp(2).sum().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for name, p in model.named_parameters() if "seen.bias" not in name)
+    assert all(
+        p.grad is not None and p.grad.abs().sum() > 0 for name, p in model.named_parameters() if "seen.bias" not in name
+    )
     again, other = (build("translator-tiny", input_shape=(9,), classes=40, seed=seed) for seed in (0, 1))
     assert torch.equal(model.tokens.weight, again.tokens.weight)
     assert not torch.equal(model.tokens.weight, other.tokens.weight)

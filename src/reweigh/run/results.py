@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from torch import Tensor
+
 from reweigh._version import __version__
 from reweigh.digests import Digests
 from reweigh.errors import require
@@ -16,7 +18,7 @@ from reweigh.run.job.evaluate import outputs_on
 from reweigh.run.job.job import Job
 from reweigh.run.job.records import most_distrusted, noise_auroc, parquet
 from reweigh.run.temperature import Temperature
-from reweigh.tasks import MEASURES
+from reweigh.tasks import MEASURES, Task
 
 
 def write_results(job: Job, folder: RunFolder, lines: list[dict[str, Any]], digests: Digests) -> dict[str, Any]:
@@ -57,9 +59,14 @@ def _model(job: Job) -> bytes:
 
 def _weights(job: Job) -> memoryview:
     train, names = job.data.train, job.data.names
-    given, true = (job.task.in_units(y) for y in (train.y, train.true_y))
+    given, true = (_as_stored(job.task, y) for y in (train.y, train.true_y))
     told = None if names is None else names.column(train.ids.numpy())
     return parquet(job.records, train.ids, given, true, train.classes, told)
+
+
+def _as_stored(task: Task, y: Tensor) -> Tensor | list[str]:
+    """Targets in the user's own units; texts as texts."""
+    return task.cells(y.numpy()) if task.of_pairs else task.in_units(y)
 
 
 def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
