@@ -33,4 +33,4 @@ def export(
     for path in found.paths:
         console.print(printable(path), soft_wrap=True)
     for step in found.steps:
-        console.print(f"{printable(step[0].upper() + step[1:])}.", soft_wrap=True)
+        console.print(f"To use them: {printable(step)}.", soft_wrap=True)

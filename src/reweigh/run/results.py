@@ -101,7 +101,7 @@ def _scored(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _temperature(job: Job) -> dict[str, Any]:
     """Of own data, which are predicted from: found on the test examples, whose labels are right; no score depends on it."""
-    if job.data.encoding is None:
+    if job.data.encoding is None or job.task.of_pairs:  # texts have no probability that is told
         return {}
     found = Temperature.of(job.task, outputs_on(job.student, job.inputs.test, job.device, job.task), job.data.test.y)
     return {} if found is None else {"temperature": vars(found)}
