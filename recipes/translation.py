@@ -4,8 +4,8 @@
     python recipes/translation.py deu.txt --table
 
 `deu.txt` is the pairs of manythings.org/anki, English first. No English sentence is in two parts. A share of the targets is
-spoilt in one way (`reweigh.rightness.pairs`), 500 pairs are checked and 1,000 give the score, sacreBLEU of the last step by the
-greedy way. Every row is a run of `reweigh train` with other settings, a line of `--results` each, which is not made again.
+spoilt in one way (`reweigh.rightness.pairs`), 500 pairs are checked and 1,000 give the score, sacreBLEU of the last step by
+the greedy way. Every row is a run of `reweigh train` with other settings, and a line of `--results` that is not made again.
 """
 
 import argparse
@@ -99,7 +99,13 @@ def run(job: Job, data: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder, began = Path(name), time.perf_counter()
         files = {"train": write(folder / "pairs.tsv", given), "clean": write(folder / "checked.tsv", checked)}
-        settings = {**files, "test": write(folder / "test.tsv", test), "source": "de", "target": "en", "text_length": 48}
+        settings = {
+            **files,
+            "test": write(folder / "test.tsv", test),
+            "source": "de",
+            "target": "en",
+            "text_length": 48,
+        }
         more = {"steps": job.steps, "batch_size": 128, "seed": job.seed, "ledger": False, **ROWS[job.row]}
         found = start(Settings.of(**settings, **more), folder / "run", Silent())
         weights = pq.read_table(folder / "run" / "weights.parquet", columns=["id", "mean_weight"]).to_pydict()
