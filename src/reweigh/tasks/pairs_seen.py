@@ -1,6 +1,6 @@
 """What a student that was not trained on pairs of texts says of them, and of checked ones spoilt in every known way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import torch
@@ -14,20 +14,36 @@ _AT_ONCE = 250
 Loss = Callable[[Sequences, Sequences], Tensor]
 
 
-def pairs_seen(loss: Loss, checked: tuple[Sequences, Sequences], others: tuple[Sequences, Sequences]) -> PairsView:
+def pairs_seen(
+    loss: Loss, checked: tuple[Sequences, Sequences], others: tuple[Sequences, Sequences], starts: Container[int] = ()
+) -> PairsView:
     """Features of m checked pairs and then of the others, and of the checked ones spoilt, by kind.
 
     Args:
         loss: the mean loss of the target's tokens by the student, (n,), of n sources and targets.
         checked: sources and targets that are right.
         others: sources and targets that are asked about.
+        starts: tokens that begin a word: words are shuffled and cut off, not pieces of them.
     """
     sources, targets = ([*one, *other] for one, other in zip(checked, others, strict=True))
     given, wrong = pair_features(loss, sources, targets), dict[str, Tensor]()
+    words = [[_words(text, starts) for text in side] for side in checked]
     for kind in PAIR_KINDS:
-        spoilt = pair_features(loss, checked[0], spoil(*checked, kind), among=sources)
+        made = [[token for word in text for token in word] for text in spoil(*words, kind)]
+        spoilt = pair_features(loss, checked[0], made, among=sources)
         wrong[kind] = torch.cat([spoilt, torch.zeros_like(given[len(spoilt) :])])
     return PairsView(given, wrong)
+
+
+def _words(tokens: Sequence[Any], starts: Container[int]) -> list[tuple[Any, ...]]:
+    """The tokens of a text, word by word."""
+    found: list[list[Any]] = []
+    for token in tokens:
+        if found and starts and token not in starts:
+            found[-1].append(token)
+        else:
+            found.append([token])
+    return [tuple(word) for word in found]
 
 
 def in_parts(loss: Callable[[Any, Any], Tensor]) -> Loss:

@@ -31,6 +31,8 @@ from reweigh.tasks.targets import Array, BoolArray, Targets
 
 FILL, START, END = 0, 1, 2
 """The tokens that stand for no piece of a text."""
+BLANK = "Ġ"
+"""How a piece begins that begins a word, where pieces are of bytes."""
 ROUND = 8
 """Lengths of batches are multiples of it, so that few shapes come up."""
 
@@ -180,7 +182,8 @@ class Translation(LanguageModel):
             return self.smoothed(0.0).loss(student, self.collate(ends))  # type: ignore[arg-type]
 
         every = torch.arange(len(clean))
-        return pairs_seen(in_parts(loss), self._sides(clean, every), self._sides(train, rows))
+        starts = frozenset(token for token, piece in enumerate(self.classes) if piece.startswith(BLANK))
+        return pairs_seen(in_parts(loss), self._sides(clean, every), self._sides(train, rows), starts)
 
     def _sides(self, examples: Any, rows: Tensor) -> tuple[list[list[int]], list[list[int]]]:
         """The pieces of both sides, without what stands for none."""
