@@ -27,9 +27,9 @@ def pairs_seen(
     """
     sources, targets = ([*one, *other] for one, other in zip(checked, others, strict=True))
     given, wrong = pair_features(loss, sources, targets), dict[str, Tensor]()
-    words = [[_words(text, starts) for text in side] for side in checked]
+    source_words, target_words = ([_words(text, starts) for text in side] for side in checked)
     for kind in PAIR_KINDS:
-        made = [[token for word in text for token in word] for text in spoil(*words, kind)]
+        made = [[token for word in text for token in word] for text in spoil(source_words, target_words, kind)]
         spoilt = pair_features(loss, checked[0], made, among=sources)
         wrong[kind] = torch.cat([spoilt, torch.zeros_like(given[len(spoilt) :])])
     return PairsView(given, wrong)

@@ -27,7 +27,10 @@ def files_at(path: str | Path, sides: Sides = (None, None)) -> list[Path]:
 
 def is_there(path: str | Path, sides: Sides = (None, None)) -> bool:
     """Whether something is."""
-    return Path(path).exists() or bool(_apart(str(path), sides))
+    try:
+        return bool(files_at(path, sides))
+    except BadInput:
+        return False
 
 
 def moved(path: str, to: Callable[[str], Path]) -> str:
