@@ -1,4 +1,4 @@
-"""An audit of pairs: both sides in view, kinds with shares and intervals, weights for others by how likely pairs are right."""
+"""An audit of pairs: both sides in view, kinds with shares and intervals, weights for other trainers."""
 
 import csv
 from dataclasses import replace
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import reweigh
 from made_up_pairs import pairs, three_files
 from reweigh.audit import audit_run, write_export
 from reweigh.audit.halves import LabelsJudged
@@ -15,9 +16,6 @@ from reweigh.cli.show import console
 from reweigh.errors import BadInput
 from reweigh.exchange.weighed import weighed
 from reweigh.rightness.pairs.verify import PairsView
-from reweigh.run.start import start
-from reweigh.settings import Settings
-from run.conftest import Nobody
 
 KINDS = ("exchanged", "copied", "shuffled", "cut")
 
@@ -43,8 +41,8 @@ def view_of(wrong, checked):
 def audit(tmp_path_factory):
     folder = tmp_path_factory.mktemp("audit")
     three_files(folder, 120)
-    files = {"train": f"{folder}/pairs.tsv", "clean": f"{folder}/checked.tsv", "source": "de", "target": "en"}
-    start(Settings.of(**files, batch_size=32, steps=4), folder / "run", Nobody())
+    said = {"source": "de", "target": "en", "batch_size": 32, "steps": 4, "quick": True, "verbose": False}
+    reweigh.fit(folder / "pairs.tsv", clean=folder / "checked.tsv", output=folder / "run", **said)
     return audit_run(folder / "run")
 
 
@@ -94,7 +92,7 @@ def test_kinds_have_shares_intervals_and_counts(judged):
 
 
 def test_the_file_has_both_sides_and_no_suggestion(judged, tmp_path):
-    wrong, audit = judged
+    _, audit = judged
     write_export(audit, tmp_path / "audit.csv")
     with (tmp_path / "audit.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -33,7 +33,7 @@ def test_answers_are_the_outputs_and_comparisons_the_score():
     batch = {"x": torch.rand(8, 2), "y": torch.arange(8) % 2}
     outputs = task.answers(model, batch)
     assert torch.equal(outputs, model(batch["x"]))
-    assert task.compare(outputs, batch["y"]) == task.scores(outputs, batch["y"])["test_accuracy"]
+    assert task.compare(outputs, batch["y"]) == task.scores(outputs, batch["y"])[task.compared]
     assert torch.equal(task.suggested(model, batch).suggested, outputs.argmax(1))
 
 
