@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from reweigh.errors import BadInput
-from reweigh.tables import cell, check_output, write_table
+from reweigh.tables import cell, check_output, write_lines, write_table
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,20 @@ def test_files_that_are_there_stay(tmp_path):
             check_output(path, overwrite=False)
     write_table(tmp_path / "t.csv", {"a": [1]}, overwrite=True)
     assert (tmp_path / "t.csv").read_text().split() == ["a", "1"]
+
+
+def test_lines_are_lines_whatever_they_hold(tmp_path):
+    write_lines(tmp_path / "deep" / "out.txt", ["a\nb", "c\r\n\x85d\u2028e", 3, "=f"])
+    content = (tmp_path / "deep" / "out.txt").read_bytes().decode()
+    assert content.split("\n") == ["a b", "c d e", "3", "=f", ""]
+    assert len(content.splitlines()) == 4  # by whatever rule lines are counted
+    with pytest.raises(BadInput, match=r"out\.txt exists"):
+        write_lines(tmp_path / "deep" / "out.txt", ["a"])
+    write_lines(tmp_path / "deep" / "out.txt", [], overwrite=True)
+    assert (tmp_path / "deep" / "out.txt").read_bytes() == b""
+
+
+def test_text_is_for_those_who_ask_for_it(tmp_path):
+    check_output(tmp_path / "a.txt", overwrite=False, text=True)
+    with pytest.raises(BadInput, match=r"ends in neither \.csv nor \.parquet"):
+        check_output(tmp_path / "a.txt", overwrite=False)

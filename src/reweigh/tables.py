@@ -9,7 +9,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,17 @@ from reweigh.errors import BadInput
 from reweigh.storage import make_folder, write_bytes
 
 _NUMBER = re.compile(r"[+-]?(\d[\d.,]*|[.,]\d+)([eE][+-]?\d+)?")  # with a comma as well, as half the world writes it
+_BREAKS = re.compile("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def check_output(path: Path, *, overwrite: bool) -> None:
-    """Refuse a file that cannot be written as asked, before any work is done.
+def check_output(path: Path, *, overwrite: bool, text: bool = False) -> None:
+    """Refuse a file that cannot be written as asked, before any work is done; with `text` it may be one of lines.
 
     Raises:
         BadInput: if the name ends in neither .csv nor .parquet, or something is there and `overwrite` is not set.
     """
-    if path.suffix.lower() not in (".csv", ".parquet"):
+    if path.suffix.lower() not in (".csv", ".parquet", *([".txt"] if text else [])):
         raise BadInput(f"{path} ends in neither .csv nor .parquet: name the file so that it says which it should be")
     check_free(path, overwrite=overwrite)
 
@@ -56,6 +57,18 @@ def write_table(path: Path, columns: Mapping[str, Any], *, overwrite: bool = Fal
     check_output(path, overwrite=overwrite)
     make_folder(path.parent)
     write_bytes(path, _parquet(columns) if path.suffix.lower() == ".parquet" else _csv(columns))
+
+
+def write_lines(path: Path, lines: Iterable[Any], *, overwrite: bool = False) -> None:
+    """Write something to each line of `path`; what would break a line is a blank there.
+
+    Raises:
+        BadInput: as `check_free`.
+        ReweighError: if the disk refuses.
+    """
+    check_free(path, overwrite=overwrite)
+    make_folder(path.parent)
+    write_bytes(path, "".join(f"{_BREAKS.sub(' ', str(line))}\n" for line in lines).encode())
 
 
 def cell(text: str) -> str:

@@ -15,7 +15,7 @@ from reweigh.arrow import kinds, pa, parquet
 from reweigh.data.own.csv_file import CsvFile
 from reweigh.data.own.json_file import JsonFile
 from reweigh.data.own.parquet_file import ParquetFile, parts_at
-from reweigh.data.own.paths import Table, existing, open_table
+from reweigh.data.own.paths import OwnTable, existing, open_table
 from reweigh.storage import make_folder
 
 _COPIES: Mapping[type, Callable[..., None]] = {CsvFile: copy_csv, JsonFile: copy_json, ParquetFile: copy_parquet}
@@ -49,7 +49,7 @@ class TableLayout:
         return list(open_table(source).columns(list(names)))
 
 
-def _chosen(file: Table, part: Chosen) -> Any:
+def _chosen(file: OwnTable, part: Chosen) -> Any:
     """The rows of one file, with what is new in them."""
     table = file.table().take(part.rows)
     cells = {place: part.edits.cells[row] for place, row in enumerate(part.rows.tolist()) if row in part.edits.cells}
@@ -74,7 +74,7 @@ def _joined(tables: Sequence[Any], names: Sequence[str]) -> Any:
     return pa.table(columns)
 
 
-def _written(table: Any, like: Table, folder: Path, name: str) -> Path:
+def _written(table: Any, like: OwnTable, folder: Path, name: str) -> Path:
     """The table as a file of the kind of another."""
     if isinstance(like, ParquetFile):
         target = folder / f"{name}.parquet"

@@ -59,10 +59,10 @@ def cells_by_id(audit: Audit, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
 def places_of(audit: Audit, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
     """`file` and `line` (as a spreadsheet counts) of some rows of an audit (n,), as columns; of pictures the file alone.
 
-    Nothing of a known data set, of arrays, and of what somebody's own code hands out.
+    Nothing of a known data set, of arrays, and of what somebody's own code hands out; a pair of texts is called by its line.
     """
     sources = audit.run.config.data
-    if not isinstance(sources, Sources) or is_outside(sources.train):
+    if not isinstance(sources, Sources) or is_outside(sources.train) or audit.task.of_pairs:
         return {}
     found = places_in(sources.train)
     return {} if found is None else found.columns(audit.examples.ids.numpy()[rows])

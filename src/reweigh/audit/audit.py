@@ -105,6 +105,10 @@ class Audit:
         """A given or suggested label in words."""
         return self.task.told(label)
 
+    def source(self, row: int) -> str | None:
+        """The input in words, where the task knows them: a pair of texts is seen from both sides."""
+        return self.task.source_told(self.examples.x[row])
+
     @property
     def estimate(self) -> Rightness | None:
         """What is known of all labels together, where right ones can be told from wrong ones; else None."""

@@ -25,8 +25,8 @@ def write_export(audit: Audit, path: Path | str, *, overwrite: bool = False) -> 
     """Write the audit to `path`, whole or not at all; the ending, .csv or .parquet, says which.
 
     Own data have their source beside each example: `file` and `line` behind the id, and the inputs (columns of a table, the
-    text) behind the suggestion. `sample_weight` is ready to be handed to another estimator (`Audit.sample_weight`). What is
-    not known is empty or null.
+    text) behind the suggestion; of pairs of texts `source` stands before the label. `sample_weight` is ready to be handed to
+    another estimator (`Audit.sample_weight`). What is not known is empty or null.
 
     Raises:
         BadInput: if the name ends otherwise, or the file is there and `overwrite` is not set.
@@ -65,6 +65,9 @@ def columns(audit: Audit) -> dict[str, Any]:
     found["id"] = audit.examples.ids.numpy()[order] if audit.names is None else [audit.name(row) for row in rows]
     for name, values in (("given_label", audit.given), ("suggested_label", audit.suggested)):
         found[name] = audit.task.cells(values[order])
+    if audit.task.of_pairs:  # nobody knows a better target
+        found["source"], found["suggested_label"] = [audit.source(row) for row in rows], [""] * len(rows)
+        return {name: found[name] for name in (COLUMNS[0], "source", *COLUMNS[1:])}
     return {name: found[name] for name in COLUMNS}
 
 

@@ -1,10 +1,12 @@
 """What the finished model says of each training example."""
 
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from reweigh.data import Examples
-from reweigh.run.job.evaluate import batches_on, finite
+from reweigh.run.job.evaluate import finite
 from reweigh.tasks import Judged
 
 
@@ -14,6 +16,11 @@ def judge(model: nn.Module, examples: Examples, batch_size: int = 1000) -> Judge
     Raises:
         BadInput: if the model's output is not finite.
     """
-    asked = batches_on(model, examples, torch.device("cpu"), batch_size)
-    parts = [examples.task.judge(finite(outputs), batch["y"]) for batch, outputs in asked]
+
+    def asked(*inputs: Any) -> Tensor:
+        return finite(model(*inputs))
+
+    with torch.no_grad():
+        batches = (examples.batch(rows) for rows in torch.arange(len(examples)).split(batch_size))
+        parts = [examples.task.suggested(asked, batch) for batch in batches]
     return Judged(*(torch.cat(column) for column in zip(*parts, strict=True)))

@@ -1,4 +1,5 @@
-"""The command line: `reweigh demo`, `reweigh train`, `reweigh audit`, `reweigh report`, `reweigh predict`."""
+"""The command line: `reweigh demo`, `reweigh train`, `reweigh audit`, `reweigh report`, `reweigh predict`,
+`reweigh export`."""
 
 from reweigh.cli.guard import main as main
 

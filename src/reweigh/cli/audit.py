@@ -51,8 +51,8 @@ def audit(
     if verdict is not None:
         console.print(f"Verdict: {printable(verdict.sentence)}.")
     if top:
-        console.print(distrusted_table(found, top))
-    console.print(classes_table(found))
+        console.print((pairs_table if found.task.of_pairs else distrusted_table)(found, top))
+    console.print(kinds_table(found) if found.task.of_pairs and found.estimate is not None else classes_table(found))
     said = found.sentence()
     console.print(f"{said[0].upper()}{said[1:]}.")
     console.print(f"{_about_issues(found, threshold)}: {int(found.issue.sum())}")
@@ -111,6 +111,51 @@ def distrusted_table(audit: Audit, top: int) -> Table:
             _known(audit.zero_share[row], ".0%"),
         )
     return table
+
+
+def pairs_table(audit: Audit, top: int) -> Table:
+    """The first `top` pairs of texts with both sides, within 80 columns."""
+    table = Table(title="Most distrusted", min_width=70)
+    for name, options in (
+        ("id", {"overflow": "fold"}),
+        ("source", {"overflow": "fold", "ratio": 1}),
+        ("target", {"overflow": "fold", "ratio": 1}),
+        ("looks", {}),
+        ("right", {"justify": "right"}),
+        ("weight", {"justify": "right"}),
+    ):
+        table.add_column(name, **options)
+    for row in audit.order[:top].tolist():
+        table.add_row(
+            printable(audit.name(row)),
+            printable(_cut(audit.source(row) or "")),
+            printable(_cut(audit.told(audit.given[row]))),
+            printable(audit.kind[row] or "–"),
+            _known(audit.right[row], ".0%"),
+            _known(audit.mean_weight[row], ".2f"),
+        )
+    return table
+
+
+def kinds_table(audit: Audit) -> Table:
+    """How many pairs are right, and how many are wrong in which way."""
+    assert audit.estimate is not None
+    found = audit.estimate
+    table = Table(title="Kinds of pairs", min_width=70)
+    table.add_column("kind")
+    for name in ("share", "between", "pairs that look so"):
+        table.add_column(name, justify="right")
+    shares = {"right": found.share, **found.kinds}
+    between = {"right": found.interval, **found.kind_intervals}
+    counts = {"right": int((audit.kind == "").sum()), **{kind: int((audit.kind == kind).sum()) for kind in found.kinds}}
+    for kind, share in shares.items():
+        low, high = between.get(kind) or (float("nan"), float("nan"))
+        table.add_row(printable(kind), f"{share:.0%}", f"{low:.0%} to {high:.0%}", f"{counts[kind]:,}")
+    return table
+
+
+def _cut(text: str, most: int = 120) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _known(value: float, form: str) -> str:

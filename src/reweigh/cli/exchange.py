@@ -8,12 +8,14 @@ from cyclopts import Parameter
 from reweigh.apply import write_decisions
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
 from reweigh.cli.show import console
-from reweigh.exchange import FORMATS, export_run, import_decisions
+from reweigh.errors import BadInput
+from reweigh.exchange import FORMATS, TRAINERS, export_run, export_weights, import_decisions
 from reweigh.printable import printable
 from reweigh.storage import home
 from reweigh.tables import check_output
 
 Tool: TypeAlias = Literal[tuple(FORMATS)]  # type: ignore[valid-type]
+Program: TypeAlias = Literal[(*FORMATS, *TRAINERS)]  # type: ignore[valid-type]
 
 
 def export(
@@ -21,7 +23,7 @@ def export(
     file: Path,
     /,
     *,
-    to: Annotated[Tool, Parameter(help=f"The tool: {', '.join(FORMATS)}.")] = "label-studio",
+    to: Annotated[Program, Parameter(help=f"The program: {', '.join((*FORMATS, *TRAINERS))}.")] = "label-studio",
     top: int | None = None,
     root: Path | None = None,
     data_root: DataRoot = None,
@@ -29,18 +31,27 @@ def export(
     task: TaskAgain = None,
     overwrite: Flag = False,
 ) -> None:
-    """Write the suspects for a tool that people review with, each with the label that is likely instead.
+    """Write what a run has learnt as another program takes it: suspects to review, or pairs of texts with their weights.
 
-    Example: reweigh export runs/mine --to label-studio tasks.json
+    Example: reweigh export runs/mine tasks.json --to label-studio
 
     Args:
         run: The folder of a finished run on your own data.
-        file: The file to write.
+        file: The file to write; for trainers of translation what the names of theirs begin with.
         top: How many suspects; those that look wrong, 200 at most, if left out.
         root: The folder that the tool shows pictures from; the one above the training folder if left out.
         overwrite: Replace the file.
     """
     opened = {"data_root": data_root, "model": model, "task": task}
+    if to in TRAINERS:
+        if top is not None or root is not None:
+            raise BadInput(f"--top and --root are for suspects to review, and {to} takes all pairs: leave them out")
+        written = export_weights(run, file, to, overwrite=overwrite, **opened)
+        for path in written.paths:
+            console.print(printable(path), soft_wrap=True)
+        for step in written.steps:
+            console.print(f"To use them: {printable(step)}.", soft_wrap=True)
+        return
     found = export_run(run, file, to, top=top, root=root, overwrite=overwrite, **opened)
     console.print(f"{found.examples} suspects: {printable(found.path)}", soft_wrap=True)
     for number, step in enumerate(found.steps, 1):

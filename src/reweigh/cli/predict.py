@@ -10,7 +10,7 @@ from reweigh.cli.show import console
 from reweigh.predict import Predicted, columns, predict_new
 from reweigh.printable import printable
 from reweigh.storage import home
-from reweigh.tables import check_output, write_table
+from reweigh.tables import check_output, write_lines, write_table
 from reweigh.tasks import MEASURES, score_text
 
 
@@ -21,6 +21,7 @@ def predict(
     *,
     output: Path = Path("predictions.csv"),
     probabilities: Flag = False,
+    beam: int = 1,
     model: ModelAgain = None,
     task: TaskAgain = None,
     overwrite: Flag = False,
@@ -32,21 +33,27 @@ def predict(
     Args:
         run: The folder of a finished run on your own data.
         new: New data, of the same kind; no target needed.
-        output: The predictions, FILE.csv or FILE.parquet.
+        output: The predictions, FILE.csv or FILE.parquet; or FILE.txt, them alone, one a line.
         probabilities: A column for each class's probability as well.
+        beam: Of sequences: how many beginnings to follow at a time; 5 is usual where time allows.
         overwrite: Replace the output file.
     """
     output = home(output)
-    check_output(output, overwrite=overwrite)
-    found = predict_new(run, new, model=model, task=task)
+    check_output(output, overwrite=overwrite, text=True)
+    found = predict_new(run, new, model=model, task=task, beam=beam)
     for sentence in found.data.notes:
         console.print(printable(sentence))
     table = columns(found, each=probabilities)
-    write_table(output, table, overwrite=overwrite)
+    if output.suffix.lower() == ".txt":
+        write_lines(output, table["prediction"], overwrite=overwrite)
+    else:
+        write_table(output, table, overwrite=overwrite)
     console.print(counts_table(found, table))
     if found.scores:
         told = ", ".join(f"{MEASURES[name].words} {score_text(name, value)}" for name, value in found.scores.items())
         console.print(f"Against the targets in {printable(new)}: {told}.", soft_wrap=True)
+        for name, signature in found.encoding.fitted.scored_by.items():
+            console.print(f"{MEASURES[name].words}: {printable(signature)}", soft_wrap=True)
     if found.temperature is not None:
         said = found.temperature.sentence()
         console.print(f"{said[0].upper()}{said[1:]}.")

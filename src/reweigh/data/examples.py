@@ -83,16 +83,23 @@ class Examples(Dataset[dict[str, Tensor]]):
     def batch(self, rows: Tensor) -> dict[str, Tensor]:
         """The examples at `rows` (B,) as one batch: `{"x": (B, ...), "y": (B,) or (B, L), "id": (B,)}`."""
         rows = self._rows(rows)
-        return {"x": as_input(self.x[rows]), "y": self.y[rows], "id": self.ids[rows]}
+        return self.task.completed({"x": as_input(self.x[rows]), "y": self.y[rows], "id": self.ids[rows]})
 
     def select(self, rows: Tensor) -> "Examples":
         """The data set of `rows` only: (B,) int64 row numbers in the order wanted, or an (N,) bool mask."""
         rows = self._rows(rows)
-        return Examples(chosen(self.x, rows), self.y[rows], self.ids[rows], self.classes, self.true_y[rows], self.task)
+        y = self.y[rows]
+        true_y = y if self.true_y is self.y else self.true_y[rows]
+        return Examples(chosen(self.x, rows), y, self.ids[rows], self.classes, true_y, self.task)
 
     def with_labels(self, y: Tensor) -> "Examples":
         """The same examples with other given labels (N,); the true labels stay."""
         return replace(self, y=y)
+
+    @property
+    def lengths(self) -> Tensor | None:
+        """(N,) how long the examples are, where batches are to hold examples of about the same length."""
+        return self.task.lengths(self.y)
 
     @property
     def corrupted(self) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import BadInput, ReweighError
-from .sampling import batches, epoch_order, steps_an_epoch
+from .sampling import batches, by_length, epoch_order, steps_an_epoch
 from .source import Source, examples_at
 
 Loaded = dict[str, Tensor]
@@ -87,7 +87,12 @@ class Loader:
         begun = self._done if number == self._epoch else 0
         self._epoch, self._done = number, begun
         order = epoch_order(len(self._source), seed=self._seed, epoch=number, sampling=sampling)
-        whole = batches(order, self._batch_size)[:most]
+        lengths = getattr(self._source, "lengths", None)
+        whole = (
+            batches(order, self._batch_size)
+            if lengths is None
+            else by_length(order, lengths, self._batch_size, seed=self._seed, epoch=number)
+        )[:most]
         parts = [part.tensor_split(self._size) for part in whole[begun:]]
         loads = self._loads([part[self._rank] for part in parts])
         for part in parts:

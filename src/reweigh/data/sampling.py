@@ -34,6 +34,19 @@ def steps_an_epoch(count: int, batch_size: int) -> int:
     return math.ceil(count / batch_size)
 
 
+WINDOW = 50
+"""Batches within which examples are brought together by their lengths."""
+
+
+def by_length(order: Tensor, lengths: Tensor, batch_size: int, *, seed: int, epoch: int) -> tuple[Tensor, ...]:
+    """An epoch's rows in as many batches, each of about equally long examples: neighbours among those of some batches."""
+    generator = torch.Generator().manual_seed(seed_for(seed, "lengths", epoch))
+    found = list[Tensor]()
+    for part in order.split(WINDOW * batch_size):
+        found += batches(part[lengths[part].argsort(stable=True)], batch_size)
+    return tuple(found[place] for place in torch.randperm(len(found), generator=generator).tolist())
+
+
 def batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
     """An epoch's rows in batches of at most `batch_size`, all of them, equally large to within one.
 

@@ -17,6 +17,7 @@ from reweigh.models.resnet import ResNet
 from reweigh.models.table import TableNet
 from reweigh.models.text_body import pretrained_sentences, sentences, tfidf
 from reweigh.models.transformer import TransformerClassifier
+from reweigh.models.translator import Translator
 from reweigh.models.wide_resnet import WideResNet
 
 MODELS: Mapping[str, Callable[..., nn.Module]] = {
@@ -32,9 +33,13 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "tfidf": tfidf,
     "minilm": sentences,
     "transformer": TransformerClassifier,
+    "translator-tiny": Translator,
+    "translator-small": partial(Translator, width=256, layers=3),
+    "translator-base": partial(Translator, width=512, layers=6, heads=8),
 }
 TEXT_MODELS = ("tfidf", "minilm", "transformer")
-IMAGE_MODELS = frozenset(name for name in MODELS if name not in {"mlp", "table", *TEXT_MODELS})
+PAIR_MODELS = ("translator-tiny", "translator-small", "translator-base")
+IMAGE_MODELS = frozenset(name for name in MODELS if name not in {"mlp", "table", *TEXT_MODELS, *PAIR_MODELS})
 
 
 def build(
@@ -90,7 +95,7 @@ def _known(name: str, input_shape: tuple[int, ...], classes: int, options: dict[
 
 
 def _check(name: str, input_shape: tuple[int, ...], classes: int) -> None:
-    wanted = 3 if name in IMAGE_MODELS else 1 if name in ("table", *TEXT_MODELS) else None
+    wanted = 3 if name in IMAGE_MODELS else 1 if name in ("table", *TEXT_MODELS, *PAIR_MODELS) else None
     if (wanted is not None and len(input_shape) != wanted) or min(input_shape, default=0) < 1:
         meant = {3: "(channels, height, width)", 1: "(length,)", None: "sizes of at least 1"}[wanted]
         raise BadInput(f"model {name!r} wants input_shape={meant} but was given {tuple(input_shape)}")

@@ -50,12 +50,13 @@ class Predicted:
 
 
 def predict_new(
-    run: Path | str, path: Path | str, *, model: Any = None, task: str | type[Task] | None = None
+    run: Path | str, path: Path | str, *, model: Any = None, task: str | type[Task] | None = None, beam: int = 1
 ) -> Predicted:
     """Ask the finished run in the folder `run` about the data at `path`.
 
     A model of one's own ("module:function") or of Hugging Face ("hf:NAME") has to be named again by `model`, and a task of
-    one's own ("module:Class") by `task`; what was an object in Python is given again.
+    one's own ("module:Class") by `task`; what was an object in Python is given again. Sequences are looked for among `beam`
+    beginnings at a time.
 
     Raises:
         BadInput: if there is no such run, it was not trained on own data, a file of it is damaged, the model is to be named,
@@ -67,8 +68,8 @@ def predict_new(
     data = read_new(path, encoding)
     if not len(data.x):
         raise BadInput(f"{path} has no example to predict")
-    outputs = finite(outputs_on(trained, data, torch.device("cpu")))
-    learnt = encoding.fitted
+    learnt = encoding.fitted.searched(beam)
+    outputs = finite(outputs_on(trained, data, torch.device("cpu"), learnt))
     scores = {} if data.y is None else learnt.scores(outputs, data.y)
     found = Temperature.from_summary(finished.summary)
     likely = learnt.probabilities(outputs) if found is None else found.probabilities(learnt, outputs)

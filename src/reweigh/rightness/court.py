@@ -32,14 +32,16 @@ class Verdict(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """Lower and upper ends: of the share (2,), by row of the table (2, G), and of the cells' counts (2, G, J).
+    """Lower and upper ends: of the share (2,), by row of the table (2, G), of the cells' counts (2, G, J), and of groups.
 
-    `at_most` is what P(right) of each question hardly exceeds, (q,).
+    `groups` are the shares of right labels and of each kind of wrong ones, (2, 1 + kinds); `at_most` is what P(right) of
+    each question hardly exceeds, (q,).
     """
 
     share: Tensor
     rows: Tensor
     table: Tensor
+    groups: Tensor
     at_most: Tensor
 
 
@@ -92,16 +94,19 @@ class Court(NamedTuple):
         Of each class as many as there are: a rare one that was missed would tell of the drawing alone.
         """
         generator = torch.Generator().manual_seed(verifier.seed)
-        found: list[Tensor] = []
+        found, groups = list[Tensor](), list[Tensor]()
         for _ in range(_REPEATS):
             drawn = _drawn(targets, generator)
             again = verifier.anew()
             again.teach(view[drawn], targets[drawn], None if counts is None else counts[drawn])
-            found.append(self.judge(again).right)
+            judged = self.judge(again)
+            found.append(judged.right)
+            groups.append(judged.groups)
         return Spread(
             _between([self.examples(right).mean() for right in found]),
             _between([self.rows(right) for right in found]),
             _between([self.table(1 - right) for right in found]),
+            _between(groups),
             torch.stack(found).quantile(_HARDLY_MORE, 0) if len(self.given) else torch.empty(0, dtype=torch.double),
         )
 

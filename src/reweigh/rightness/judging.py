@@ -92,7 +92,13 @@ class Judging:
             classes=names,
             checked=~open_.numpy(),
             evidence=evidence,
+            kind_intervals=dict(zip(verifier.kinds, _pairs(spread.groups[:, 1:]), strict=True)) if tells else {},
         ).finished(targets.numpy())
+
+
+def _pairs(ends: Tensor) -> list[tuple[float, float]]:
+    """Lower and upper ends (2, K) as one pair each."""
+    return [(float(low), float(high)) for low, high in ends.T]
 
 
 def _of_all(each: Tensor) -> Tensor:

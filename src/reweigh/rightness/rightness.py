@@ -46,6 +46,7 @@ class Rightness:
         classes: the names of the classes, in the order of the probabilities.
         checked: which examples are checked, (N,), bool.
         evidence: what held-out checked examples said.
+        kind_intervals: between what the share of each kind lies with 95 %; empty where it cannot be told.
     """
 
     right: Floats
@@ -65,6 +66,7 @@ class Rightness:
     classes: npt.NDArray[Any]
     checked: npt.NDArray[np.bool_]
     evidence: CrossFit = field(repr=False)
+    kind_intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     by_class: ClassVar[bool] = True
     """Whether shares are told class by class, or label by label."""

@@ -92,7 +92,7 @@ class Bench:
             NonFinite: if training stops being finite.
         """
         job = self._trained(parts, steps, rule)
-        return outputs_on(job.student, job.inputs.test, job.device)
+        return outputs_on(job.student, job.inputs.test, job.device, job.task)
 
     def _student(self, parts: RunData, steps: int) -> nn.Module:
         """At a constant rate: one that falls to nothing within so few steps has learnt less at its end."""

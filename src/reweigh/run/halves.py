@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -47,11 +46,13 @@ class Half:
         rows: which they are, of those that are not checked, (r,).
         outputs: of all m checked examples and then of these, (m + r, K).
         states: likewise, (m + r, D).
+        seen: of the same, where a task knows more of examples than that (`Task.seen`): there are no outputs and states then.
     """
 
     rows: Tensor
     outputs: Tensor
     states: Tensor
+    seen: Witness | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,10 @@ class Halves:
         for which, part in zip((True, False), self.parts, strict=True):
             rows = torch.cat([checked, torch.arange(m, m + len(part.rows))])
             y = torch.cat([self.clean.y[checked], self.train.y[part.rows]])
-            seen = kind.seen(part.outputs[rows], part.states[rows], y, torch.arange(c))
+            if part.seen is not None:
+                seen = part.seen[rows]
+            else:
+                seen = kind.seen(part.outputs[rows], part.states[rows], y, torch.arange(c))
             mine = torch.nonzero(turn == which).flatten()
             found.append(seen[torch.cat([mine, c + torch.arange(len(part.rows))])])
             places.append(torch.cat([mine, c + part.rows]))
@@ -124,8 +128,7 @@ class Halves:
 def rightness_of(view: Witness, clean: Targets, train: Targets, seed: int) -> Rightness:
     """How likely the labels of `train` are right, of a view of `clean` and then of them."""
     labels, checked = torch.cat([clean.y, train.y]), torch.arange(len(clean))
-    names = np.asarray(clean.task.classes)
-    return clean.judging.judged(view, labels, checked, names, seed=seed)
+    return clean.task.judged(view, labels, checked, seed)
 
 
 def unchecked(data: RunData) -> Tensor | None:
@@ -143,9 +146,11 @@ def judged_by_two(data: RunData, steps: int, train: Train, seed: int) -> Halves:
     clean = data.clean if data.held is None else joined(data.clean, data.held)
     others, left = data.train.select(rows), steps_of_each(steps)
 
-    def asked(learnt: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def asked(learnt: Tensor, rows: Tensor) -> Half:
         student = train(data._replace(train=others.select(learnt), held=None), left)
-        return looked(student, [(clean, torch.arange(len(clean))), (others, rows)])
+        if (seen := others.task.seen(student.eval(), clean, others, rows)) is not None:
+            return Half(rows, torch.empty(0), torch.empty(0), seen)
+        return Half(rows, *looked(student, [(clean, torch.arange(len(clean))), (others, rows)]))
 
     return Halves(Targets.of(clean), Targets.of(others), by_turns(len(others), asked, seed), seed)
 
@@ -155,20 +160,19 @@ def steps_of_each(steps: int) -> int:
     return min(steps, max(LEAST_STEPS, round(SHARE * steps)))
 
 
-def by_turns(count: int, asked: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], seed: int) -> tuple[Half, Half]:
+def by_turns(count: int, asked: Callable[[Tensor, Tensor], Half], seed: int) -> tuple[Half, Half]:
     """What each student says of the half that the other learns from.
 
     Args:
         count: how many examples there are that are not checked.
-        asked: from the rows to learn from, and those to be asked about, to outputs and states of the checked examples and
-            then of these.
+        asked: from the rows to learn from, and those to be asked about, to what is said.
         seed: of the halves.
     """
     generator = torch.Generator().manual_seed(seed_for(seed, "halves"))
     half = torch.zeros(count, dtype=torch.bool)
     half[torch.randperm(count, generator=generator)[: count // 2]] = True
     one, other = half.nonzero().flatten(), (~half).nonzero().flatten()
-    return Half(other, *asked(one, other)), Half(one, *asked(other, one))
+    return asked(one, other), asked(other, one)
 
 
 def _turns(y: Tensor) -> Tensor:

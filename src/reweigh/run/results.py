@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from torch import Tensor
+
 from reweigh._version import __version__
 from reweigh.digests import Digests
 from reweigh.errors import require
@@ -16,7 +18,7 @@ from reweigh.run.job.evaluate import outputs_on
 from reweigh.run.job.job import Job
 from reweigh.run.job.records import most_distrusted, noise_auroc, parquet
 from reweigh.run.temperature import Temperature
-from reweigh.tasks import MEASURES
+from reweigh.tasks import MEASURES, Task
 
 
 def write_results(job: Job, folder: RunFolder, lines: list[dict[str, Any]], digests: Digests) -> dict[str, Any]:
@@ -57,9 +59,14 @@ def _model(job: Job) -> bytes:
 
 def _weights(job: Job) -> memoryview:
     train, names = job.data.train, job.data.names
-    given, true = (job.task.in_units(y) for y in (train.y, train.true_y))
+    given, true = (_as_stored(job.task, y) for y in (train.y, train.true_y))
     told = None if names is None else names.column(train.ids.numpy())
     return parquet(job.records, train.ids, given, true, train.classes, told)
+
+
+def _as_stored(task: Task, y: Tensor) -> Tensor | list[str]:
+    """Targets in the user's own units; texts as texts."""
+    return task.cells(y.numpy()) if task.of_pairs else task.in_units(y)
 
 
 def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -71,6 +78,7 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "epochs": job.epochs_done,
         "steps": lines[-1]["step"],
         "score": job.task.score,
+        **({"scored_by": job.task.scored_by} if job.task.scored_by else {}),
         **({} if job.early is None else {"best_epoch": job.early.epoch}),
         **{name: value for name, value in _scored(job, lines).items() if name in MEASURES},
         "auroc": None if truth is None else noise_auroc(records.mean_weight, truth),
@@ -93,9 +101,9 @@ def _scored(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _temperature(job: Job) -> dict[str, Any]:
     """Of own data, which are predicted from: found on the test examples, whose labels are right; no score depends on it."""
-    if job.data.encoding is None:
+    if job.data.encoding is None or job.task.of_pairs:  # texts have no probability that is told
         return {}
-    found = Temperature.of(job.task, outputs_on(job.student, job.inputs.test, job.device), job.data.test.y)
+    found = Temperature.of(job.task, outputs_on(job.student, job.inputs.test, job.device, job.task), job.data.test.y)
     return {} if found is None else {"temperature": vars(found)}
 
 

@@ -13,7 +13,8 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
 _MODEL = "{}, hf:NAME_OR_FOLDER (Hugging Face, for texts and images) or module:function (your own)."
 _ELSEWHERE = ("hf:NAME", "module:function")
-_SCHEDULE = "Learning rate over time: {} (divides by 10 at 1/2 and at 3/4 of the way)."
+_SCHEDULE = "Learning rate over time: {} (step divides by 10 at 1/2 and at 3/4 of the way)."
+_SMOOTHING = "How much of each token is left to all others, of sequences."
 _PATIENCE = "End after so many epochs without a lower loss on held-back checked examples; the best model comes out."
 
 
@@ -34,6 +35,12 @@ class StudentSettings:
     momentum: float = option(0.9, "Momentum; for adam its first beta.")
     weight_decay: float | None = option(None, "Weight decay.", known=0.0, own=0.0, least=0.0)
     schedule: str | None = option(None, _SCHEDULE, known="step", own="cosine", choices=SCHEDULES)
+    lr_warm_up: int | None = option(
+        None, "Steps in which the learning rate rises.", usual="0; 100 for pairs of texts", known=0, own=0, least=0
+    )
+    label_smoothing: float | None = option(
+        None, _SMOOTHING, usual="0; 0.1 for pairs of texts", known=0.0, own=0.0, least=0.0, most=0.9
+    )
     augment: str | None = option(None, "Random crops and flips: {}.", known="none", own="none", choices=AUGMENTATIONS)
     patience: int | None = option(None, _PATIENCE, least=1)
     seed: int = option(0, "All randomness comes from it.", least=0)
@@ -58,6 +65,8 @@ class ResolvedStudent(StudentSettings):
     lr: float
     weight_decay: float
     schedule: str
+    lr_warm_up: int
+    label_smoothing: float
     augment: str
 
     def __post_init__(self) -> None:

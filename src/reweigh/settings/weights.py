@@ -9,6 +9,8 @@ from reweigh.presets import PRESETS
 from reweigh.rules import registry
 
 _RULE = "How to weigh: {} or module:Class (your own); auto tries some on held-back checked examples first."
+CONTRASTS = ("none", "input")
+_CONTRAST = "What clean examples are held against: {} (the same targets with other examples' inputs)."
 ENGINES = ("auto", "ghost", "forward", "finite", "double")
 
 
@@ -28,7 +30,12 @@ class WeightSettings:
     engine: str = option("auto", "How alignments are computed: {}.", choices=ENGINES)
     preset: str = option("exact", "What a step may cost: {} (the last layers).", choices=PRESETS)
     layers: tuple[str, ...] | None = option(
-        None, "Compare gradients in these submodules only; a pattern such as 'layer3.*', may be repeated.", usual="all"
+        None,
+        "Compare gradients in these submodules only, such as 'layer3.*', may be repeated; body: all but embeddings.",
+        usual="all; body for pairs of texts",
+    )
+    contrast: str | None = option(
+        None, _CONTRAST, usual="none; input for pairs of texts", known="none", own="none", choices=CONTRASTS
     )
     clean_batch_size: int | None = option(None, "Clean examples in each step.", usual="as --batch-size", least=1)
     warm_up: int | None = option(
@@ -53,6 +60,7 @@ class ResolvedWeights(WeightSettings):
     """The same with nothing left open."""
 
     rule: str
+    contrast: str
     clean_batch_size: int
     warm_up: int
     keep_clean_in_train: bool

@@ -22,11 +22,11 @@ from reweigh.tasks.registry import task as task
 from reweigh.tasks.registry import task_named as task_named
 from reweigh.tasks.registry import use_task as use_task
 from reweigh.tasks.regression import Regression as Regression
+from reweigh.tasks.spoken import Judged as Judged
+from reweigh.tasks.spoken import Overview as Overview
+from reweigh.tasks.spoken import Words as Words
 from reweigh.tasks.targets import Targets as Targets
 from reweigh.tasks.targets import Writing as Writing
-from reweigh.tasks.task import Judged as Judged
-from reweigh.tasks.task import Overview as Overview
 from reweigh.tasks.task import Task as Task
-from reweigh.tasks.task import Words as Words
 from reweigh.tasks.task import differs as differs
 from reweigh.tasks.translation import Translation as Translation

@@ -6,7 +6,7 @@ does not count.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import torch
@@ -17,8 +17,9 @@ from torch.nn.utils.rnn import pad_sequence
 from reweigh.errors import BadInput
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.registry import task
+from reweigh.tasks.spoken import Judged, Words
 from reweigh.tasks.targets import Array, BoolArray, Targets
-from reweigh.tasks.task import Judged, Task, Words, differs
+from reweigh.tasks.task import Task, differs
 from reweigh.tokens import mean_of_tokens
 
 IGNORED = -100
@@ -33,11 +34,13 @@ class LanguageModel(Task):
     Attributes:
         vocabulary: V, how many tokens there are.
         padding: the token that fills short sequences up; where it stands as padding it does not count.
+        smoothing: how much of each target is left to all other tokens, in training.
     """
 
     classes: tuple[str, ...] = ()
     vocabulary: int = 0
     padding: int = 0
+    smoothing: float = 0.0
 
     measures: ClassVar = (Measure("test_token_accuracy", "share of tokens foretold"),
                           Measure("test_perplexity", "perplexity", share=False))  # fmt: skip
@@ -95,9 +98,9 @@ class LanguageModel(Task):
         outputs, y = model(*self.inputs(batch)), batch["y"]
         return self.token_losses(getattr(outputs, "logits", outputs), y), y != IGNORED
 
-    def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-        """What the model is called with."""
-        return (batch["x"],)
+    def smoothed(self, share: float) -> Self:
+        """With so much of each target left to all others."""
+        return replace(self, smoothing=share)
 
     def token_losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         """The loss at each position, (B, T), of logits (B, T, V); zero where y is `IGNORED`.
@@ -110,7 +113,9 @@ class LanguageModel(Task):
                 f"the model gave {tuple(outputs.shape)} for {tuple(y.shape)} tokens but the task needs "
                 f"{(*y.shape, self.vocabulary)}: let it end in {self.vocabulary} outputs a position"
             )
-        return F.cross_entropy(outputs.movedim(-1, 1), y, ignore_index=IGNORED, reduction="none")
+        return F.cross_entropy(
+            outputs.movedim(-1, 1), y, ignore_index=IGNORED, reduction="none", label_smoothing=self.smoothing
+        )
 
     def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Of logits (B, T, V): the mean loss of each sequence's tokens, (B,), 0 where none counts."""
@@ -129,7 +134,7 @@ class LanguageModel(Task):
         """The likeliest token at each position, (B, T)."""
         return outputs.argmax(-1)
 
-    def probabilities(self, outputs: Tensor) -> Tensor:
+    def probabilities(self, outputs: Tensor) -> Tensor | None:
         """(B, T, V), of each token at each position."""
         return outputs.softmax(-1)
 

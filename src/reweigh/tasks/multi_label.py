@@ -18,8 +18,9 @@ from reweigh.tasks.labels import in_order, spelling_notes, unseen
 from reweigh.tasks.learners import Learner, OfLabels
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.registry import task
+from reweigh.tasks.spoken import Judged, Words
 from reweigh.tasks.targets import Array, BoolArray, Targets
-from reweigh.tasks.task import Judged, Task, Words, differs
+from reweigh.tasks.task import Task, differs
 from reweigh.words import listed, shown
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from torch import Tensor
 
 from reweigh.tasks.groups import Groups, by_range
+from reweigh.tasks.spoken import Overview, Words
 from reweigh.tasks.targets import Array, BoolArray
-from reweigh.tasks.task import Overview, Task, Words
+from reweigh.tasks.task import Task
 
 FAR = 3.0
 """A value is far off beyond so many times the usual distance (1.4826 median distances)."""

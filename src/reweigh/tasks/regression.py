@@ -21,8 +21,8 @@ from reweigh.tasks.learners import Learner, OfNumbers
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.numbers import Numbers
 from reweigh.tasks.registry import task
+from reweigh.tasks.spoken import Judged
 from reweigh.tasks.targets import BoolArray, FloatArray, Targets
-from reweigh.tasks.task import Judged
 from reweigh.words import shown
 
 FEW = 20

@@ -27,6 +27,13 @@ class Writing(NamedTuple):
     deviation: float = 1.0
 
 
+class Tokens(NamedTuple):
+    """Texts as tokens, with the names of all there are: (N, T) numbers, filled up at the end with -100."""
+
+    numbers: IntArray
+    names: tuple[str, ...]
+
+
 class Targets(Protocol):
     """The target columns of one file of N rows. What reads cells raises BadInput where a cell cannot be read so."""
 
@@ -70,6 +77,9 @@ class Targets(Protocol):
 
     def different_numbers(self) -> FloatArray | None:
         """The first column's different cells as numbers; None where one is no number, or is a name such as 007."""
+
+    def tokens(self) -> Tokens | None:
+        """The first column's cells as tokens, where a vocabulary was made of both sides of pairs of texts."""
 
     def cell_of_several(self) -> str | None:
         """A cell of the first column that holds several labels, where its cells do that."""

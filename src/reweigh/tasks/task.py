@@ -6,10 +6,9 @@ else asks which task it is: who needs to know something asks the task.
 """
 
 import abc
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -17,48 +16,14 @@ from torch import Tensor
 
 from reweigh.errors import BadInput
 from reweigh.rightness.judging import OF_CLASSES, Judging
+from reweigh.rightness.rightness import Rightness
+from reweigh.rightness.witness import Witness
 from reweigh.tasks.answers import Answers
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.learners import Learner
 from reweigh.tasks.measures import Measure
+from reweigh.tasks.spoken import Judged, Overview, Words, counts
 from reweigh.tasks.targets import Array, BoolArray, Targets, Writing
-
-
-class Words(NamedTuple):
-    """What groups of examples are called, in reports.
-
-    Attributes:
-        one, many: a group, and several.
-        of_each: after "noise rate": "each class".
-        given: the head of the column of groups.
-        title: the title of the table of groups.
-        otherwise: how a contradicting prediction differs from the label: "else".
-        these: of which examples a contradiction's share is: "the class".
-    """
-
-    one: str = "group"
-    many: str = "groups"
-    of_each: str = "each group"
-    given: str = "given group"
-    title: str = "Labels by group"
-    otherwise: str = "else"
-    these: str = "the group"
-
-
-class Judged(NamedTuple):
-    """What a model suggests for B examples, shaped as y; how sure it is, and how likely the given label, (B,) or NaN."""
-
-    suggested: Tensor
-    suggested_probability: Tensor
-    given_probability: Tensor
-
-
-class Overview(NamedTuple):
-    """A small table of what was predicted: the heads of its columns, whether each is of numbers, and its rows."""
-
-    heads: tuple[str, ...]
-    numbers: tuple[bool, ...]
-    rows: list[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -75,6 +40,8 @@ class Task(abc.ABC):
         several_targets: whether several columns can be its target.
         from_columns: whether it is learnt from the target columns of a file.
         answers: what a person says who corrects a label; None where nobody is asked.
+        of_pairs: whether an example is a pair of texts, of which the one is to be made of the other.
+        usual: settings by name that are taken for it where they are left open.
     """
 
     classes: tuple[str, ...]
@@ -89,6 +56,8 @@ class Task(abc.ABC):
     several_targets: ClassVar[bool] = False
     from_columns: ClassVar[bool] = True
     answers: ClassVar[Answers | None] = None
+    of_pairs: ClassVar[bool] = False
+    usual: ClassVar[Mapping[str, Any]] = {}
 
     # Reading targets
 
@@ -163,9 +132,31 @@ class Task(abc.ABC):
         """Examples as one batch: a DataLoader's `collate_fn`."""
         return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
 
+    def completed(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A batch {"x", "y", "id"} of examples that were put together, with what else the model and the loss take."""
+        return batch
+
+    def lengths(self, y: Tensor) -> Tensor | None:
+        """(N,) how long examples with such targets are, where batches are to hold examples of about the same length."""
+        return None
+
+    def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+        """What the model is called with."""
+        return (batch["x"],)
+
     def loss(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Tensor:
         """The loss of each example of a batch {"x": ..., "y": ...}, (B,): what `Reweigher` is given."""
-        return self.losses(model(batch["x"]), batch["y"])
+        return self.losses(model(*self.inputs(batch)), batch["y"])
+
+    def smoothed(self, share: float) -> Self:
+        """The task with losses that leave so much of a target to all others, in training.
+
+        Raises:
+            BadInput: if it has no such losses.
+        """
+        if share:
+            raise BadInput(f"label smoothing is for sequences of tokens, and the task is {self.name}: leave it out")
+        return self
 
     def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         """The loss of each example, (B,), of outputs (B, K) and targets y.
@@ -195,6 +186,29 @@ class Task(abc.ABC):
         """The name of the score by which ways to a model are compared: the score, if nobody says otherwise."""
         return self.score
 
+    def compare(self, outputs: Tensor, y: Tensor) -> float:
+        """The value of that score alone; it is asked for on hundreds of resamples."""
+        return self.scores(outputs, y)[self.compared]
+
+    @property
+    def scored_by(self) -> dict[str, str]:
+        """How others can work out the same scores, by their names, where there are several ways."""
+        return {}
+
+    def outputs_of(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+        """The outputs (B, K) of a model in eval mode for a batch {"x": ...}."""
+        return model(*self.inputs(batch)).float()
+
+    def searched(self, beam: int) -> Self:
+        """The task with answers that are looked for among so many at a time.
+
+        Raises:
+            BadInput: if there is nothing to look for.
+        """
+        if beam != 1:
+            raise BadInput(f"--beam is for sequences that a model writes, and the task is {self.name}: leave it out")
+        return self
+
     @abc.abstractmethod
     def scores(self, outputs: Tensor, y: Tensor) -> dict[str, float]:
         """Scores of outputs (N, K) against targets y (N, ...) by their names, the score first."""
@@ -211,6 +225,10 @@ class Task(abc.ABC):
         """(N, C) the probability of each class or label; None where there are none."""
         return None
 
+    def suggested(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Judged:
+        """What a model suggests in the place of a batch's y, and how likely both are."""
+        return self.judge(self.outputs_of(model, batch), batch["y"])
+
     @abc.abstractmethod
     def judge(self, outputs: Tensor, y: Tensor) -> Judged:
         """What outputs (B, K) suggest in the place of y, and how likely both are."""
@@ -220,11 +238,27 @@ class Task(abc.ABC):
         """How it is judged whether targets are right, by checked ones and what students say; None where it cannot be."""
         return OF_CLASSES if self.has_classes and self.outputs == len(self.classes) > 1 else None
 
+    def seen(self, student: Any, clean: Any, train: Any, rows: Tensor) -> Witness | None:
+        """What a student in eval mode knows of the clean examples and then of these rows of the training examples.
+
+        None where its outputs, and its states, are all that is known of examples.
+        """
+        return None
+
+    def judged(self, view: Witness, targets: Tensor, checked: Tensor, seed: int) -> Rightness:
+        """How likely each of the targets (n, ...) is right; `checked` are the positions of those that are."""
+        assert self.judging is not None
+        return self.judging.judged(view, targets, checked, np.asarray(self.classes), seed=seed)
+
     @abc.abstractmethod
     def contradicts(self, given: Array, suggested: Array) -> BoolArray:
         """(N,) where a suggestion says something else than the label; both in the target's own units."""
 
     # Words for people
+
+    def source_told(self, x: Tensor) -> str | None:
+        """The input of one example in words, where the task knows them."""
+        return None
 
     def in_units(self, y: Tensor) -> Tensor:
         """Targets as the user has them, in the target's own units."""
@@ -257,12 +291,6 @@ class Task(abc.ABC):
         """Groups of examples whose labels are looked at together; all of them, if nobody says more."""
         none = np.zeros(len(given), dtype=np.int64)
         return Groups(("all",), none, none)
-
-
-def counts(cells: Sequence[Any], most: int = 20) -> Overview:
-    """How often each prediction was made, the most frequent ones."""
-    rows: list[tuple[str, ...]] = [(str(cell), str(count)) for cell, count in Counter(cells).most_common(most)]
-    return Overview(("prediction", "examples"), (False, True), rows)
 
 
 def differs(given: Array, suggested: Array) -> BoolArray:

@@ -1,34 +1,102 @@
-"""A sequence from another: a language model's losses on the target sequence, given the source.
+"""A sequence from another: translations, learnt from pairs of texts by a language model's losses on the target.
 
 The model is called as `model(source, given)`, where `given` are the target's tokens before each position, and gives logits
-(B, T, V) of the next. What reads pairs of texts, and what a contradiction is between them, is not here yet.
+(B, T, V) of the next. What it writes by itself (`decoding`) is scored by BLEU and chrF as sacreBLEU has them. Tokens 0, 1
+and 2 are padding, the start and the end of a text; `classes` are the pieces that tokens stand for, byte-level.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from reweigh.errors import BadInput, require
+from reweigh.rightness.judging import Judging
+from reweigh.rightness.pairs.verify import OF_PAIRS, PairsView
+from reweigh.rightness.rightness import Rightness
+from reweigh.rightness.witness import Witness
+from reweigh.rules import SmoothedL2RW
+from reweigh.tasks import bleu
+from reweigh.tasks.decoding import written
 from reweigh.tasks.language_model import IGNORED, LanguageModel
+from reweigh.tasks.measures import Measure
+from reweigh.tasks.pairs_seen import in_parts, pairs_seen
 from reweigh.tasks.registry import task
-from reweigh.tasks.task import Words
+from reweigh.tasks.spoken import Judged, Overview, Words
+from reweigh.tasks.targets import Array, BoolArray, Targets
+
+FILL, START, END = 0, 1, 2
+"""The tokens that stand for no piece of a text."""
+BLANK = "Ġ"
+"""How a piece begins that begins a word, where pieces are of bytes."""
+ROUND = 8
+"""Lengths of batches are multiples of it, so that few shapes come up."""
 
 
 @task("translation")
 @dataclass(frozen=True)
 class Translation(LanguageModel):
-    """The target sequence's tokens, (B, T) int64; examples are {"x": source (S,), "y": target (T,), "id": number}.
+    """The target's tokens, (B, T), and how a text is made of them.
 
     Attributes:
         start: the token that stands before the target's first.
+        end: the token that ends a text.
+        beam: how many beginnings are followed at a time when a text is written; 1 takes the likeliest token each time.
     """
 
-    start: int = 1
+    start: int = START
+    end: int = END
+    beam: int = 1
 
+    measures: ClassVar = (Measure("test_bleu", "BLEU", share=False, doubtful=10.0),
+                          Measure("test_chrf", "chrF", share=False))  # fmt: skip
     words: ClassVar = Words("pair", "pairs", "all pairs", "given pair", "Pairs", "else", "these")
+    from_columns: ClassVar[bool] = True
+    of_pairs: ClassVar[bool] = True
+    usual: ClassVar[Mapping[str, Any]] = {
+        "rule": SmoothedL2RW.name, "layers": ("body",), "contrast": "input", "label_smoothing": 0.1, "lr_warm_up": 100,
+    }  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if not self.vocabulary:
+            object.__setattr__(self, "vocabulary", len(self.classes))
+        super().__post_init__()
+
+    # Reading targets
+
+    @classmethod
+    def found_in(cls, targets: Targets) -> str | None:
+        """Texts beside their sources ask for it."""
+        return None if targets.tokens() is None else "its source stands beside it"
+
+    @classmethod
+    def fit(cls, train: Targets, others: Sequence[Targets] = ()) -> Self:
+        """The task for these pieces.
+
+        Raises:
+            BadInput: if there is no source, so that nobody has made tokens of both sides.
+        """
+        found = train.tokens()
+        if found is None:
+            raise BadInput(f"{cls.name} learns from pairs of texts: name the other column of {train.where} by --source")
+        require("sacrebleu", "translation")  # rather now than after the first epoch
+        return cls(found.names, train.names)
+
+    def encode(self, targets: Targets) -> Tensor:
+        """y, (N, T) int32, filled up with `IGNORED`."""
+        found = targets.tokens()
+        assert found is not None
+        return torch.from_numpy(found.numbers.astype(np.int32))
+
+    def missing(self, targets: Targets) -> BoolArray:
+        """None: who reads pairs leaves those out that lack a side."""
+        return np.zeros(len(targets), dtype=bool)
+
+    # Training
 
     def collate(self, examples: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Pairs as one batch: "x" (B, S), "given" and "y" (B, T), filled up at their ends, and "id"."""
@@ -37,6 +105,129 @@ class Translation(LanguageModel):
         given = pad_sequence(before, batch_first=True, padding_value=self.padding)
         return {**batch, "given": torch.where(given == IGNORED, self.padding, given)}
 
+    def completed(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The batch cut to its longest sides, rounded up, and with "given", the target before each position."""
+        x, y = _cut(batch["x"], self.padding), _cut(batch["y"], IGNORED).long()
+        given = torch.cat([y.new_full((len(y), 1), self.start), y[:, :-1]], 1)
+        return {**batch, "x": x, "y": y, "given": torch.where(given == IGNORED, self.padding, given)}
+
+    def lengths(self, y: Tensor) -> Tensor:
+        """Those of the targets."""
+        return (y != IGNORED).sum(1)
+
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """The source, and the target before each position."""
         return batch["x"], batch["given"]
+
+    # Scoring and predicting
+
+    def searched(self, beam: int) -> Self:
+        """With texts that are looked for among so many at a time."""
+        if beam < 1:
+            raise BadInput(f"--beam is {beam}: give a number of at least 1")
+        return replace(self, beam=beam)
+
+    def outputs_of(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+        """The texts that the model writes, (B, `decoding.LONGEST`) int64, filled up with `IGNORED`."""
+        source = _cut(batch["x"], self.padding)
+        found = written(model, source, start=self.start, end=self.end, padding=self.padding, beam=self.beam)
+        nothing = (source != self.padding).sum(1) <= 1  # an end and nothing before it
+        return found.masked_fill(nothing[:, None], IGNORED)
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """The texts, as they were written."""
+        return outputs
+
+    def probabilities(self, outputs: Tensor) -> None:
+        """None are told."""
+
+    def scores(self, outputs: Tensor, y: Tensor) -> dict[str, float]:
+        """BLEU and chrF of the texts (N, L) beside the targets, from 0 to 100."""
+        said, wanted = self._texts(outputs), self._texts(y)
+        return {"test_bleu": bleu.bleu(said, wanted, self._language), "test_chrf": bleu.chrf(said, wanted)}
+
+    def compare(self, outputs: Tensor, y: Tensor) -> float:
+        """BLEU; what is counted of a pair of texts is kept."""
+        return bleu.bleu(self._texts(outputs), self._texts(y), self._language)
+
+    @property
+    def scored_by(self) -> dict[str, str]:
+        """sacreBLEU's signatures."""
+        return bleu.signatures(self._language)
+
+    @property
+    def _language(self) -> str:
+        return self.targets[0] if self.targets else ""
+
+    def suggested(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Judged:
+        """No other target is suggested, and nobody is asked."""
+        return self.judge(batch["y"], batch["y"])
+
+    def judge(self, outputs: Tensor, y: Tensor) -> Judged:
+        """The target itself: which other would be right nobody knows."""
+        unknown = torch.full((len(y),), torch.nan)
+        return Judged(y, unknown, unknown)
+
+    @property
+    def judging(self) -> Judging:
+        """By how much a target depends on its source."""
+        return OF_PAIRS
+
+    def seen(self, student: Any, clean: Any, train: Any, rows: Tensor) -> PairsView:
+        """By a loss without smoothing, of the pairs as they are, and of checked ones that are spoilt."""
+
+        def loss(sources: Any, targets: Any) -> Tensor:
+            both = zip(sources, targets, strict=True)
+            ends = [{"x": torch.tensor([*x, self.end]), "y": torch.tensor([*y, self.end]), "id": 0} for x, y in both]
+            return self.smoothed(0.0).loss(student, self.collate(ends))  # type: ignore[arg-type]
+
+        every = torch.arange(len(clean))
+        starts = frozenset(token for token, piece in enumerate(self.classes) if piece.startswith(BLANK))
+        return pairs_seen(in_parts(loss), self._sides(clean, every), self._sides(train, rows), starts)
+
+    def _sides(self, examples: Any, rows: Tensor) -> tuple[list[list[int]], list[list[int]]]:
+        """The pieces of both sides, without what stands for none."""
+        sides: tuple[list[list[int]], list[list[int]]] = ([], [])
+        for part in rows.split(1000):
+            batch = examples.batch(part)
+            for side, name in zip(sides, ("x", "y"), strict=True):
+                side += [[token for token in text if token > self.end] for text in batch[name].tolist()]
+        return sides
+
+    def judged(self, view: Witness, targets: Tensor, checked: Tensor, seed: int) -> Rightness:
+        """A pair is as it was given: which other target would be right is not asked."""
+        assert isinstance(view, PairsView)
+        as_given, kinds = torch.zeros(len(targets), dtype=torch.int64), tuple(view.spoilt)
+        return self.judging.judged(view, as_given, checked, np.asarray(["all"]), kinds=kinds, seed=seed)
+
+    def contradicts(self, given: Array, suggested: Array) -> BoolArray:
+        """Everywhere: a pair that is not trusted may be wrong, though nothing is suggested in its place."""
+        return np.ones(len(given), dtype=bool)
+
+    # Words for people
+
+    def text(self, tokens: Any) -> str:
+        """The text that tokens spell."""
+        spoken = [self.classes[int(token)] for token in tokens if int(token) > self.end]
+        return str(require("tokenizers", "text").decoders.ByteLevel().decode(spoken)).strip() if spoken else ""
+
+    def _texts(self, tokens: Tensor) -> list[str]:
+        return [self.text(row) for row in tokens.tolist()]
+
+    def told(self, label: Any) -> str:
+        """The target's text."""
+        return self.text(label)
+
+    def source_told(self, x: Tensor) -> str:
+        """The source's text."""
+        return self.text(x)
+
+    def overview(self, values: Tensor, cells: Sequence[Any]) -> Overview:
+        """The first few."""
+        return Overview(("the first translations",), (False,), [(str(cell),) for cell in cells[:5]])
+
+
+def _cut(tokens: Tensor, fill: int) -> Tensor:
+    """(B, L) without the columns at the end that are filled up in every row, but for what rounding leaves."""
+    longest = int((tokens != fill).sum(1).max().clamp(min=1))
+    return tokens[:, : -(-longest // ROUND) * ROUND]

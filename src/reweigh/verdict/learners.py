@@ -21,7 +21,10 @@ MOST_ROWS = 100_000
 
 def learner_for(task: Task, encoding: Encoding, columns: int, seed: int) -> tuple[str, Learner] | None:
     """What people call it, and a learner for such data, not yet fitted; None where a task has none."""
-    kind = _KINDS[encoding.kind](encoding, columns, seed)
+    make = _KINDS.get(encoding.kind)
+    if make is None:
+        return None
+    kind = make(encoding, columns, seed)
     learner = task.learner(kind.classifier, kind.regressor)
     return None if learner is None else (kind.words, learner)
 

@@ -58,7 +58,7 @@ def verdict_of(
     device = usable_device(run.config.run.device)
     trained = trained_model(run, tuple(data.train.x.shape[1:]), data.train.task.outputs, data.encoding).to(device)
     ours, inputs = learnt_from(trained, data, run.config.student.augment, device, note)
-    outputs = finite(outputs_on(ours, inputs.test, device))
+    outputs = finite(outputs_on(ours, inputs.test, device, data.test.task))
     objects = Objects(model=None if isinstance(model, str) else model)
     found = compare(run.config, data, outputs, note, cleaned=_cleaned(run, data), objects=objects)
     content = json_bytes(found.as_json())

@@ -19,7 +19,7 @@ from ..stored import chosen as rows_of
 from .hold_out import hold_out
 from .labels import TargetColumns
 from .names import Names, Stretch
-from .overlap import shared
+from .overlap import ALIKE_ARE_SAME, shared
 from .rows import Rows
 from .values import BoolArray
 
@@ -80,7 +80,7 @@ class Parts:
         if self.test is None:
             return
         named = self.train.rows.keys is not None and self.test.rows.keys is not None
-        if named or self.kind in ("images", "text"):  # rows of tables are alike by chance
+        if named or self.kind in ALIKE_ARE_SAME:  # rows of tables are alike by chance
             taken = self.train.less(shared(self.train.rows, self.test.rows, self.kind))
             self._say(taken, "training", "in the test set as well")
             taken = self.clean.less(shared(self.clean.rows, self.test.rows, self.kind))
@@ -142,14 +142,14 @@ def parts_of(train: Rows, clean: Rows | BoolArray, test: Rows | None, task: Task
     def encoded(rows: Rows) -> Tensor:
         return task.encode(TargetColumns(rows, task.targets))
 
-    learned = Part(train, np.ones(len(train), dtype=bool), encoded(train))
+    learned = Part(train, train.usable, encoded(train))
     first = len(train)
     if isinstance(clean, Rows):
-        checked = Part(clean, np.ones(len(clean), dtype=bool), encoded(clean), first)
+        checked = Part(clean, clean.usable, encoded(clean), first)
         first += len(clean)
     else:
         checked, learned = learned.only(clean), learned.only(~clean)
-    tested = None if test is None else Part(test, np.ones(len(test), dtype=bool), encoded(test), first)
+    tested = None if test is None else Part(test, test.usable, encoded(test), first)
     return Parts(learned, checked, tested, task, kind)
 
 

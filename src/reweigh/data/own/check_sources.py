@@ -6,6 +6,7 @@ from .paths import existing, kind_at
 from .sources import Sources
 
 _ONLY = {
+    "pairs": {"text", "image_size", "drop"},
     "images": {"target", "text", "clean_column", "id_column", "drop", "text_length"},
     "arrays": {"text", "image_size", "text_length", "drop"},
     "text": {"image_size"},
@@ -22,15 +23,9 @@ def check_sources(sources: Sources) -> str:
     """
     if sources.task is not None:
         task_named(sources.task)
-    kind = kind_at(sources.train)
-    for path in (sources.clean, sources.test):
-        if path is not None and kind_at(path) != kind:
-            raise BadInput(
-                f"{path} is of the kind {kind_at(path)} but {sources.train} of the kind {kind}: give the same kind"
-            )
+    kind = _kind_of_pairs(sources) or _kind_of_all(sources)
     if sources.clean_ids is not None:
         existing(sources.clean_ids)
-    kind = "text" if kind == "table" and sources.text is not None else kind
     useless = next((name for name in sorted(_ONLY[kind]) if getattr(sources, name) not in (None, ())), None)
     if useless is not None:
         raise BadInput(
@@ -38,6 +33,32 @@ def check_sources(sources: Sources) -> str:
         )
     _check_clean(sources, kind)
     return kind
+
+
+def _kind_of_pairs(sources: Sources) -> str | None:
+    """ "pairs", where the user says that they are; else None."""
+    if sources.source is None:
+        if sources.task is not None and task_named(sources.task).of_pairs:
+            raise BadInput(
+                f"{sources.task} learns from pairs of texts: name both columns, or languages, by --source and --target"
+            )
+        return None
+    if sources.task is not None and not task_named(sources.task).of_pairs:
+        raise BadInput(f"--source is for pairs of texts, and {sources.task} learns no such: leave it out")
+    if sources.target is None or sources.target == sources.source:
+        raise BadInput(f"the source is {sources.source} and nothing else is the target: name it by --target")
+    return "pairs"
+
+
+def _kind_of_all(sources: Sources) -> str:
+    """By what lies there, the same in each part."""
+    kind = kind_at(sources.train)
+    for path in (sources.clean, sources.test):
+        if path is not None and kind_at(path) != kind:
+            raise BadInput(
+                f"{path} is of the kind {kind_at(path)} but {sources.train} of the kind {kind}: give the same kind"
+            )
+    return "text" if kind == "table" and sources.text is not None else kind
 
 
 def _check_clean(sources: Sources, kind: str) -> None:
@@ -53,4 +74,4 @@ def _check_clean(sources: Sources, kind: str) -> None:
 
 
 def _plural(kind: str) -> str:
-    return {"table": "tables", "text": "texts", "images": "images", "arrays": "arrays"}[kind]
+    return {"table": "tables", "text": "texts", "images": "images", "arrays": "arrays", "pairs": "pairs"}[kind]

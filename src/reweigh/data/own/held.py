@@ -6,6 +6,7 @@ what is found: a column is the same cells either way.
 
 import abc
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from ...errors import require
@@ -110,7 +111,9 @@ class Held:
 class HeldTable(abc.ABC):
     """A text file as columns, which is read once and then held; a subclass says what its rows are."""
 
+    path: Path
     names: list[str]
+    notes: list[str]
     _held: Held | None = None
 
     @abc.abstractmethod

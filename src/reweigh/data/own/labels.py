@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ...arrow import pa
-from ...tasks.targets import BoolArray, FloatArray, IntArray, Words, Writing
+from ...tasks.targets import BoolArray, FloatArray, IntArray, Tokens, Words, Writing
 from ...words import shown
 from .numerals import find_written, says_two_things, simple
 from .other_file import numbers_like
@@ -96,6 +96,10 @@ class TargetColumns:
         if numbers.strays.any() or any(_LEADING_ZERO.match(word) for word in words):
             return None
         return numbers.values[np.isfinite(numbers.values)]
+
+    def tokens(self) -> Tokens | None:
+        """The first column's cells as tokens, where the reader has made some."""
+        return self.rows.tokens
 
     def cell_of_several(self) -> str | None:
         """A cell of the first column that holds several labels, where labels come back from cell to cell.

@@ -4,7 +4,7 @@ A clean file is often a part of the training file that somebody went over. Then 
 with labels that may be wrong, and what is held back for testing would be trained on. So a training example that is in the
 clean or the test part is left out of training. Examples are the same if the id column says so; without one, if their
 inputs are the same to the last bit. Tables have rows that are alike by chance, so there each clean row takes one
-training row at most; images and texts that are alike are the same.
+training row at most; images and texts that are alike are the same, and so are pairs of texts with the same source.
 """
 
 import numpy as np
@@ -15,6 +15,8 @@ from .checked import places
 from .rows import Rows
 from .values import BoolArray
 
+ALIKE_ARE_SAME = ("images", "text", "pairs")
+"""Kinds of data in which examples do not have the same inputs by chance."""
 _BLOCK = 65_536
 
 
@@ -23,7 +25,7 @@ def shared(rows: Rows, other: Rows, kind: str) -> BoolArray:
     by_name = rows.keys is not None and other.keys is not None and kind != "images"
     if by_name:
         return places(rows.keys, other.keys) >= 0
-    return _alike(rows, other, every=kind in ("images", "text"))
+    return _alike(rows, other, every=kind in ALIKE_ARE_SAME)
 
 
 def _alike(rows: Rows, other: Rows, every: bool) -> BoolArray:

@@ -6,6 +6,7 @@ from ...errors import BadInput
 from ...storage import home
 from ...words import meant
 from .csv_file import CsvFile
+from .held import HeldTable
 from .image_files import SUFFIXES as IMAGES
 from .json_file import JsonFile
 from .parquet_file import ParquetFile, parts_at
@@ -13,7 +14,8 @@ from .parquet_file import ParquetFile, parts_at
 JSON = (".jsonl", ".ndjson")
 TABLES = (".csv", ".tsv", ".parquet", ".pq", ".txt", *JSON)
 
-Table = CsvFile | JsonFile | ParquetFile
+Table = HeldTable | ParquetFile
+OwnTable = CsvFile | JsonFile | ParquetFile
 
 
 def kind_at(path: str | Path) -> str:
@@ -52,7 +54,7 @@ def existing(path: str | Path) -> Path:
     return place
 
 
-def open_table(path: str | Path) -> Table:
+def open_table(path: str | Path) -> OwnTable:
     """The table at `path`, by the end of its name."""
     place = existing(path)
     if parts_at(place):

@@ -14,6 +14,7 @@ from .images import ImageReader
 from .labels import TargetColumns
 from .names import Names, Stretch
 from .own_data import NewData, OwnData
+from .pairs import PairReader
 from .paths import kind_at
 from .reader import Reader
 from .rows import Rows
@@ -71,10 +72,10 @@ def read_new(path: str | Path, encoding: Encoding) -> NewData:
         raise BadInput(
             "the model learned from a source of your own, which alone knows its encoding: call Run.model in Python"
         )
-    found, wanted = kind_at(path), "table" if encoding.kind == "text" else encoding.kind
-    if found != wanted:
-        raise BadInput(f"{path} is of the kind {found}, but the model learned from {encoding.kind}: give the same kind")
-    rows = _restored(encoding).rows(str(path), "new")
+    reader = _restored(encoding)
+    if encoding.kind != "pairs":  # whose files may be of any kind
+        _check_kind(path, encoding.kind)
+    rows = reader.rows(str(path), "new")
     task, targets = encoding.fitted, TargetColumns(rows, encoding.targets)
     known = bool(rows.targets) and not task.missing(targets).any()
     if known and encoding.kind == "images" and not set(rows.targets[0].to_pylist()) <= set(encoding.classes):
@@ -83,16 +84,25 @@ def read_new(path: str | Path, encoding: Encoding) -> NewData:
     return NewData(rows.x, names, task.encode(targets) if known else None, rows.table, rows.notes)
 
 
+def _check_kind(path: str | Path, kind: str) -> None:
+    found = kind_at(path)
+    if found != ("table" if kind == "text" else kind):
+        raise BadInput(f"{path} is of the kind {found}, but the model learned from {kind}: give the same kind")
+
+
 def _reader(kind: str, sources: Sources, tokenizer: str | None) -> Reader:
     if kind == "images":
         return ImageReader.learned(sources)
     if kind == "arrays":
         return ArrayReader.learned(sources)
+    if kind == "pairs":
+        return PairReader.learned(sources)
     return TextReader.learned(sources, tokenizer) if kind == "text" else TableReader.learned(sources)
 
 
 def _restored(encoding: Encoding) -> Reader:
-    readers: dict[str, Any] = {"table": TableReader, "text": TextReader, "images": ImageReader, "arrays": ArrayReader}
+    kinds = (TableReader, TextReader, ImageReader, ArrayReader, PairReader)
+    readers: dict[str, Any] = {kind.kind: kind for kind in kinds}
     try:
         reader: Reader = readers[encoding.kind].restored(encoding.reader)
     except (KeyError, TypeError, ValueError, AttributeError) as damage:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from ...tasks.targets import Tokens
 from ..stored import Inputs
 from .values import BoolArray
 
@@ -19,6 +22,8 @@ class Rows:
         checked: (N,) where the file itself says which of its rows are checked; None where it does not.
         table: a `pyarrow.Table` of the rows as read; of new files only.
         notes: sentences for the screen.
+        tokens: the first target's cells as tokens, of pairs of texts.
+        left_out: (N,) rows that cannot be learned from, whatever the task; None for none.
         told: counts for `summary.json`: rows, and by column what was taken as missing, guessed or converted.
     """
 
@@ -29,11 +34,18 @@ class Rows:
     checked: BoolArray | None = None
     table: Any = None
     notes: tuple[str, ...] = ()
+    tokens: Tokens | None = None
+    left_out: BoolArray | None = None
     told: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """The number of rows, N."""
         return len(self.x)
+
+    @property
+    def usable(self) -> BoolArray:
+        """(N,) all rows but those that are left out."""
+        return np.ones(len(self), dtype=bool) if self.left_out is None else ~self.left_out
 
     def name(self, row: int) -> str:
         """What the user calls this row."""

@@ -11,16 +11,18 @@ from ...errors import BadInput
 from ...options import check, option
 from ...tasks import check_task, column_tasks
 
-KINDS = ("table", "images", "text", "arrays")
-"""What an example can be in a file: a row of a table, an image, a text, or a row of NumPy arrays."""
+KINDS = ("table", "images", "text", "arrays", "pairs")
+"""What an example can be in a file: a row of a table, an image, a text, a row of NumPy arrays, or a pair of texts."""
 
 OUTSIDE = "source"
 """What it is where code of somebody's own hands it out."""
 _TRAIN = (
-    "What to learn from: a .csv, .tsv, .jsonl or .parquet file, an .npz, or a folder with a folder of images per class."
+    "What to learn from: a .csv, .tsv, .jsonl or .parquet file, an .npz, or a folder with a folder of images per class; of "
+    "pairs of texts also .tmx, or two files, as CORPUS for CORPUS.de and CORPUS.en or as A,B."
 )
 _TARGET = "The column to learn; several, 'a,b,c', for labels that may stand together."
 _TASK = f"{', '.join(column_tasks())} or module:Class (your own)."
+_SOURCE = "Of pairs of texts the column or language to translate from; --target is the other one."
 _SIZE = "the usual of the images, at most 128, grey ones 64"
 
 
@@ -41,12 +43,15 @@ class Sources:
     test: str | None = option(None, "Examples that give the score; without it some of the checked ones are held back.")
     target: str | None = option(None, _TARGET)
     text: str | None = option(None, "The column of texts to learn from.")
+    source: str | None = option(None, _SOURCE)
     id_column: str | None = option(None, "The column that names examples.", usual="row numbers")
     drop: tuple[str, ...] = option((), "A column not to learn from, may be repeated.")
     task: str | None = option(None, _TASK, usual="found from the target")
     test_share: float = option(0.3, "Share of the checked examples to hold back.")
     image_size: int | None = option(None, "Pixels a side.", usual=_SIZE, least=1, most=4096)
-    text_length: int | None = option(None, "Tokens a text.", usual="from the data, at most 128", least=1, most=4096)
+    text_length: int | None = option(
+        None, "Tokens a text.", usual="from the data, at most 128; of pairs 128", least=1, most=4096
+    )
 
     def __post_init__(self) -> None:
         check(self)

@@ -11,7 +11,7 @@ from reweigh import rng
 from reweigh.hosts.sklearn.rows import Rows
 from reweigh.hosts.sklearn.training import Parts
 from reweigh.rightness.known import Known
-from reweigh.run.halves import Halves, Targets, by_turns, looked, steps_of_each
+from reweigh.run.halves import Half, Halves, Targets, by_turns, looked, steps_of_each
 from reweigh.tasks import Task
 
 Train = Callable[[nn.Module, str, Rows, Tensor, int], object]
@@ -56,12 +56,13 @@ class Judges:
         rows, clean, seed = self._parts.rows, self._parts.clean, self._parts.seed
         device = next(self._module.parameters()).device
 
-        def asked(learnt: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        def asked(learnt: Tensor, others: Tensor) -> Half:
             with rng.kept([device]), torch.enable_grad():
                 rng.seed(seed, [device])
                 student = copy.deepcopy(self._module)
                 self._plainly(student, self._open[learnt], self._steps)
-                return looked(student, [(clean, torch.arange(len(clean))), (rows, self._open[others])])
+                said = looked(student, [(clean, torch.arange(len(clean))), (rows, self._open[others])])
+                return Half(others, *said)
 
         known = Targets(clean.ids, targets_of(self._task, clean.y), self._task)
         given = Targets(rows.ids[self._open], targets_of(self._task, rows.y[self._open]), self._task)

@@ -57,7 +57,7 @@ def resampled(score: Score, outputs: Sequence[Tensor], y: Tensor, draws: Iterabl
 
 def score_of(task: Task) -> Score:
     """The score by which ways to a model are compared."""
-    return lambda outputs, y: task.scores(outputs, y)[task.compared]
+    return task.compare
 
 
 def least_deviation(count: int) -> float:

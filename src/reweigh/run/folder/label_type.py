@@ -31,7 +31,7 @@ def labels_of(train: str, encoding: Encoding) -> tuple[str, dict[str, str]]:
     - From the name of a class to the text that stands for it in a file with types, where they differ: " a ", "False". Not
       for a class that was written in several ways: there is no one text to give back.
     """
-    if len(encoding.targets) > 1 or encoding.kind in ("images", OUTSIDE):
+    if len(encoding.targets) > 1 or encoding.kind in ("images", "pairs", OUTSIDE):
         return TEXT, {}
     path, target = Path(train), encoding.targets[0]
     if path.suffix == ".npz":

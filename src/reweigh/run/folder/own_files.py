@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from reweigh.data.outside import digest_of, is_outside, source_named
 from reweigh.data.own import Sources
+from reweigh.data.own.pair_places import files_at, is_there, moved
 from reweigh.data.own.parquet_file import parts_at
-from reweigh.data.own.paths import existing
 from reweigh.errors import BadInput
 from reweigh.run.folder.run_folder import DATA
 from reweigh.settings import Settings
@@ -23,6 +23,10 @@ PLACES = ("train", "clean", "test", "clean_ids")
 """The settings that name files."""
 
 
+def _sides(data: Sources) -> tuple[str | None, str | None]:
+    return (None, None) if data.source is None else (data.source, data.target)
+
+
 def fingerprints(config: Settings) -> dict[str, dict[str, Any]]:
     """For each setting that names a file or folder, its absolute `path` and the `digest` of what is there.
 
@@ -30,24 +34,29 @@ def fingerprints(config: Settings) -> dict[str, dict[str, Any]]:
         BadInput: if one cannot be read.
     """
     found: dict[str, dict[str, Any]] = {}
-    for name in PLACES if isinstance(config.data, Sources) else ():
+    if not isinstance(config.data, Sources):
+        return found
+    for name in PLACES:
         given = getattr(config.data, name)
         if is_outside(given):
             found[name] = {"path": given, "digest": digest_of(source_named(given))}
         elif given is not None:
-            found[name] = {"path": str(home(given).resolve()), "digest": digest(Path(given), name)}
+            files = files_at(given, _sides(config.data))
+            found[name] = {"path": moved(given, lambda part: home(part).resolve()), "digest": digest(files, name)}
     return found
 
 
-def digest(path: Path, setting: str) -> str:
-    """A hash of a file's content, or of the names and contents in a folder.
+def digest(places: list[Path], setting: str) -> str:
+    """A hash of a file's content, of two files', or of the names and contents in a folder.
 
     Raises:
         BadInput: if there is nothing of the kind, or it cannot be read; `setting` names it.
     """
-    path, option = existing(path), f"--{setting.replace('_', '-')}"
+    path, option = places[0], f"--{setting.replace('_', '-')}"
     whole = hashlib.blake2b(digest_size=16)
     try:
+        if len(places) > 1:
+            return hashlib.blake2b("\n".join(map(_of_file, places)).encode(), digest_size=16).hexdigest()
         if path.is_file():
             return _of_file(path)
         root, files = (path, path.rglob("*")) if path.is_dir() else (path.parent, parts_at(path))
@@ -87,14 +96,15 @@ def located(config: S, stored: Mapping[str, Any], root: str | None, folder: Path
     """
     if not isinstance(config.data, Sources):
         return config
-    moved: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name in PLACES:
         given = getattr(config.data, name)
         if given is None or is_outside(given):
             continue
         before = stored.get(name)
         absolute = str(before["path"]) if isinstance(before, Mapping) and "path" in before else given
-        tried = [Path(root) / given, Path(root) / Path(given).name] if root else [Path(given), Path(absolute)]
-        own = [folder / DATA / Path(given).name] if folder is not None and Path(given).parent.name == DATA else []
-        moved[name] = str(next((path for path in [*own, *tried] if path.exists()), given))
-    return config.but(**moved)
+        below = [given, Path(given).name] if root else []
+        tried = [moved(path, lambda part: Path(str(root)) / part) for path in below] or [given, absolute]
+        own = [str(folder / DATA / Path(given).name)] if folder is not None and Path(given).parent.name == DATA else []
+        found[name] = next((path for path in [*own, *tried] if is_there(path, _sides(config.data))), given)
+    return config.but(**found)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reweigh._types import PerExampleLoss
+from reweigh.contrast import OtherInput
 from reweigh.data import Loader
 from reweigh.data.sampling import seed_for, steps_an_epoch
 from reweigh.errors import BadInput, ReweighError
@@ -151,11 +152,12 @@ def assemble(
     weights, learning, seed = config.weights, config.learning, config.student.seed
     augment, world = config.student.augment, World.here(config.run.device) if world is None else world
     device, task = world.device, data.train.task
+    learnt = task.smoothed(config.student.label_smoothing)
     model = build_student(config.student, data.train, data.encoding, objects.model).to(device)
     student, inputs = learnt_from(model, data, augment, device, note)
-    loss = loss_on(device, task, config.run.precision)
+    loss = loss_on(device, learnt, config.run.precision)
     scale = LossScale(loss, device) if config.run.precision == "fp16" else None
-    alone = loss if scale is None else loss_on(device, task)  # who trains with it scales nothing
+    alone = loss if scale is None else loss_on(device, learnt)  # who trains with it scales nothing
     second = SecondModel(
         student=student, loss=alone, clean=inputs.clean, optimizer=partial(build_optimizer, config.student)
     )
@@ -172,6 +174,7 @@ def assemble(
         engine=weights.engine,
         layers=weights.layers,
         preset=weights.preset,
+        contrast=OtherInput("x") if weights.contrast == "input" else None,
         optimizer=optimizer if learned else None,
         learning=learning_of(learning) if learned else None,
         warm_up=weights.warm_up,

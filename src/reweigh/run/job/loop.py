@@ -18,8 +18,8 @@ from reweigh.ledger import Ledger
 from reweigh.run import Callback, Step, Trainer, fit
 from reweigh.run.early import LOSS as VALIDATION_LOSS
 from reweigh.run.job.augmentation import augmented
-from reweigh.run.job.evaluate import outputs_on, scores_on
-from reweigh.run.job.job import Job
+from reweigh.run.job.evaluate import mean_loss_on, scores_on
+from reweigh.run.job.job import Job, loss_on
 from reweigh.run.job.records import noise_auroc
 from reweigh.settings.schedule import learning_rate
 
@@ -92,8 +92,7 @@ class Notes(Callback):
             tested = {**scores_on(job.student, job.inputs.test, job.task, job.device)}
         truth, held = job.data.truth, job.inputs.held
         if held is not None:
-            losses = job.task.losses(outputs_on(job.student, held, job.device), held.y)
-            tested[VALIDATION_LOSS] = float(losses.mean())
+            tested[VALIDATION_LOSS] = mean_loss_on(job.student, held, loss_on(job.device, job.task))
         line |= {
             "step": min(job.epochs_done * job.steps_an_epoch, job.steps),
             **self._means.values(),
@@ -152,7 +151,7 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
             yield rows, batch | {"x": augmented(batch["x"], student.augment)}
 
     def rate(step: int) -> float:
-        return learning_rate(student.schedule, student.lr, step, job.steps)
+        return learning_rate(student.schedule, student.lr, step, job.steps, student.lr_warm_up)
 
     steps = done * job.steps_an_epoch
     trainer = Trainer(job.reweigher, job.optimizer, batches, rate, scale=job.scale, done=steps)

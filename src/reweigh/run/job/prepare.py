@@ -121,7 +121,8 @@ def with_held_back(config: Settings, data: RunData) -> RunData:
         return data
     y, count = data.clean.y, len(data.clean)
     try:
-        mask = hold_out(None if y.is_floating_point() else y.numpy(), count, HELD_BACK, config.student.seed)
+        groups = y.numpy() if data.clean.task.has_classes else None
+        mask = hold_out(groups, count, HELD_BACK, config.student.seed)
     except BadInput as few:
         raise BadInput(
             f"{count} clean examples are too few to hold some back for --patience: check more, or leave it out"

@@ -141,8 +141,8 @@ def most_distrusted(records: Records, count: int) -> Tensor:
 def parquet(
     records: Records,
     ids: Tensor,
-    given: Tensor,
-    true: Tensor,
+    given: Tensor | list[str],
+    true: Tensor | list[str],
     classes: tuple[str, ...],
     names: Any = None,
 ) -> memoryview:
@@ -150,8 +150,8 @@ def parquet(
 
     Columns: `id`, `name` where `names` (N,) are given (a list or an Arrow array), `given_label`, `true_label` (the same
     where the truth is not known), `mean_weight`, `last_epoch_weight`, `mean_alignment`, `zero_share`, `visits`. Labels are
-    class numbers, numbers, or lists of zeros and ones or of numbers. The class names stand in the file's metadata under
-    `classes` as a JSON list.
+    class numbers, numbers, texts, or lists of zeros and ones or of numbers. The class names stand in the file's metadata
+    under `classes` as a JSON list.
     """
     pa, parquet_file = require("pyarrow", "cli"), require("pyarrow.parquet", "cli")
 
@@ -176,8 +176,10 @@ def parquet(
     return memoryview(sink.getvalue())
 
 
-def _labels(y: Tensor) -> Any:
+def _labels(y: Tensor | list[str]) -> Any:
     pa = require("pyarrow", "cli")
+    if isinstance(y, list):
+        return pa.array(y, pa.string())
     if y.ndim > 1:
         flags = bool(((y == 0) | (y == 1)).all())
         kind = pa.int8() if flags else pa.float64() if y.is_floating_point() else pa.int64()

@@ -11,6 +11,7 @@ from reweigh.data.own import Encoding
 from reweigh.data.sampling import seed_for
 from reweigh.errors import BadInput
 from reweigh.models import build
+from reweigh.models.registry import PAIR_MODELS
 from reweigh.named_code import first_line, is_object, not_given_again
 from reweigh.run.objects import own_copy
 from reweigh.settings.student import ResolvedStudent
@@ -20,6 +21,7 @@ OPTIONS = {
     "tfidf": {"terms", "padding"},
     "minilm": {"terms", "padding"},
     "transformer": {"vocabulary", "padding"},
+    **{name: {"padding"} for name in PAIR_MODELS},
 }
 """What our models have to know of the user's data; functions of the user's own are offered all of it."""
 FROZEN = ("efficientnet-lite0", "tfidf", "minilm")
@@ -39,12 +41,12 @@ def build_student(
     """
     model = student_for(student, tuple(examples.x.shape[1:]), examples.task.outputs, encoding, given)
     if given is not None:
-        _check_takes(model, examples.batch(torch.arange(min(2, len(examples))))["x"])
+        _check_takes(model, examples.task.inputs(examples.batch(torch.arange(min(2, len(examples))))))
     return model
 
 
-def _check_takes(model: nn.Module, x: Tensor) -> None:
-    """A model that was given reads such inputs (B, ...); the global random state stays as found.
+def _check_takes(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """A model that was given reads such inputs, (B, ...) each; the global random state stays as found.
 
     Raises:
         BadInput: if it fails.
@@ -52,9 +54,9 @@ def _check_takes(model: nn.Module, x: Tensor) -> None:
     training = model.training
     try:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            model.eval()(x)
+            model.eval()(*inputs)
     except Exception as failed:  # whatever the caller's model raises
-        shape = ", ".join(map(str, ("B", *x.shape[1:])))
+        shape, x = ", ".join(map(str, ("B", *inputs[0].shape[1:]))), inputs[0]
         raise BadInput(
             f"the model, a {type(model).__name__}, cannot be called with these data, ({shape}) of {x.dtype}: "
             f"{first_line(failed)}"

@@ -14,7 +14,7 @@ from reweigh.data.sampling import steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.models import IMAGE_MODELS, Probe
 from reweigh.models.pretrained import PREFIX, reads_sentences
-from reweigh.models.registry import TEXT_MODELS
+from reweigh.models.registry import PAIR_MODELS, TEXT_MODELS
 from reweigh.rules import registry
 from reweigh.run.job.prepare import RunData
 from reweigh.run.job.student import FROZEN, build_student
@@ -29,6 +29,7 @@ LEAST_OF_PROBE, LR_OF_PROBE = 200, 0.003
 MODELS_FOR = {
     "table": ("table",),
     "text": TEXT_MODELS,
+    "pairs": PAIR_MODELS,
     "images": (*sorted(IMAGE_MODELS), "mlp"),
     "arrays": ("mlp", *sorted(IMAGE_MODELS)),
     OUTSIDE: ("mlp", "table", *TEXT_MODELS, *sorted(IMAGE_MODELS)),
@@ -45,6 +46,7 @@ def with_usual(config: Settings, data: RunData, objects: Objects = NONE) -> Reso
     if data.encoding is None:
         return resolved(config)
     taken = {**usual("own"), "model": usual_model(data.encoding), "epochs": 1, "threads": 1, "warm_up": 0}
+    taken |= data.train.task.usual
     guess = closed(config, taken)
     check_model_reads(guess.student.model, data.encoding)
     if guess.weights.rule != registry.AUTO:
@@ -88,7 +90,7 @@ def usual_model(encoding: Encoding) -> str:
     """The model for a kind of data."""
     if encoding.kind == "text":
         return minilm.NAME if encoding.reader.get("tokenizer") == minilm.NAME else TEXT_MODELS[0]
-    if encoding.kind == "table":
+    if encoding.kind in ("table", "pairs"):
         return MODELS_FOR[encoding.kind][0]
     shape = encoding.input_shape
     if len(shape) != 3 or min(shape[1:]) < 8:

@@ -1,0 +1,62 @@
+"""What a student that was not trained on pairs of texts says of them, and of checked ones spoilt in every known way."""
+
+from collections.abc import Callable, Container, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reweigh.rightness.pairs import PAIR_KINDS, pair_features, spoil
+from reweigh.rightness.pairs.spoil import Sequences
+from reweigh.rightness.pairs.verify import PairsView
+
+_AT_ONCE = 250
+Loss = Callable[[Sequences, Sequences], Tensor]
+
+
+def pairs_seen(
+    loss: Loss, checked: tuple[Sequences, Sequences], others: tuple[Sequences, Sequences], starts: Container[int] = ()
+) -> PairsView:
+    """Features of m checked pairs and then of the others, and of the checked ones spoilt, by kind.
+
+    Args:
+        loss: the mean loss of the target's tokens by the student, (n,), of n sources and targets.
+        checked: sources and targets that are right.
+        others: sources and targets that are asked about.
+        starts: tokens that begin a word: words are shuffled and cut off, not pieces of them.
+    """
+    sources, targets = ([*one, *other] for one, other in zip(checked, others, strict=True))
+    given, wrong = pair_features(loss, sources, targets), dict[str, Tensor]()
+    source_words, target_words = ([_words(text, starts) for text in side] for side in checked)
+    for kind in PAIR_KINDS:
+        made = [[token for word in text for token in word] for text in spoil(source_words, target_words, kind)]
+        spoilt = pair_features(loss, checked[0], made, among=sources)
+        wrong[kind] = torch.cat([spoilt, torch.zeros_like(given[len(spoilt) :])])
+    return PairsView(given, wrong)
+
+
+def _words(tokens: Sequence[Any], starts: Container[int]) -> list[tuple[Any, ...]]:
+    """The tokens of a text, word by word."""
+    found: list[list[Any]] = []
+    for token in tokens:
+        if found and starts and token not in starts:
+            found[-1].append(token)
+        else:
+            found.append([token])
+    return [tuple(word) for word in found]
+
+
+def in_parts(loss: Callable[[Any, Any], Tensor]) -> Loss:
+    """The loss, worked out for some pairs of about the same length at a time."""
+
+    def of_all(sources: Sequences, targets: Sequences) -> Tensor:
+        order = sorted(range(len(targets)), key=lambda place: len(targets[place]))
+        found = torch.empty(len(order))
+        for start in range(0, len(order), _AT_ONCE):
+            places = order[start : start + _AT_ONCE]
+            with torch.no_grad():
+                part = loss([sources[place] for place in places], [targets[place] for place in places])
+            found[places] = part.float().cpu()
+        return found
+
+    return of_all
