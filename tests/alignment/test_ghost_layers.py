@@ -1,5 +1,9 @@
 """The seam for a user's own layer."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -98,3 +102,26 @@ def test_a_rule_that_is_wrong_in_form_is_told(registered, rule, said):
 def test_only_module_classes_can_be_registered():
     with pytest.raises(BadInput, match="takes a module class"):
         ghost.layer(F.linear)
+
+
+def test_bits_are_those_of_any_other_process():
+    """Words are ordered in a set as the process hashes them, and the order of a sum changes its last bits."""
+    code = (
+        "import torch, reweigh; from torch import nn; torch.manual_seed(0);"
+        "m = nn.Sequential(nn.Linear(6, 9), nn.LayerNorm(9), nn.Tanh(), nn.LayerNorm(9), nn.Linear(9, 3));"
+        "b = {'x': torch.randn(40, 6), 'y': torch.arange(40) % 3};"
+        "f = lambda m, b: nn.functional.cross_entropy(m(b['x']), b['y'], reduction='none');"
+        "v = {n: torch.randn_like(p) for n, p in m.named_parameters()};"
+        "print(reweigh.alignments(m, f, b, v, engine='ghost').detach().numpy().tobytes().hex())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(found) == 1

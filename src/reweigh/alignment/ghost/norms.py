@@ -17,7 +17,7 @@ def normalised(function: Callable[..., Tensor], channels_second: bool) -> PerSam
         parameter = arrival.arguments["weight" if "weight" in wanted.names else "bias"]
         axes = [1] if channels_second else list(range(delta.ndim - parameter.ndim, delta.ndim))
         found = {}
-        for name in wanted.names:
+        for name in sorted(wanted.names):  # the same order in every process, so that sums have the same bits
             terms = delta * _without_parameters(function, arrival) if name == "weight" else delta
             kept = arrival.first(terms)
             back = [axis - delta.ndim for axis in axes]
