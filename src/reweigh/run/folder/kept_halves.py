@@ -1,6 +1,8 @@
 """What two students said of each other's half, kept in a run's folder: audit, report and verdict ask nobody again."""
 
+from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,15 +14,20 @@ from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.halves import Halves, Targets
 
-_CHECKED, _OTHERS = "checked ids", "other ids"
+_CHECKED, _OTHERS, _WITHIN = "checked ids", "other ids", "/"
 _LARGEST = 1 << 34
 
 
 def write_halves(folder: RunFolder, digests: Digests, halves: Halves) -> None:
     """Write what is known of all checked examples and of the others, with their ids."""
     view = halves.witness(torch.arange(len(halves.clean)))
-    told = {f.name: value for f in fields(view) if isinstance(value := getattr(view, f.name), Tensor)}
-    content = {_CHECKED: halves.clean.ids, _OTHERS: halves.train.ids, **told}
+    content = {_CHECKED: halves.clean.ids, _OTHERS: halves.train.ids}
+    for field in fields(view):
+        value = getattr(view, field.name)
+        if isinstance(value, Mapping):
+            content |= {f"{field.name}{_WITHIN}{name}": part for name, part in value.items()}
+        elif value is not None:
+            content[field.name] = value
     save = require("safetensors.torch", "cli").save
     digests.write(folder / files.HALVES, save({name: value.contiguous() for name, value in content.items()}))
 
@@ -42,10 +49,20 @@ def read_halves(folder: RunFolder, digests: Digests, clean: Targets, others: Tar
         if not (_same(checked, clean.ids) and torch.equal(rest, others.ids)):
             return None
         rows = torch.cat([_places(checked, clean.ids), torch.arange(len(checked), len(checked) + len(rest))])
-        view = clean.judging.witness(**told)
+        view = clean.judging.witness(**_fields(told))
         return view[rows] if len(view) == len(rows) else None
     except (KeyError, TypeError, ValueError, RuntimeError) as wrong:
         raise BadInput(f"{path} is not what this version writes: delete it, and labels are judged anew") from wrong
+
+
+def _fields(told: Mapping[str, Tensor]) -> dict[str, Any]:
+    """A witness's fields: tensors, and mappings of such."""
+    found: dict[str, Any] = {name: value for name, value in told.items() if _WITHIN not in name}
+    for name, value in told.items():
+        if _WITHIN in name:
+            field, _, within = name.partition(_WITHIN)
+            found.setdefault(field, {})[within] = value
+    return found
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
