@@ -58,7 +58,7 @@ _OF: dict[Answers, Callable[[Audit, int, Array], str]] = {
 
 def _says(audit: Audit, row: int, label: str, how: str) -> str:
     """Who finds another label likelier: two students that were not trained on it, or the model that was."""
-    if audit.estimate is not None:
+    if audit.by_rightness:
         return f"Two models that have not seen this label find “{label}” {how}"
     return f"The trained model finds “{label}” {how}, and training used it at {1 - audit.zero_share[row]:.0%} of its visits"
 

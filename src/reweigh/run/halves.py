@@ -8,7 +8,7 @@ Tried and left: a second round, in which two others learn from halves weighed by
 labels at random a point of accuracy more, with 40 % one too high a point less), and three times as many steps (the same).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -21,15 +21,13 @@ from reweigh.errors import BadInput
 from reweigh.rightness import Judging, Rightness
 from reweigh.rightness.known import Known
 from reweigh.rightness.witness import Witness
-from reweigh.rules.materials import ByRows
-from reweigh.run.job.evaluate import finite
+from reweigh.run.job.look import look
 from reweigh.run.job.prepare import RunData, joined
-from reweigh.states import usual_places, watching
 from reweigh.tasks import Task
 
 LEAST_STEPS, SHARE = 300, 0.2
 """Each student is trained for so many steps at least, where the run has as many, and for such a share of the run's."""
-_LEAST_CHECKED, _LEAST, _AT_ONCE = 4, 2, 1000
+_LEAST_CHECKED, _LEAST = 4, 2
 NOT_JUDGED = (
     f"nobody can say which labels are right: that needs {_LEAST_CHECKED} checked examples, others beside them, and a task "
     "whose targets are judged (classes, labels or numbers); take another rule"
@@ -150,7 +148,7 @@ def judged_by_two(data: RunData, steps: int, train: Train, seed: int) -> Halves:
         student = train(data._replace(train=others.select(learnt), held=None), left)
         if (seen := others.task.seen(student.eval(), clean, others, rows)) is not None:
             return Half(rows, torch.empty(0), torch.empty(0), seen)
-        return Half(rows, *looked(student, [(clean, torch.arange(len(clean))), (others, rows)]))
+        return Half(rows, *look(student, [(clean, torch.arange(len(clean))), (others, rows)]))
 
     return Halves(Targets.of(clean), Targets.of(others), by_turns(len(others), asked, seed), seed)
 
@@ -181,21 +179,3 @@ def _turns(y: Tensor) -> Tensor:
     turn = torch.empty(len(y), dtype=torch.bool)
     turn[like.argsort(stable=True)] = torch.arange(len(y)) % 2 == 0
     return turn
-
-
-def looked(student: nn.Module, asked: Sequence[tuple[ByRows, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Outputs (n, K) and states (n, D), in eval mode; the outputs are the state where no other is known."""
-    try:
-        places = usual_places(student)[-1:]
-    except BadInput:
-        places = []  # a model of somebody's own, without a layer that we know: it is heard, and nearness is in what it says
-    student.eval()
-    device = next(student.parameters()).device
-    said, states = list[Tensor](), list[Tensor]()
-    for examples, rows in asked:
-        for part in rows.split(_AT_ONCE):
-            with watching(student, places) as seen, torch.no_grad():
-                outputs = finite(student(examples.batch(part)["x"].to(device))).double().cpu()
-            said.append(outputs)
-            states.append(torch.cat([seen.states[place].double().cpu() for place in places], 1) if places else outputs)
-    return torch.cat(said), torch.cat(states)

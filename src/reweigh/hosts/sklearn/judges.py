@@ -11,7 +11,8 @@ from reweigh import rng
 from reweigh.hosts.sklearn.rows import Rows
 from reweigh.hosts.sklearn.training import Parts
 from reweigh.rightness.known import Known
-from reweigh.run.halves import Half, Halves, Targets, by_turns, looked, steps_of_each
+from reweigh.run.halves import Half, Halves, Targets, by_turns, steps_of_each
+from reweigh.run.job.look import look
 from reweigh.tasks import Task
 
 Train = Callable[[nn.Module, str, Rows, Tensor, int], object]
@@ -61,7 +62,7 @@ class Judges:
                 rng.seed(seed, [device])
                 student = copy.deepcopy(self._module)
                 self._plainly(student, self._open[learnt], self._steps)
-                said = looked(student, [(clean, torch.arange(len(clean))), (rows, self._open[others])])
+                said = look(student, [(clean, torch.arange(len(clean))), (rows, self._open[others])])
                 return Half(others, *said)
 
         known = Targets(clean.ids, targets_of(self._task, clean.y), self._task)
