@@ -207,7 +207,9 @@ def test_a_vanishing_clean_gradient_is_said_once_with_what_to_do():
 def test_the_weights_stop_there_where_that_is_wanted():
     scale = {"now": 1.0}
     by_rule, named = (
-        reweigher(mlp(), clean_loss=lambda m, b: scale["now"] * losses(m, b), plain_when_vanished=stops)
+        reweigher(
+            mlp(), clean_loss=lambda m, b: scale["now"] * losses(m, b), when_vanished=Uniform() if stops else None
+        )
         for stops in (True, False)
     )
     uniform, at = torch.full((len(batch_of(1)["y"]),), 1 / len(batch_of(1)["y"])).double(), None
@@ -221,7 +223,7 @@ def test_the_weights_stop_there_where_that_is_wanted():
             at = at or by_rule.state_dict()["watch"]["vanished_at"] or None
     assert at is not None
     assert not torch.allclose(others.double(), uniform)
-    again = reweigher(mlp(), plain_when_vanished=True)
+    again = reweigher(mlp(), when_vanished=Uniform())
     again.load_state_dict(by_rule.state_dict())  # a resumed run goes on as it was
     assert torch.allclose(again.weigh(batch_of(1)).double(), uniform)
 

@@ -112,7 +112,7 @@ def test_a_gradient_that_vanishes_is_said_once():
 
 
 def test_where_training_goes_on_plainly_that_is_said_with_the_step_and_nobody_has_to_do_anything():
-    watch, said = GradientWatch(goes_on_plainly=True), []
+    watch, said = GradientWatch("every example counts alike, as in plain training"), []
     for step in range(1, 301):
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
@@ -123,7 +123,7 @@ def test_where_training_goes_on_plainly_that_is_said_with_the_step_and_nobody_ha
     assert watch.vanished_at == step > 4
     assert f"at step {step} " in sentence
     assert sentence.endswith("so from here on every example counts alike, as in plain training")
-    other = GradientWatch(goes_on_plainly=True)
+    other = GradientWatch("every example counts alike, as in plain training")
     other.load_state_dict(watch.state_dict())
     assert other.weights_stop
     named = GradientWatch()

@@ -13,10 +13,10 @@ from reweigh.weightless import Weightless, why_nothing
 class Progress:
     """What has been counted, and what is watched."""
 
-    def __init__(self, *, goes_on_plainly: bool = False) -> None:
+    def __init__(self, then: str | None = None) -> None:
         self.step = 0
         self.report: StepReport | None = None
-        self.watch, self.weightless = GradientWatch(goes_on_plainly=goes_on_plainly), Weightless()
+        self.watch, self.weightless = GradientWatch(then), Weightless()
 
     def count(
         self,

@@ -67,8 +67,8 @@ class Reweigher:
         skip_zeros: run the training pass over the examples with a weight only, where that gives the same gradient.
         clean_weight_decay: λ adds λθ to the clean gradient, as the released code of Ren et al. does.
         warm_up: so many first batches count uniformly; a cold model's gradients tell little.
-        plain_when_vanished: once the clean gradient has all but vanished every example counts alike, which is said once;
-            without it there is a warning, and the weights go on.
+        when_vanished: the rule that weighs on once the clean gradient has all but vanished, which is said once, such as
+            `Uniform()`; without one there is a warning, and the weights go on.
         seed: of the clean stream's order.
 
     Raises:
@@ -98,7 +98,7 @@ class Reweigher:
         skip_zeros: bool | None = None,
         clean_weight_decay: float = 0.0,
         warm_up: int = 0,
-        plain_when_vanished: bool = False,
+        when_vanished: Rule | None = None,
         seed: int = 0,
     ) -> None:
         check_rule(rule)
@@ -115,7 +115,8 @@ class Reweigher:
         self._at = Setup(*students, self._optimizer, self._engine, self._stream, labels, ids)
         gradient = gradient_of(clean_student, self._optimizer, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
-        self._progress = Progress(goes_on_plainly=plain_when_vanished)
+        self._when_vanished = when_vanished
+        self._progress = Progress(None if when_vanished is None else when_vanished.words)
         self._turns = Turns(self._student.model, self._optimizer)
         self._model_examined = False
         check_together(rule, learning, keeps=self._clean_gradient.keeps, skip_zeros=skip_zeros)
@@ -224,17 +225,17 @@ class Reweigher:
 
     def _half(self) -> Learner | Weigher:
         """What weighs the next batch: the learner where the rule learns, once the warm-up is over."""
-        if self._learner is not None and not self._plain:
-            return self._learner
-        return Weigher(Uniform() if self._plain else self.rule, self._at, self._clean_gradient)
+        return self._learner_now() or Weigher(self._other or self.rule, self._at, self._clean_gradient)
 
     @property
-    def _plain(self) -> bool:
-        """Whether every example of the next batch counts alike: in the warm-up, and where the clean gradient is gone."""
-        return self._progress.step < self._warm_up or self._progress.watch.weights_stop
+    def _other(self) -> Rule | None:
+        """What weighs the next batch in the rule's place: in the warm-up, and where the clean gradient is gone."""
+        if self._progress.step < self._warm_up:
+            return Uniform()
+        return self._when_vanished if self._progress.watch.weights_stop else None
 
     def _learner_now(self) -> Learner | None:
-        return None if self._plain else self._learner
+        return self._learner if self._other is None else None
 
     def _task(self, batch: Batch) -> EngineTask:
         """The batch under the model, after a first look at both."""

@@ -205,18 +205,18 @@ class GradientWatch:
     """Says once when the clean gradient has all but vanished: the clean set is fitted, the weights turn to noise.
 
     Attributes:
-        goes_on_plainly: whether training goes on without weights then, so that nobody has to do anything.
+        then: what weighs on, in words, where training goes on by another rule; None where somebody is to do something.
         vanished_at: the step at which it was seen; 0 before.
     """
 
-    def __init__(self, *, goes_on_plainly: bool = False) -> None:
+    def __init__(self, then: str | None = None) -> None:
         self._mean = self._highest = 0.0
-        self.goes_on_plainly, self.vanished_at = goes_on_plainly, 0
+        self.then, self.vanished_at = then, 0
 
     @property
     def weights_stop(self) -> bool:
-        """Whether every example counts alike from here on."""
-        return self.goes_on_plainly and self.vanished_at > 0
+        """Whether another rule weighs from here on."""
+        return self.then is not None and self.vanished_at > 0
 
     def see(self, norm: float, step: int = 1) -> None:
         """Take note of the ‖v‖ of this step, the first of which is 1."""
@@ -226,8 +226,8 @@ class GradientWatch:
             return
         self.vanished_at = step
         what = (
-            "so from here on every example counts alike, as in plain training"
-            if self.goes_on_plainly
+            f"so from here on {self.then}"
+            if self.then is not None
             else "and the weights are turning to noise, so stop here, augment the clean batch or add clean examples"
         )
         warnings.warn(

@@ -21,6 +21,7 @@ from reweigh.rules.rule import Evidence, Rule, to_sum_one, whole_labels
 class Uniform(Rule):
     """Plain training: every example counts 1/B."""
 
+    words: ClassVar[str] = "every example counts alike, as in plain training"
     tells_apart: ClassVar[bool] = False
 
     def weigh(self, evidence: Evidence) -> Tensor:

@@ -52,6 +52,8 @@ class Judged(Rule):
         BadInput: if a probability is none, or the sharpness is no number above zero.
     """
 
+    words: ClassVar[str] = "examples count by how likely their labels are right, which was judged before"
+
     def __init__(self, known: Known | Callable[[], Known], *, sharpness: float = 3.0) -> None:
         if not 0 < sharpness < math.inf:
             raise BadInput(f"sharpness={sharpness!r}: give a number above 0, 1 for the probabilities themselves")

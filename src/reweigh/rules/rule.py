@@ -121,6 +121,8 @@ class Rule(abc.ABC):
     """What `Evidence` must hold: any of "alignments", "losses"."""
     entry: ClassVar[Any]
     """What the registry knows of it, once it is made known."""
+    words: ClassVar[str] = "another rule weighs"
+    """What is said where it takes over from a rule whose clean gradient has vanished."""
     tells_apart: ClassVar[bool] = True
     """Whether a low weight says anything of an example; not where all of them count alike."""
 

@@ -24,7 +24,7 @@ from reweigh.hosts.sklearn.rows import Rows, Scaling, inputs
 from reweigh.hosts.sklearn.settings import build_module, build_optimizer, build_rule, check_outputs
 from reweigh.hosts.sklearn.training import Loss, Parts, Plan, Trained, loss_of_batch, train
 from reweigh.reweigher import Reweigher
-from reweigh.rules import LearnedRule, Materials, Rule, SecondModel
+from reweigh.rules import Judged, LearnedRule, Materials, Rule, SecondModel, Uniform
 from reweigh.rules.registry import AUTO, DEFAULT, PLAIN
 from reweigh.run import World
 from reweigh.tasks import Task
@@ -120,7 +120,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             )
             warnings.warn(
                 f"the clean set is fitted and its gradient had all but vanished at step {trained.vanished_at}, so "
-                + (named if self.choice_ is None else "every row counts alike from there on, as in plain training"),
+                + (named if self.choice_ is None else "rows count by how likely their labels are right from there on"),
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -192,6 +192,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             judged=None if judges is None else lambda: judges.known(clean.ids),
         )
         rule = build_rule(given, materials)
+        when_vanished = Uniform() if judges is None else Judged(lambda: judges.known(clean.ids))
         optimizer = build_optimizer(self.optimizer, module, self.lr)
         learned = isinstance(rule, LearnedRule)
         reweigher = Reweigher(
@@ -204,7 +205,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             learning=self.learning,
             clean_batch_size=self.clean_batch_size,
             warm_up=self.warm_up,
-            plain_when_vanished=default_for(self.rule),
+            when_vanished=when_vanished if default_for(self.rule) else None,
             seed=seed,
         )
         sampling = None if counts is None else rule.sampling_weights(rows.y[trained_on])

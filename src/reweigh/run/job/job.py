@@ -16,7 +16,7 @@ from reweigh.errors import BadInput, ReweighError
 from reweigh.optimizers import ReversibleSGD
 from reweigh.reweigher import Reweigher
 from reweigh.rightness.known import Known
-from reweigh.rules import LearnedRule, Rule, SecondModel
+from reweigh.rules import Judged, LearnedRule, Rule, SecondModel, Uniform
 from reweigh.run import World
 from reweigh.run.early import EarlyStopping
 from reweigh.run.job.augmentation import AugmentedClean
@@ -143,8 +143,8 @@ def assemble(
     """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
 
     `world` is where it trains; without one this process, on the device of the settings. `judged` has what is known of the
-    labels, for a rule that weighs by it. Where the rule was `chosen` for the user, training goes on plainly if the clean
-    gradient vanishes, and nobody is told to do something.
+    labels, for a rule that weighs by it. Where the rule was `chosen` for the user, training goes on by what is known of the
+    labels if the clean gradient vanishes, and nobody is told to do something.
 
     Raises:
         BadInput: if the settings do not fit the data or this machine.
@@ -178,7 +178,7 @@ def assemble(
         optimizer=optimizer if learned else None,
         learning=learning_of(learning) if learned else None,
         warm_up=weights.warm_up,
-        plain_when_vanished=chosen,
+        when_vanished=_when_vanished(task, judged) if chosen else None,
         clean_batch_size=weights.clean_batch_size,
         seed=seed_for(seed, "clean"),
     )
@@ -191,6 +191,11 @@ def assemble(
     records = Records(data.train.ids)
     job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, world, loader)
     return replace(job, early=early, scale=scale)
+
+
+def _when_vanished(task: Task, judged: Callable[[], Known] | None) -> Rule:
+    """Plain training would now learn wrong labels by heart: what is known of them goes on to count, where anything is."""
+    return Uniform() if judged is None or task.judging is None else Judged(judged)
 
 
 def loss_on(device: torch.device, task: Task, precision: str = "fp32") -> PerExampleLoss:
