@@ -105,7 +105,7 @@ def rule_run(made: Scene, name: str | None, seed: int, steps: int | None) -> dic
     run = fitted(made, name, seed, steps)
     config, data = run.finished.config, prepare(run.finished.config)
     data = with_held_back(config, data)
-    ours = outputs_on(trained_of(run, data), data.test, CPU)
+    ours = outputs_on(trained_of(run, data), data.test, CPU, data.test.task)
     found: dict[str, Any] = {
         "rule": config.weights.rule,
         "scores": {name or "default": scored(data.train.task, ours, data.test.y)},
@@ -157,7 +157,7 @@ def known(value: float) -> float | None:
 def trained_outputs(job: Training) -> Tensor:
     """Trained to its end; what its model says of the test examples (n, K)."""
     train(job, Notes(job, test=False), [job.early] if job.early else [])
-    return outputs_on(job.student, job.inputs.test, CPU)
+    return outputs_on(job.student, job.inputs.test, CPU, job.task)
 
 
 class Beside(NamedTuple):
@@ -195,7 +195,7 @@ def beside(made: Scene, seed: int, steps: int | None) -> dict[str, Any]:
     every, count = joined(data.train, data.clean), len(data.train)
     config = config.but(steps=run.summary["steps"], epochs=None)
     learner = Beside(config, data._replace(train=every), encoding, seed)
-    scores = {"plain": scored(task, outputs_on(trained_of(run, data), data.test, CPU), data.test.y)}
+    scores = {"plain": scored(task, outputs_on(trained_of(run, data), data.test, CPU, data.test.task), data.test.y)}
     alone = assemble(config, data._replace(train=data.clean))
     scores["checked only"] = scored(task, trained_outputs(alone), data.test.y)
     scores["trees or linear"] = scored(task, of_the_trade(every, data.test, encoding, seed), data.test.y)
@@ -307,17 +307,17 @@ def standing(found: Found, name: str, measure: str) -> tuple[str, float, float] 
 
 def label_table(found: Found) -> Rows:
     rows = [
-        ["labels", "AUROC: audit", "of an L2RW run", "cleanlab", "weights of L2RW", "`verify`",
-         "wrong: told by the audit, %", "by `verify`", "truly", "calibration error of L2RW, %", "of plain"],
+        ["labels", "AUROC: audit", "cleanlab", "`verify`", "weights of L2RW", "wrong: told by the audit, %",
+         "by `verify`", "truly", "calibration error of the default, %", "of plain"],
     ]  # fmt: skip
     for name in sets_of(found):
         aurocs = [
             mean_of(found, name, method, key, 2)
-            for method, key in (("default", "auroc"), ("l2rw", "auroc"), ("beside", "auroc cleanlab"),
-                                ("l2rw", "auroc weights"), ("beside", "auroc verify"))
+            for method, key in (("default", "auroc"), ("beside", "auroc cleanlab"), ("beside", "auroc verify"),
+                                ("l2rw", "auroc weights"))
         ]  # fmt: skip
-        shares = [mean_of(found, name, "l2rw", "told", 1), mean_of(found, name, "beside", "told by verify", 1)]
-        errors = [spread(list(of_set(found, name, column, "ece").values()), 1) for column in ("l2rw", "plain")]
+        shares = [mean_of(found, name, "default", "told", 1), mean_of(found, name, "beside", "told by verify", 1)]
+        errors = [spread(list(of_set(found, name, column, "ece").values()), 1) for column in ("default", "plain")]
         rows.append([name, *aurocs, *shares, mean_of(found, name, "beside", "wrong", 1), *errors])
     return rows
 
@@ -355,9 +355,13 @@ def summary(found: Found) -> str:
     above = sum(round(ours[name], 2) >= round(theirs or 0, 2) for name, theirs in ranked.items())
     results = [one for job, one in found.items() if job.method == "default"]
     false = [one for one in results if one["helps"] and one["gain"] <= 0]
+    counted = [one for one in results if one["told"] is not None]
+    between = [one for one in counted if one["interval"][0] - 0.5 <= one["wrong"] <= one["interval"][1] + 0.5]
     return (
         f"- The default is first, or within one standard error of the first, on {near} of {len(stands)} sets (macro-F1).\n"
         f"- The audit's AUROC is at or above cleanlab's on {above} of {len(ranked)} sets with wrong labels.\n"
+        f"- The share of wrong labels was told {len(counted)} times; it lay in its interval, or half a point from it, "
+        f"{len(between)} times.\n"
         f"- Sentences that took a side held on the other half of the test rows in {held(results)}; of "
         f'{sum(one["helps"] is True for one in results)} that said "helps", {len(false)} did not.\n'
     )
