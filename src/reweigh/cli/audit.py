@@ -68,6 +68,8 @@ def audit(
         console.print(f"All {len(found)} examples, most distrusted first: {printable(output)}", soft_wrap=True)
         said = about_weights(found)
         console.print(f"{said[0].upper()}{said[1:]}.")
+    if found.task.answers is not None and found.encoding is not None:
+        console.print(f"To decide on them one by one: reweigh review {printable(run)}", soft_wrap=True)
 
 
 def _about_issues(audit: Audit, threshold: float) -> str:

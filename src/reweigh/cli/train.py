@@ -14,6 +14,7 @@ from reweigh.cli.short_help import print_short_help
 from reweigh.cli.show import Screen, console, progress_bar
 from reweigh.errors import BadInput
 from reweigh.printable import printable
+from reweigh.run.folder.run_folder import LEDGER
 from reweigh.run.start import resume as resume_run
 from reweigh.run.start import start
 from reweigh.settings import Settings
@@ -65,6 +66,8 @@ def train(
     _report(summary, output)
     if told is not None:
         console.print(f"Verdict: {printable(told)}.")
+    if (output / LEDGER).is_dir():
+        console.print(f"Which labels look wrong: reweigh audit {printable(output)}", soft_wrap=True)
 
 
 def _report(summary: dict[str, Any], output: Path) -> None:
