@@ -18,7 +18,7 @@ from reweigh.cli import main
 from reweigh.cli.guard import run
 from reweigh.data.own import Sources
 from reweigh.models import build
-from reweigh.run.folder.run_folder import ENCODING, FILES, LEDGER, TEACHER, VERDICT
+from reweigh.run.folder.run_folder import ENCODING, FILES, HALVES, LEDGER, TEACHER, VERDICT
 
 TRAIN = ["train", "--dataset", "digits", "--noise", "background:0.4", "--batch-size", "150"]
 COMMAND = [sys.executable, "-c", "from reweigh.cli import main; main()"]
@@ -63,7 +63,12 @@ def test_main_exits_with_the_code(capsys):
 
 def test_the_run_folder_holds_what_the_help_says(trained):
     present = {file.name for file in trained.iterdir()} - {".lock"}
-    assert present == {*FILES, LEDGER} - {TEACHER, ENCODING, VERDICT}  # which rules that learn, and own data, leave
+    assert present == {*FILES, LEDGER} - {
+        TEACHER,
+        ENCODING,
+        VERDICT,
+        HALVES,
+    }  # which rules that learn, and own data, leave
     config = json.loads((trained / "config.json").read_text())
     assert config["settings"]["lr"] == 0.05
     assert config["settings"]["model"] == "mlp"
@@ -147,7 +152,7 @@ def test_every_option_reaches_the_settings(tmp_path):
         **options, "epochs": None, "keep_clean_in_train": True, "download": False, "layers": ["layers.5*", "layers.1"],
         "teacher": None, "teacher_reads": ["surface", "internal"], "teacher_states": ["layers.5:input"],
         "ledger": False, "test_share": 0.3, "drop": [],
-            "rule_option": [],
+            "rule_option": [], "contrast": "none", "label_smoothing": 0.0, "lr_warm_up": 0,
         **dict.fromkeys(field.name for field in fields(Sources) if field.name not in ("test_share", "drop")),
     }  # fmt: skip
 

@@ -96,7 +96,7 @@ def test_the_file_has_both_sides_and_no_suggestion(judged, tmp_path):
     write_export(audit, tmp_path / "audit.csv")
     with (tmp_path / "audit.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0])[:3] == ["id", "source", "given_label"]
+    assert list(rows[0])[:5] == ["id", "wrong_probability", "wrong_of_next_100", "source", "given_label"]
     given = pairs(120, 0, 0.3)[0]
     assert all((row["source"], row["given_label"]) == given[int(row["id"].removeprefix("row "))] for row in rows)
     assert {row["suggested_label"] for row in rows} == {""}

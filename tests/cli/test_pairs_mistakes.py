@@ -48,6 +48,7 @@ def test_a_mistake_is_a_sentence(name, checked, tmp_path, capsys):
 
 def test_export_refuses_what_it_does_not_know(tmp_path, capsys):
     assert run(["export", str(tmp_path), str(tmp_path / "x"), "--to", "marain"]) == 2
-    assert "there is no trainer 'marain': did you mean 'marian'" in capsys.readouterr().err
+    assert 'Invalid value "marain" for --to' in (said := capsys.readouterr().err)
+    assert 'Did you mean "marian"?' in said
     assert run(["export", str(tmp_path), str(tmp_path / "x"), "--to", "hf"]) == 2
     assert "there is no run in" in capsys.readouterr().err

@@ -277,6 +277,7 @@ def test_the_ends_move_outwards_by_those_errors():
         torch.tensor([0.8, 0.9], dtype=torch.double),
         torch.tensor([[0.7, 1.0], [0.8, 1.0]], dtype=torch.double),
         torch.tensor([[[2.0, 2.0], [0.0, 0.0]], [[4.0, 4.0], [0.0, 0.0]]], dtype=torch.double),
+        torch.ones(2, 3, dtype=torch.double),
         torch.ones(3, dtype=torch.double),
     )
     ones, rows = torch.ones(2, dtype=torch.double), torch.tensor([0, 1])

@@ -41,7 +41,9 @@ def only_l2rw(monkeypatch):
 @pytest.mark.usefixtures("only_l2rw")
 def test_a_chosen_rule_stops_and_a_named_one_goes_on(tmp_path):
     seen = Weights()
-    with pytest.warns(UserWarning, match=r"vanished at step \d+ .* examples count by how likely their labels are right") as told:
+    with pytest.warns(
+        UserWarning, match=r"vanished at step \d+ .* examples count by how likely their labels are right"
+    ) as told:
         reweigh.fit(**DATA, steps=400, output=tmp_path / "run", callbacks=[seen])
     assert len([one for one in told if "vanished" in str(one.message)]) == 1
     assert json.loads((tmp_path / "run" / files.CONFIG).read_text())["settings"]["rule"] == "l2rw"

@@ -35,7 +35,7 @@ def write_export(audit: Audit, path: Path | str, *, overwrite: bool = False) -> 
     found = columns(audit)
     taken = {*found, "file", "line"}
     inputs = {_free(name, taken): cells for name, cells in inputs_of(audit, audit.order).items()}
-    first = {name: found.pop(name) for name in FIRST}
+    first = {name: found.pop(name) for name in ((*FIRST[:3], "source", *FIRST[3:]) if "source" in found else FIRST)}
     together = {"id": first.pop("id"), **places_of(audit, audit.order), **first, **inputs, **found}
     write_table(Path(path), together, overwrite=overwrite)
 
@@ -67,7 +67,7 @@ def columns(audit: Audit) -> dict[str, Any]:
         found[name] = audit.task.cells(values[order])
     if audit.task.of_pairs:  # nobody knows a better target
         found["source"], found["suggested_label"] = [audit.source(row) for row in rows], [""] * len(rows)
-        return {name: found[name] for name in (COLUMNS[0], "source", *COLUMNS[1:])}
+        return {name: found[name] for name in (*COLUMNS[:3], "source", *COLUMNS[3:])}
     return {name: found[name] for name in COLUMNS}
 
 

@@ -120,7 +120,7 @@ def _drawn(targets: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _between(values: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(values)).quantile(_BETWEEN, 0)
+    return torch.stack(list(values)).double().quantile(_BETWEEN, 0)
 
 
 def _sums(place: Tensor, values: Tensor, count: int) -> Tensor:
