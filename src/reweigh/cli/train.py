@@ -66,8 +66,6 @@ def train(
     _report(summary, output)
     if told is not None:
         console.print(f"Verdict: {printable(told)}.")
-    if (output / LEDGER).is_dir():
-        console.print(f"Which labels look wrong: reweigh audit {printable(output)}", soft_wrap=True)
 
 
 def _report(summary: dict[str, Any], output: Path) -> None:
@@ -80,6 +78,8 @@ def _report(summary: dict[str, Any], output: Path) -> None:
         wrong = summary["wrong_labels"]
         console.print(f"AUROC of the mean weights against the {wrong} wrong labels: {summary['auroc']:.3f}")
     console.print(f"All of it is in {printable(output)}: weights.parquet says how far each example was trusted.")
+    if (output / LEDGER).is_dir():
+        console.print(f"Which labels look wrong: reweigh audit {printable(output)}", soft_wrap=True)
 
 
 def _when(summary: dict[str, Any]) -> str:
