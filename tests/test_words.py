@@ -1,4 +1,4 @@
-from reweigh.words import counted, listed, meant, shown
+from reweigh.words import counted, listed, meant, or_dash, sentence, shown
 
 
 def test_long_values_are_cut():
@@ -18,3 +18,13 @@ def test_near_names_are_found_whatever_their_case():
 
 def test_counting():
     assert (counted(1, "row"), counted(2000, "row")) == ("1 row", "2,000 rows")
+
+
+def test_a_clause_becomes_a_sentence():
+    assert sentence("about 3 are wrong, of Ids") == "About 3 are wrong, of Ids."
+    assert sentence("3 % look wrong") == "3 % look wrong."
+
+
+def test_a_number_that_is_not_there_is_a_dash():
+    assert [or_dash(value, ".0%") for value in (0.125, float("nan"))] == ["12%", "–"]
+    assert or_dash(2 / 3, ".2f") == "0.67"

@@ -1,4 +1,4 @@
-"""How messages show what a user's files hold: short, quoted, and with the name that was probably meant."""
+"""How messages are worded: what a user's files hold, short and quoted; names that were probably meant; sentences."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -29,3 +29,13 @@ def meant(name: str, known: Sequence[str]) -> str:
 def counted(count: int, what: str) -> str:
     """ "1 row", "2,000 rows"."""
     return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def sentence(said: str) -> str:
+    """A clause as a sentence of its own: the first letter large, a full stop behind."""
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def or_dash(value: float, form: str) -> str:
+    """A number in this form, as ".2f"; a dash for NaN, where there is none."""
+    return "–" if value != value else format(value, form)

@@ -156,3 +156,19 @@ def test_two_who_look_at_the_same_folder_cut_none_of_each_others_lines(copied):
     assert again.digests.intact(copied / files.VERDICT)
     assert again.digests.intact(copied / files.GALLERY)
     assert other.digests.intact(copied / files.VERDICT)
+
+
+def test_what_several_rules_ask_for_is_worked_out_once(judged, monkeypatch):
+    halves, taught = bench_of(judged).halves, []
+    real = halves_file.rightness_of
+
+    def counted(*told):
+        taught.append(1)
+        return real(*told)
+
+    monkeypatch.setattr(halves_file, "rightness_of", counted)
+    ids = halves.clean.ids
+    assert halves.known(ids) is halves.known(ids.clone())
+    assert len(taught) == 1
+    assert halves.known(ids[:50]) is not halves.known(ids)
+    assert len(taught) == 2

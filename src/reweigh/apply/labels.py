@@ -13,6 +13,7 @@ from reweigh.data.own import Encoding
 from reweigh.data.own.labels import TargetColumns
 from reweigh.data.own.rows import Rows
 from reweigh.data.own.targets import SEPARATORS, split
+from reweigh.data.own.values import different
 from reweigh.errors import BadInput
 from reweigh.words import listed, shown
 
@@ -120,9 +121,7 @@ class Labels:
 
     def _spellings(self) -> dict[Any, Any]:
         """From a target to the cell that says it most often in the training file."""
-        counts = compute.value_counts(_one_array(self._columns[0]).drop_null())
-        order = np.argsort(counts.field(1).to_numpy(zero_copy_only=False), kind="stable")
-        values = counts.field(0).take(pa.array(order))
+        values = _by_frequency(self._columns[0])
         found = TargetColumns(Rows(self._where, torch.empty(len(values)), (values,)), self.names)
         there = ~self.task.missing(found)
         rows = self.task.encode(found)[torch.from_numpy(there)]
@@ -145,9 +144,7 @@ class Labels:
 
     def _flags(self, column: Any) -> dict[bool, Any]:
         """How a column says yes and no."""
-        counts = compute.value_counts(_one_array(column).drop_null())
-        order = np.argsort(counts.field(1).to_numpy(zero_copy_only=False), kind="stable")
-        values = counts.field(0).take(pa.array(order))
+        values = _by_frequency(column)
         rows = Rows(self._where, torch.empty(len(values)), (values,))
         said = zip(TargetColumns(rows, self.names[:1]).flags()[:, 0].tolist(), values.to_pylist(), strict=True)
         found = {flag > 0.5: cell for flag, cell in said if flag == flag}
@@ -160,6 +157,12 @@ class Labels:
 
 def _one_array(column: Any) -> Any:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _by_frequency(column: Any) -> Any:
+    """The different cells of a column, the most frequent one last."""
+    values, counts = different(_one_array(column))
+    return values.take(pa.array(np.argsort(counts, kind="stable")))
 
 
 def _key(row: Tensor) -> Any:

@@ -70,9 +70,11 @@ def places_of(audit: Audit, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
 
 def inputs_of(audit: Audit, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
     """What some rows of an audit (n,) were learnt from, by name: the columns of a table without its target, or the text."""
-    sources, encoding = audit.run.config.data, audit.encoding
-    if encoding is None or encoding.kind not in ("table", "text") or not isinstance(sources, Sources):
+    if not is_read(audit):
         return {}
+    sources, encoding = audit.run.config.data, audit.encoding
+    assert isinstance(sources, Sources)
+    assert encoding is not None
     table = open_table(sources.train).table()
     aside = {*encoding.targets, encoding.reader.get("id")}
     text = encoding.reader.get("column")

@@ -35,8 +35,8 @@ def write_export(audit: Audit, path: Path | str, *, overwrite: bool = False) -> 
     found = columns(audit)
     taken = {*found, "file", "line"}
     inputs = {_free(name, taken): cells for name, cells in inputs_of(audit, audit.order).items()}
-    first = {name: found.pop(name) for name in ((*FIRST[:3], "source", *FIRST[3:]) if "source" in found else FIRST)}
-    together = {"id": first.pop("id"), **places_of(audit, audit.order), **first, **inputs, **found}
+    then = {name: found.pop(name) for name in THEN}
+    together = {"id": found.pop("id"), **places_of(audit, audit.order), **found, **inputs, **then}
     write_table(Path(path), together, overwrite=overwrite)
 
 

@@ -1,5 +1,4 @@
-"""The command line: `reweigh demo`, `reweigh train`, `reweigh audit`, `reweigh report`, `reweigh predict`,
-`reweigh export`."""
+"""The command line: `reweigh` with its commands, a file each."""
 
 from reweigh.cli.guard import main as main
 

@@ -10,6 +10,7 @@ from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
 from reweigh.cli.show import console
 from reweigh.printable import printable
 from reweigh.storage import home
+from reweigh.words import sentence
 
 
 def apply(
@@ -43,7 +44,7 @@ def apply(
     opened = {"data_root": data_root, "model": model, "task": task}
     applied = apply_run(run, decisions, output, auto=auto, sure=sure, overwrite=overwrite, **opened)
     if applied.automatic:
-        console.print(f"{applied.automatic[0].upper()}{applied.automatic[1:]}.")
+        console.print(sentence(applied.automatic))
     console.print(f"{'In all ' if applied.automatic else ''}{applied.sentence()}.")
     console.print(f"{printable(applied.train)}: {applied.rows:,} rows to train on.", soft_wrap=True)
     console.print(f"{printable(applied.checked)}: {applied.checked_rows:,} checked.", soft_wrap=True)

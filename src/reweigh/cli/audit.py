@@ -14,6 +14,7 @@ from reweigh.printable import printable
 from reweigh.storage import home
 from reweigh.tables import check_output
 from reweigh.verdict import read_verdict
+from reweigh.words import or_dash, sentence
 
 MOST_CLASSES = 20
 
@@ -53,11 +54,10 @@ def audit(
     if top:
         console.print((pairs_table if found.task.of_pairs else distrusted_table)(found, top))
     console.print(kinds_table(found) if found.task.of_pairs and found.estimate is not None else classes_table(found))
-    said = found.sentence()
-    console.print(f"{said[0].upper()}{said[1:]}.")
+    console.print(sentence(found.sentence()))
     console.print(f"{_about_issues(found, threshold)}: {int(found.issue.sum())}")
     if expected := found.next_wrong():
-        console.print(f"{expected[0].upper()}{expected[1:]}.")
+        console.print(sentence(expected))
     for line in _standings(found):
         console.print(line)
     if found.corrupted is not None and top:
@@ -66,8 +66,7 @@ def audit(
     if output is not None:
         write_export(found, output, overwrite=overwrite)
         console.print(f"All {len(found)} examples, most distrusted first: {printable(output)}", soft_wrap=True)
-        said = about_weights(found)
-        console.print(f"{said[0].upper()}{said[1:]}.")
+        console.print(sentence(about_weights(found)))
     if found.task.answers is not None and found.encoding is not None:
         console.print(f"To decide on them one by one: reweigh review {printable(run)}", soft_wrap=True)
 
@@ -109,8 +108,8 @@ def distrusted_table(audit: Audit, top: int) -> Table:
             printable(given),
             "the same" if given == suggested else printable(suggested),
             _chance(audit.suggested_probability[row]),
-            _known(audit.mean_weight[row], ".2f"),
-            _known(audit.zero_share[row], ".0%"),
+            or_dash(audit.mean_weight[row], ".2f"),
+            or_dash(audit.zero_share[row], ".0%"),
         )
     return table
 
@@ -133,8 +132,8 @@ def pairs_table(audit: Audit, top: int) -> Table:
             printable(_cut(audit.source(row) or "")),
             printable(_cut(audit.told(audit.given[row]))),
             printable(audit.kind[row] or "–"),
-            _known(audit.right[row], ".0%"),
-            _known(audit.mean_weight[row], ".2f"),
+            or_dash(audit.right[row], ".0%"),
+            or_dash(audit.mean_weight[row], ".2f"),
         )
     return table
 
@@ -160,14 +159,9 @@ def _cut(text: str, most: int = 120) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _known(value: float, form: str) -> str:
-    """A number, or a dash where there is none: an example may never have been trained on."""
-    return "–" if value != value else format(value, form)
-
-
 def _chance(probability: float) -> str:
     """A probability in percent; nothing is certain."""
-    return ">99%" if probability > 0.99 else _known(probability, ".0%")
+    return ">99%" if probability > 0.99 else or_dash(probability, ".0%")
 
 
 def classes_table(audit: Audit) -> Table:
@@ -183,5 +177,5 @@ def classes_table(audit: Audit) -> Table:
     for c in shown:
         known = [] if truths is None else [f"{truths[c]:.1%}"]
         name = printable(audit.groups.names[c])
-        table.add_row(name, f"{counts[c]:.0f}", _known(weights[c], ".2f"), _known(rates[c], ".1%"), *known)
+        table.add_row(name, f"{counts[c]:.0f}", or_dash(weights[c], ".2f"), or_dash(rates[c], ".1%"), *known)
     return table

@@ -12,6 +12,7 @@ from reweigh.printable import printable
 from reweigh.storage import home
 from reweigh.tables import check_output, write_lines, write_table
 from reweigh.tasks import MEASURES, score_text
+from reweigh.words import sentence
 
 
 def predict(
@@ -41,8 +42,8 @@ def predict(
     output = home(output)
     check_output(output, overwrite=overwrite, text=True)
     found = predict_new(run, new, model=model, task=task, beam=beam)
-    for sentence in found.data.notes:
-        console.print(printable(sentence))
+    for note in found.data.notes:
+        console.print(printable(note))
     table = columns(found, each=probabilities)
     if output.suffix.lower() == ".txt":
         write_lines(output, table["prediction"], overwrite=overwrite)
@@ -55,8 +56,7 @@ def predict(
         for name, signature in found.encoding.fitted.scored_by.items():
             console.print(f"{MEASURES[name].words}: {printable(signature)}", soft_wrap=True)
     if found.temperature is not None:
-        said = found.temperature.sentence()
-        console.print(f"{said[0].upper()}{said[1:]}.")
+        console.print(sentence(found.temperature.sentence()))
     console.print(f"All {len(found)} predictions: {printable(output)}", soft_wrap=True)
 
 

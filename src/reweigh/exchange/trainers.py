@@ -13,7 +13,6 @@ from reweigh.exchange.opennmt_tf import OpenNMTtf
 from reweigh.exchange.opusfilter import OpusFilter
 from reweigh.exchange.weighed import Trainer, Written, weighed, write_all
 from reweigh.storage import home, make_folder
-from reweigh.tables import check_free
 from reweigh.words import meant
 
 TRAINERS: Mapping[str, Trainer] = {
@@ -36,9 +35,6 @@ def export_weights(path: Path | str, target: Path | str, to: str, *, overwrite: 
     """
     if to not in TRAINERS:
         raise BadInput(f"there is no trainer {to!r}: {meant(to, list(TRAINERS))}")
-    trainer, place = TRAINERS[to], home(target)
-    pairs = weighed(audit_run(path, **opened))
+    place, pairs = home(target), weighed(audit_run(path, **opened))
     make_folder(place.parent)
-    for name in trainer.files(pairs, place):
-        check_free(name, overwrite=overwrite)
-    return write_all(trainer, pairs, place)
+    return write_all(TRAINERS[to], pairs, place, overwrite=overwrite)

@@ -13,6 +13,7 @@ from reweigh.data.own.pairs import open_pairs, texts_of
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
 from reweigh.storage import write_bytes
+from reweigh.tables import check_free
 
 
 class Weighed(NamedTuple):
@@ -79,9 +80,15 @@ def weighed(audit: Audit) -> Weighed:
     return Weighed((source, target), left, right, ids, weights / weights.mean(), audit.right[order], audit.task.name)
 
 
-def write_all(trainer: Trainer, pairs: Weighed, target: Path) -> Written:
-    """Write the files one after the other, each whole or not at all."""
+def write_all(trainer: Trainer, pairs: Weighed, target: Path, *, overwrite: bool = False) -> Written:
+    """Write the files one after the other, each whole or not at all.
+
+    Raises:
+        BadInput: if one of them is there, and may not be replaced.
+    """
     found = trainer.files(pairs, target)
+    for path in found:
+        check_free(path, overwrite=overwrite)
     for path, content in found.items():
         write_bytes(path, content.encode())
     return Written(list(found), trainer.steps(pairs, target))

@@ -1,23 +1,12 @@
-"""A few settings as YAML: JSON is YAML, so strings are written as JSON, whatever they hold."""
+"""A few settings as YAML."""
 
-import json
+from math import inf
 from typing import Any
+
+from reweigh.errors import require
 
 
 def yaml_of(value: Any) -> str:
-    """Mappings and lists in blocks, the rest as JSON."""
-    return "\n".join(_lines(value)) + "\n"
-
-
-def _lines(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        items = [(f"{name}:", inner) for name, inner in value.items()]
-    else:
-        items = [("-", inner) for inner in value]
-    found = list[str]()
-    for head, inner in items:
-        if isinstance(inner, dict | list):
-            found += [head, *(f"  {line}" for line in _lines(inner))]
-        else:
-            found.append(f"{head} {json.dumps(inner, ensure_ascii=False)}")
-    return found
+    """Mappings and lists in blocks, in their order, whatever strings hold."""
+    text: str = require("yaml", "cli").safe_dump(value, sort_keys=False, allow_unicode=True, width=inf)
+    return text

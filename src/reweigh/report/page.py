@@ -26,6 +26,7 @@ from reweigh.storage import home, make_folder, write_bytes
 from reweigh.tables import check_free
 from reweigh.tasks import MEASURES, Task, score_text, use_task
 from reweigh.verdict import read_verdict
+from reweigh.words import or_dash
 
 SHOWN, MOST_CLASSES = 24, 12
 
@@ -73,14 +74,9 @@ def render(audit: Audit, others: Sequence[FinishedRun] = ()) -> str:
     """The page of an audited run, beside the other runs."""
     templates = environment("reweigh.report")
     templates.filters["number"] = number
-    templates.filters["known"] = _known
+    templates.filters["or_dash"] = or_dash
     page: str = templates.get_template("page.html").render(_content(audit, others))
     return page
-
-
-def _known(value: float, form: str) -> str:
-    """A number, or a dash where there is none: an example may never have been trained on."""
-    return "–" if value != value else form % value
 
 
 def _content(audit: Audit, others: Sequence[FinishedRun]) -> dict[str, Any]:

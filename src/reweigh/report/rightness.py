@@ -8,6 +8,7 @@ from reweigh.audit import Audit
 from reweigh.report.charts import BOTTOM, LEFT, RIGHT, TOP, Chart, Drawn, Tick
 from reweigh.report.words import Finding
 from reweigh.rightness.crossfit import Tenth
+from reweigh.words import sentence
 
 _SIZE = (360.0, 240.0)
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -53,7 +54,7 @@ def about_labels(audit: Audit) -> AboutLabels | None:
     if audit.judged is None:
         return None
     evidence, said = audit.judged.of_all.evidence, audit.sentence()
-    finding = Finding(f"{said[0].upper()}{said[1:]}.", warns=audit.estimate is None)
+    finding = Finding(sentence(said), warns=audit.estimate is None)
     return AboutLabels(finding, reliability_chart(evidence.reliability()), _kinds(audit), likely_pairs(audit))
 
 

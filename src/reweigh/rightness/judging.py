@@ -70,10 +70,9 @@ class Judging:
         each[open_], at_most[open_] = (of.view(targets[open_].shape) for of in (found.right, spread.at_most))
         kind = torch.zeros(targets.shape, dtype=torch.int64)
         kind[open_] = found.kind.view(targets[open_].shape)
-        ends = spread
+        share, rows, ends = float(court.examples(found.right).mean()), court.rows(found.right), spread
         if tells:
-            share = float(court.examples(found.right).mean())
-            ends = allowing(evidence, spread, share, court.rows(found.right), court.questions)
+            ends = allowing(evidence, spread, share, rows, court.questions)
         return self.result(
             right=_of_all(each).numpy(),
             each=each.numpy(),
@@ -81,13 +80,13 @@ class Judging:
             suggested=others.targets.numpy(),
             likely=others.likely.double().numpy(),
             kind=np.asarray(verifier.kinds)[kind.numpy()],
-            share=float(court.examples(found.right).mean()) if tells else None,
+            share=share if tells else None,
             interval=(float(ends.share[0]), float(ends.share[1])) if tells else None,
             kinds=dict(zip(verifier.kinds, found.groups[1:].tolist(), strict=True)) if tells else {},
             pairs=court.table(1 - found.right).numpy(),
             pair_interval=ends.table.numpy() if tells else None,
             pair_kinds=np.stack([court.table(part).numpy() for part in found.of_kind.T]),
-            class_share=court.rows(found.right).numpy(),
+            class_share=rows.numpy(),
             class_interval=ends.rows.numpy() if tells else None,
             classes=names,
             checked=~open_.numpy(),

@@ -9,7 +9,7 @@ labels at random a point of accuracy more, with 40 % one too high a point less),
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import torch
@@ -96,6 +96,7 @@ class Halves:
     train: Targets
     parts: tuple[Half, Half]
     seed: int
+    _known: dict[tuple[int, ...], Known] = field(default_factory=dict, repr=False, compare=False)
 
     def witness(self, checked: Tensor) -> Witness:
         """Of checked examples at these positions, (c,), and then of all others, each by a student that has not seen it."""
@@ -115,7 +116,16 @@ class Halves:
         return kind.joined(found)[torch.cat(places).argsort()]
 
     def known(self, clean: Tensor) -> Known:
-        """What that says of the others' labels, taught by those checked examples alone that have these ids."""
+        """What that says of the others' labels, taught by those checked examples alone that have these ids.
+
+        Several rules of a trial ask for the same, and the run asks once more: it is worked out once.
+        """
+        key = tuple(clean.tolist())
+        if key not in self._known:
+            self._known[key] = self._taught(clean)
+        return self._known[key]
+
+    def _taught(self, clean: Tensor) -> Known:
         checked = torch.nonzero(torch.isin(self.clean.ids, clean)).flatten()
         if len(checked) < _LEAST_CHECKED:
             raise BadInput(NOT_JUDGED)
