@@ -1,5 +1,6 @@
 """`reweigh demo`."""
 
+import shlex
 import time
 from pathlib import Path
 
@@ -20,12 +21,15 @@ from reweigh.run.demo import (
     wrong_among_shown,
 )
 from reweigh.run.folder.run_folder import make_folder
+from reweigh.samples import SAMPLES, write_samples
 from reweigh.storage import home
 
 QUICK_STEPS = 60
 
 
-def demo(*, seeds: int = 5, output: Path = Path("reweigh-demo"), quick: Flag = False) -> None:
+def demo(
+    *, seeds: int = 5, output: Path = Path("reweigh-demo"), quick: Flag = False, files: Path | None = None
+) -> None:
     """Train on digits of which 40 % are mislabelled, in five ways, and compare. About a minute, no download.
 
     1,341 handwritten digits to learn from, 40 % of which get one same wrong label, and 10 checked images a class. Plain
@@ -35,7 +39,11 @@ def demo(*, seeds: int = 5, output: Path = Path("reweigh-demo"), quick: Flag = F
         seeds: Train each method so many times, from different seeds.
         output: The folder for the pictures and numbers.
         quick: A few steps only: to see that it runs.
+        files: Train nothing, and write sample files for the commands of the documentation to this new folder.
     """
+    if files is not None:
+        _write_files(home(files))
+        return
     output = home(output)
     steps, started = QUICK_STEPS if quick else STEPS, time.perf_counter()
     make_folder(output)  # refused now rather than after a minute of work
@@ -57,6 +65,17 @@ def demo(*, seeds: int = 5, output: Path = Path("reweigh-demo"), quick: Flag = F
         console.print(f"  {printable(file)}", soft_wrap=True)
     console.print("\nThe same at full size:")
     console.print("  reweigh train --dataset mnist --noise background:0.4 --output runs/mnist")
+
+
+def _write_files(folder: Path) -> None:
+    write_samples(folder)
+    console.print(f"Sample files for every command of the documentation are in {printable(folder)}.", soft_wrap=True)
+    console.print("Go there, and paste:\n")
+    console.print(f"cd {shlex.quote(str(folder))}", soft_wrap=True)
+    for sample in SAMPLES:
+        console.print(f"\n# {sample.title}", soft_wrap=True)
+        for command in sample.commands:
+            console.print(command, soft_wrap=True)
 
 
 _NAMES = max(len(method.name) for method in METHODS)
