@@ -1,0 +1,72 @@
+"""Pages are pasted in a folder of samples; here small ones, and of the documentation what costs little."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pages.blocks import blocks_of, commands_outside, first_words
+from pages.pasted import README, ROOT, Terminal, in_order, main, paste
+from reweigh.cli.app import app
+
+PAGES = [README, *in_order()]
+
+
+def page(tmp_path, text):
+    path = tmp_path / "page.md"
+    path.write_text(text)
+    return path
+
+
+def test_what_is_printed_otherwise_than_shown_is_told_with_its_line(tmp_path):
+    said = "```console\n$ echo 12 apples\n12 pears\n$ echo 5\n5\n$ false\n```\n"
+    first, second = paste(page(tmp_path, said), Terminal(tmp_path))
+    assert first.splitlines()[0] == f"{tmp_path}/page.md:2: echo 12 apples"
+    assert "12 pears\nprinted:\n12 apples" in first
+    assert ":6: false\nexit code 1" in second
+
+
+def test_a_mistake_may_be_shown(tmp_path):
+    assert [*paste(page(tmp_path, "```console\n$ echo reweigh: no >&2; false\nreweigh: no\n```\n"), Terminal(tmp_path))] == []
+
+
+def test_a_folder_is_kept_from_one_command_to_the_next(tmp_path):
+    text = page(tmp_path, "```console\n$ mkdir below && cd below\n$ basename $PWD\nbelow\n```\n")
+    assert [*paste(text, Terminal(tmp_path))] == []
+
+
+def test_outputs_are_written(tmp_path):
+    path = page(tmp_path, "Words.\n\n```console\n$ echo a; echo b\n?\n$ echo 100\n101\n$ echo silent\n```\n\nMore.\n")
+    assert [*paste(path, Terminal(tmp_path), write=True)] == []
+    assert path.read_text() == "Words.\n\n```console\n$ echo a; echo b\na\nb\n$ echo 100\n101\n$ echo silent\n```\n\nMore.\n"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_name_options_that_there_are(path):
+    """Each command of reweigh is taken apart by the command line itself, which refuses what it does not know."""
+    commands = [one for block in blocks_of(path.read_text(), python=False) for one in block.pasted]
+    for one in commands:
+        words = shlex.split(" ".join(first_words(one.code)))
+        if words and "--version" not in words and not any(line.startswith("reweigh: ") for line in one.shown):
+            app.parse_args(words[1:], exit_on_error=False, print_error=False)
+
+
+def test_no_command_of_a_page_escapes_the_test():
+    pages = [path for path in [README, *(ROOT / "docs").rglob("*.md")] if path.name != "reference.md"]
+    assert {str(path.relative_to(ROOT)): found for path in pages if (found := commands_outside(path.read_text()))} == {}
+
+
+def test_mistakes_are_told_as_the_page_says(tmp_path):
+    """The cheapest page whole; the others by `make test-docs`."""
+    assert [*paste(ROOT / "docs" / "command_line.md", Terminal(tmp_path))] == []
+
+
+@pytest.mark.slow
+def test_everything_that_is_shown_can_be_pasted(capfd):
+    assert main([]) == 0, capfd.readouterr().out
+
+
+def test_pages_come_in_the_order_of_the_navigation():
+    names = [str(Path(path).relative_to(ROOT / "docs")) for path in in_order()]
+    assert names.index("install.md") == 0
+    assert names.index("own_data.md") < names.index("audit.md") < names.index("apply.md")
