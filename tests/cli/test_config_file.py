@@ -70,6 +70,10 @@ def test_options_go_before_the_file(name, text, tmp_path):
         ("a.yaml", "dataset: digits\nepochs: many", "epochs is 'many'"),
         ("a.yaml", "dataset: digits\nmodel: mine:build", "add --model mine:build"),
         ("a.yaml", "dataset: digits\nrule: mine:Rule", "add --rule mine:Rule"),
+        ("a.yaml", "train: a.csv\nclean: b.csv\ntask: mine:Task", "add --task mine:Task"),
+        ("a.yaml", "train: mine:Source\nclean: b.csv", "add --train mine:Source"),
+        ("a.yaml", "train: a.csv\nclean: mine:Source", "add --clean mine:Source"),
+        ("a.yaml", "train: a.csv\nclean: b.csv\ntest: mine:Source", "add --test mine:Source"),
         ("a.ini", "dataset: digits", "no .yaml, .toml or .json"),
     ],
 )
@@ -77,3 +81,14 @@ def test_mistakes_are_one_sentence(name, text, sentence, tmp_path, capsys):
     (tmp_path / name).write_text(text)
     assert sentence in told(capsys, ["--config", tmp_path / name, "--output", tmp_path / "run"])
     assert "does not exist" in told(capsys, ["--config", tmp_path / "none.yaml", "--output", tmp_path / "run"])
+
+
+@pytest.mark.parametrize("option", ["model", "rule", "task", "train", "clean", "test"])
+def test_no_code_runs_because_a_file_says_so(option, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evil.py").write_text("open('ran', 'w').close()\nclass It: pass\n")
+    (tmp_path / "a.csv").write_text("x,y\n1,a\n2,b\n")
+    settings = {"train": "a.csv", "clean": "a.csv", "target": "y", option: "evil:It"}
+    (tmp_path / "a.json").write_text(json.dumps(settings))
+    assert f"--{option} evil:It" in told(capsys, ["--config", "a.json", "--output", "run"])
+    assert not (tmp_path / "ran").exists()

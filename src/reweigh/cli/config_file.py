@@ -5,16 +5,21 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from reweigh.data.outside import is_outside
 from reweigh.errors import BadInput, ReweighError, require
 from reweigh.named_code import is_object, not_given_again
 from reweigh.run.folder.stored import config_from
 from reweigh.storage import read_plain
 
+_DATA = ("train", "clean", "test")
+_CODE = ("model", "rule", "task", *_DATA)
+"""The settings that may name code. Of data it may be a path with a colon as well."""
+
 
 def settings_in(path: Path, named: dict[str, Any]) -> dict[str, Any]:
     """The file's settings with those `named` by options in their place; what is left open is left out.
 
-    Code that a file names is not run because the file says so: a model or rule from elsewhere has to be an option as well.
+    Code that a file names is not run because the file says so: whatever is from elsewhere has to be an option as well.
 
     Raises:
         BadInput: if the file cannot be read, or a setting cannot be used.
@@ -24,13 +29,15 @@ def settings_in(path: Path, named: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(inner, dict) or not all(isinstance(name, str) for name in inner):
         raise BadInput(f"{path} holds no settings: write one a line, such as `rule: NAME` or `epochs = 20`")
     settings = {name.replace("-", "_"): value for name, value in inner.items() if value is not None}
-    for option in ("model", "rule"):
+    for option in _CODE:
         code = settings.get(option)
+        if not isinstance(code, str) or option in named:
+            continue
         if is_object(code):
             raise BadInput(f"{path} cannot be trained with again: {not_given_again(code, option)}")
-        if isinstance(code, str) and ":" in code and option not in named:
+        if ":" in code if option not in _DATA else is_outside(code):
             raise BadInput(
-                f"{path} names the {option} {code!r} from elsewhere, which is not used because a file says so: if you trust "
+                f"{path} names code from elsewhere for {option}, {code!r}, which is not used because a file says so: if you trust "
                 f"it, add --{option} {code}"
             )
     for one, other in (("epochs", "steps"), ("steps", "epochs")):
