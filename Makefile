@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow test-browser test-torches lint docs format bench torture recipes clean
+.PHONY: demo test test-slow test-docs test-browser test-torches lint docs pages format bench torture recipes clean
 
 demo: $(VENV)/.installed-cli  ## the main job, on data that ships with scikit-learn
 	$(BIN)/reweigh demo
@@ -15,6 +15,9 @@ test: lint docs  ## everything that CI runs
 
 test-slow: $(VENV)/.installed-dev  ## the longer checks
 	$(BIN)/python -m pytest -m slow
+
+test-docs: $(VENV)/.installed-dev $(VENV)/.installed-all  ## every command of the pages pasted in order, and its output compared
+	$(BIN)/python -m pages.pasted
 
 test-browser: $(VENV)/.installed-dev $(VENV)/.installed-browser  ## the review page in Chromium (CHROMIUM=PATH names one)
 	$(BIN)/python -m pytest tests/review
@@ -30,6 +33,11 @@ lint: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev  ## the documentation, in build/site; a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+pages: $(VENV)/.installed-dev  ## what is made for the documentation: options, notebooks, the table of the README
+	$(BIN)/python -m pages.reference
+	$(BIN)/python -m pages.notebooks
+	$(BIN)/python -m pages.front
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

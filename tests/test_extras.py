@@ -9,7 +9,7 @@ import reweigh
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OF_DEVELOPERS = {"all", "peers", "browser", "docs", "dev"}
+OF_DEVELOPERS = {"all", "peers", "browser", "docs", "notebooks", "dev"}
 CALLED = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 """Packages by the name of their module, where it is another."""
 
