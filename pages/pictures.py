@@ -1,0 +1,77 @@
+"""The pictures of the README and the tutorials: review pages, as Chromium shows them.
+
+    python -m pages.pasted --keep TRIED docs/install.md docs/tutorials/*.md     # makes the runs of the tutorials
+    python -m pages.pictures --tried TRIED                                      # docs/images/suspects.png and tutorial_*.png
+
+Without `--tried` only the README's is made, from scikit-learn's digits, a fifth of them mislabelled.
+"""
+
+import argparse
+import io
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from reweigh.cli.guard import run
+from reweigh.review import write_review
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SIZE, COLOURS = (1000, 640), 96
+TUTORIALS = ("table", "photographs", "texts")
+_RUN_OF = {"table": "table", "photographs": "photos", "texts": "texts"}
+DIGITS = "train --dataset digits --noise uniform:0.2 --steps 500 --lr 0.05 --output"
+
+
+def photograph(page: Path, target: Path) -> None:
+    """The first screen of a page as a small PNG.
+
+    Raises:
+        SystemExit: if there is no Chromium.
+    """
+    browser = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        raise SystemExit("there is no Chromium: install the package chromium, or name one in CHROMIUM")
+    with tempfile.TemporaryDirectory() as folder:
+        shot = Path(folder) / "shot.png"
+        subprocess.run(
+            [
+                browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--screenshot={shot}",
+                f"--window-size={SIZE[0]},{SIZE[1]}", "--virtual-time-budget=3000", page.resolve().as_uri(),
+            ],
+            check=True, capture_output=True, timeout=120,
+        )  # fmt: skip
+        small(shot.read_bytes(), target)
+
+
+def small(picture: bytes, target: Path) -> None:
+    """A picture with few colours, without what is empty below it."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    empty = image.getpixel((1, image.height - 1))
+    rows = [y for y in range(image.height) if any(one != empty for _, one in image.crop((0, y, image.width, y + 1)).getcolors(1 << 16))]
+    image = image.crop((0, 0, image.width, min(image.height, rows[-1] + 12 if rows else image.height)))
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the README's picture, and with `--tried` those of the tutorials."""
+    parser = argparse.ArgumentParser(prog="python -m pages.pictures", description=__doc__.partition("\n")[0])
+    parser.add_argument("--tried", type=Path, help="a folder in which the tutorials were pasted")
+    parser.add_argument("--images", type=Path, default=IMAGES)
+    said = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "digits"
+        if run([*DIGITS.split(), str(made)]) != 0:
+            raise SystemExit("the digits could not be trained on: see above")
+        photograph(write_review(made), said.images / "suspects.png")
+    for name in TUTORIALS if said.tried else ():
+        photograph(said.tried / "runs" / _RUN_OF[name] / "review.html", said.images / f"tutorial_{name}.png")
+
+
+if __name__ == "__main__":
+    main()
