@@ -43,7 +43,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev  ## the cost of a step, every engine and every peer, into docs/performance.md
+bench: $(VENV)/.installed-dev  ## the cost of a step, every engine and every peer, into docs/performance_tables.md
 	$(BIN)/python -m benchmarks.step_cost --output docs/results/step_cost.json
 	$(BIN)/python -m benchmarks.growth --output docs/results/growth.json
 	$(BIN)/python -m benchmarks.tables

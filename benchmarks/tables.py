@@ -1,6 +1,6 @@
-"""The tables of docs/performance.md, from what the benchmarks have measured.
+"""The tables of docs/performance_tables.md, from what the benchmarks have measured.
 
-    python -m benchmarks.tables                          # puts them into docs/performance.md
+    python -m benchmarks.tables                          # puts them into docs/performance_tables.md
     python -m benchmarks.tables --print
 
 A table stands between `<!-- step_cost -->` and `<!-- end -->` (likewise `growth`), and is replaced as a whole.
@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.results import Row, read_rows, told
 from reweigh.storage import write_bytes
 
-RESULTS, PAGE = Path("docs/results"), Path("docs/performance.md")
+RESULTS, PAGE = Path("docs/results"), Path("docs/performance_tables.md")
 PICTURED = {
     "step_cost": "Time of a step by that of a plain one, engines and peers",
     "growth": "Time of a step by that of a plain one, as batch, clean batch, depth and length grow",
@@ -106,7 +106,7 @@ def put(page: str, name: str, text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.tables", description="The tables of docs/performance.md."
+        prog="python -m benchmarks.tables", description="The tables of docs/performance_tables.md."
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder with step_cost.json and growth.json")
     parser.add_argument("--page", type=Path, default=PAGE)
