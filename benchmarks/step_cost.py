@@ -3,7 +3,7 @@
     python -m benchmarks.step_cost                                  # everything; some 18 minutes on two idle cores
     python -m benchmarks.step_cost --models resnet32 --rounds 9     # one model, more rounds
     python -m benchmarks.step_cost --full --device cuda --dtype bf16
-    python -m benchmarks.tables                                     # what is in docs/results, into docs/performance_tables.md
+    python -m benchmarks.tables                                     # of docs/results, into docs/performance_tables.md
     python -m benchmarks.plots                                      # and as docs/images/step_cost.png
 
 Time: `benchmarks/timing.py`. Memory: `benchmarks/memory.py`. FLOPs: `benchmarks/flops.py`. The rows of `higher` and TorchOpt

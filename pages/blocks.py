@@ -85,9 +85,10 @@ def _lines(lines: list[str]) -> str:
 
 
 def commands_outside(text: str) -> list[str]:
-    """Lines of a page that call reweigh and stand where nothing pastes them: in indented blocks, or fences of a shell."""
-    bare = _FENCE.sub(lambda fence: "" if fence[1] in ("console", "python", "text") else fence[0], text)
-    return [one.strip() for one in bare.splitlines() if re.match(r"\s*(\$ )?reweigh \S", one)]
+    """Commands of reweigh on a page that nothing pastes: in indented blocks, or fences of another kind."""
+    others = [fence[2] for fence in _FENCE.finditer(text) if fence[1] not in ("console", "python", "text")]
+    found = re.findall(r"^ {4,}(?:\$ )?(reweigh \S.*)$", _FENCE.sub("", text), re.MULTILINE)
+    return found + re.findall(r"^ *(?:\$ )?(reweigh \S.*)$", "\n".join(others), re.MULTILINE)
 
 
 def first_words(code: str) -> list[str]:

@@ -40,7 +40,13 @@ def _of_verdict(found: verdict.Found, name: str, words: str) -> list[str]:
     assert standing is not None, f"{name} has not been run: see recipes/verdict.py"
     best, gain, _ = standing
     plain, ours, other = (list(verdict.of_set(found, name, way, "f1").values()) for way in ("plain", "default", best))
-    return [words, verdict.spread(plain, 1), verdict.spread(ours, 1), f"{verdict.spread(other, 1)} ({best})", _signed(gain)]
+    return [
+        words,
+        verdict.spread(plain, 1),
+        verdict.spread(ours, 1),
+        f"{verdict.spread(other, 1)} ({best})",
+        _signed(gain),
+    ]
 
 
 def _of_texts(found: dict[own_data.Job, dict[str, float]]) -> list[str]:
@@ -64,7 +70,12 @@ def table() -> str:
 
 def filled(page: str) -> str:
     """The page with the table between its marks."""
-    return re.sub(r"(<!-- table -->\n).*?(<!-- end -->)", lambda marks: f"{marks[1]}\n{table()}\n\n{marks[2]}", page, flags=re.DOTALL)
+    return re.sub(
+        r"(<!-- table -->\n).*?(<!-- end -->)",
+        lambda marks: f"{marks[1]}\n{table()}\n\n{marks[2]}",
+        page,
+        flags=re.DOTALL,
+    )
 
 
 if __name__ == "__main__":

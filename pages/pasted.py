@@ -1,6 +1,6 @@
 """Every command of the documentation, pasted in order into a folder of sample files, and its output held to what is shown.
 
-    python -m pages.pasted                          # the README, and all pages in the order of the navigation: `make test-docs`
+    python -m pages.pasted                          # the README, and all pages in order: `make test-docs`
     python -m pages.pasted docs/own_data.md docs/audit.md
     python -m pages.pasted --write docs/tutorials/table.md     # writes into the page what came out, where it is another
 

@@ -53,7 +53,11 @@ def small(picture: bytes, target: Path) -> None:
     """A picture with few colours, without what is empty below it."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     empty = image.getpixel((1, image.height - 1))
-    rows = [y for y in range(image.height) if any(one != empty for _, one in image.crop((0, y, image.width, y + 1)).getcolors(1 << 16))]
+    rows = [
+        y
+        for y in range(image.height)
+        if any(one != empty for _, one in image.crop((0, y, image.width, y + 1)).getcolors(1 << 16))
+    ]
     image = image.crop((0, 0, image.width, min(image.height, rows[-1] + 12 if rows else image.height)))
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
 

@@ -1,7 +1,6 @@
 """What a page has to paste, and how its outputs are written anew."""
 
 import pytest
-
 from pages.blocks import blocks_of, commands_outside, first_words, rewritten
 
 PAGE = """# A page
@@ -41,7 +40,9 @@ def test_commands_and_their_outputs():
 
 
 def test_python_takes_the_text_that_comes_next():
-    _, first, second = blocks_of(PAGE.replace("shown", "shown\\n").replace("```text\nof", "Words.\n\n```text\nof"), python=True)
+    _, first, second = blocks_of(
+        PAGE.replace("shown", "shown\\n").replace("```text\nof", "Words.\n\n```text\nof"), python=True
+    )
     assert first.pasted[0].shown == ["three"]
     assert second.pasted[0].code.startswith("print(")
 
@@ -51,7 +52,9 @@ def test_a_page_is_written_with_other_outputs_and_nothing_else():
     assert rewritten(PAGE, blocks) == PAGE
     blocks[0].pasted[1].shown = ["other"]
     blocks[1].pasted[0].shown = ["four", "five"]
-    assert rewritten(PAGE, blocks) == PAGE.replace("printed\nso", "other").replace("```text\nthree", "```text\nfour\nfive")
+    assert rewritten(PAGE, blocks) == PAGE.replace("printed\nso", "other").replace(
+        "```text\nthree", "```text\nfour\nfive"
+    )
 
 
 def test_output_before_a_command_is_refused_by_its_line():
@@ -66,6 +69,12 @@ def test_commands_that_nothing_pastes():
 
 
 def test_the_words_of_a_command():
-    assert first_words("reweigh audit runs/mine \\\n  --top 5   # a comment") == ["reweigh", "audit", "runs/mine", "--top", "5"]
+    assert first_words("reweigh audit runs/mine \\\n  --top 5   # a comment") == [
+        "reweigh",
+        "audit",
+        "runs/mine",
+        "--top",
+        "5",
+    ]
     assert first_words("reweigh predict a | head") == ["reweigh", "predict", "a"]
     assert first_words("python x.py") == []

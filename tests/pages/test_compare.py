@@ -1,7 +1,6 @@
 """When an output is the one that a page shows."""
 
 import pytest
-
 from pages.compare import same_line, same_output
 
 

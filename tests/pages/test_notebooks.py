@@ -9,7 +9,6 @@ import pytest
 pytest.importorskip("jupytext", reason="jupytext is not installed: pip install reweigh[docs]")
 
 import nbformat
-
 from pages.blocks import blocks_of
 from pages.notebooks import TUTORIALS, notebook
 

@@ -4,10 +4,13 @@ import shlex
 from pathlib import Path
 
 import pytest
-
 from pages.blocks import blocks_of, commands_outside, first_words
+from pages.compare import same_output
 from pages.pasted import README, ROOT, Terminal, in_order, main, paste
+
 from reweigh.cli.app import app
+from reweigh.cli.guard import run
+from reweigh.samples import write_samples
 
 PAGES = [README, *in_order()]
 
@@ -27,7 +30,9 @@ def test_what_is_printed_otherwise_than_shown_is_told_with_its_line(tmp_path):
 
 
 def test_a_mistake_may_be_shown(tmp_path):
-    assert [*paste(page(tmp_path, "```console\n$ echo reweigh: no >&2; false\nreweigh: no\n```\n"), Terminal(tmp_path))] == []
+    assert [
+        *paste(page(tmp_path, "```console\n$ echo reweigh: no >&2; false\nreweigh: no\n```\n"), Terminal(tmp_path))
+    ] == []
 
 
 def test_a_folder_is_kept_from_one_command_to_the_next(tmp_path):
@@ -38,7 +43,10 @@ def test_a_folder_is_kept_from_one_command_to_the_next(tmp_path):
 def test_outputs_are_written(tmp_path):
     path = page(tmp_path, "Words.\n\n```console\n$ echo a; echo b\n?\n$ echo 100\n101\n$ echo silent\n```\n\nMore.\n")
     assert [*paste(path, Terminal(tmp_path), write=True)] == []
-    assert path.read_text() == "Words.\n\n```console\n$ echo a; echo b\na\nb\n$ echo 100\n101\n$ echo silent\n```\n\nMore.\n"
+    assert (
+        path.read_text()
+        == "Words.\n\n```console\n$ echo a; echo b\na\nb\n$ echo 100\n101\n$ echo silent\n```\n\nMore.\n"
+    )
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -56,9 +64,16 @@ def test_no_command_of_a_page_escapes_the_test():
     assert {str(path.relative_to(ROOT)): found for path in pages if (found := commands_outside(path.read_text()))} == {}
 
 
-def test_mistakes_are_told_as_the_page_says(tmp_path):
-    """The cheapest page whole; the others by `make test-docs`."""
-    assert [*paste(ROOT / "docs" / "command_line.md", Terminal(tmp_path))] == []
+def test_mistakes_are_told_as_the_page_says(tmp_path, monkeypatch, capsys):
+    """The cheap ones, in this process; everything else by `make test-docs`."""
+    write_samples(tmp_path / "samples")
+    monkeypatch.chdir(tmp_path / "samples")
+    blocks = blocks_of((ROOT / "docs" / "command_line.md").read_text(), python=False)
+    mistakes = [one for block in blocks for one in block.pasted if one.shown and one.shown[0].startswith("reweigh: ")]
+    assert len(mistakes) == 2
+    for one in mistakes:
+        assert run(shlex.split(one.code)[1:]) == 2
+        assert same_output(one.shown, capsys.readouterr().err.splitlines())
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The reference of options is the one that the settings give."""
 
 from pages.reference import PAGE, reference
+
 from reweigh.options import settings_of
 from reweigh.settings.settings import groups
 

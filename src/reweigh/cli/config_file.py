@@ -37,8 +37,8 @@ def settings_in(path: Path, named: dict[str, Any]) -> dict[str, Any]:
             raise BadInput(f"{path} cannot be trained with again: {not_given_again(code, option)}")
         if ":" in code if option not in _DATA else is_outside(code):
             raise BadInput(
-                f"{path} names code from elsewhere for {option}, {code!r}, which is not used because a file says so: if you trust "
-                f"it, add --{option} {code}"
+                f"{path} names code from elsewhere for {option}, {code!r}, which is not used because a file says so: if you "
+                f"trust it, add --{option} {code}"
             )
     for one, other in (("epochs", "steps"), ("steps", "epochs")):
         if one in named and other not in named:

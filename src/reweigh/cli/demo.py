@@ -55,13 +55,13 @@ def demo(
             progress.update(task, advance=1, description=f"seed {seed}: {method.name:<{_NAMES}}")
 
         outcomes = run_demo(seeds, steps=steps, on_step=on_step)
-    rows, files = table(outcomes), write_demo(outcomes, output)
+    rows, written = table(outcomes), write_demo(outcomes, output)
     console.print(demo_table(rows, seeds))
     console.print(_verdict(rows))
     found = wrong_among_shown(outcomes)
     console.print(f"Of the {SHOWN} images that L2RW distrusts most, {found} are really mislabelled.")
     console.print(f"\nDone in {time.perf_counter() - started:.0f} seconds. Look at:")
-    for file in files:
+    for file in written:
         console.print(f"  {printable(file)}", soft_wrap=True)
     console.print("\nThe same at full size:")
     console.print("  reweigh train --dataset mnist --noise background:0.4 --output runs/mnist")

@@ -65,7 +65,8 @@ MESSAGES = Sample(
     "texts with a department each (messages.csv, messages-checked.csv, messages-test.csv, messages-new.csv)",
     write_messages,
     (
-        "reweigh train --train messages.csv --clean messages-checked.csv --text text --target department --output runs/texts",
+        "reweigh train --train messages.csv --clean messages-checked.csv --text text --target department "
+        "--output runs/texts",
         "reweigh review runs/texts",
         "reweigh predict runs/texts messages-new.csv --output departments.csv",
     ),

@@ -1,6 +1,6 @@
 """A table: the breast tumours of Wisconsin (569 rows, ten measurements each), as scikit-learn brings them.
 
-A fifth of the training labels are wrong. `truth.csv` has the right ones, and two files say what a reviewer made of forty rows.
+A fifth of the training labels are wrong. `truth.csv` has the right ones, and two files what a reviewer made of forty rows.
 """
 
 import json
