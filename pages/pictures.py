@@ -1,9 +1,10 @@
 """The pictures of the README and the tutorials: review pages, as Chromium shows them.
 
-    python -m pages.pasted --keep TRIED docs/install.md docs/tutorials/*.md     # makes the runs of the tutorials
-    python -m pages.pictures --tried TRIED                                      # docs/images/suspects.png and tutorial_*.png
+    python -m pages.pasted --keep TRIED docs/tutorials/*.md     # makes the runs of the tutorials
+    python -m pages.pictures --tried TRIED                          # docs/images/tutorial_*.png
+    python -m pages.pictures                                        # docs/images/suspects.png, the README's
 
-Without `--tried` only the README's is made, from scikit-learn's digits, a fifth of them mislabelled.
+The README's is of scikit-learn's digits, a fifth of them mislabelled.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from reweigh.review import write_review
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SIZE, COLOURS = (1000, 640), 96
+SIZE, COLOURS = (1000, 860), 96
 TUTORIALS = ("table", "photographs", "texts")
 _RUN_OF = {"table": "table", "photographs": "photos", "texts": "texts"}
 DIGITS = "train --dataset digits --noise uniform:0.2 --steps 500 --lr 0.05 --output"
@@ -32,8 +33,10 @@ def photograph(page: Path, target: Path) -> None:
     """The first screen of a page as a small PNG.
 
     Raises:
-        SystemExit: if there is no Chromium.
+        SystemExit: if there is no such page, or no Chromium.
     """
+    if not page.is_file():
+        raise SystemExit(f"{page} is not there: paste the tutorials into that folder first")
     browser = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise SystemExit("there is no Chromium: install the package chromium, or name one in CHROMIUM")
@@ -69,10 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", type=Path, default=IMAGES)
     said = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "digits"
-        if run([*DIGITS.split(), str(made)]) != 0:
-            raise SystemExit("the digits could not be trained on: see above")
-        photograph(write_review(made), said.images / "suspects.png")
+        if said.tried is None:
+            made = Path(folder) / "digits"
+            if run([*DIGITS.split(), str(made)]) != 0:
+                raise SystemExit("the digits could not be trained on: see above")
+            photograph(write_review(made), said.images / "suspects.png")
     for name in TUTORIALS if said.tried else ():
         photograph(said.tried / "runs" / _RUN_OF[name] / "review.html", said.images / f"tutorial_{name}.png")
 
