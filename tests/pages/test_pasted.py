@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pages.blocks import blocks_of, commands_outside, first_words
 from pages.compare import same_output
-from pages.pasted import README, ROOT, Terminal, in_order, main, paste
+from pages.pasted import README, ROOT, Terminal, in_order, main, paste, shows_mistake
 
 from reweigh.cli.app import app
 from reweigh.cli.guard import run
@@ -55,7 +55,7 @@ def test_commands_name_options_that_there_are(path):
     commands = [one for block in blocks_of(path.read_text(), python=False) for one in block.pasted]
     for one in commands:
         words = shlex.split(" ".join(first_words(one.code)))
-        if words and "--version" not in words and not any(line.startswith("reweigh: ") for line in one.shown):
+        if words and "--version" not in words and not shows_mistake(one.shown):
             app.parse_args(words[1:], exit_on_error=False, print_error=False)
 
 
@@ -69,11 +69,12 @@ def test_mistakes_are_told_as_the_page_says(tmp_path, monkeypatch, capsys):
     write_samples(tmp_path / "samples")
     monkeypatch.chdir(tmp_path / "samples")
     blocks = blocks_of((ROOT / "docs" / "command_line.md").read_text(), python=False)
-    mistakes = [one for block in blocks for one in block.pasted if one.shown and one.shown[0].startswith("reweigh: ")]
+    mistakes = [one for block in blocks for one in block.pasted if shows_mistake(one.shown)]
     assert len(mistakes) == 2
     for one in mistakes:
         assert run(shlex.split(one.code)[1:]) == 2
-        assert same_output(one.shown, capsys.readouterr().err.splitlines())
+        said = capsys.readouterr()
+        assert same_output(one.shown, (said.out + said.err).splitlines())
 
 
 @pytest.mark.slow
