@@ -5,7 +5,16 @@ import re
 ELLIPSIS, UNKNOWN = "...", "?"
 NEAR, LITTLE = 0.15, 3.0  # of a number, and what all numbers may differ by: other processors round otherwise
 _NUMBER = re.compile(r"\d[\d,]*\.?\d*|\.\d+")
+_EPOCH = re.compile(r"epoch \d+ of \d+: ")
 _RULES = re.compile(r"[━─═]+")
+
+
+def shortened(lines: list[str]) -> list[str]:
+    """What a page shows of an output: of the lines that only say how far it is, the first and the last."""
+    epochs = [place for place, one in enumerate(lines) if _EPOCH.match(one)]
+    if len(epochs) < 4:
+        return lines
+    return [*lines[: epochs[0] + 1], ELLIPSIS, *lines[epochs[-1] :]]
 
 
 def same_output(shown: list[str], printed: list[str]) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 import yaml
 
 from pages.blocks import Pasted, blocks_of, rewritten
-from pages.compare import UNKNOWN, same_output
+from pages.compare import UNKNOWN, same_output, shortened
 from reweigh.samples import write_samples
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +66,7 @@ def paste(page: Path, terminal: Terminal, *, write: bool = False) -> Iterator[st
         refused = code != 0 and not shows_mistake(expected)
         if refused or (pasted.shown and not same_output(pasted.shown, printed)):
             if write and not refused:
-                pasted.shown = [line.rstrip() for line in printed]
+                pasted.shown = shortened([line.rstrip() for line in printed])
                 continue
             said = "\n".join(["shown:", *pasted.shown, "printed:", *printed])
             yield f"{page}:{pasted.line}: {pasted.code}\nexit code {code}\n{said}\n"

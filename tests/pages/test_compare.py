@@ -1,7 +1,7 @@
 """When an output is the one that a page shows."""
 
 import pytest
-from pages.compare import same_line, same_output
+from pages.compare import same_line, same_output, shortened
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,10 @@ def test_three_dots_stand_for_any_lines():
 def test_empty_lines_at_the_ends_do_not_count():
     assert same_output(["", "a", "", "b"], ["a", "", "b", ""])
     assert not same_output(["a", "b"], ["a", "", "b"])
+
+
+def test_of_many_epochs_the_first_and_the_last_are_shown():
+    epochs = [f"epoch {k} of 5: loss 0.{k}" for k in range(1, 6)]
+    assert shortened(["a", *epochs, "b"]) == ["a", epochs[0], "...", epochs[-1], "b"]
+    assert same_output(shortened(["a", *epochs, "b"]), ["a", *epochs, "b"])
+    assert shortened(["a", *epochs[:3]]) == ["a", *epochs[:3]]
