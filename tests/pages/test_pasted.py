@@ -29,6 +29,39 @@ def test_what_is_printed_otherwise_than_shown_is_told_with_its_line(tmp_path):
     assert ":6: false\nexit code 1" in second
 
 
+def test_a_mistake_is_written_and_a_failure_is_not(tmp_path):
+    path = page(tmp_path, "```console\n$ echo reweigh: no >&2; false\n?\n$ echo a bug; false\n?\n```\n")
+    (told,) = paste(path, Terminal(tmp_path), write=True)
+    assert "a bug" in told
+    assert path.read_text() == "```console\n$ echo reweigh: no >&2; false\nreweigh: no\n$ echo a bug; false\n?\n```\n"
+
+
+def test_python_is_run_in_tutorials_alone(tmp_path):
+    text = "```python\nprint(open('made').read())\n```\n\n```text\nby hand\n```\n"
+    (tmp_path / "made").write_text("by a file")
+    assert [*paste(page(tmp_path, text), Terminal(tmp_path))] == []
+    (tmp_path / "tutorials").mkdir()
+    (told,) = paste(page(tmp_path / "tutorials", text), Terminal(tmp_path))
+    assert told.endswith("shown:\nby hand\nprinted:\nby a file\n")
+
+
+def test_pages_share_a_folder_of_samples(tmp_path, capsys, monkeypatch):
+    def some(folder):
+        folder.mkdir()
+        (folder / "new.de").write_text("eins\nzwei\n")
+
+    monkeypatch.setattr("pages.pasted.write_samples", some)
+    one, other = tmp_path / "one.md", tmp_path / "other.md"
+    one.write_text("```console\n$ head -1 new.de > kept\n```\n")
+    other.write_text("```console\n$ cat kept\n...\n$ wc -l < kept\n1\n```\n")
+    assert main([str(one), str(other), "--keep", str(tmp_path / "tried")]) == 0
+    assert capsys.readouterr().out == "every command did what its page shows\n"
+    assert (tmp_path / "tried" / "kept").is_file()
+    other.write_text("```console\n$ cat kept\nother words\n```\n")
+    assert main([str(one), str(other)]) == 1
+    assert "other words" in capsys.readouterr().out
+
+
 def test_a_mistake_may_be_shown(tmp_path):
     assert [
         *paste(page(tmp_path, "```console\n$ echo reweigh: no >&2; false\nreweigh: no\n```\n"), Terminal(tmp_path))
