@@ -1,4 +1,4 @@
-"""The pictures of the README and the tutorials: review pages, as Chromium shows them.
+"""The pictures of the README and the tutorials: a report's suspects and review pages, as Chromium shows them.
 
     python -m pages.pasted --keep TRIED docs/tutorials/*.md     # makes the runs of the tutorials
     python -m pages.pictures --tried TRIED                          # docs/images/tutorial_*.png
@@ -10,6 +10,7 @@ The README's is of scikit-learn's digits, a fifth of them mislabelled.
 import argparse
 import io
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +20,8 @@ from pathlib import Path
 from PIL import Image
 
 from reweigh.cli.guard import run
-from reweigh.review import write_review
+from reweigh.report import write_report
+from reweigh.run.folder.run_folder import REPORT
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -27,6 +29,9 @@ SIZE, COLOURS = (1000, 860), 96
 TUTORIALS = ("table", "photographs", "texts")
 _RUN_OF = {"table": "table", "photographs": "photos", "texts": "texts"}
 DIGITS = "train --dataset digits --noise uniform:0.2 --steps 500 --lr 0.05 --output"
+
+_POLICY = '<meta http-equiv="Content-Security-Policy"[^>]*>'
+_ALONE = "<style>header, nav, form, section:not([aria-labelledby=suspects]) { display: none !important }</style>"
 
 
 def photograph(page: Path, target: Path) -> None:
@@ -50,6 +55,14 @@ def photograph(page: Path, target: Path) -> None:
             check=True, capture_output=True, timeout=120,
         )  # fmt: skip
         small(shot.read_bytes(), target)
+
+
+def only_suspects(report: Path) -> Path:
+    """A copy of a report beside it, of which only the suspects are seen; its policy, which forbids other styles, is left out."""
+    text = re.sub(_POLICY, _ALONE, report.read_text(encoding="utf-8"), count=1)
+    alone = report.with_name("suspects.html")
+    alone.write_text(text, encoding="utf-8")
+    return alone
 
 
 def small(picture: bytes, target: Path) -> None:
@@ -76,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             made = Path(folder) / "digits"
             if run([*DIGITS.split(), str(made)]) != 0:
                 raise SystemExit("the digits could not be trained on: see above")
-            photograph(write_review(made), said.images / "suspects.png")
+            write_report(made)
+            photograph(only_suspects(made / REPORT), said.images / "suspects.png")
     for name in TUTORIALS if said.tried else ():
         photograph(said.tried / "runs" / _RUN_OF[name] / "review.html", said.images / f"tutorial_{name}.png")
 

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from pages.pictures import COLOURS, main, photograph, small
+from pages.pictures import COLOURS, main, only_suspects, photograph, small
 from PIL import Image, ImageDraw
 
 from pages import pictures
@@ -65,3 +65,14 @@ def test_the_page_is_what_the_browser_is_shown(tmp_path, monkeypatch):
     assert asked[0] == "a-browser"
     assert asked[-1] == (tmp_path / "page.html").as_uri()
     assert Image.open(tmp_path / "a.png").width == 200
+
+
+def test_of_a_report_the_suspects_alone(tmp_path):
+    policy = '<meta http-equiv="Content-Security-Policy" content="style-src \'sha256-a\'">'
+    (tmp_path / "report.html").write_text(
+        f"<head>{policy}</head><nav></nav><section aria-labelledby=suspects></section>"
+    )
+    found = only_suspects(tmp_path / "report.html").read_text()
+    assert "Content-Security-Policy" not in found
+    assert "section:not([aria-labelledby=suspects])" in found
+    assert policy in (tmp_path / "report.html").read_text()
