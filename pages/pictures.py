@@ -58,7 +58,7 @@ def photograph(page: Path, target: Path) -> None:
 
 
 def only_suspects(report: Path) -> Path:
-    """A copy of a report beside it, of which only the suspects are seen; its policy, which forbids other styles, is left out."""
+    """A copy of a report beside it, of which only the suspects are seen; without its policy, which forbids other styles."""
     text = re.sub(_POLICY, _ALONE, report.read_text(encoding="utf-8"), count=1)
     alone = report.with_name("suspects.html")
     alone.write_text(text, encoding="utf-8")
