@@ -100,6 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write into the pages what came out")
     parser.add_argument("--keep", type=Path, help="work in this new folder, and leave it there")
     said = parser.parse_args(arguments)
+    if said.keep and not said.pages:
+        parser.error("--keep is for pages that are named")
     wrong = []
     for pages in [said.pages] if said.pages else [[README], in_order()]:
         with tempfile.TemporaryDirectory() as new:

@@ -47,7 +47,7 @@ def _save(folder: Path, labels: list[str], tiles: list[object]) -> list[str]:
     for place, (label, tile) in enumerate(zip(labels, tiles, strict=True)):
         file = folder / label / f"{place:03}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
-        tile.save(file, quality=90)  # type: ignore[attr-defined]  # an image of Pillow
+        tile.save(file)  # type: ignore[attr-defined]  # an image of Pillow
         files.append(file.relative_to(folder).as_posix())
     return files
 
