@@ -1,6 +1,7 @@
 """Rules that are tried: what judges them has no part in training them, and what came out stands in the run's files."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -10,11 +11,14 @@ from reweigh.cli.guard import run
 from reweigh.errors import NonFinite
 from reweigh.rules import registry
 from reweigh.run.choice import candidates
-from reweigh.run.choice.choose import FOLDS, budget, chosen_rule
+from reweigh.run.choice.candidates import Way, shorter
+from reweigh.run.choice.choose import FOLDS, Trial, budget, chosen_way
 from reweigh.run.choice.heard import Heard
 from reweigh.run.folder.stored import read_config
 from reweigh.tasks import task_of
+from reweigh.verdict import verdict_of
 
+choose_, candidates_ = (sys.modules[f"reweigh.run.choice.{name}"] for name in ("choose", "candidates"))
 CLASSES = ("a", "b", "c")
 FEW = ("--steps", "20", "--quick")
 
@@ -40,11 +44,13 @@ def way(truth, checked, accuracy, seed):
     return outputs
 
 
-def choose(accuracies, made=None, seed=0):
+def choose(accuracies, made=None, seed=0, lengths=()):
+    """By rules' names, each with the length after a space where it is another."""
     found, truth = labels(seed=seed)
     ways = {name: way(truth, found.checked, share, 10 * seed + k) for k, (name, share) in enumerate(accuracies.items())}
 
-    def train(name, given, checked):
+    def train(way, given, checked):
+        name = way.rule if way.steps is None else f"{way.rule} {way.steps}"
         if made is not None:
             made.append((name, given, checked))
         if ways.get(name) is None:
@@ -52,7 +58,8 @@ def choose(accuracies, made=None, seed=0):
         return ways[name](given, checked)
 
     task = task_of(found.given, CLASSES)
-    return chosen_rule(task, found, candidates(task), train, 0, 10)
+    rules = candidates(task)
+    return chosen_way(task, found, Trial(rules.ways(lengths), rules.safe, 10, 0), train)
 
 
 ALIKE = dict.fromkeys(("judged", "judged-and-helpful", "l2rw", "uniform", "checked-only"), 0.9)
@@ -62,7 +69,7 @@ def test_the_best_is_chosen():
     found = choose({**ALIKE, "judged": 0.6, "uniform": 0.6, "judged-and-helpful": 0.6, "checked-only": 0.6})
     assert found.rule == "l2rw"
     assert "better than judged" in found.why
-    assert set(found.tried) == set(ALIKE)
+    assert set(found.tried) == set(map(Way, ALIKE))
 
 
 def test_a_safe_one_where_all_are_alike():
@@ -87,14 +94,14 @@ def test_what_is_far_behind_is_tried_once_and_still_told():
     made = []
     found = choose({**ALIKE, "checked-only": 0.05}, made)
     assert [name for name, _, _ in made].count("checked-only") == 1
-    assert found.tried["checked-only"].gain < -0.3
+    assert found.tried[Way("checked-only")].gain < -0.3
     assert found.steps == 10 * len(made)
 
 
 def test_one_that_fails_is_left_out():
     found = choose({name: share for name, share in ALIKE.items() if name != "judged"})
-    assert set(found.tried) == set(ALIKE) - {"judged"}
-    assert found.rule in found.tried
+    assert set(found.tried) == set(map(Way, ALIKE)) - {Way("judged")}
+    assert found.way in found.tried
 
 
 def test_where_all_fail_it_says_so():
@@ -111,6 +118,26 @@ def test_numbers_are_judged_too_and_have_no_verifier_beside_a_student():
     assert candidates(task).safe == "judged"
     assert {"judged", "judged-and-helpful"} <= set(candidates(task).names)
     assert "checked-only" not in candidates(task, checked_kept=False).names
+
+
+def test_a_shorter_run_is_taken_where_it_is_better():
+    """What has learnt wrong labels by heart knew better before."""
+    short = {f"{name} 3": 0.95 for name in ALIKE}
+    found = choose({**dict.fromkeys(ALIKE, 0.8), **short}, lengths=(3,))
+    assert found.way.steps == 3
+    assert "better than judged" in found.why
+    assert f"{found.way.rule} for 3 steps" in found.why
+    assert len(found.tried) == 2 * len(ALIKE)
+
+
+def test_a_run_keeps_its_length_where_shorter_ones_are_as_good():
+    every = {**ALIKE, **{f"{name} 3": 0.9 for name in ALIKE}}
+    kept = [choose(every, seed=seed, lengths=(3,)).way.steps for seed in range(12)]
+    assert kept.count(None) >= 7
+
+
+def test_lengths_that_are_too_short_to_learn_are_not_tried():
+    assert (shorter(600), shorter(300), shorter(100)) == ((200, 75), (100,), ())
 
 
 def test_a_trial_is_short_beside_a_long_run():
@@ -135,6 +162,25 @@ def test_a_run_says_what_was_chosen_and_goes_on_with_it(tmp_path, capsys):
     assert run(again) == 0
     assert json.loads((folder / "summary.json").read_text()) == summary
     assert run(["audit", str(folder), "--top", "1"]) == 0
+
+
+def test_a_run_is_shortened_unless_its_length_was_said(tmp_path, monkeypatch, capsys):
+    """The trials are made to say that short runs are better; then the run, its files and its resume go by that."""
+    monkeypatch.setattr(choose_, "budget", lambda steps: 12)
+    monkeypatch.setattr(candidates_, "LEAST_STEPS", 1)
+    monkeypatch.setattr(choose_, "best_of", lambda tried, safe: Way("judged", 4))
+    folder = tmp_path / "run"
+    assert run(bare("table", tmp_path / "data", folder, "--quick")) == 0
+    assert "are tried 2 times each for 12, 4 or 2 steps" in " ".join(capsys.readouterr().out.split())
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["steps"], summary["choice"]["usual"]) == (4, 600)
+    assert read_config(folder).config.student.epochs is None
+    (folder / "summary.json").unlink()
+    assert run(["train", "--output", str(folder), "--resume"]) == 0
+    assert json.loads((folder / "summary.json").read_text()) == summary
+    verdict = verdict_of(folder)
+    words = {rival.words for rival in verdict.rivals}
+    assert {"plain training on all rows", "plain training on all rows, as short"} <= words
 
 
 def test_options_of_a_rule_want_the_rule(tmp_path, capsys):

@@ -12,8 +12,8 @@ from reweigh.hosts.sklearn.judges import Train, targets_of
 from reweigh.hosts.sklearn.rows import Rows
 from reweigh.hosts.sklearn.training import Parts
 from reweigh.rules import registry
-from reweigh.run.choice.candidates import candidates
-from reweigh.run.choice.choose import budget, chosen_rule, without_trials
+from reweigh.run.choice.candidates import Way, candidates
+from reweigh.run.choice.choose import Trial, budget, chosen_way, without_trials
 from reweigh.run.choice.decide import Choice
 from reweigh.run.choice.heard import Heard
 from reweigh.tasks import Task
@@ -43,7 +43,7 @@ def chosen(module: nn.Module, task: Task, parts: Parts, trained_on: Tensor, *, t
         return found
     device, tried = next(module.parameters()).device, budget(steps)
 
-    def outputs(rule: str, given: Tensor, checked: Tensor) -> Tensor:
+    def outputs(way: Way, given: Tensor, checked: Tensor) -> Tensor:
         stay = torch.ones(len(clean), dtype=torch.bool)
         stay[checked] = False
         away = torch.cat([open_[given], clean.ids[checked]])
@@ -51,15 +51,15 @@ def chosen(module: nn.Module, task: Task, parts: Parts, trained_on: Tensor, *, t
             rng.seed(seed, [device])
             copied = copy.deepcopy(module)
             left = clean.select(stay.nonzero().flatten().numpy())
-            train(copied, rule, left, trained_on[~torch.isin(trained_on, away)], tried)
+            train(copied, way.rule, left, trained_on[~torch.isin(trained_on, away)], tried)
             return torch.cat([_asked(copied, rows, open_[given], device), _asked(copied, clean, checked, device)])
 
-    return chosen_rule(task, labels, ways, outputs, seed, tried)
+    return chosen_way(task, labels, Trial(ways.ways(), ways.safe, tried, seed), outputs)
 
 
 def not_comparable(rule: str, why: str) -> Choice:
     """What is done where there is nothing to choose by."""
-    return Choice(rule, f"{why}, so rules cannot be compared", {})
+    return Choice(Way(rule), f"{why}, so rules cannot be compared", {})
 
 
 def default_for(rule: Any) -> bool:

@@ -4,6 +4,8 @@ Each time another half of the checked examples and another part of the others ar
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +14,7 @@ from reweigh.data.sampling import seed_for
 from reweigh.errors import BadInput, ReweighError
 from reweigh.rules import registry
 from reweigh.run.bench import Bench, Note
-from reweigh.run.choice.candidates import Candidates, candidates
+from reweigh.run.choice.candidates import Candidates, Way, candidates, shorter
 from reweigh.run.choice.decide import Choice, Tried, best_of, hopeless, told
 from reweigh.run.choice.heard import NOTHING, Heard, beside
 from reweigh.run.job.prepare import RunData, joined, with_clean_kept
@@ -24,14 +26,17 @@ FOLDS, LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 2, 4, 8, 4
 HELD, MOST_HELD = 0.25, 2000
 """The share of the given labels that are held back each time, and how many at most."""
 SHARE, LEAST_STEPS = 0.2, 600
-Train = Callable[[str, Tensor, Tensor], Tensor]
-"""From a rule and the rows of given (g,) and checked examples (h,) that are held back to what its model says of these."""
+Train = Callable[[Way, Tensor, Tensor], Tensor]
+"""From a way and the rows of given (g,) and checked examples (h,) that are held back to what its model says of these."""
 
 
-def settled(config: Resolved, data: RunData, note: Note, bench: Bench) -> tuple[Resolved, Choice | None]:
+def settled(
+    config: Resolved, data: RunData, note: Note, bench: Bench, *, length_open: bool
+) -> tuple[Resolved, Choice | None]:
     """The settings with a rule in the place of `auto`, and how it was chosen; as they are where another rule stands there.
 
-    Candidates are trained on the `bench`, which is of these settings and data.
+    Candidates are trained on the `bench`, which is of these settings and data. Where the `length_open` is, nobody having
+    said how long to train, shorter runs are tried as well.
 
     Raises:
         BadInput: if there are options of a rule, which nobody can know.
@@ -48,13 +53,22 @@ def settled(config: Resolved, data: RunData, note: Note, bench: Bench) -> tuple[
     choice = without_trials(train.task, labels, ways)
     if choice is None:
         steps = budget(bench.steps)
+        lengths = shorter(steps) if length_open else ()
         note(
-            f"choosing a rule: {len(ways.names)} are tried {FOLDS} times each for {steps} steps, beside {bench.steps} of "
-            "the run (--rule names one instead)"
+            f"choosing a rule: {len(ways.names)} are tried {FOLDS} times each for {_spoken(steps, lengths)} steps, beside "
+            f"{bench.steps} of the run (--rule names one instead)"
         )
-        choice = chosen_rule(train.task, labels, ways, _on(bench, config, open_, steps), config.student.seed, steps)
-    note(f"rule {choice.rule}: {choice.why}")
-    return config.but(rule=choice.rule), choice
+        trial = Trial(ways.ways(lengths), ways.safe, steps, config.student.seed)
+        choice = chosen_way(train.task, labels, trial, _on(bench, config, open_, steps))
+    note(f"rule {choice.way}: {choice.why}")
+    ruled = config.but(rule=choice.rule)
+    if choice.way.steps is None:
+        return ruled, choice
+    return bench.shortened(ruled, choice.way.steps), replace(choice, usual=bench.steps)
+
+
+def _spoken(steps: int, lengths: tuple[int, ...]) -> str:
+    return " or ".join([", ".join(map(str, (steps, *lengths[:-1]))), *map(str, lengths[-1:])])
 
 
 def budget(steps: int) -> int:
@@ -63,7 +77,7 @@ def budget(steps: int) -> int:
 
 
 def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
-    def outputs(rule: str, given: Tensor, checked: Tensor) -> Tensor:
+    def outputs(way: Way, given: Tensor, checked: Tensor) -> Tensor:
         data, keep = bench.inputs, torch.ones(len(bench.inputs.train), dtype=torch.bool)
         stay, away = torch.ones(len(data.clean), dtype=torch.bool), data.clean.select(checked)
         stay[checked] = False
@@ -71,7 +85,7 @@ def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
         keep &= ~torch.isin(data.train.ids, away.ids)
         asked = joined(data.train.select(open_[given]), away)
         parts = data._replace(train=data.train.select(keep), clean=data.clean.select(stay), test=asked, held=None)
-        return bench.outputs(with_clean_kept(config, parts), steps, rule)
+        return bench.outputs(with_clean_kept(config, parts), way.steps or steps, way.rule)
 
     return outputs
 
@@ -81,7 +95,7 @@ def without_trials(task: Task, labels: Heard, ways: Candidates) -> Choice | None
     said = _too_few(task, labels)
     if said is None:
         return None
-    return Choice(ways.safe if len(labels.checked) >= LEAST_TAUGHT else registry.PLAIN, said, {})
+    return Choice(Way(ways.safe if len(labels.checked) >= LEAST_TAUGHT else registry.PLAIN), said, {})
 
 
 def _too_few(task: Task, labels: Heard) -> str | None:
@@ -97,34 +111,43 @@ def _too_few(task: Task, labels: Heard) -> str | None:
     return None
 
 
-def chosen_rule(task: Task, labels: Heard, ways: Candidates, train: Train, seed: int, steps: int) -> Choice:
-    """Try the candidates and choose.
+class Trial(NamedTuple):
+    """What is tried: ways, the `safe` rule, the `steps` of those that are as long as the run, and the seed of all draws."""
+
+    ways: tuple[Way, ...]
+    safe: str
+    steps: int
+    seed: int
+
+
+def chosen_way(task: Task, labels: Heard, trial: Trial, train: Train) -> Choice:
+    """Try the ways and choose.
 
     Raises:
-        NonFinite: if training of every candidate stops being finite.
+        NonFinite: if training of every way stops being finite.
     """
-    generator = torch.Generator().manual_seed(seed_for(seed, "auto"))
+    generator = torch.Generator().manual_seed(seed_for(trial.seed, "auto"))
     given, checked = _held_back(task, labels, generator)
-    names, said, left, made = list(ways.names), dict[str, Heard](), dict[str, Tried](), 0
+    ways, said, left, made = list(trial.ways), dict[Way, Heard](), dict[Way, Tried](), 0
     for turn, (g, h) in enumerate(zip(given, checked, strict=True)):
-        for name in tuple(names):
+        for way in tuple(ways):
             try:
-                outputs = train(name, g, h).split([len(g), len(h)])
-                said[name] = said.get(name, NOTHING) + Heard(*outputs)
-                made += steps
+                outputs = train(way, g, h).split([len(g), len(h)])
+                said[way] = said.get(way, NOTHING) + Heard(*outputs)
+                made += way.steps or trial.steps
             except ReweighError:  # a model without logits has no verifier, a rate may be too high for one of them
-                names.remove(name)
-                if not names:
+                ways.remove(way)
+                if not ways:
                     raise
-        safe = ways.safe if ways.safe in names else names[-1]
+        safe = Way(trial.safe) if Way(trial.safe) in ways else ways[-1]
         judged = [torch.cat(part[: turn + 1]) for part in (given, checked)]
         by = Heard(labels.given[judged[0]], labels.checked[judged[1]])
-        tried = beside(task, {name: said[name] for name in names}, by, safe, seed)
+        tried = beside(task, {way: said[way] for way in ways}, by, safe, trial.seed)
         if turn + 1 < FOLDS:
             left = hopeless(tried, safe)
-            names = [name for name in names if name not in left]
-    rule = best_of(tried, safe)
-    return Choice(rule, told(tried, left, rule, safe, task.compared, len(labels.checked)), {**tried, **left}, made)
+            ways = [way for way in ways if way not in left]
+    way = best_of(tried, safe)
+    return Choice(way, told(tried, left, way, safe, task.compared, len(labels.checked)), {**tried, **left}, made)
 
 
 def _held_back(task: Task, labels: Heard, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:

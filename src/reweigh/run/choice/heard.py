@@ -14,7 +14,7 @@ from torch import Tensor
 from reweigh.data.sampling import seed_for
 from reweigh.rightness import OF_CLASSES, View
 from reweigh.rules.baselines import CheckedOnly
-from reweigh.run.choice.candidates import of_classes
+from reweigh.run.choice.candidates import Way, of_classes
 from reweigh.run.choice.decide import Tried, compared
 from reweigh.run.choice.scoring import macro_f1, of_task
 from reweigh.tasks import Task
@@ -33,24 +33,24 @@ class Heard(NamedTuple):
 NOTHING = Heard(torch.empty(0), torch.empty(0))
 
 
-def beside(task: Task, said: Mapping[str, Heard], labels: Heard, safe: str, seed: int) -> dict[str, Tried]:
+def beside(task: Task, said: Mapping[Way, Heard], labels: Heard, safe: Way, seed: int) -> dict[Way, Tried]:
     """Each way beside the safe one, by what it said of examples with these labels."""
-    names, draw = list(said), torch.Generator().manual_seed(seed_for(seed, "auto", "resamples"))
+    ways, draw = list(said), torch.Generator().manual_seed(seed_for(seed, "auto", "resamples"))
     of_given, of_checked = ([heard[part] for heard in said.values()] for part in (0, 1))
     y, count = labels.checked, len(labels.checked)
     if not of_classes(task):
-        return compared(names, safe, of_task(task, of_checked, y, draw), None, count)
+        return compared(ways, safe, of_task(task, of_checked, y, draw), None, count)
     right = _right(said, labels, seed)
     shares = torch.zeros(task.outputs, dtype=torch.double).index_add_(0, labels.given, right)
     stands_for = (shares / y.bincount(minlength=task.outputs).clamp_min(1))[y]
     checked = macro_f1(of_checked, y, stands_for, draw)
-    return compared(names, safe, checked, macro_f1(of_given, labels.given, right, draw), count)
+    return compared(ways, safe, checked, macro_f1(of_given, labels.given, right, draw), count)
 
 
-def _right(said: Mapping[str, Heard], labels: Heard, seed: int) -> Tensor:
+def _right(said: Mapping[Way, Heard], labels: Heard, seed: int) -> Tensor:
     """How likely each of the given labels (g,) is right, taught by the checked ones."""
-    sure = {name: torch.cat(heard).double().log_softmax(1) for name, heard in said.items()}
-    alone = sure.pop(CheckedOnly.name, None) if len(sure) > 1 else None
+    sure = {way: torch.cat(heard).double().log_softmax(1) for way, heard in said.items()}
+    alone = sure.pop(Way(CheckedOnly.name), None) if len(sure) > 1 else None
     view = View(torch.stack(list(sure.values())).mean(0).log_softmax(1), alone)
     count, y = len(labels.given), torch.cat(labels)
     checked, classes = torch.arange(count, len(y)), np.arange(view.classes)
