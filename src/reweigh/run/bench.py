@@ -90,6 +90,10 @@ class Bench:
             raise BadInput(NOT_JUDGED)
         return self.halves.known(clean)
 
+    def right(self, clean: Tensor) -> Tensor | None:
+        """How likely the label of each example that is not checked is right by that, (u,); None where nobody can say."""
+        return None if self.halves is None else self.halves.right(clean)
+
     def outputs(self, parts: RunData, steps: int, rule: str = registry.PLAIN) -> Tensor:
         """What a model trained by a rule on some `parts` of `inputs` for so many steps says of their test examples.
 

@@ -96,7 +96,7 @@ class Halves:
     train: Targets
     parts: tuple[Half, Half]
     seed: int
-    _known: dict[tuple[int, ...], Known] = field(default_factory=dict, repr=False, compare=False)
+    _taught: dict[tuple[int, ...], Rightness] = field(default_factory=dict, repr=False, compare=False)
 
     def witness(self, checked: Tensor) -> Witness:
         """Of checked examples at these positions, (c,), and then of all others, each by a student that has not seen it."""
@@ -116,21 +116,26 @@ class Halves:
         return kind.joined(found)[torch.cat(places).argsort()]
 
     def known(self, clean: Tensor) -> Known:
-        """What that says of the others' labels, taught by those checked examples alone that have these ids.
+        """What that says of the others' labels at most, taught by those checked examples alone that have these ids.
 
-        Several rules of a trial ask for the same, and the run asks once more: it is worked out once.
+        Raises:
+            BadInput: if they are too few.
         """
-        key = tuple(clean.tolist())
-        if key not in self._known:
-            self._known[key] = self._taught(clean)
-        return self._known[key]
+        return Known(self.train.ids, torch.from_numpy(self._rightness(clean).at_most[-len(self.train) :]))
 
-    def _taught(self, clean: Tensor) -> Known:
-        checked = torch.nonzero(torch.isin(self.clean.ids, clean)).flatten()
-        if len(checked) < _LEAST_CHECKED:
-            raise BadInput(NOT_JUDGED)
-        found = rightness_of(self.witness(checked), self.clean.select(checked), self.train, self.seed)
-        return Known(self.train.ids, torch.from_numpy(found.at_most[len(checked) :]))
+    def right(self, clean: Tensor) -> Tensor:
+        """How likely the others' labels are right, (u,), likewise."""
+        return torch.from_numpy(self._rightness(clean).right[-len(self.train) :])
+
+    def _rightness(self, clean: Tensor) -> Rightness:
+        """Several rules of a trial ask for the same, and the run asks once more: it is worked out once."""
+        key = tuple(clean.tolist())
+        if key not in self._taught:
+            checked = torch.nonzero(torch.isin(self.clean.ids, clean)).flatten()
+            if len(checked) < _LEAST_CHECKED:
+                raise BadInput(NOT_JUDGED)
+            self._taught[key] = rightness_of(self.witness(checked), self.clean.select(checked), self.train, self.seed)
+        return self._taught[key]
 
 
 def rightness_of(view: Witness, clean: Targets, train: Targets, seed: int) -> Rightness:

@@ -96,14 +96,14 @@ def test_what_is_told_names_all_of_them_and_how_sure_it_is():
 
 
 def test_a_choice_stands_in_a_file():
-    found = Choice(L2RW, "because", {L2RW: Tried(0.9, 0.8)}, 100).as_json()
+    found = Choice(L2RW, "because", {"l2rw": Tried(0.9, 0.8)}, 100).as_json()
     assert found["rule"] == "l2rw"
     assert found["tried"]["l2rw"] == {"checked": 0.9, "given": 0.8, "gain": 0.0, "error": 0.0}
 
 
 def test_a_shorter_run_stands_under_its_own_name():
     short = Way("judged", 75)
-    choice = Choice(short, "because", {Way("judged"): Tried(0.5, 0.5), short: Tried(0.9, 0.8)}, usual=600)
+    choice = Choice(short, "because", {"judged": Tried(0.5, 0.5), str(short): Tried(0.9, 0.8)}, usual=600)
     assert choice.rule == "judged"
     found = choice.as_json()
     assert list(found["tried"]) == ["judged", "judged for 75 steps"]

@@ -52,6 +52,10 @@ class Judges:
         """
         return self._halves.known(clean)
 
+    def right(self, clean: Tensor) -> Tensor:
+        """How likely the label of each row that is not clean is right, (u,), likewise."""
+        return self._halves.right(clean)
+
     @cached_property
     def _halves(self) -> Halves:
         rows, clean, seed = self._parts.rows, self._parts.clean, self._parts.seed

@@ -16,7 +16,7 @@ from reweigh.rules import registry
 from reweigh.run.bench import Bench, Note
 from reweigh.run.choice.candidates import Candidates, Way, candidates, shorter
 from reweigh.run.choice.decide import Choice, Tried, best_of, hopeless, told
-from reweigh.run.choice.heard import NOTHING, Heard, beside
+from reweigh.run.choice.heard import NOTHING, Heard, Held, beside
 from reweigh.run.job.prepare import RunData, joined, with_clean_kept
 from reweigh.settings import Resolved
 from reweigh.tasks import Task
@@ -49,8 +49,8 @@ def settled(
     train, clean = data.train, data.clean
     open_ = (~torch.isin(train.ids, clean.ids)).nonzero().flatten()
     ways = candidates(train.task, checked_kept=config.weights.keep_clean_in_train)
-    labels = Heard(train.y[open_], clean.y)
-    choice = without_trials(train.task, labels, ways)
+    held = Held(train.y[open_], clean.y, None)
+    choice = without_trials(train.task, held, ways)
     if choice is None:
         steps = budget(bench.steps)
         lengths = shorter(steps) if length_open else ()
@@ -59,7 +59,8 @@ def settled(
             f"{bench.steps} of the run (--rule names one instead)"
         )
         trial = Trial(ways.ways(lengths), ways.safe, steps, config.student.seed)
-        choice = chosen_way(train.task, labels, trial, _on(bench, config, open_, steps))
+        held = held._replace(right=bench.right(clean.ids))
+        choice = chosen_way(train.task, held, trial, _on(bench, config, open_, steps))
     note(f"rule {choice.way}: {choice.why}")
     ruled = config.but(rule=choice.rule)
     if choice.way.steps is None:
@@ -90,24 +91,24 @@ def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
     return outputs
 
 
-def without_trials(task: Task, labels: Heard, ways: Candidates) -> Choice | None:
+def without_trials(task: Task, held: Held, ways: Candidates) -> Choice | None:
     """What is taken where nothing can be held back, and why; None where something can."""
-    said = _too_few(task, labels)
+    said = _too_few(task, held)
     if said is None:
         return None
-    return Choice(Way(ways.safe if len(labels.checked) >= LEAST_TAUGHT else registry.PLAIN), said, {})
+    return Choice(Way(ways.safe if len(held.checked) >= LEAST_TAUGHT else registry.PLAIN), said, {})
 
 
-def _too_few(task: Task, labels: Heard) -> str | None:
+def _too_few(task: Task, held: Held) -> str | None:
     """Why nothing can be held back, if that is so."""
-    if len(labels.given) < LEAST:
-        return f"there are {counted(len(labels.given), 'example')} that are not checked, too few to try rules on"
-    if labels.checked.ndim == 1 and not labels.checked.is_floating_point():
-        fewest = int(labels.checked.unique(return_counts=True)[1].min()) if len(labels.checked) else 0
+    if len(held.given) < LEAST:
+        return f"there are {counted(len(held.given), 'example')} that are not checked, too few to try rules on"
+    if held.checked.ndim == 1 and not held.checked.is_floating_point():
+        fewest = int(held.checked.unique(return_counts=True)[1].min()) if len(held.checked) else 0
         if fewest < LEAST_OF_CLASS:
             return f"a class has {counted(fewest, 'checked example')}, too few to hold some back and try rules"
-    if len(labels.checked) < LEAST:
-        return f"there are {counted(len(labels.checked), 'checked example')}, too few to hold some back and try rules"
+    if len(held.checked) < LEAST:
+        return f"there are {counted(len(held.checked), 'checked example')}, too few to hold some back and try rules"
     return None
 
 
@@ -120,14 +121,14 @@ class Trial(NamedTuple):
     seed: int
 
 
-def chosen_way(task: Task, labels: Heard, trial: Trial, train: Train) -> Choice:
+def chosen_way(task: Task, held: Held, trial: Trial, train: Train) -> Choice:
     """Try the ways and choose.
 
     Raises:
         NonFinite: if training of every way stops being finite.
     """
     generator = torch.Generator().manual_seed(seed_for(trial.seed, "auto"))
-    given, checked = _held_back(task, labels, generator)
+    given, checked = _held_back(task, held, generator)
     ways, said, left, made = list(trial.ways), dict[Way, Heard](), dict[Way, Tried](), 0
     for turn, (g, h) in enumerate(zip(given, checked, strict=True)):
         for way in tuple(ways):
@@ -141,21 +142,21 @@ def chosen_way(task: Task, labels: Heard, trial: Trial, train: Train) -> Choice:
                     raise
         safe = Way(trial.safe) if Way(trial.safe) in ways else ways[-1]
         judged = [torch.cat(part[: turn + 1]) for part in (given, checked)]
-        by = Heard(labels.given[judged[0]], labels.checked[judged[1]])
-        tried = beside(task, {way: said[way] for way in ways}, by, safe, trial.seed)
+        tried = beside(task, {way: said[way] for way in ways}, held.select(*judged), safe, trial.seed)
         if turn + 1 < FOLDS:
             left = hopeless(tried, safe)
             ways = [way for way in ways if way not in left]
     way = best_of(tried, safe)
-    return Choice(way, told(tried, left, way, safe, task.compared, len(labels.checked)), {**tried, **left}, made)
+    why = told(tried, left, way, safe, task.compared, len(held.checked))
+    return Choice(way, why, {str(one): found for one, found in {**tried, **left}.items()}, made)
 
 
-def _held_back(task: Task, labels: Heard, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
+def _held_back(task: Task, held: Held, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
     """Rows of given and of checked examples for each time; each class gives as many of its checked ones each time."""
-    count = len(labels.given)
+    count = len(held.given)
     each = min(MOST_HELD, max(1, round(HELD * count)))
     given = list(torch.randperm(count, generator=generator)[: FOLDS * each].split(each))
-    order = torch.randperm(len(labels.checked), generator=generator)
-    if labels.checked.ndim == 1 and not labels.checked.is_floating_point():
-        order = order[labels.checked[order].argsort(stable=True)]
+    order = torch.randperm(len(held.checked), generator=generator)
+    if held.checked.ndim == 1 and not held.checked.is_floating_point():
+        order = order[held.checked[order].argsort(stable=True)]
     return given, [order[k::FOLDS] for k in range(FOLDS)]

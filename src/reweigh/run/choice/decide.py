@@ -53,14 +53,14 @@ class Choice:
     Attributes:
         way: the rule, and how long.
         why: in a sentence.
-        tried: what came of each way; empty where nothing could be tried.
+        tried: what came of each way, by its name in words; empty where nothing could be tried.
         steps: how many were made with all of them.
         usual: how many steps the run would have made, where it makes fewer.
     """
 
     way: Way
     why: str
-    tried: Mapping[Way, Tried]
+    tried: Mapping[str, Tried]
     steps: int = 0
     usual: int | None = None
 
@@ -71,7 +71,7 @@ class Choice:
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in a run's files."""
-        tried = {str(way): vars(one) for way, one in self.tried.items()}
+        tried = {way: vars(one) for way, one in self.tried.items()}
         return {"rule": self.rule, "why": self.why, "steps": self.steps, "usual": self.usual, "tried": tried}
 
 
