@@ -12,7 +12,7 @@ from reweigh.errors import NonFinite
 from reweigh.rules import registry
 from reweigh.run.choice import candidates
 from reweigh.run.choice.candidates import Way, shorter
-from reweigh.run.choice.choose import FOLDS, Trial, budget, chosen_way
+from reweigh.run.choice.choose import Trial, budget, chosen_way, folds
 from reweigh.run.choice.heard import Held
 from reweigh.run.folder.stored import read_config
 from reweigh.run.job import usual
@@ -20,6 +20,7 @@ from reweigh.tasks import task_of
 from reweigh.verdict import verdict_of
 
 choose_, candidates_ = (sys.modules[f"reweigh.run.choice.{name}"] for name in ("choose", "candidates"))
+FOLDS = 2
 CLASSES = ("a", "b", "c")
 FEW = ("--steps", "20", "--quick")
 
@@ -46,7 +47,7 @@ def way(truth, checked, accuracy, seed):
     return outputs
 
 
-def choose(accuracies, made=None, seed=0, lengths=()):
+def choose(accuracies, made=None, seed=0, lengths=(), times=FOLDS):
     """By rules' names, each with the length after a space where it is another."""
     found, truth = labels(seed=seed)
     ways = {name: way(truth, found.checked, share, 10 * seed + k) for k, (name, share) in enumerate(accuracies.items())}
@@ -61,7 +62,7 @@ def choose(accuracies, made=None, seed=0, lengths=()):
 
     task = task_of(found.given, CLASSES)
     rules = candidates(task)
-    return chosen_way(task, found, Trial(rules.ways(lengths), rules.safe, 10, 0), train)
+    return chosen_way(task, found, Trial(rules.ways(lengths), rules.safe, 10, times, 0), train)
 
 
 ALIKE = dict.fromkeys(("judged", "judged-and-helpful", "l2rw", "uniform", "checked-only"), 0.9)
@@ -92,9 +93,10 @@ def test_each_checked_example_judges_once_and_no_part_trains_what_it_judges():
         assert torch.arange(3).repeat(8)[checked].bincount().tolist() == [4, 4, 4]
 
 
-def test_what_is_far_behind_is_tried_once_and_still_told():
+@pytest.mark.parametrize("times", [2, 4])
+def test_what_is_far_behind_is_tried_once_and_still_told(times):
     made = []
-    found = choose({**ALIKE, "checked-only": 0.05}, made)
+    found = choose({**ALIKE, "checked-only": 0.05}, made, times=times)
     assert [name for name, _, _ in made].count("checked-only") == 1
     assert found.tried["checked-only"].gain < -0.3
     assert found.steps == 10 * len(made)
@@ -138,6 +140,10 @@ def test_a_run_keeps_its_length_where_shorter_ones_are_as_good():
     assert kept.count(None) >= 7
 
 
+def test_few_rows_of_a_table_are_tried_on_more_often():
+    assert (folds(5000, flat=True), folds(5001, flat=True), folds(500, flat=False)) == (4, 2, 2)
+
+
 def test_lengths_that_are_too_short_to_learn_are_not_tried():
     assert (shorter(600), shorter(300), shorter(100)) == ((200, 75), (100,), ())
 
@@ -150,7 +156,7 @@ def test_a_run_says_what_was_chosen_and_goes_on_with_it(tmp_path, capsys):
     folder = tmp_path / "run"
     assert run(bare("table", tmp_path / "data", folder, *FEW)) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "choosing a rule: 5 are tried 2 times each for 20 steps" in printed
+    assert "choosing a rule: 5 are tried 4 times each for 20 steps" in printed
     summary, stored = json.loads((folder / "summary.json").read_text()), read_config(folder)
     assert summary["rule"] == stored.config.weights.rule == summary["choice"]["rule"] != registry.AUTO
     assert summary["choice"] == stored.choice
@@ -174,7 +180,7 @@ def test_a_run_is_shortened_unless_its_length_was_said(tmp_path, monkeypatch, ca
     monkeypatch.setattr(choose_, "best_of", lambda tried, safe: Way("judged", 4))
     folder = tmp_path / "run"
     assert run(bare("table", tmp_path / "data", folder, "--quick")) == 0
-    assert "are tried 2 times each for 12, 4 or 2 steps" in " ".join(capsys.readouterr().out.split())
+    assert "are tried 4 times each for 12, 4 or 2 steps" in " ".join(capsys.readouterr().out.split())
     summary = json.loads((folder / "summary.json").read_text())
     assert (summary["steps"], summary["choice"]["usual"]) == (4, 30)
     assert read_config(folder).config.student.epochs is None

@@ -13,7 +13,7 @@ from reweigh.hosts.sklearn.rows import Rows
 from reweigh.hosts.sklearn.training import Parts
 from reweigh.rules import registry
 from reweigh.run.choice.candidates import Way, candidates
-from reweigh.run.choice.choose import Trial, budget, chosen_way, without_trials
+from reweigh.run.choice.choose import Trial, budget, chosen_way, folds, without_trials
 from reweigh.run.choice.decide import Choice
 from reweigh.run.choice.heard import Held
 from reweigh.tasks import Task
@@ -58,7 +58,9 @@ def chosen(
             train(copied, way.rule, left, trained_on[~torch.isin(trained_on, away)], tried)
             return torch.cat([_asked(copied, rows, open_[given], device), _asked(copied, clean, checked, device)])
 
-    return chosen_way(task, held, Trial(ways.ways(), ways.safe, tried, seed), outputs)
+    return chosen_way(
+        task, held, Trial(ways.ways(), ways.safe, tried, folds(len(open_), flat=rows.X.ndim == 2), seed), outputs
+    )
 
 
 def not_comparable(rule: str, why: str) -> Choice:

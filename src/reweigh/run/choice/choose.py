@@ -1,8 +1,9 @@
-"""The choice of a rule: candidates are trained for a short while, twice, each time without a part that judges them.
+"""The choice of a rule: candidates are trained for a short while, some times, each time without a part that judges it.
 
-Each time another half of the checked examples and another part of the others are held back.
+Each time another part of the checked examples and another of the others are held back.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -22,7 +23,9 @@ from reweigh.settings import Resolved
 from reweigh.tasks import Task
 from reweigh.words import counted
 
-FOLDS, LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 2, 4, 8, 4
+FOLDS, FOLDS_OF_FEW, FEW = 2, 4, 5000
+"""How often each way is tried; more often where given labels are few and tell less, and a step costs next to nothing."""
+LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 4, 8, 4
 HELD, MOST_HELD = 0.25, 2000
 """The share of the given labels that are held back each time, and how many at most."""
 SHARE, LEAST_STEPS = 0.2, 600
@@ -52,13 +55,13 @@ def settled(
     held = Held(train.y[open_], clean.y, None)
     choice = without_trials(train.task, held, ways)
     if choice is None:
-        steps = budget(bench.steps)
+        steps, times = budget(bench.steps), folds(len(open_), flat=len(bench.inputs.train.x.shape) == 2)
         lengths = shorter(steps) if length_open else ()
         note(
-            f"choosing a rule: {len(ways.names)} are tried {FOLDS} times each for {_spoken(steps, lengths)} steps, beside "
+            f"choosing a rule: {len(ways.names)} are tried {times} times each for {_spoken(steps, lengths)} steps, beside "
             f"{bench.steps} of the run (--rule names one instead)"
         )
-        trial = Trial(ways.ways(lengths), ways.safe, steps, config.student.seed)
+        trial = Trial(ways.ways(lengths), ways.safe, steps, times, config.student.seed)
         held = held._replace(right=bench.right(clean.ids))
         choice = chosen_way(train.task, held, trial, _on(bench, config, open_, steps))
     note(f"rule {choice.way}: {choice.why}")
@@ -91,6 +94,11 @@ def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
     return outputs
 
 
+def folds(given: int, *, flat: bool) -> int:
+    """How often each way is tried, beside so many given labels; of inputs that are `flat` a network learns fast."""
+    return FOLDS_OF_FEW if flat and given <= FEW else FOLDS
+
+
 def without_trials(task: Task, held: Held, ways: Candidates) -> Choice | None:
     """What is taken where nothing can be held back, and why; None where something can."""
     said = _too_few(task, held)
@@ -113,11 +121,19 @@ def _too_few(task: Task, held: Held) -> str | None:
 
 
 class Trial(NamedTuple):
-    """What is tried: ways, the `safe` rule, the `steps` of those that are as long as the run, and the seed of all draws."""
+    """What is tried.
+
+    Attributes:
+        ways: the ways, and `safe` the rule that is taken where they cannot be told apart.
+        steps: how many are made with those that are as long as the run.
+        folds: how often each is tried.
+        seed: of all that is drawn.
+    """
 
     ways: tuple[Way, ...]
     safe: str
     steps: int
+    folds: int
     seed: int
 
 
@@ -128,7 +144,7 @@ def chosen_way(task: Task, held: Held, trial: Trial, train: Train) -> Choice:
         NonFinite: if training of every way stops being finite.
     """
     generator = torch.Generator().manual_seed(seed_for(trial.seed, "auto"))
-    given, checked = _held_back(task, held, generator)
+    given, checked = _held_back(held, trial.folds, generator)
     ways, said, left, made = list(trial.ways), dict[Way, Heard](), dict[Way, Tried](), 0
     for turn, (g, h) in enumerate(zip(given, checked, strict=True)):
         for way in tuple(ways):
@@ -143,20 +159,20 @@ def chosen_way(task: Task, held: Held, trial: Trial, train: Train) -> Choice:
         safe = Way(trial.safe) if Way(trial.safe) in ways else ways[-1]
         judged = [torch.cat(part[: turn + 1]) for part in (given, checked)]
         tried = beside(task, {way: said[way] for way in ways}, held.select(*judged), safe, trial.seed)
-        if turn + 1 < FOLDS:
-            left = hopeless(tried, safe)
+        if turn + 1 < trial.folds:
+            left |= hopeless(tried, safe)
             ways = [way for way in ways if way not in left]
     way = best_of(tried, safe)
     why = told(tried, left, way, safe, task.compared, len(held.checked))
     return Choice(way, why, {str(one): found for one, found in {**tried, **left}.items()}, made)
 
 
-def _held_back(task: Task, held: Held, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
+def _held_back(held: Held, times: int, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
     """Rows of given and of checked examples for each time; each class gives as many of its checked ones each time."""
     count = len(held.given)
-    each = min(MOST_HELD, max(1, round(HELD * count)))
-    given = list(torch.randperm(count, generator=generator)[: FOLDS * each].split(each))
+    each = min(MOST_HELD, max(1, math.floor(HELD * count)))
+    given = list(torch.randperm(count, generator=generator)[: times * each].split(each))
     order = torch.randperm(len(held.checked), generator=generator)
     if held.checked.ndim == 1 and not held.checked.is_floating_point():
         order = order[held.checked[order].argsort(stable=True)]
-    return given, [order[k::FOLDS] for k in range(FOLDS)]
+    return given, [order[k::times] for k in range(times)]

@@ -13,18 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from reweigh.rules import registry
 from reweigh.run.choice.candidates import Way
 from reweigh.run.choice.scoring import Floats, least_deviation
 from reweigh.tasks import MEASURES, score_text
 from reweigh.words import counted
 
-SURE = 1.0
-"""Another way than the safe one is taken if it is better by so many standard errors."""
-SURE_OF_PLAIN = 0.5
-"""Plain training by so many: it is safe as well, and where it loses much, it loses for sure."""
-CLOSE = 0.5
-"""Of those that are better, one that is tried earlier, and learns from more, is taken within so many standard errors."""
+SURE, SURE_BY_FEW = 0.5, 1.0
+"""Another way than the safe one is taken if it is better by so many standard errors; by more if checked ones alone tell."""
 DISAGREE = 2.0
 """Both kinds of examples disagree if they are so many standard errors apart: a few ways tell little of less than that."""
 LOST = 2.5
@@ -97,13 +92,10 @@ def compared(ways: Sequence[Way], safe: Way, checked: Floats, given: Floats | No
 
 
 def best_of(tried: Mapping[Way, Tried], safe: Way) -> Way:
-    """The best of the ways that are better than the safe one, as surely as each has to be; the safe one where none is."""
-    sure = {Way(registry.PLAIN): SURE_OF_PLAIN}
-    better = {k: one for k, one in tried.items() if one.error and one.gain > sure.get(k, SURE) * one.error}
-    if not better:
-        return safe
-    best = max(better.values(), key=lambda one: one.gain)
-    return next(way for way, one in better.items() if one.gain >= best.gain - CLOSE * best.error)
+    """The best of the ways, if it is better than the safe one as surely as it has to be; else the safe one."""
+    best = max(tried, key=lambda way: tried[way].gain)
+    sure = SURE_BY_FEW if math.isnan(tried[best].given) else SURE
+    return best if tried[best].gain > sure * tried[best].error else safe
 
 
 def hopeless(tried: Mapping[Way, Tried], safe: Way) -> dict[Way, Tried]:
@@ -118,7 +110,7 @@ def told(
     """Why it was chosen, with the scores of all; `left` were worse the first time and not tried again."""
     unit, gain = 100 if MEASURES[measure].share else 1, tried[taken]
     if taken != safe:
-        better = f"{unit * gain.gain:.1f} ± {unit * SURE * gain.error:.1f} better than {safe}"
+        better = f"{unit * gain.gain:.1f} ± {unit * gain.error:.1f} better than {safe}"
     else:
         better = f"nothing is better than {safe} for sure" if len(tried) + len(left) > 1 else "nothing else can be done"
     every = sorted({**tried, **left}.items(), key=lambda item: item[0] != taken)
