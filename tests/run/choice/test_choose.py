@@ -141,7 +141,8 @@ def test_a_run_keeps_its_length_where_shorter_ones_are_as_good():
 
 
 def test_few_rows_of_a_table_are_tried_on_more_often():
-    assert (folds(5000, flat=True), folds(5001, flat=True), folds(500, flat=False)) == (4, 2, 2)
+    row = torch.zeros(1, 3)
+    assert (folds(row, 5000), folds(row, 5001), folds(row[None], 500), folds(row.long(), 500)) == (4, 2, 2, 2)
 
 
 def test_lengths_that_are_too_short_to_learn_are_not_tried():

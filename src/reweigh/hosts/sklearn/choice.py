@@ -58,9 +58,7 @@ def chosen(
             train(copied, way.rule, left, trained_on[~torch.isin(trained_on, away)], tried)
             return torch.cat([_asked(copied, rows, open_[given], device), _asked(copied, clean, checked, device)])
 
-    return chosen_way(
-        task, held, Trial(ways.ways(), ways.safe, tried, folds(len(open_), flat=rows.X.ndim == 2), seed), outputs
-    )
+    return chosen_way(task, held, Trial(ways.ways(), ways.safe, tried, folds(rows.first, len(open_)), seed), outputs)
 
 
 def not_comparable(rule: str, why: str) -> Choice:

@@ -11,7 +11,7 @@ from reweigh import rng
 from reweigh.hosts.sklearn.rows import Rows
 from reweigh.hosts.sklearn.training import Parts
 from reweigh.rightness.known import Known
-from reweigh.run.halves import Half, Halves, Targets, by_turns, steps_of_each
+from reweigh.run.halves import Half, Halves, Targets, by_turns, rounds_of, steps_of_each
 from reweigh.run.job.look import look
 from reweigh.tasks import Task
 
@@ -69,9 +69,10 @@ class Judges:
                 said = look(student, [(clean, torch.arange(len(clean))), (rows, self._open[others])])
                 return Half(others, *said)
 
+        rounds = rounds_of(rows.first, len(self._open))
         known = Targets(clean.ids, targets_of(self._task, clean.y), self._task)
         given = Targets(rows.ids[self._open], targets_of(self._task, rows.y[self._open]), self._task)
-        return Halves(known, given, by_turns(len(self._open), asked, seed), seed)
+        return Halves(known, given, by_turns(len(self._open), asked, seed, rounds), seed)
 
 
 def targets_of(task: Task, y: Tensor) -> Tensor:

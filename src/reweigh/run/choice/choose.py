@@ -12,18 +12,20 @@ import torch
 from torch import Tensor
 
 from reweigh.data.sampling import seed_for
+from reweigh.data.stored import Inputs
 from reweigh.errors import BadInput, ReweighError
 from reweigh.rules import registry
 from reweigh.run.bench import Bench, Note
 from reweigh.run.choice.candidates import Candidates, Way, candidates, shorter
 from reweigh.run.choice.decide import Choice, Tried, best_of, hopeless, told
 from reweigh.run.choice.heard import NOTHING, Heard, Held, beside
+from reweigh.run.halves import is_cheap
 from reweigh.run.job.prepare import RunData, joined, with_clean_kept
 from reweigh.settings import Resolved
 from reweigh.tasks import Task
 from reweigh.words import counted
 
-FOLDS, FOLDS_OF_FEW, FEW = 2, 4, 5000
+FOLDS, CHEAP_FOLDS = 2, 4
 """How often each way is tried; more often where given labels are few and tell less, and a step costs next to nothing."""
 LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 4, 8, 4
 HELD, MOST_HELD = 0.25, 2000
@@ -55,7 +57,7 @@ def settled(
     held = Held(train.y[open_], clean.y, None)
     choice = without_trials(train.task, held, ways)
     if choice is None:
-        steps, times = budget(bench.steps), folds(len(open_), flat=len(bench.inputs.train.x.shape) == 2)
+        steps, times = budget(bench.steps), folds(bench.inputs.train.x, len(open_))
         lengths = shorter(steps) if length_open else ()
         note(
             f"choosing a rule: {len(ways.names)} are tried {times} times each for {_spoken(steps, lengths)} steps, beside "
@@ -94,9 +96,9 @@ def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
     return outputs
 
 
-def folds(given: int, *, flat: bool) -> int:
-    """How often each way is tried, beside so many given labels; of inputs that are `flat` a network learns fast."""
-    return FOLDS_OF_FEW if flat and given <= FEW else FOLDS
+def folds(x: Inputs, given: int) -> int:
+    """How often each way is tried on such inputs with so many given labels."""
+    return CHEAP_FOLDS if is_cheap(x, given) else FOLDS
 
 
 def without_trials(task: Task, held: Held, ways: Candidates) -> Choice | None:
