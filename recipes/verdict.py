@@ -80,11 +80,11 @@ def scored(task: Task, outputs: Tensor, y: Tensor) -> dict[str, float]:
     return {"accuracy": 100 * accuracy, "f1": 100 * f1, "ece": 100 * ece}
 
 
-def told(config: Resolved, data: RunData, ours: Tensor) -> dict[str, Any]:
+def told(config: Resolved, data: RunData, ours: Tensor, usual: int | None) -> dict[str, Any]:
     """What the verdict says by half of the test rows; and what the others say to that: the gain over the way it names."""
     shown = torch.arange(len(ours)) % 2 == 0
     verdict, others = (
-        compare(config, data._replace(test=data.test.select(part)), ours[part]) for part in (shown, ~shown)
+        compare(config, data._replace(test=data.test.select(part)), ours[part], usual=usual) for part in (shown, ~shown)
     )
     if verdict.helps is False:
         named = min(verdict.rivals, key=lambda rival: rival.difference.high)
@@ -108,11 +108,12 @@ def rule_run(made: Scene, name: str | None, seed: int, steps: int | None) -> dic
     ours = outputs_on(trained_of(run, data), data.test, CPU, data.test.task)
     found: dict[str, Any] = {
         "rule": config.weights.rule,
+        "steps": run.summary["steps"],
         "scores": {name or "default": scored(data.train.task, ours, data.test.y)},
     }
     found |= audited(run, made)
     if name is None:
-        found |= told(config, data, ours)
+        found |= told(config, data, ours, run.summary["choice"]["usual"])
     return found
 
 

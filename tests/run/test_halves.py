@@ -14,9 +14,10 @@ from reweigh.run import halves as halves_file
 from reweigh.run.bench import Bench
 from reweigh.run.finished import data_of, open_run
 from reweigh.run.folder import run_folder as files
-from reweigh.run.halves import Half, Halves, Targets, judged_by_two, unchecked
+from reweigh.run.halves import ROUNDS, Half, Halves, Targets, by_turns, is_cheap, judged_by_two, unchecked
 
 ARGS = ["--dataset", "digits", "--noise", "pair:0.4", "--steps", "150", "--clean-per-class", "10", "--seed", "1"]
+NONE = torch.empty(0)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,17 @@ def test_wrong_labels_are_known_and_get_hardly_any_weight(judged):
     wrong = data.truth
     assert auroc(-torch.from_numpy(found.right), wrong) > 0.95
     assert found.of_all.share == pytest.approx(1 - float(wrong[unchecked(data)].double().mean()), abs=0.06)
+
+
+def test_few_rows_of_numbers_are_halved_several_times(judged):
+    """Each time anew, and every round judges all of them."""
+    halves = bench_of(judged).halves
+    assert len(halves.parts) == (2 * ROUNDS if is_cheap(data_of(open_run(judged)).train.x, len(halves.train)) else 2)
+    rounds = [judged_of.rows for judged_of in by_turns(20, lambda learnt, asked: Half(asked, NONE, NONE), 0, 3)]
+    assert len(rounds) == 6
+    for one, other in zip(rounds[::2], rounds[1::2], strict=True):
+        assert sorted(torch.cat([one, other]).tolist()) == list(range(20))
+    assert len({tuple(rows.tolist()) for rows in rounds}) == 6
 
 
 def test_fewer_checked_examples_teach_alone(judged):
@@ -168,7 +180,7 @@ def test_what_several_rules_ask_for_is_worked_out_once(judged, monkeypatch):
 
     monkeypatch.setattr(halves_file, "rightness_of", counted)
     ids = halves.clean.ids
-    assert halves.known(ids) is halves.known(ids.clone())
+    assert torch.equal(halves.known(ids).ids, halves.known(ids.clone()).ids)
     assert len(taught) == 1
-    assert halves.known(ids[:50]) is not halves.known(ids)
+    assert not torch.equal(halves.known(ids[:50]).right, halves.known(ids).right)
     assert len(taught) == 2

@@ -1,6 +1,7 @@
 """Examples with any of L labels: of each label it is asked whether its being there, or not, is right."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import torch
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reweigh.rightness.nearness import nearness
-from reweigh.rightness.view import View
+from reweigh.rightness.view import View, normalised
 from reweigh.rightness.witness import Others, Witness
 from reweigh.rightness.wrongness import Kinds, label_kind
 
@@ -40,6 +41,12 @@ class LabelsView(Witness):
         return cls(
             torch.stack([F.logsigmoid(-logits), F.logsigmoid(logits)], 2), nearness_by_label(states, checked, targets)
         )
+
+    @classmethod
+    def averaged(cls, views: Sequence[Self]) -> Self:
+        """Log-probabilities, whose means are made to be such again."""
+        found = super().averaged(views)
+        return replace(found, said=found.said.log_softmax(-1), near=normalised(found.near))
 
     def features(self, targets: Tensor) -> Tensor:
         """Those of two classes, label by label, (n·L, f)."""

@@ -84,6 +84,11 @@ class Witness(abc.ABC):
         """One after the other."""
         return cls(**{f.name: _together([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
+    @classmethod
+    def averaged(cls, views: Sequence[Self]) -> Self:
+        """Of the same examples, by several."""
+        return cls(**{f.name: _mean([getattr(view, f.name) for view in views]) for f in fields(cls)})
+
 
 def _taken(value: Any, rows: Tensor) -> Any:
     if isinstance(value, Mapping):
@@ -95,3 +100,9 @@ def _together(values: list[Any]) -> Any:
     if isinstance(values[0], Mapping):
         return {name: torch.cat([value[name] for value in values]) for name in values[0]}
     return None if values[0] is None else torch.cat(values)
+
+
+def _mean(values: list[Any]) -> Any:
+    if isinstance(values[0], Mapping):
+        return {name: _mean([value[name] for value in values]) for name in values[0]}
+    return None if values[0] is None else torch.stack(values).mean(0)

@@ -45,6 +45,14 @@ class Bench:
         count = len(with_clean_kept(self._config, self._data).train)
         return self._config.student.steps_in_all(steps_an_epoch(count, self._config.student.batch_size))
 
+    def shortened(self, config: Resolved, steps: int) -> Resolved:
+        """The settings with so many steps, and as large a part of these plain ones at first."""
+        return config.but(steps=steps, epochs=None, warm_up=self._warm_up(steps))
+
+    def _warm_up(self, steps: int) -> int:
+        warm_up = self._config.weights.warm_up
+        return warm_up if steps >= self.steps else warm_up * steps // self.steps
+
     @property
     def inputs(self) -> RunData:
         """The data as the part of the model that learns reads them."""
@@ -82,6 +90,10 @@ class Bench:
             raise BadInput(NOT_JUDGED)
         return self.halves.known(clean)
 
+    def right(self, clean: Tensor) -> Tensor | None:
+        """How likely the label of each example that is not checked is right by that, (u,); None where nobody can say."""
+        return None if self.halves is None else self.halves.right(clean)
+
     def outputs(self, parts: RunData, steps: int, rule: str = registry.PLAIN) -> Tensor:
         """What a model trained by a rule on some `parts` of `inputs` for so many steps says of their test examples.
 
@@ -99,17 +111,9 @@ class Bench:
         return self._trained(parts, steps, registry.PLAIN, schedule="constant").student
 
     def _trained(self, parts: RunData, steps: int, rule: str, **other: str) -> Job:
-        student, warm_up = self._learnt[0], self._config.weights.warm_up
-        config = self._config.but(
-            rule=rule,
-            teacher=None,
-            rule_option=(),
-            steps=steps,
-            epochs=None,
-            warm_up=warm_up if steps >= self.steps else warm_up * steps // self.steps,
-            patience=None if parts.held is None else self._config.student.patience,
-            **other,
-        )
+        student, patience = self._learnt[0], None if parts.held is None else self._config.student.patience
+        trial = self._config.but(rule=rule, teacher=None, rule_option=(), patience=patience, **other)
+        config = self.shortened(trial, steps)
         objects = replace(self._objects, model=student, rule=None)
         clean = parts.clean.ids
         job = assemble(config, parts, self._note, objects, self._world, lambda: self.known(clean), chosen=True)

@@ -4,8 +4,11 @@ What a finished model says of labels that it was trained on is worth little: it 
 students like the run's own are trained afresh, for a short while, each on one half of the training set without the checked
 examples, and each judges the other half. The verifier is taught by the checked ones, which are out of fold as well.
 
+Where a step costs next to nothing the training set is halved three times, and what six students say is averaged: of made
+sets, page-blocks and CIFAR-10N's features that raised the AUROC by .3 to 1.2 points, and three times as many steps by none.
+
 Tried and left: a second round, in which two others learn from halves weighed by what was said (of digits with 40 % of the
-labels at random a point of accuracy more, with 40 % one too high a point less), and three times as many steps (the same).
+labels at random a point of accuracy more, with 40 % one too high a point less).
 """
 
 from collections.abc import Callable
@@ -17,6 +20,7 @@ from torch import Tensor, nn
 
 from reweigh.data import Examples
 from reweigh.data.sampling import seed_for
+from reweigh.data.stored import Inputs
 from reweigh.errors import BadInput
 from reweigh.rightness import Judging, Rightness
 from reweigh.rightness.known import Known
@@ -27,6 +31,8 @@ from reweigh.tasks import Task
 
 LEAST_STEPS, SHARE = 300, 0.2
 """Each student is trained for so many steps at least, where the run has as many, and for such a share of the run's."""
+ROUNDS, FEW = 3, 5000
+"""How often the training set is halved where it has no more rows than that, of numbers; once elsewhere."""
 _LEAST_CHECKED, _LEAST = 4, 2
 NOT_JUDGED = (
     f"nobody can say which labels are right: that needs {_LEAST_CHECKED} checked examples, others beside them, and a task "
@@ -88,22 +94,28 @@ class Halves:
     Attributes:
         clean: the checked examples.
         train: the others.
-        parts: of each student.
+        parts: of each student; of one that judges one half, and of one that judges the other, and so on.
         seed: of all that is drawn.
     """
 
     clean: Targets
     train: Targets
-    parts: tuple[Half, Half]
+    parts: tuple[Half, ...]
     seed: int
-    _known: dict[tuple[int, ...], Known] = field(default_factory=dict, repr=False, compare=False)
+    _taught: dict[tuple[int, ...], Rightness] = field(default_factory=dict, repr=False, compare=False)
 
     def witness(self, checked: Tensor) -> Witness:
-        """Of checked examples at these positions, (c,), and then of all others, each by a student that has not seen it."""
+        """Of checked examples at these positions, (c,), and then of all others, each by students that have not seen it."""
+        kind = self.clean.judging.witness
+        pairs = zip(self.parts[::2], self.parts[1::2], strict=True)
+        views = [self._by_two(pair, checked) for pair in pairs]
+        return views[0] if len(views) == 1 else kind.averaged(views)
+
+    def _by_two(self, pair: tuple[Half, Half], checked: Tensor) -> Witness:
         kind, m, c = self.clean.judging.witness, len(self.clean), len(checked)
         turn = _turns(self.clean.y[checked])
         found, places = [], []
-        for which, part in zip((True, False), self.parts, strict=True):
+        for which, part in zip((True, False), pair, strict=True):
             rows = torch.cat([checked, torch.arange(m, m + len(part.rows))])
             y = torch.cat([self.clean.y[checked], self.train.y[part.rows]])
             if part.seen is not None:
@@ -116,21 +128,26 @@ class Halves:
         return kind.joined(found)[torch.cat(places).argsort()]
 
     def known(self, clean: Tensor) -> Known:
-        """What that says of the others' labels, taught by those checked examples alone that have these ids.
+        """What that says of the others' labels at most, taught by those checked examples alone that have these ids.
 
-        Several rules of a trial ask for the same, and the run asks once more: it is worked out once.
+        Raises:
+            BadInput: if they are too few.
         """
-        key = tuple(clean.tolist())
-        if key not in self._known:
-            self._known[key] = self._taught(clean)
-        return self._known[key]
+        return Known(self.train.ids, torch.from_numpy(self._rightness(clean).at_most[-len(self.train) :]))
 
-    def _taught(self, clean: Tensor) -> Known:
-        checked = torch.nonzero(torch.isin(self.clean.ids, clean)).flatten()
-        if len(checked) < _LEAST_CHECKED:
-            raise BadInput(NOT_JUDGED)
-        found = rightness_of(self.witness(checked), self.clean.select(checked), self.train, self.seed)
-        return Known(self.train.ids, torch.from_numpy(found.at_most[len(checked) :]))
+    def right(self, clean: Tensor) -> Tensor:
+        """How likely the others' labels are right, (u,), likewise."""
+        return torch.from_numpy(self._rightness(clean).right[-len(self.train) :])
+
+    def _rightness(self, clean: Tensor) -> Rightness:
+        """Several rules of a trial ask for the same, and the run asks once more: it is worked out once."""
+        key = tuple(clean.tolist())
+        if key not in self._taught:
+            checked = torch.nonzero(torch.isin(self.clean.ids, clean)).flatten()
+            if len(checked) < _LEAST_CHECKED:
+                raise BadInput(NOT_JUDGED)
+            self._taught[key] = rightness_of(self.witness(checked), self.clean.select(checked), self.train, self.seed)
+        return self._taught[key]
 
 
 def rightness_of(view: Witness, clean: Targets, train: Targets, seed: int) -> Rightness:
@@ -147,12 +164,23 @@ def unchecked(data: RunData) -> Tensor | None:
     return rows
 
 
+def is_cheap(x: Inputs, count: int) -> bool:
+    """Whether a step costs next to nothing and there are few of `count` examples, which can do with many trials."""
+    return count <= FEW and len(x.shape) == 2 and (not isinstance(x, Tensor) or x.is_floating_point())
+
+
+def rounds_of(x: Inputs, count: int) -> int:
+    """How often such a training set is halved."""
+    return ROUNDS if is_cheap(x, count) else 1
+
+
 def judged_by_two(data: RunData, steps: int, train: Train, seed: int) -> Halves:
     """Train the students, of a run of so many steps, and ask them."""
     rows = unchecked(data)
     assert rows is not None
     clean = data.clean if data.held is None else joined(data.clean, data.held)
     others, left = data.train.select(rows), steps_of_each(steps)
+    rounds = rounds_of(data.train.x, len(rows))
 
     def asked(learnt: Tensor, rows: Tensor) -> Half:
         student = train(data._replace(train=others.select(learnt), held=None), left)
@@ -160,7 +188,7 @@ def judged_by_two(data: RunData, steps: int, train: Train, seed: int) -> Halves:
             return Half(rows, torch.empty(0), torch.empty(0), seen)
         return Half(rows, *look(student, [(clean, torch.arange(len(clean))), (others, rows)]))
 
-    return Halves(Targets.of(clean), Targets.of(others), by_turns(len(others), asked, seed), seed)
+    return Halves(Targets.of(clean), Targets.of(others), by_turns(len(others), asked, seed, rounds), seed)
 
 
 def steps_of_each(steps: int) -> int:
@@ -168,19 +196,23 @@ def steps_of_each(steps: int) -> int:
     return min(steps, max(LEAST_STEPS, round(SHARE * steps)))
 
 
-def by_turns(count: int, asked: Callable[[Tensor, Tensor], Half], seed: int) -> tuple[Half, Half]:
+def by_turns(count: int, asked: Callable[[Tensor, Tensor], Half], seed: int, rounds: int = 1) -> tuple[Half, ...]:
     """What each student says of the half that the other learns from.
 
     Args:
         count: how many examples there are that are not checked.
         asked: from the rows to learn from, and those to be asked about, to what is said.
         seed: of the halves.
+        rounds: how often they are halved.
     """
     generator = torch.Generator().manual_seed(seed_for(seed, "halves"))
-    half = torch.zeros(count, dtype=torch.bool)
-    half[torch.randperm(count, generator=generator)[: count // 2]] = True
-    one, other = half.nonzero().flatten(), (~half).nonzero().flatten()
-    return asked(one, other), asked(other, one)
+    found: list[Half] = []
+    for _ in range(rounds):
+        half = torch.zeros(count, dtype=torch.bool)
+        half[torch.randperm(count, generator=generator)[: count // 2]] = True
+        one, other = half.nonzero().flatten(), (~half).nonzero().flatten()
+        found += [asked(one, other), asked(other, one)]
+    return tuple(found)
 
 
 def _turns(y: Tensor) -> Tensor:

@@ -82,7 +82,9 @@ def start(
         watcher.note(said_of_model(run.student.model))
     _use_threads(run.run)
     bench = Bench(run, data, watcher.note, objects, world)
-    run, choice = settled(run, data, watcher.note, bench)
+    said = config.student
+    open_ = said.steps is None and said.epochs is None and said.patience is None
+    run, choice = settled(run, data, watcher.note, bench, length_open=open_)
     if "rightness" in objects.rule_entry(run.weights.rule).needs:
         bench.known(data.clean.ids)  # before training begins
     job = bench.job(run, chosen=choice is not None)

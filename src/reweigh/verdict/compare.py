@@ -1,4 +1,8 @@
-"""The run held against other ways to a model from the same data, with as many steps and the same choice of the epoch."""
+"""The run held against other ways to a model from the same data, with as many steps and the same choice of the epoch.
+
+A run whose length was chosen by trials stands beside plain training of the usual length, and of its own: whoever ends early
+has that without any rule.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -44,6 +48,7 @@ def compare(
     note: Note = lambda sentence: None,
     *,
     cleaned: Cleaned | None = None,
+    usual: int | None = None,
     objects: Objects = NONE,
 ) -> Verdict:
     """The verdict on a run.
@@ -57,13 +62,14 @@ def compare(
         ours: what its model says of the test examples (N, K).
         note: told of each rival before it is trained.
         cleaned: what is known of the labels, where right ones can be told from wrong ones.
+        usual: how many steps the run would have made, where its choice made them fewer.
         objects: what only Python has of the settings.
 
     Raises:
         NonFinite: if training of another way stops being finite.
     """
     task, test = data.train.task, data.test
-    score, others = score_of(task), list(_ways(config, data, note, cleaned, objects))
+    score, others = score_of(task), list(_ways(Bench(config, data, note, objects), config, data, note, cleaned, usual))
     level, outputs = 1 - (1 - LEVEL) / len(others), [way.outputs for way in others]
     gaps = differences(score, ours, outputs, test.y, level=level, seed=config.student.seed)
     rivals = [Rival(way.words, score(way.outputs, test.y), gap, way.own) for way, gap in zip(others, gaps, strict=True)]
@@ -79,19 +85,22 @@ def compare(
     )
 
 
-def _ways(config: Resolved, data: RunData, note: Note, cleaned: Cleaned | None, objects: Objects) -> Iterator[_Way]:
+def _ways(
+    bench: Bench, config: Resolved, data: RunData, note: Note, cleaned: Cleaned | None, usual: int | None
+) -> Iterator[_Way]:
     """Each other way, but for what the run itself did."""
-    bench, rule = Bench(config, data, note, objects), config.weights.rule
-    inputs = bench.inputs
+    inputs, own = bench.inputs, (config.weights.rule, bench.steps)
     every = joined(inputs.train, inputs.clean)
-    ways = {
-        registry.PLAIN: ("plain training on all rows", every),
-        CheckedOnly.name: ("the checked rows alone", inputs.clean),
-    }
-    for name, (words, train) in ways.items():
-        if name != rule:
+    ways = [
+        (registry.PLAIN, bench.steps, "plain training on all rows" + ("" if usual is None else ", as short"), every),
+        (CheckedOnly.name, usual or bench.steps, "the checked rows alone", inputs.clean),
+    ]
+    if usual is not None:
+        ways.insert(0, (registry.PLAIN, usual, "plain training on all rows", every))
+    for rule, steps, words, train in ways:
+        if (rule, steps) != own:
             note(f"comparing with {words}")
-            yield _Way(words, bench.outputs(inputs._replace(train=train), bench.steps))
+            yield _Way(words, bench.outputs(inputs._replace(train=train), steps))
     texts = data.encoding is not None and data.encoding.kind == "text"  # whose terms are told by tokens
     yield from _learners(config, data if texts else inputs, note, cleaned)
 

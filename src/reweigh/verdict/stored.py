@@ -60,7 +60,8 @@ def verdict_of(
     ours, inputs = learnt_from(trained, data, run.config.student.augment, device, note)
     outputs = finite(outputs_on(ours, inputs.test, device, data.test.task))
     objects = Objects(model=None if isinstance(model, str) else model)
-    found = compare(run.config, data, outputs, note, cleaned=_cleaned(run, data), objects=objects)
+    usual = run.summary.get("choice", {}).get("usual")
+    found = compare(run.config, data, outputs, note, cleaned=_cleaned(run, data), usual=usual, objects=objects)
     content = json_bytes(found.as_json())
     run.keep(lambda folder, digests: digests.write(folder / files.VERDICT, content))
     return found

@@ -1,6 +1,7 @@
 """Rules that are tried: what judges them has no part in training them, and what came out stands in the run's files."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -10,11 +11,16 @@ from reweigh.cli.guard import run
 from reweigh.errors import NonFinite
 from reweigh.rules import registry
 from reweigh.run.choice import candidates
-from reweigh.run.choice.choose import FOLDS, budget, chosen_rule
-from reweigh.run.choice.heard import Heard
+from reweigh.run.choice.candidates import Way, shorter
+from reweigh.run.choice.choose import Trial, budget, chosen_way, folds
+from reweigh.run.choice.heard import Held
 from reweigh.run.folder.stored import read_config
+from reweigh.run.job import usual
 from reweigh.tasks import task_of
+from reweigh.verdict import verdict_of
 
+choose_, candidates_ = (sys.modules[f"reweigh.run.choice.{name}"] for name in ("choose", "candidates"))
+FOLDS = 2
 CLASSES = ("a", "b", "c")
 FEW = ("--steps", "20", "--quick")
 
@@ -24,7 +30,8 @@ def labels(given=300, each=8, wrong=0.3, seed=0):
     generator = torch.Generator().manual_seed(seed)
     truth = torch.randint(3, (given,), generator=generator)
     moved = torch.rand(given, generator=generator) < wrong
-    return Heard(torch.where(moved, (truth + 1) % 3, truth), torch.arange(3).repeat(each)), truth
+    right = torch.where(moved, 0.1, 0.9).double()
+    return Held(torch.where(moved, (truth + 1) % 3, truth), torch.arange(3).repeat(each), right), truth
 
 
 def way(truth, checked, accuracy, seed):
@@ -40,11 +47,13 @@ def way(truth, checked, accuracy, seed):
     return outputs
 
 
-def choose(accuracies, made=None, seed=0):
+def choose(accuracies, made=None, seed=0, lengths=(), times=FOLDS):
+    """By rules' names, each with the length after a space where it is another."""
     found, truth = labels(seed=seed)
     ways = {name: way(truth, found.checked, share, 10 * seed + k) for k, (name, share) in enumerate(accuracies.items())}
 
-    def train(name, given, checked):
+    def train(way, given, checked):
+        name = way.rule if way.steps is None else f"{way.rule} {way.steps}"
         if made is not None:
             made.append((name, given, checked))
         if ways.get(name) is None:
@@ -52,7 +61,8 @@ def choose(accuracies, made=None, seed=0):
         return ways[name](given, checked)
 
     task = task_of(found.given, CLASSES)
-    return chosen_rule(task, found, candidates(task), train, 0, 10)
+    rules = candidates(task)
+    return chosen_way(task, found, Trial(rules.ways(lengths), rules.safe, 10, times, 0), train)
 
 
 ALIKE = dict.fromkeys(("judged", "judged-and-helpful", "l2rw", "uniform", "checked-only"), 0.9)
@@ -83,9 +93,10 @@ def test_each_checked_example_judges_once_and_no_part_trains_what_it_judges():
         assert torch.arange(3).repeat(8)[checked].bincount().tolist() == [4, 4, 4]
 
 
-def test_what_is_far_behind_is_tried_once_and_still_told():
+@pytest.mark.parametrize("times", [2, 4])
+def test_what_is_far_behind_is_tried_once_and_still_told(times):
     made = []
-    found = choose({**ALIKE, "checked-only": 0.05}, made)
+    found = choose({**ALIKE, "checked-only": 0.05}, made, times=times)
     assert [name for name, _, _ in made].count("checked-only") == 1
     assert found.tried["checked-only"].gain < -0.3
     assert found.steps == 10 * len(made)
@@ -113,6 +124,31 @@ def test_numbers_are_judged_too_and_have_no_verifier_beside_a_student():
     assert "checked-only" not in candidates(task, checked_kept=False).names
 
 
+def test_a_shorter_run_is_taken_where_it_is_better():
+    """What has learnt wrong labels by heart knew better before."""
+    short = {f"{name} 3": 0.95 for name in ALIKE}
+    found = choose({**dict.fromkeys(ALIKE, 0.8), **short}, lengths=(3,))
+    assert found.way.steps == 3
+    assert "better than judged" in found.why
+    assert f"{found.way.rule} for 3 steps" in found.why
+    assert len(found.tried) == 2 * len(ALIKE)
+
+
+def test_a_run_keeps_its_length_where_shorter_ones_are_as_good():
+    every = {**ALIKE, **{f"{name} 3": 0.9 for name in ALIKE}}
+    kept = [choose(every, seed=seed, lengths=(3,)).way.steps for seed in range(12)]
+    assert kept.count(None) >= 7
+
+
+def test_few_rows_of_a_table_are_tried_on_more_often():
+    row = torch.zeros(1, 3)
+    assert (folds(row, 5000), folds(row, 5001), folds(row[None], 500), folds(row.long(), 500)) == (4, 2, 2, 2)
+
+
+def test_lengths_that_are_too_short_to_learn_are_not_tried():
+    assert (shorter(600), shorter(300), shorter(100)) == ((200, 75), (100,), ())
+
+
 def test_a_trial_is_short_beside_a_long_run():
     assert (budget(40), budget(600), budget(6000)) == (40, 600, 1200)
 
@@ -121,7 +157,7 @@ def test_a_run_says_what_was_chosen_and_goes_on_with_it(tmp_path, capsys):
     folder = tmp_path / "run"
     assert run(bare("table", tmp_path / "data", folder, *FEW)) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "choosing a rule: 5 are tried 2 times each for 20 steps" in printed
+    assert "choosing a rule: 5 are tried 4 times each for 20 steps" in printed
     summary, stored = json.loads((folder / "summary.json").read_text()), read_config(folder)
     assert summary["rule"] == stored.config.weights.rule == summary["choice"]["rule"] != registry.AUTO
     assert summary["choice"] == stored.choice
@@ -135,6 +171,26 @@ def test_a_run_says_what_was_chosen_and_goes_on_with_it(tmp_path, capsys):
     assert run(again) == 0
     assert json.loads((folder / "summary.json").read_text()) == summary
     assert run(["audit", str(folder), "--top", "1"]) == 0
+
+
+def test_a_run_is_shortened_unless_its_length_was_said(tmp_path, monkeypatch, capsys):
+    """The trials are made to say that short runs are better; then the run, its files and its resume go by that."""
+    monkeypatch.setattr(usual, "LEAST_STEPS", 30)
+    monkeypatch.setattr(choose_, "budget", lambda steps: 12)
+    monkeypatch.setattr(candidates_, "LEAST_STEPS", 1)
+    monkeypatch.setattr(choose_, "best_of", lambda tried, safe: Way("judged", 4))
+    folder = tmp_path / "run"
+    assert run(bare("table", tmp_path / "data", folder, "--quick")) == 0
+    assert "are tried 4 times each for 12, 4 or 2 steps" in " ".join(capsys.readouterr().out.split())
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["steps"], summary["choice"]["usual"]) == (4, 30)
+    assert read_config(folder).config.student.epochs is None
+    (folder / "summary.json").unlink()
+    assert run(["train", "--output", str(folder), "--resume"]) == 0
+    assert json.loads((folder / "summary.json").read_text()) == summary
+    verdict = verdict_of(folder)
+    words = {rival.words for rival in verdict.rivals}
+    assert {"plain training on all rows", "plain training on all rows, as short"} <= words
 
 
 def test_options_of_a_rule_want_the_rule(tmp_path, capsys):

@@ -154,7 +154,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 return self._train(copied, rule, parts._replace(clean=left), some, steps, judges=judges)
 
             steps = self.epochs * self._steps_an_epoch(trained_on)
-            self.choice_ = chosen(module, task, parts, trained_on, train=briefly, steps=steps)
+            self.choice_ = chosen(module, task, parts, trained_on, train=briefly, judges=judges, steps=steps)
         if self.verbose:
             print(f"rule {self.choice_.rule}: {self.choice_.why}")
         return self.choice_.rule

@@ -8,18 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from reweigh import rng
-from reweigh.hosts.sklearn.judges import Train, targets_of
+from reweigh.hosts.sklearn.judges import Judges, Train, targets_of
 from reweigh.hosts.sklearn.rows import Rows
 from reweigh.hosts.sklearn.training import Parts
 from reweigh.rules import registry
-from reweigh.run.choice.candidates import candidates
-from reweigh.run.choice.choose import budget, chosen_rule, without_trials
+from reweigh.run.choice.candidates import Way, candidates
+from reweigh.run.choice.choose import Trial, budget, chosen_way, folds, without_trials
 from reweigh.run.choice.decide import Choice
-from reweigh.run.choice.heard import Heard
+from reweigh.run.choice.heard import Held
 from reweigh.tasks import Task
 
 
-def chosen(module: nn.Module, task: Task, parts: Parts, trained_on: Tensor, *, train: Train, steps: int) -> Choice:
+def chosen(
+    module: nn.Module, task: Task, parts: Parts, trained_on: Tensor, *, train: Train, judges: Judges | None, steps: int
+) -> Choice:
     """The choice, and why; the module stays as it is, and so do the random number generators.
 
     Args:
@@ -28,6 +30,7 @@ def chosen(module: nn.Module, task: Task, parts: Parts, trained_on: Tensor, *, t
         parts: all rows, and the clean ones, whose ids say which of them they are.
         trained_on: rows that are trained on, (n,); the clean ones may be among them.
         train: see there.
+        judges: who says how likely a label is right; None where nobody does.
         steps: of the whole training.
 
     Raises:
@@ -37,13 +40,14 @@ def chosen(module: nn.Module, task: Task, parts: Parts, trained_on: Tensor, *, t
     is_clean = torch.isin(trained_on, clean.ids)
     open_ = trained_on[~is_clean]
     ways = candidates(task, checked_kept=bool(is_clean.any()))
-    labels = Heard(targets_of(task, rows.y[open_]), targets_of(task, clean.y))
-    found = without_trials(task, labels, ways)
+    held = Held(targets_of(task, rows.y[open_]), targets_of(task, clean.y), None)
+    found = without_trials(task, held, ways)
     if found is not None:
         return found
+    held = held._replace(right=None if judges is None else judges.right(clean.ids))
     device, tried = next(module.parameters()).device, budget(steps)
 
-    def outputs(rule: str, given: Tensor, checked: Tensor) -> Tensor:
+    def outputs(way: Way, given: Tensor, checked: Tensor) -> Tensor:
         stay = torch.ones(len(clean), dtype=torch.bool)
         stay[checked] = False
         away = torch.cat([open_[given], clean.ids[checked]])
@@ -51,15 +55,15 @@ def chosen(module: nn.Module, task: Task, parts: Parts, trained_on: Tensor, *, t
             rng.seed(seed, [device])
             copied = copy.deepcopy(module)
             left = clean.select(stay.nonzero().flatten().numpy())
-            train(copied, rule, left, trained_on[~torch.isin(trained_on, away)], tried)
+            train(copied, way.rule, left, trained_on[~torch.isin(trained_on, away)], tried)
             return torch.cat([_asked(copied, rows, open_[given], device), _asked(copied, clean, checked, device)])
 
-    return chosen_rule(task, labels, ways, outputs, seed, tried)
+    return chosen_way(task, held, Trial(ways.ways(), ways.safe, tried, folds(rows.first, len(open_)), seed), outputs)
 
 
 def not_comparable(rule: str, why: str) -> Choice:
     """What is done where there is nothing to choose by."""
-    return Choice(rule, f"{why}, so rules cannot be compared", {})
+    return Choice(Way(rule), f"{why}, so rules cannot be compared", {})
 
 
 def default_for(rule: Any) -> bool:

@@ -11,7 +11,7 @@ from reweigh import rng
 from reweigh.hosts.sklearn.rows import Rows
 from reweigh.hosts.sklearn.training import Parts
 from reweigh.rightness.known import Known
-from reweigh.run.halves import Half, Halves, Targets, by_turns, steps_of_each
+from reweigh.run.halves import Half, Halves, Targets, by_turns, rounds_of, steps_of_each
 from reweigh.run.job.look import look
 from reweigh.tasks import Task
 
@@ -52,6 +52,10 @@ class Judges:
         """
         return self._halves.known(clean)
 
+    def right(self, clean: Tensor) -> Tensor:
+        """How likely the label of each row that is not clean is right, (u,), likewise."""
+        return self._halves.right(clean)
+
     @cached_property
     def _halves(self) -> Halves:
         rows, clean, seed = self._parts.rows, self._parts.clean, self._parts.seed
@@ -65,9 +69,10 @@ class Judges:
                 said = look(student, [(clean, torch.arange(len(clean))), (rows, self._open[others])])
                 return Half(others, *said)
 
+        rounds = rounds_of(rows.first, len(self._open))
         known = Targets(clean.ids, targets_of(self._task, clean.y), self._task)
         given = Targets(rows.ids[self._open], targets_of(self._task, rows.y[self._open]), self._task)
-        return Halves(known, given, by_turns(len(self._open), asked, seed), seed)
+        return Halves(known, given, by_turns(len(self._open), asked, seed, rounds), seed)
 
 
 def targets_of(task: Task, y: Tensor) -> Tensor:

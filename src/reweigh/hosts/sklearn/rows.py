@@ -59,6 +59,11 @@ class Rows(Dataset[Any]):
         """The rows of these numbers (B,)."""
         return {"x": inputs(self.X, rows.numpy(), self.scaling), "y": self.y[rows], "id": self.ids[rows]}
 
+    @property
+    def first(self) -> Tensor:
+        """The inputs of the first row, (1, ...): what they are like."""
+        return self.batch(torch.arange(1))["x"]
+
     def select(self, rows: np.ndarray[Any, Any]) -> "Rows":
         """These rows alone, with the ids that they have."""
         chosen = Rows(self.X[rows], self.y[torch.from_numpy(rows)], self.scaling)

@@ -1,5 +1,10 @@
-"""The rules that are tried, and the one that is taken where they cannot be told apart."""
+"""The ways that are tried, and the one that is taken where they cannot be told apart: rules, each for several lengths.
 
+A network that has learnt what there is learns wrong labels next, and the odd rows by heart. A run that ends before is
+better by more than a rule is on some data (UCI Adult, people's labels of pictures), so its length is chosen like the rule.
+"""
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from reweigh.rules import L2RW, Uniform
@@ -7,12 +12,29 @@ from reweigh.rules.baselines import CheckedOnly
 from reweigh.rules.judged import Judged, JudgedAndHelpful
 from reweigh.tasks import Task
 
+SHORTER, LEAST_STEPS = (1 / 3, 1 / 8), 50
+"""Shares of a trial's steps that are tried as well, if they are so many."""
+
+
+class Way(NamedTuple):
+    """A rule, and how many steps are made with it; None for as many as the run has."""
+
+    rule: str
+    steps: int | None = None
+
+    def __str__(self) -> str:
+        return self.rule if self.steps is None else f"{self.rule} for {self.steps} steps"
+
 
 class Candidates(NamedTuple):
     """Names of rules; `safe` is one of them."""
 
     names: tuple[str, ...]
     safe: str
+
+    def ways(self, lengths: Sequence[int] = ()) -> tuple[Way, ...]:
+        """Each rule as long as the run, then for each of these lengths."""
+        return tuple(Way(name, steps) for steps in (None, *lengths) for name in self.names)
 
 
 def of_classes(task: Task) -> bool:
@@ -29,3 +51,8 @@ def candidates(task: Task, *, checked_kept: bool = True) -> Candidates:
     alone = (CheckedOnly.name,) if checked_kept else ()
     judged = () if task.judging is None else (Judged.name, JudgedAndHelpful.name)
     return Candidates((*judged, L2RW.name, Uniform.name, *alone), (*judged, Uniform.name)[0])
+
+
+def shorter(steps: int) -> tuple[int, ...]:
+    """Lengths that are tried beside one of so many steps."""
+    return tuple(length for share in SHORTER if (length := round(share * steps)) >= LEAST_STEPS)

@@ -1,37 +1,47 @@
-"""The choice of a rule: candidates are trained for a short while, twice, each time without a part that judges them.
+"""The choice of a rule: candidates are trained for a short while, some times, each time without a part that judges it.
 
-Each time another half of the checked examples and another part of the others are held back.
+Each time another part of the checked examples and another of the others are held back.
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from reweigh.data.sampling import seed_for
+from reweigh.data.stored import Inputs
 from reweigh.errors import BadInput, ReweighError
 from reweigh.rules import registry
 from reweigh.run.bench import Bench, Note
-from reweigh.run.choice.candidates import Candidates, candidates
+from reweigh.run.choice.candidates import Candidates, Way, candidates, shorter
 from reweigh.run.choice.decide import Choice, Tried, best_of, hopeless, told
-from reweigh.run.choice.heard import NOTHING, Heard, beside
+from reweigh.run.choice.heard import NOTHING, Heard, Held, beside
+from reweigh.run.halves import is_cheap
 from reweigh.run.job.prepare import RunData, joined, with_clean_kept
 from reweigh.settings import Resolved
 from reweigh.tasks import Task
 from reweigh.words import counted
 
-FOLDS, LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 2, 4, 8, 4
+FOLDS, CHEAP_FOLDS = 2, 4
+"""How often each way is tried; more often where given labels are few and tell less, and a step costs next to nothing."""
+LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 4, 8, 4
 HELD, MOST_HELD = 0.25, 2000
 """The share of the given labels that are held back each time, and how many at most."""
 SHARE, LEAST_STEPS = 0.2, 600
-Train = Callable[[str, Tensor, Tensor], Tensor]
-"""From a rule and the rows of given (g,) and checked examples (h,) that are held back to what its model says of these."""
+Train = Callable[[Way, Tensor, Tensor], Tensor]
+"""From a way and the rows of given (g,) and checked examples (h,) that are held back to what its model says of these."""
 
 
-def settled(config: Resolved, data: RunData, note: Note, bench: Bench) -> tuple[Resolved, Choice | None]:
+def settled(
+    config: Resolved, data: RunData, note: Note, bench: Bench, *, length_open: bool
+) -> tuple[Resolved, Choice | None]:
     """The settings with a rule in the place of `auto`, and how it was chosen; as they are where another rule stands there.
 
-    Candidates are trained on the `bench`, which is of these settings and data.
+    Candidates are trained on the `bench`, which is of these settings and data. Where the `length_open` is, nobody having
+    said how long to train, shorter runs are tried as well.
 
     Raises:
         BadInput: if there are options of a rule, which nobody can know.
@@ -44,17 +54,27 @@ def settled(config: Resolved, data: RunData, note: Note, bench: Bench) -> tuple[
     train, clean = data.train, data.clean
     open_ = (~torch.isin(train.ids, clean.ids)).nonzero().flatten()
     ways = candidates(train.task, checked_kept=config.weights.keep_clean_in_train)
-    labels = Heard(train.y[open_], clean.y)
-    choice = without_trials(train.task, labels, ways)
+    held = Held(train.y[open_], clean.y, None)
+    choice = without_trials(train.task, held, ways)
     if choice is None:
-        steps = budget(bench.steps)
+        steps, times = budget(bench.steps), folds(bench.inputs.train.x, len(open_))
+        lengths = shorter(steps) if length_open else ()
         note(
-            f"choosing a rule: {len(ways.names)} are tried {FOLDS} times each for {steps} steps, beside {bench.steps} of "
-            "the run (--rule names one instead)"
+            f"choosing a rule: {len(ways.names)} are tried {times} times each for {_spoken(steps, lengths)} steps, beside "
+            f"{bench.steps} of the run (--rule names one instead)"
         )
-        choice = chosen_rule(train.task, labels, ways, _on(bench, config, open_, steps), config.student.seed, steps)
-    note(f"rule {choice.rule}: {choice.why}")
-    return config.but(rule=choice.rule), choice
+        trial = Trial(ways.ways(lengths), ways.safe, steps, times, config.student.seed)
+        held = held._replace(right=bench.right(clean.ids))
+        choice = chosen_way(train.task, held, trial, _on(bench, config, open_, steps))
+    note(f"rule {choice.way}: {choice.why}")
+    ruled = config.but(rule=choice.rule)
+    if choice.way.steps is None:
+        return ruled, choice
+    return bench.shortened(ruled, choice.way.steps), replace(choice, usual=bench.steps)
+
+
+def _spoken(steps: int, lengths: tuple[int, ...]) -> str:
+    return " or ".join([", ".join(map(str, (steps, *lengths[:-1]))), *map(str, lengths[-1:])])
 
 
 def budget(steps: int) -> int:
@@ -63,7 +83,7 @@ def budget(steps: int) -> int:
 
 
 def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
-    def outputs(rule: str, given: Tensor, checked: Tensor) -> Tensor:
+    def outputs(way: Way, given: Tensor, checked: Tensor) -> Tensor:
         data, keep = bench.inputs, torch.ones(len(bench.inputs.train), dtype=torch.bool)
         stay, away = torch.ones(len(data.clean), dtype=torch.bool), data.clean.select(checked)
         stay[checked] = False
@@ -71,68 +91,90 @@ def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
         keep &= ~torch.isin(data.train.ids, away.ids)
         asked = joined(data.train.select(open_[given]), away)
         parts = data._replace(train=data.train.select(keep), clean=data.clean.select(stay), test=asked, held=None)
-        return bench.outputs(with_clean_kept(config, parts), steps, rule)
+        return bench.outputs(with_clean_kept(config, parts), way.steps or steps, way.rule)
 
     return outputs
 
 
-def without_trials(task: Task, labels: Heard, ways: Candidates) -> Choice | None:
+def folds(x: Inputs, given: int) -> int:
+    """How often each way is tried on such inputs with so many given labels."""
+    return CHEAP_FOLDS if is_cheap(x, given) else FOLDS
+
+
+def without_trials(task: Task, held: Held, ways: Candidates) -> Choice | None:
     """What is taken where nothing can be held back, and why; None where something can."""
-    said = _too_few(task, labels)
+    said = _too_few(task, held)
     if said is None:
         return None
-    return Choice(ways.safe if len(labels.checked) >= LEAST_TAUGHT else registry.PLAIN, said, {})
+    return Choice(Way(ways.safe if len(held.checked) >= LEAST_TAUGHT else registry.PLAIN), said, {})
 
 
-def _too_few(task: Task, labels: Heard) -> str | None:
+def _too_few(task: Task, held: Held) -> str | None:
     """Why nothing can be held back, if that is so."""
-    if len(labels.given) < LEAST:
-        return f"there are {counted(len(labels.given), 'example')} that are not checked, too few to try rules on"
-    if labels.checked.ndim == 1 and not labels.checked.is_floating_point():
-        fewest = int(labels.checked.unique(return_counts=True)[1].min()) if len(labels.checked) else 0
+    if len(held.given) < LEAST:
+        return f"there are {counted(len(held.given), 'example')} that are not checked, too few to try rules on"
+    if held.checked.ndim == 1 and not held.checked.is_floating_point():
+        fewest = int(held.checked.unique(return_counts=True)[1].min()) if len(held.checked) else 0
         if fewest < LEAST_OF_CLASS:
             return f"a class has {counted(fewest, 'checked example')}, too few to hold some back and try rules"
-    if len(labels.checked) < LEAST:
-        return f"there are {counted(len(labels.checked), 'checked example')}, too few to hold some back and try rules"
+    if len(held.checked) < LEAST:
+        return f"there are {counted(len(held.checked), 'checked example')}, too few to hold some back and try rules"
     return None
 
 
-def chosen_rule(task: Task, labels: Heard, ways: Candidates, train: Train, seed: int, steps: int) -> Choice:
-    """Try the candidates and choose.
+class Trial(NamedTuple):
+    """What is tried.
+
+    Attributes:
+        ways: the ways, and `safe` the rule that is taken where they cannot be told apart.
+        steps: how many are made with those that are as long as the run.
+        folds: how often each is tried.
+        seed: of all that is drawn.
+    """
+
+    ways: tuple[Way, ...]
+    safe: str
+    steps: int
+    folds: int
+    seed: int
+
+
+def chosen_way(task: Task, held: Held, trial: Trial, train: Train) -> Choice:
+    """Try the ways and choose.
 
     Raises:
-        NonFinite: if training of every candidate stops being finite.
+        NonFinite: if training of every way stops being finite.
     """
-    generator = torch.Generator().manual_seed(seed_for(seed, "auto"))
-    given, checked = _held_back(task, labels, generator)
-    names, said, left, made = list(ways.names), dict[str, Heard](), dict[str, Tried](), 0
+    generator = torch.Generator().manual_seed(seed_for(trial.seed, "auto"))
+    given, checked = _held_back(held, trial.folds, generator)
+    ways, said, left, made = list(trial.ways), dict[Way, Heard](), dict[Way, Tried](), 0
     for turn, (g, h) in enumerate(zip(given, checked, strict=True)):
-        for name in tuple(names):
+        for way in tuple(ways):
             try:
-                outputs = train(name, g, h).split([len(g), len(h)])
-                said[name] = said.get(name, NOTHING) + Heard(*outputs)
-                made += steps
+                outputs = train(way, g, h).split([len(g), len(h)])
+                said[way] = said.get(way, NOTHING) + Heard(*outputs)
+                made += way.steps or trial.steps
             except ReweighError:  # a model without logits has no verifier, a rate may be too high for one of them
-                names.remove(name)
-                if not names:
+                ways.remove(way)
+                if not ways:
                     raise
-        safe = ways.safe if ways.safe in names else names[-1]
+        safe = Way(trial.safe) if Way(trial.safe) in ways else ways[-1]
         judged = [torch.cat(part[: turn + 1]) for part in (given, checked)]
-        by = Heard(labels.given[judged[0]], labels.checked[judged[1]])
-        tried = beside(task, {name: said[name] for name in names}, by, safe, seed)
-        if turn + 1 < FOLDS:
-            left = hopeless(tried, safe)
-            names = [name for name in names if name not in left]
-    rule = best_of(tried, safe)
-    return Choice(rule, told(tried, left, rule, safe, task.compared, len(labels.checked)), {**tried, **left}, made)
+        tried = beside(task, {way: said[way] for way in ways}, held.select(*judged), safe, trial.seed)
+        if turn + 1 < trial.folds:
+            left |= hopeless(tried, safe)
+            ways = [way for way in ways if way not in left]
+    way = best_of(tried, safe)
+    why = told(tried, left, way, safe, task.compared, len(held.checked))
+    return Choice(way, why, {str(one): found for one, found in {**tried, **left}.items()}, made)
 
 
-def _held_back(task: Task, labels: Heard, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
+def _held_back(held: Held, times: int, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
     """Rows of given and of checked examples for each time; each class gives as many of its checked ones each time."""
-    count = len(labels.given)
-    each = min(MOST_HELD, max(1, round(HELD * count)))
-    given = list(torch.randperm(count, generator=generator)[: FOLDS * each].split(each))
-    order = torch.randperm(len(labels.checked), generator=generator)
-    if labels.checked.ndim == 1 and not labels.checked.is_floating_point():
-        order = order[labels.checked[order].argsort(stable=True)]
-    return given, [order[k::FOLDS] for k in range(FOLDS)]
+    count = len(held.given)
+    each = min(MOST_HELD, max(1, math.floor(HELD * count)))
+    given = list(torch.randperm(count, generator=generator)[: times * each].split(each))
+    order = torch.randperm(len(held.checked), generator=generator)
+    if held.checked.ndim == 1 and not held.checked.is_floating_point():
+        order = order[held.checked[order].argsort(stable=True)]
+    return given, [order[k::times] for k in range(times)]

@@ -13,17 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from reweigh.rules import registry
+from reweigh.run.choice.candidates import Way
 from reweigh.run.choice.scoring import Floats, least_deviation
 from reweigh.tasks import MEASURES, score_text
 from reweigh.words import counted
 
-SURE = 1.0
-"""Another way than the safe one is taken if it is better by so many standard errors."""
-SURE_OF_PLAIN = 0.5
-"""Plain training by so many: it is safe as well, and where it loses much, it loses for sure."""
-CLOSE = 0.5
-"""Of those that are better, one that is tried earlier, and learns from more, is taken within so many standard errors."""
+SURE, SURE_BY_FEW = 0.5, 1.0
+"""Another way than the safe one is taken if it is better by so many standard errors; by more if checked ones alone tell."""
 DISAGREE = 2.0
 """Both kinds of examples disagree if they are so many standard errors apart: a few ways tell little of less than that."""
 LOST = 2.5
@@ -50,31 +46,38 @@ class Choice:
     """What was chosen, and by what.
 
     Attributes:
-        rule: the rule's name.
+        way: the rule, and how long.
         why: in a sentence.
-        tried: each way by its rule's name; empty where nothing could be tried.
-        steps: how many were made with each, in all.
+        tried: what came of each way, by its name in words; empty where nothing could be tried.
+        steps: how many were made with all of them.
+        usual: how many steps the run would have made, where it makes fewer.
     """
 
-    rule: str
+    way: Way
     why: str
     tried: Mapping[str, Tried]
     steps: int = 0
+    usual: int | None = None
+
+    @property
+    def rule(self) -> str:
+        """The rule's name."""
+        return self.way.rule
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in a run's files."""
-        tried = {name: vars(one) for name, one in self.tried.items()}
-        return {"rule": self.rule, "why": self.why, "steps": self.steps, "tried": tried}
+        tried = {way: vars(one) for way, one in self.tried.items()}
+        return {"rule": self.rule, "why": self.why, "steps": self.steps, "usual": self.usual, "tried": tried}
 
 
-def compared(names: Sequence[str], safe: str, checked: Floats, given: Floats | None, count: int) -> dict[str, Tried]:
+def compared(ways: Sequence[Way], safe: Way, checked: Floats, given: Floats | None, count: int) -> dict[Way, Tried]:
     """Each way beside the safe one, of scores (1 + R, ways) on `count` checked examples and on given labels, if any."""
-    base = list(names).index(safe)
+    base = list(ways).index(safe)
     gap = [scores - scores[:, [base]] for scores in (checked, given) if scores is not None]
     value = np.stack([part[0] for part in gap])
     variance = np.stack([part[1:].var(0, ddof=1) for part in gap])
     variance[0] = np.maximum(variance[0], least_deviation(count) ** 2)
-    others = [k for k in range(len(names)) if k != base]
+    others = [k for k in range(len(ways)) if k != base]
     if given is not None and others:
         apart, noise = (value[0] - value[1])[others] ** 2, variance.sum(0)[others]
         if float((apart / noise).mean()) > DISAGREE**2:
@@ -82,39 +85,36 @@ def compared(names: Sequence[str], safe: str, checked: Floats, given: Floats | N
     precision = 1 / np.maximum(variance, 1e-12)
     gains, errors = (value * precision).sum(0) / precision.sum(0), 1 / np.sqrt(precision.sum(0))
     found = {}
-    for k, name in enumerate(names):
+    for k, way in enumerate(ways):
         scores = (float(checked[0, k]), math.nan if given is None else float(given[0, k]))
-        found[name] = Tried(*scores, *((0.0, 0.0) if k == base else (float(gains[k]), float(errors[k]))))
+        found[way] = Tried(*scores, *((0.0, 0.0) if k == base else (float(gains[k]), float(errors[k]))))
     return found
 
 
-def best_of(tried: Mapping[str, Tried], safe: str) -> str:
-    """The best of the ways that are better than the safe one, as surely as each has to be; the safe one where none is."""
-    sure = {registry.PLAIN: SURE_OF_PLAIN}
-    better = {k: one for k, one in tried.items() if one.error and one.gain > sure.get(k, SURE) * one.error}
-    if not better:
-        return safe
-    best = max(better.values(), key=lambda one: one.gain)
-    return next(name for name, one in better.items() if one.gain >= best.gain - CLOSE * best.error)
+def best_of(tried: Mapping[Way, Tried], safe: Way) -> Way:
+    """The best of the ways, if it is better than the safe one as surely as it has to be; else the safe one."""
+    best = max(tried, key=lambda way: tried[way].gain)
+    sure = SURE_BY_FEW if math.isnan(tried[best].given) else SURE
+    return best if tried[best].gain > sure * tried[best].error else safe
 
 
-def hopeless(tried: Mapping[str, Tried], safe: str) -> dict[str, Tried]:
+def hopeless(tried: Mapping[Way, Tried], safe: Way) -> dict[Way, Tried]:
     """Those that are worse than another for sure, and need not be tried again; never the safe one."""
     best = max(one.gain - LOST * one.error for one in tried.values())
-    return {name: one for name, one in tried.items() if name != safe and one.gain + LOST * one.error < best}
+    return {way: one for way, one in tried.items() if way != safe and one.gain + LOST * one.error < best}
 
 
 def told(
-    tried: Mapping[str, Tried], left: Mapping[str, Tried], rule: str, safe: str, measure: str, checked: int
+    tried: Mapping[Way, Tried], left: Mapping[Way, Tried], taken: Way, safe: Way, measure: str, checked: int
 ) -> str:
     """Why it was chosen, with the scores of all; `left` were worse the first time and not tried again."""
-    unit, gain = 100 if MEASURES[measure].share else 1, tried[rule]
-    if rule != safe:
-        better = f"{unit * gain.gain:.1f} ± {unit * SURE * gain.error:.1f} better than {safe}"
+    unit, gain = 100 if MEASURES[measure].share else 1, tried[taken]
+    if taken != safe:
+        better = f"{unit * gain.gain:.1f} ± {unit * gain.error:.1f} better than {safe}"
     else:
         better = f"nothing is better than {safe} for sure" if len(tried) + len(left) > 1 else "nothing else can be done"
-    every = sorted({**tried, **left}.items(), key=lambda item: item[0] != rule)
-    scores = "; ".join(f"{name} {_both(one, measure)}" for name, one in every)
+    every = sorted({**tried, **left}.items(), key=lambda item: item[0] != taken)
+    scores = "; ".join(f"{way} {_both(one, measure)}" for way, one in every)
     by = f"on {counted(checked, 'held-back checked example')}"
     by += "" if math.isnan(gain.given) else " and on others weighted by rightness"
     return f"{better} ({MEASURES[measure].words} {by}: {scores})"

@@ -1,27 +1,24 @@
-"""What candidates said of the examples that were held back, and how they compare by it.
+"""What ways said of the examples that were held back, and how they compare by it.
 
-How likely a held-back given label is right is told by a verifier (`reweigh.rightness`) with two witnesses that have not seen
-it: what the candidates say together, and what a model says that was trained by checked examples alone.
+How likely a held-back given label is right is told by two students that judged each other's half beforehand (`run.halves`):
+the weights in which rules trust are not asked what they are worth.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from reweigh.data.sampling import seed_for
-from reweigh.rightness import OF_CLASSES, View
-from reweigh.rules.baselines import CheckedOnly
-from reweigh.run.choice.candidates import of_classes
+from reweigh.run.choice.candidates import Way, of_classes
 from reweigh.run.choice.decide import Tried, compared
 from reweigh.run.choice.scoring import macro_f1, of_task
 from reweigh.tasks import Task
 
 
 class Heard(NamedTuple):
-    """Of examples that are not checked, (g, ...), and of checked ones, (h, ...): outputs of a model, or their labels."""
+    """What a model said of examples that are not checked, (g, ...), and of checked ones, (h, ...)."""
 
     given: Tensor
     checked: Tensor
@@ -33,26 +30,32 @@ class Heard(NamedTuple):
 NOTHING = Heard(torch.empty(0), torch.empty(0))
 
 
-def beside(task: Task, said: Mapping[str, Heard], labels: Heard, safe: str, seed: int) -> dict[str, Tried]:
-    """Each way beside the safe one, by what it said of examples with these labels."""
-    names, draw = list(said), torch.Generator().manual_seed(seed_for(seed, "auto", "resamples"))
+class Held(NamedTuple):
+    """What there is to hold back.
+
+    Attributes:
+        given: targets that are not checked, (g, ...).
+        checked: those that are, (h, ...).
+        right: how likely each of the given ones is right, (g,); None where nobody can say.
+    """
+
+    given: Tensor
+    checked: Tensor
+    right: Tensor | None
+
+    def select(self, given: Tensor, checked: Tensor) -> "Held":
+        """Some of both."""
+        return Held(self.given[given], self.checked[checked], None if self.right is None else self.right[given])
+
+
+def beside(task: Task, said: Mapping[Way, Heard], held: Held, safe: Way, seed: int) -> dict[Way, Tried]:
+    """Each way beside the safe one, by what it said of examples with these targets."""
+    ways, draw = list(said), torch.Generator().manual_seed(seed_for(seed, "auto", "resamples"))
     of_given, of_checked = ([heard[part] for heard in said.values()] for part in (0, 1))
-    y, count = labels.checked, len(labels.checked)
-    if not of_classes(task):
-        return compared(names, safe, of_task(task, of_checked, y, draw), None, count)
-    right = _right(said, labels, seed)
-    shares = torch.zeros(task.outputs, dtype=torch.double).index_add_(0, labels.given, right)
+    y, right, count = held.checked, held.right, len(held.checked)
+    if right is None or not of_classes(task):
+        return compared(ways, safe, of_task(task, of_checked, y, draw), None, count)
+    shares = torch.zeros(task.outputs, dtype=torch.double).index_add_(0, held.given, right)
     stands_for = (shares / y.bincount(minlength=task.outputs).clamp_min(1))[y]
     checked = macro_f1(of_checked, y, stands_for, draw)
-    return compared(names, safe, checked, macro_f1(of_given, labels.given, right, draw), count)
-
-
-def _right(said: Mapping[str, Heard], labels: Heard, seed: int) -> Tensor:
-    """How likely each of the given labels (g,) is right, taught by the checked ones."""
-    sure = {name: torch.cat(heard).double().log_softmax(1) for name, heard in said.items()}
-    alone = sure.pop(CheckedOnly.name, None) if len(sure) > 1 else None
-    view = View(torch.stack(list(sure.values())).mean(0).log_softmax(1), alone)
-    count, y = len(labels.given), torch.cat(labels)
-    checked, classes = torch.arange(count, len(y)), np.arange(view.classes)
-    found = OF_CLASSES.judged(view, y, checked, classes, seed=seed_for(seed, "auto"))
-    return torch.from_numpy(found.right[:count])
+    return compared(ways, safe, checked, macro_f1(of_given, held.given, right, draw), count)
