@@ -6,6 +6,9 @@ The command line prints the sentence and exits with code 2; a program catches `R
 import importlib
 from types import ModuleType
 
+STOPPED = "stopped before it was done"
+"""What the command line says on ctrl-C where nothing can be gone on with."""
+
 
 class ReweighError(Exception):
     """Anything that a user of reweigh can put right; its text is one sentence made to be read."""

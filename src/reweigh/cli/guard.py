@@ -7,29 +7,48 @@ reweigh. This module imports without cyclopts and rich, so that it can say how t
 import errno
 import os
 import re
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from reweigh._version import __version__
 from reweigh.allocator import keep_freed_memory
-from reweigh.errors import ReweighError, require
+from reweigh.errors import STOPPED, ReweighError, require
 from reweigh.printable import printable
 
-MISTAKE, STOPPED = 2, 130
+if TYPE_CHECKING:
+    from cyclopts import App
+
+MISTAKE, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with `arguments` (default: those of the process) and exit."""
-    keep_freed_memory()
-    sys.exit(run(arguments))
+    with _left_at_once():
+        keep_freed_memory()
+        code = run(arguments)
+    if code == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses it again is on the way out already
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    said = set[str]()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
+        told = f"reweigh: warning: {printable(' '.join(str(message).split()))}"
+        if issubclass(category, UserWarning) and told not in said:  # others are for programmers
+            said.add(told)
+            print(told, file=sys.stderr)
+
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]  # what else it is told is for programmers
+        warnings.showwarning = show  # type: ignore[assignment]  # what else it is told is for programmers
         return _guarded(arguments)
 
 
@@ -38,12 +57,13 @@ def _guarded(arguments: Sequence[str] | None) -> int:
         print(f"reweigh {__version__}")
         return 0
     try:
-        require("cyclopts", "cli")
-        require("rich", "cli")
-        from cyclopts import CycloptsError
+        with _left_at_once():
+            require("cyclopts", "cli")
+            require("rich", "cli")
+            from cyclopts import CycloptsError
 
-        from reweigh.cli.app import app
-        from reweigh.run.start import Interrupted
+            from reweigh.cli.app import app
+            from reweigh.run.start import Interrupted
     except ReweighError as missing:
         return _say(str(missing), MISTAKE)
     try:
@@ -53,15 +73,40 @@ def _guarded(arguments: Sequence[str] | None) -> int:
     except CycloptsError as mistake:  # an unknown option, a word for a number
         return _say(f"{_sentence(str(mistake))} (see `reweigh --help` or `reweigh COMMAND --help`)", MISTAKE)
     except Interrupted as stopped:
-        return _say(str(stopped), STOPPED)
+        return _say(str(stopped), INTERRUPTED)
     except KeyboardInterrupt:
-        return _say("stopped before anything was saved", STOPPED)
+        return _say(STOPPED, INTERRUPTED)
     except OSError as refused:
         return _refused(refused)
 
 
-def _invoke(app: Callable[..., Any], arguments: list[str]) -> int:
-    app(arguments)
+@contextmanager
+def _left_at_once() -> Iterator[None]:
+    """Within the block ctrl-C ends the process there and then: an exception would pass through libraries being loaded."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os.write(2, f"reweigh: {STOPPED}\n".encode())
+    os._exit(INTERRUPTED)
+
+
+def _invoke(app: "App", arguments: list[str]) -> int:
+    from reweigh.cli.voice import ALOUD, Answer, Voice
+
+    command, bound, _ = app.parse_args(arguments)
+    voice = next((said for said in bound.arguments.values() if isinstance(said, Voice)), ALOUD)
+    with voice.speaking():
+        answer = command(*bound.args, **bound.kwargs)
+    if isinstance(answer, Answer):
+        voice.answer(answer)
     return 0 if arguments else MISTAKE  # the help is printed where nothing was asked
 
 
@@ -93,8 +138,3 @@ def _refused(refused: OSError) -> int:
 def _say(sentence: str, code: int) -> int:
     print(f"reweigh: {printable(' '.join(sentence.split()))}", file=sys.stderr)
     return code
-
-
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
-    if issubclass(category, UserWarning):  # others are for programmers
-        print(f"reweigh: warning: {printable(' '.join(str(message).split()))}", file=sys.stderr)

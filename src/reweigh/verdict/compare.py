@@ -12,16 +12,18 @@ from reweigh.data.seeds import stream
 from reweigh.ledger.visits import Array
 from reweigh.rules import registry
 from reweigh.rules.baselines import CheckedOnly
-from reweigh.run.bench import Bench, Note
+from reweigh.run.bench import Bench
 from reweigh.run.choice.scoring import score_of
 from reweigh.run.job.prepare import RunData, joined
 from reweigh.run.objects import NONE, Objects
+from reweigh.run.watcher import SILENT, Watcher
 from reweigh.settings import Resolved
 from reweigh.verdict.interval import LEVEL, differences
 from reweigh.verdict.learners import MOST_ROWS, features, learner_for
-from reweigh.verdict.verdict import Rival, Verdict
+from reweigh.verdict.verdict import PLAIN, Rival, Verdict
 
 CLEANED = "on the cleaned rows"
+COMPARING = "comparing with other ways"
 
 
 class Cleaned(NamedTuple):
@@ -41,7 +43,7 @@ def compare(
     config: Resolved,
     data: RunData,
     ours: Tensor,
-    note: Note = lambda sentence: None,
+    watcher: Watcher = SILENT,
     *,
     cleaned: Cleaned | None = None,
     objects: Objects = NONE,
@@ -55,7 +57,7 @@ def compare(
         config: the run's settings, with nothing left open.
         data: its data, the checked examples apart.
         ours: what its model says of the test examples (N, K).
-        note: told of each rival before it is trained.
+        watcher: told of each rival before it is trained.
         cleaned: what is known of the labels, where right ones can be told from wrong ones.
         objects: what only Python has of the settings.
 
@@ -63,7 +65,7 @@ def compare(
         NonFinite: if training of another way stops being finite.
     """
     task, test = data.train.task, data.test
-    score, others = score_of(task), list(_ways(config, data, note, cleaned, objects))
+    score, others = score_of(task), list(_ways(config, data, watcher, cleaned, objects))
     level, outputs = 1 - (1 - LEVEL) / len(others), [way.outputs for way in others]
     gaps = differences(score, ours, outputs, test.y, level=level, seed=config.student.seed)
     rivals = [Rival(way.words, score(way.outputs, test.y), gap, way.own) for way, gap in zip(others, gaps, strict=True)]
@@ -79,24 +81,26 @@ def compare(
     )
 
 
-def _ways(config: Resolved, data: RunData, note: Note, cleaned: Cleaned | None, objects: Objects) -> Iterator[_Way]:
+def _ways(
+    config: Resolved, data: RunData, watcher: Watcher, cleaned: Cleaned | None, objects: Objects
+) -> Iterator[_Way]:
     """Each other way, but for what the run itself did."""
-    bench, rule = Bench(config, data, note, objects), config.weights.rule
+    bench, rule = Bench(config, data, watcher, objects), config.weights.rule
     inputs = bench.inputs
     every = joined(inputs.train, inputs.clean)
     ways = {
-        registry.PLAIN: ("plain training on all rows", every),
+        registry.PLAIN: (PLAIN, every),
         CheckedOnly.name: ("the checked rows alone", inputs.clean),
     }
     for name, (words, train) in ways.items():
         if name != rule:
-            note(f"comparing with {words}")
+            watcher.phase(COMPARING, words, bench.steps)
             yield _Way(words, bench.outputs(inputs._replace(train=train), bench.steps))
     texts = data.encoding is not None and data.encoding.kind == "text"  # whose terms are told by tokens
-    yield from _learners(config, data if texts else inputs, note, cleaned)
+    yield from _learners(config, data if texts else inputs, watcher, cleaned)
 
 
-def _learners(config: Resolved, inputs: RunData, note: Note, cleaned: Cleaned | None) -> Iterator[_Way]:
+def _learners(config: Resolved, inputs: RunData, watcher: Watcher, cleaned: Cleaned | None) -> Iterator[_Way]:
     """What the trade would take for such data, on all rows as they are, and weighted by rightness."""
     if inputs.encoding is None:
         return
@@ -114,7 +118,7 @@ def _learners(config: Resolved, inputs: RunData, note: Note, cleaned: Cleaned | 
             return
         words, learner = found
         words = words if weights is None else f"{words} {CLEANED}"
-        note(f"comparing with {words}")
+        watcher.phase(COMPARING, words)
         learner.fit(learnt, every.y[rows], None if weights is None else weights.numpy())
         yield _Way(words, learner.outputs(asked), own=weights is not None)
 

@@ -4,6 +4,7 @@ Each time another half of the checked examples and another part of the others ar
 """
 
 from collections.abc import Callable
+from itertools import count
 
 import torch
 from torch import Tensor
@@ -11,24 +12,26 @@ from torch import Tensor
 from reweigh.data.sampling import seed_for
 from reweigh.errors import BadInput, ReweighError
 from reweigh.rules import registry
-from reweigh.run.bench import Bench, Note
+from reweigh.run.bench import Bench
 from reweigh.run.choice.candidates import Candidates, candidates
 from reweigh.run.choice.decide import Choice, Tried, best_of, hopeless, told
 from reweigh.run.choice.heard import NOTHING, Heard, beside
 from reweigh.run.job.prepare import RunData, joined, with_clean_kept
+from reweigh.run.watcher import Watcher
 from reweigh.settings import Resolved
-from reweigh.tasks import Task
+from reweigh.tasks import MEASURES, Task
 from reweigh.words import counted
 
 FOLDS, LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 2, 4, 8, 4
 HELD, MOST_HELD = 0.25, 2000
 """The share of the given labels that are held back each time, and how many at most."""
 SHARE, LEAST_STEPS = 0.2, 600
+TRIALS = "choosing a rule"
 Train = Callable[[str, Tensor, Tensor], Tensor]
 """From a rule and the rows of given (g,) and checked examples (h,) that are held back to what its model says of these."""
 
 
-def settled(config: Resolved, data: RunData, note: Note, bench: Bench) -> tuple[Resolved, Choice | None]:
+def settled(config: Resolved, data: RunData, watcher: Watcher, bench: Bench) -> tuple[Resolved, Choice | None]:
     """The settings with a rule in the place of `auto`, and how it was chosen; as they are where another rule stands there.
 
     Candidates are trained on the `bench`, which is of these settings and data.
@@ -48,12 +51,14 @@ def settled(config: Resolved, data: RunData, note: Note, bench: Bench) -> tuple[
     choice = without_trials(train.task, labels, ways)
     if choice is None:
         steps = budget(bench.steps)
-        note(
-            f"choosing a rule: {len(ways.names)} are tried {FOLDS} times each for {steps} steps, beside {bench.steps} of "
-            "the run (--rule names one instead)"
-        )
-        choice = chosen_rule(train.task, labels, ways, _on(bench, config, open_, steps), config.student.seed, steps)
-    note(f"rule {choice.rule}: {choice.why}")
+        most = FOLDS * len(ways.names)
+        trial = count(1)
+        outputs = _on(bench, config, open_, steps, lambda rule: watcher.phase(TRIALS, rule, steps, (next(trial), most)))
+        choice = chosen_rule(train.task, labels, ways, outputs, config.student.seed, steps)
+    watcher.note(
+        f"rule {choice.rule}, by trials: {choice.brief}" if choice.brief else f"rule {choice.rule}: {choice.why}",
+        f"rule {choice.rule}: {choice.why}",
+    )
     return config.but(rule=choice.rule), choice
 
 
@@ -62,8 +67,9 @@ def budget(steps: int) -> int:
     return min(steps, max(LEAST_STEPS, round(SHARE * steps)))
 
 
-def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
+def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int, begun: Callable[[str], None]) -> Train:
     def outputs(rule: str, given: Tensor, checked: Tensor) -> Tensor:
+        begun(rule)
         data, keep = bench.inputs, torch.ones(len(bench.inputs.train), dtype=torch.bool)
         stay, away = torch.ones(len(data.clean), dtype=torch.bool), data.clean.select(checked)
         stay[checked] = False
@@ -124,7 +130,8 @@ def chosen_rule(task: Task, labels: Heard, ways: Candidates, train: Train, seed:
             left = hopeless(tried, safe)
             names = [name for name in names if name not in left]
     rule = best_of(tried, safe)
-    return Choice(rule, told(tried, left, rule, safe, task.compared, len(labels.checked)), {**tried, **left}, made)
+    brief, scores = told(tried, left, rule, safe, task.compared, len(labels.checked))
+    return Choice(rule, f"{brief} ({scores})", {**tried, **left}, made, f"{brief} ({MEASURES[task.compared].words})")
 
 
 def _held_back(task: Task, labels: Heard, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:

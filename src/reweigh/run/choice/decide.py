@@ -54,12 +54,14 @@ class Choice:
         why: in a sentence.
         tried: each way by its rule's name; empty where nothing could be tried.
         steps: how many were made with each, in all.
+        brief: why, without the scores of all; empty where nothing could be tried.
     """
 
     rule: str
     why: str
     tried: Mapping[str, Tried]
     steps: int = 0
+    brief: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in a run's files."""
@@ -106,8 +108,8 @@ def hopeless(tried: Mapping[str, Tried], safe: str) -> dict[str, Tried]:
 
 def told(
     tried: Mapping[str, Tried], left: Mapping[str, Tried], rule: str, safe: str, measure: str, checked: int
-) -> str:
-    """Why it was chosen, with the scores of all; `left` were worse the first time and not tried again."""
+) -> tuple[str, str]:
+    """Why it was chosen, and the scores of all; `left` were worse the first time and not tried again."""
     unit, gain = 100 if MEASURES[measure].share else 1, tried[rule]
     if rule != safe:
         better = f"{unit * gain.gain:.1f} ± {unit * SURE * gain.error:.1f} better than {safe}"
@@ -117,7 +119,7 @@ def told(
     scores = "; ".join(f"{name} {_both(one, measure)}" for name, one in every)
     by = f"on {counted(checked, 'held-back checked example')}"
     by += "" if math.isnan(gain.given) else " and on others weighted by rightness"
-    return f"{better} ({MEASURES[measure].words} {by}: {scores})"
+    return better, f"{MEASURES[measure].words} {by}: {scores}"
 
 
 def _both(one: Tried, measure: str) -> str:
