@@ -32,8 +32,8 @@ def ended(
     outcome = score if verdict is None else f"Verdict: {printable(verdict.sentence)}."
     if verdict is not None:
         console.print(outcome)
-    console.print("Next:")
-    widest = max(len(command) for command, _ in following)
+    console.print(f"All of it is in {printable(output)}{'. Next:' if following else ''}", soft_wrap=True)
+    widest = max((len(command) for command, _ in following), default=0)
     for command, what in following:
         told = f"  {command:<{widest}}  {what}"
         console.print(told if len(told) <= WIDTH else f"  {command}", soft_wrap=True)
