@@ -57,7 +57,7 @@ def recorded(arguments, columns=COLUMNS, at=None):
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "reweigh", *arguments],
+        [sys.executable, "-m", "reweigh", *map(str, arguments)],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

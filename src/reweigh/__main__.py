@@ -8,9 +8,9 @@ def main() -> None:
     try:
         from reweigh.cli import main
     except KeyboardInterrupt:
-        from reweigh.errors import STOPPED
+        from reweigh.errors import LAST_WORDS
 
-        print(f"reweigh: {STOPPED}", file=sys.stderr)
+        print(f"reweigh: {LAST_WORDS[-1]}", file=sys.stderr)
         sys.exit(130)
     main()
 

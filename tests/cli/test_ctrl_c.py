@@ -1,5 +1,6 @@
 """Ctrl-C at any time is one sentence and exit code 130, in a process of its own."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,6 +58,18 @@ def test_on_a_terminal_the_line_goes_away_and_what_is_done_is_kept(train, tmp_pa
     assert not any("left" in line for line in found.lines)
     assert (tmp_path / "run" / "checkpoint.pt").exists()
     assert not (tmp_path / "run" / "summary.json").exists()
+
+
+def test_while_comparing_it_says_that_the_run_is_complete(recorded_run, tmp_path):
+    shutil.copytree(recorded_run.folder / "mine", tmp_path / "mine")
+    (tmp_path / "mine" / "verdict.json").unlink()
+    found, code = recorded(["train", "--output", tmp_path / "mine", "--resume"], at="comparing with")
+    assert code == 130
+    assert not found.hidden
+    assert found.lines[-1].startswith(
+        f"reweigh: stopped while comparing with other ways; the run in {tmp_path / 'mine'} is"
+    )
+    assert not any("left" in line for line in found.lines)
 
 
 def test_while_the_first_of_its_modules_is_imported(tmp_path):

@@ -139,15 +139,6 @@ def test_many_sentences_are_counted_and_said_where_all_is_asked_for(drawn):
     assert "sentence 19" in drawn(show_it, verbose=True).lines
 
 
-def test_where_the_examples_come_from_is_said():
-    assert PLAN.sentence == "mine.csv: 342 to train on, 300 as given and 42 checked; 18 others to test"
-    apart = Plan(**{**vars(PLAN), "kept": 0, "wrong": 100})
-    assert (
-        apart.sentence
-        == "mine.csv: 300 to train on (100 with a wrong label), 60 checked beside them; 18 others to test"
-    )
-
-
 def test_a_number_that_is_not_known_is_a_dash(drawn):
     def show_it(screen):
         screen.started(PLAN)

@@ -9,16 +9,15 @@ import os
 import re
 import signal
 import sys
-import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from reweigh._version import __version__
 from reweigh.allocator import keep_freed_memory
-from reweigh.errors import STOPPED, ReweighError, require
+from reweigh.errors import LAST_WORDS, ReweighError, require
 from reweigh.printable import printable
 
 if TYPE_CHECKING:
@@ -29,11 +28,10 @@ MISTAKE, INTERRUPTED = 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with `arguments` (default: those of the process) and exit."""
-    with _left_at_once():
-        keep_freed_memory()
-        code = run(arguments)
-    if code == INTERRUPTED:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses it again is on the way out already
+    signal.signal(signal.SIGINT, _leave)
+    keep_freed_memory()
+    code = run(arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python takes its time to end
     sys.exit(code)
 
 
@@ -47,9 +45,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
             said.add(told)
             print(told, file=sys.stderr)
 
-    with warnings.catch_warnings():
-        warnings.showwarning = show  # type: ignore[assignment]  # what else it is told is for programmers
-        return _guarded(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = show  # type: ignore[assignment]  # what else it is told is for programmers
+            return _guarded(arguments)
+    except KeyboardInterrupt:
+        return _say(LAST_WORDS[-1], INTERRUPTED)
 
 
 def _guarded(arguments: Sequence[str] | None) -> int:
@@ -57,13 +58,12 @@ def _guarded(arguments: Sequence[str] | None) -> int:
         print(f"reweigh {__version__}")
         return 0
     try:
-        with _left_at_once():
-            require("cyclopts", "cli")
-            require("rich", "cli")
-            from cyclopts import CycloptsError
+        require("cyclopts", "cli")
+        require("rich", "cli")
+        from cyclopts import CycloptsError
 
-            from reweigh.cli.app import app
-            from reweigh.run.start import Interrupted
+        from reweigh.cli.app import app
+        from reweigh.run.start import Interrupted
     except ReweighError as missing:
         return _say(str(missing), MISTAKE)
     try:
@@ -74,27 +74,20 @@ def _guarded(arguments: Sequence[str] | None) -> int:
         return _say(f"{_sentence(str(mistake))} (see `reweigh --help` or `reweigh COMMAND --help`)", MISTAKE)
     except Interrupted as stopped:
         return _say(str(stopped), INTERRUPTED)
-    except KeyboardInterrupt:
-        return _say(STOPPED, INTERRUPTED)
     except OSError as refused:
         return _refused(refused)
 
 
-@contextmanager
-def _left_at_once() -> Iterator[None]:
-    """Within the block ctrl-C ends the process there and then: an exception would pass through libraries being loaded."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, _leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _leave(number: int, frame: FrameType | None) -> None:
-    os.write(2, f"reweigh: {STOPPED}\n".encode())
+    """End the process with a sentence: an exception would go through libraries being loaded, or be swallowed by one.
+
+    What is written appears whole or not at all, so nothing is to be tidied but the terminal's line.
+    """
+    with suppress(Exception):  # it may be just being written to
+        sys.stdout.flush()
+        if sys.stdout.isatty():
+            os.write(1, b"\r\x1b[2K\x1b[?25h")
+    os.write(2, f"reweigh: {printable(LAST_WORDS[-1])}\n".encode())
     os._exit(INTERRUPTED)
 
 

@@ -86,7 +86,10 @@ def carry_on(
         with ctrl_c:
             watcher.started(_plan(job))
             train_along(job, Notes(job, ledger), callbacks, [saving])
-            return write_results(job, folder, lines, digests)
+            summary = write_results(job, folder, lines, digests)
+        if ctrl_c.asked:
+            raise Interrupted(f"stopped; the run in {folder.path} is complete")
+        return summary
     except KeyboardInterrupt as stopped:
         raise Interrupted(
             f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "

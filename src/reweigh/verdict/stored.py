@@ -6,7 +6,7 @@ from typing import Any
 
 from reweigh.audit.halves import judged_by_halves
 from reweigh.data.own import Sources
-from reweigh.errors import ReweighError
+from reweigh.errors import ReweighError, last_words
 from reweigh.rightness import weights_by
 from reweigh.run.finished import FinishedRun, data_of, open_run, trained_model
 from reweigh.run.folder import run_folder as files
@@ -74,16 +74,18 @@ def verdict_after(path: Path | str, watcher: Watcher, model: Any = None, task: A
     """
     if not isinstance(read_config(path).config.data, Sources):
         return None
+    stop = (
+        f"stopped while comparing with other ways; the run in {path} is complete: `reweigh train --output {path} --resume` "
+        "compares anew"
+    )
     try:
-        return verdict_of(path, model=model, task=task, watcher=watcher)
+        with last_words(stop):
+            return verdict_of(path, model=model, task=task, watcher=watcher)
     except ReweighError as failed:
         watcher.note(f"the run is complete, but could not be compared with other ways: {failed}")
         return None
     except KeyboardInterrupt as stopped:
-        raise Interrupted(
-            f"stopped while comparing with other ways; the run in {path} is complete: `reweigh train --output {path} "
-            "--resume` compares anew"
-        ) from stopped
+        raise Interrupted(stop) from stopped
 
 
 def _cleaned(run: FinishedRun, data: RunData, watcher: Watcher) -> Cleaned | None:
