@@ -85,9 +85,13 @@ def _leave(number: int, frame: FrameType | None) -> None:
     """
     with suppress(Exception):  # it may be just being written to
         sys.stdout.flush()
-        if sys.stdout.isatty():
-            os.write(1, b"\r\x1b[2K\x1b[?25h")
-    os.write(2, f"reweigh: {printable(LAST_WORDS[-1])}\n".encode())
+    said = f"reweigh: {printable(LAST_WORDS[-1])}\n".encode()
+    if os.isatty(1):
+        os.write(
+            1, b"\r\x1b[2K\x1b[?25h" + (said if os.isatty(2) else b"")
+        )  # at one stroke: the line is drawn by a thread
+    if not (os.isatty(1) and os.isatty(2)):
+        os.write(2, said)
     os._exit(INTERRUPTED)
 
 
