@@ -128,13 +128,15 @@ def test_many_sentences_are_counted_and_said_where_all_is_asked_for(drawn):
     def show_it(screen):
         for number in range(20):
             screen.note(f"sentence {number}")
+        screen.note("the rule", "the rule, and why")
         screen.started(PLAN)
         screen.note("one more")
-        assert len(screen.notes) == 21
+        assert len(screen.notes) == 22
 
     lines = drawn(show_it).lines
     assert lines[: live.MOST_NOTES] == [f"sentence {number}" for number in range(live.MOST_NOTES)]
-    assert lines[live.MOST_NOTES] == "16 more such sentences: --verbose says them"
+    assert lines[live.MOST_NOTES] == "the rule"
+    assert lines[live.MOST_NOTES + 1] == "16 more such sentences: --verbose says them"
     assert lines[-1] == "one more"
     assert "sentence 19" in drawn(show_it, verbose=True).lines
 

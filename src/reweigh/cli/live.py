@@ -92,9 +92,9 @@ class Screen(Silent):
         self._plan: Plan | None = None
 
     def note(self, sentence: str, in_full: str = "") -> None:
-        """A sentence above the line; before training the first few of them."""
+        """A sentence above the line; before training the first few, and what there is more to say of."""
         self.notes.append(in_full or sentence)
-        if self._verbose or self._plan is not None or len(self.notes) <= MOST_NOTES:
+        if self._verbose or in_full or self._plan is not None or len(self.notes) <= MOST_NOTES:
             _say(in_full if self._verbose and in_full else sentence)
         else:
             self._left_out += 1

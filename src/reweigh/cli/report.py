@@ -1,7 +1,6 @@
 """`reweigh report`."""
 
 from pathlib import Path
-from typing import Any
 
 from reweigh.cli.live import working
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
@@ -33,8 +32,9 @@ def report(
         output: The page; otherwise report.html in the run's folder.
         overwrite: Replace the file that --output names.
     """
-    opened: Any = {"data_root": data_root, "model": model, "task": task}
     with working("writing the report"):
-        page = write_report(run, output, against=against or (), overwrite=overwrite, **opened)
+        page = write_report(
+            run, output, against=against or (), data_root=data_root, overwrite=overwrite, model=model, task=task
+        )
     console.print(f"Open {printable(page)} in a browser; it needs no network.", soft_wrap=True)
     return Answer(printable(page), {"run": str(run), "page": str(page)})

@@ -1,7 +1,6 @@
 """`reweigh review`."""
 
 from pathlib import Path
-from typing import Any
 
 from reweigh.cli.live import working
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
@@ -33,9 +32,8 @@ def review(
         output: The page; otherwise review.html in the run's folder.
         overwrite: Replace the file that --output names.
     """
-    opened: Any = {"data_root": data_root, "model": model, "task": task}
     with working("looking for labels that look wrong"):
-        page = write_review(run, output, count=top, overwrite=overwrite, **opened)
+        page = write_review(run, output, count=top, data_root=data_root, overwrite=overwrite, model=model, task=task)
     said = "it needs no network, and saves what you decide as decisions.csv"
     console.print(f"Open {printable(page)} in a browser; {said}.", soft_wrap=True)
     return Answer(printable(page), {"run": str(run), "page": str(page)})
