@@ -19,6 +19,7 @@ from reweigh.run.start import resume as resume_run
 from reweigh.run.start import start
 from reweigh.settings import Settings
 from reweigh.settings.run import RunSettings
+from reweigh.storage import home
 from reweigh.verdict import verdict_after
 
 _CONFIG = "Settings as YAML, TOML or JSON, such as a run's config.json; options go before it."
@@ -67,4 +68,4 @@ def train(
             summary = resume_run(output, given, screen)
         verdict = None if quick else verdict_after(output, screen, given.get("model"), given.get("task"))
     code = {name: named for name in ("model", "task") if ":" in (named := str(given.get(name, "")))}
-    return ended(summary, output, verdict, screen.notes, code)
+    return ended(summary, home(output), verdict, screen.notes, code)
