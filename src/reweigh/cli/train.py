@@ -54,6 +54,7 @@ def train(
     if ten:
         print_short_help(train)
         return None
+    output = home(output)
     given = dict(said or {}) if config is None else settings_in(config, dict(said or {}))
     if resume and overwrite:
         raise BadInput("--resume and --overwrite contradict each other: give one of them")
@@ -68,4 +69,4 @@ def train(
             summary = resume_run(output, given, screen)
         verdict = None if quick else verdict_after(output, screen, given.get("model"), given.get("task"))
     code = {name: named for name in ("model", "task") if ":" in (named := str(given.get(name, "")))}
-    return ended(summary, home(output), verdict, screen.notes, code)
+    return ended(summary, output, verdict, screen.notes, code)
