@@ -139,6 +139,7 @@ def test_many_sentences_are_counted_and_said_where_all_is_asked_for(drawn):
     assert lines[live.MOST_NOTES + 1] == "16 more such sentences: --verbose says them"
     assert lines[-1] == "one more"
     assert "sentence 19" in drawn(show_it, verbose=True).lines
+    assert "sentence 19" in drawn(show_it, terminal=False).lines  # a file has room
 
 
 def test_a_number_that_is_not_known_is_a_dash(drawn):

@@ -19,7 +19,7 @@ from reweigh.run.watcher import Plan, Silent
 from reweigh.tasks import MEASURES, score_text
 
 MOST_NOTES, LINES = 4, 10
-"""So many sentences are said before training, and so many of its epochs where nothing is repainted."""
+"""So many sentences are said before training on a terminal, and so many of its epochs elsewhere."""
 LEGEND = (
     "Columns: mean loss of training and of checked examples; ‖v‖, the length of the clean gradient; ESS, how many examples "
     "of a batch count; zero, how many have no weight; {}test, the {}; seconds."
@@ -92,9 +92,10 @@ class Screen(Silent):
         self._plan: Plan | None = None
 
     def note(self, sentence: str, in_full: str = "") -> None:
-        """A sentence above the line; before training the first few, and what there is more to say of."""
+        """A sentence above the line; on a terminal, before training, the first few and what there is more to say of."""
         self.notes.append(in_full or sentence)
-        if self._verbose or in_full or self._plan is not None or len(self.notes) <= MOST_NOTES:
+        few = self._line.drawn and not self._verbose and self._plan is None
+        if not few or in_full or len(self.notes) <= MOST_NOTES:
             _say(in_full if self._verbose and in_full else sentence)
         else:
             self._left_out += 1
