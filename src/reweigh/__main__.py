@@ -8,7 +8,7 @@ def main() -> None:
     try:
         from reweigh.cli import main
     except KeyboardInterrupt:
-        from reweigh.errors import LAST_WORDS
+        from reweigh.last_words import LAST_WORDS
 
         print(f"reweigh: {LAST_WORDS[-1]}", file=sys.stderr)
         sys.exit(130)

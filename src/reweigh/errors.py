@@ -4,22 +4,7 @@ The command line prints the sentence and exits with code 2; a program catches `R
 """
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
-
-LAST_WORDS = ["stopped before it was done"]
-"""What the command line says when ctrl-C ends it: the last of these."""
-
-
-@contextmanager
-def last_words(sentence: str) -> Iterator[None]:
-    """Within the block that is the `sentence`."""
-    LAST_WORDS.append(sentence)
-    try:
-        yield
-    finally:
-        LAST_WORDS.remove(sentence)
 
 
 class ReweighError(Exception):

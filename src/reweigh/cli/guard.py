@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from reweigh._version import __version__
 from reweigh.allocator import keep_freed_memory
-from reweigh.errors import LAST_WORDS, ReweighError, require
+from reweigh.errors import ReweighError, require
+from reweigh.last_words import LAST_WORDS
 from reweigh.printable import printable
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Any
 
 from reweigh.audit.halves import judged_by_halves
 from reweigh.data.own import Sources
-from reweigh.errors import ReweighError, last_words
+from reweigh.errors import ReweighError
+from reweigh.last_words import last_words
 from reweigh.rightness import weights_by
 from reweigh.run.finished import FinishedRun, data_of, open_run, trained_model
 from reweigh.run.folder import run_folder as files
