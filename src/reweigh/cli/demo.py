@@ -1,10 +1,14 @@
 """`reweigh demo`."""
 
+import itertools
 import time
+from dataclasses import asdict
 from pathlib import Path
 
+from reweigh.cli.live import Line
 from reweigh.cli.options import Flag
-from reweigh.cli.show import console, demo_table, progress_bar
+from reweigh.cli.show import console, demo_table
+from reweigh.cli.voice import ALOUD, Answer, Voice
 from reweigh.printable import printable
 from reweigh.run.demo import (
     METHODS,
@@ -25,7 +29,7 @@ from reweigh.storage import home
 QUICK_STEPS = 60
 
 
-def demo(*, seeds: int = 5, output: Path = Path("reweigh-demo"), quick: Flag = False) -> None:
+def demo(*, seeds: int = 5, output: Path = Path("reweigh-demo"), quick: Flag = False, voice: Voice = ALOUD) -> Answer:
     """Train on digits of which 40 % are mislabelled, in five ways, and compare. About a minute, no download.
 
     1,341 handwritten digits to learn from, 40 % of which get one same wrong label, and 10 checked images a class. Plain
@@ -41,10 +45,13 @@ def demo(*, seeds: int = 5, output: Path = Path("reweigh-demo"), quick: Flag = F
     make_folder(output)  # refused now rather than after a minute of work
     console.print("Digits, 40 % of the labels flipped to one class, 10 clean images a class.")
     console.print(f"{len(METHODS)} ways to train, {seeds} seeds, {steps} steps each.\n")
-    with progress_bar("training", total=max(seeds, 1) * len(METHODS) * steps) as (progress, task):
+    done = itertools.count(1)
+    with Line() as line:
+        line.begin("training", max(seeds, 1) * len(METHODS) * steps)
 
         def on_step(method: Method, seed: int) -> None:
-            progress.update(task, advance=1, description=f"seed {seed}: {method.name:<{_NAMES}}")
+            line.show(f"seed {seed}: {method.name:<{_NAMES}}")
+            line.step(next(done))
 
         outcomes = run_demo(seeds, steps=steps, on_step=on_step)
     rows, files = table(outcomes), write_demo(outcomes, output)
@@ -56,9 +63,12 @@ def demo(*, seeds: int = 5, output: Path = Path("reweigh-demo"), quick: Flag = F
     for file in files:
         console.print(f"  {printable(file)}", soft_wrap=True)
     console.print("\nThe same at full size:")
-    console.print("  reweigh train --dataset mnist --noise background:0.4 --output runs/mnist")
+    console.print(f"  {_FULL}")
+    content = {"methods": [asdict(row) for row in rows], "files": [str(file) for file in files], "next": [_FULL]}
+    return Answer(_verdict(rows), content)
 
 
+_FULL = "reweigh train --dataset mnist --noise background:0.4 --output runs/mnist"
 _NAMES = max(len(method.name) for method in METHODS)
 
 
