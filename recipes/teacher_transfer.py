@@ -11,14 +11,13 @@ standard deviation (n − 1) over the seeds.
 import argparse
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.progress import track
 
-from reweigh.run.job.job import Job
 from reweigh.run.start import start
+from reweigh.run.watcher import SILENT
 from reweigh.settings import Settings
 from runs import as_markdown, cell, show
 
@@ -29,19 +28,10 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Nobody:
-    """A watcher that looks away."""
-
-    def note(self, sentence: str) -> None: ...
-    def started(self, job: Job) -> None: ...
-    def step(self, done: int) -> None: ...
-    def epoch(self, line: Mapping[str, Any]) -> None: ...
-
-
 def accuracy(folder: Path, model: str, seed: int, **settings: Any) -> float:
     """Of one run, in percent."""
     config = Settings.of(**SETTINGS, model=model, seed=seed, teacher_states=(STATE[model],), **settings)
-    return float(100 * start(config, folder, Nobody(), overwrite=True)["test_accuracy"])
+    return float(100 * start(config, folder, SILENT, overwrite=True)["test_accuracy"])
 
 
 def measure(seeds: int) -> list[list[str]]:

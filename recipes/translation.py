@@ -23,6 +23,7 @@ import torch
 from reweigh.metrics import auroc
 from reweigh.rightness.pairs import PAIR_KINDS, spoil
 from reweigh.run.start import start
+from reweigh.run.watcher import SILENT
 from reweigh.settings import Settings
 from runs import add_result, as_markdown, cell, read_results, show
 
@@ -49,15 +50,6 @@ class Job:
     pairs: int
     steps: int
     seed: int
-
-
-class Silent:
-    """Nobody looks on."""
-
-    def note(self, sentence: str) -> None: ...
-    def started(self, job: Any) -> None: ...
-    def step(self, done: int) -> None: ...
-    def epoch(self, line: Any) -> None: ...
 
 
 def parts_of(path: Path, count: int, seed: int) -> tuple[list[Pair], list[Pair], list[Pair]]:
@@ -107,7 +99,7 @@ def run(job: Job, data: Path) -> dict[str, Any]:
             "text_length": 48,
         }
         more = {"steps": job.steps, "batch_size": 128, "seed": job.seed, "ledger": False, **ROWS[job.row]}
-        found = start(Settings.of(**settings, **more), folder / "run", Silent())
+        found = start(Settings.of(**settings, **more), folder / "run", SILENT)
         weights = pq.read_table(folder / "run" / "weights.parquet", columns=["id", "mean_weight"]).to_pydict()
     rows = [place for place, name in enumerate(weights["id"]) if name < len(given)]  # checked ones come after them
     mean = torch.tensor([weights["mean_weight"][row] or 0.0 for row in rows])

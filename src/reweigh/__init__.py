@@ -1,12 +1,13 @@
 """reweigh: learn which training examples to trust."""
 
 import importlib
-import importlib.util
-from typing import TYPE_CHECKING, Any
 
 from reweigh._version import __version__ as __version__
 
+TYPE_CHECKING = False  # typing takes its time, in which the command line could not yet answer to ctrl-C
 if TYPE_CHECKING:
+    from typing import Any
+
     from reweigh.alignment import alignments as alignments
     from reweigh.api import Run as Run
     from reweigh.api import fit as fit
@@ -45,12 +46,14 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """What is imported when it is asked for, so that `reweigh --version` need not wait for torch."""
     if name in _HOMES:
         globals()[name] = found = getattr(importlib.import_module(f"reweigh.{_HOMES[name]}"), name)
         return found
-    if not name.startswith("__") and importlib.util.find_spec(f"reweigh.{name}") is not None:
+    from importlib.util import find_spec
+
+    if not name.startswith("__") and find_spec(f"reweigh.{name}") is not None:
         return importlib.import_module(f"reweigh.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

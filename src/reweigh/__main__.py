@@ -1,6 +1,19 @@
-"""`python -m reweigh`: the command line where its script is not on the path."""
+"""The way in: `reweigh`, and `python -m reweigh` where its script is not on the path."""
 
-from reweigh.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line, which answers to ctrl-C from its first import on."""
+    try:
+        from reweigh.cli import main
+    except KeyboardInterrupt:
+        from reweigh.last_words import LAST_WORDS
+
+        print(f"reweigh: {LAST_WORDS[-1]}", file=sys.stderr)
+        sys.exit(130)
+    main()
+
 
 if __name__ == "__main__":
     main()

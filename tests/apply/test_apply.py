@@ -95,7 +95,7 @@ def test_it_trains_as_it_is_and_can_be_applied_to_again(applied, tmp_path, capsy
     config = ["train", "--config", str(found.path / "settings.json"), "--output", str(tmp_path / "again"), "--quick"]
     assert command(config) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert f"{found.checked_rows} clean" in printed
+    assert f"and {found.checked_rows} checked; " in printed
     assert "left out of training" in printed  # what was reviewed is checked now
     again = apply_run(tmp_path / "again", [], tmp_path / "same")
     assert open_table(again.train).table().equals(open_table(found.train).table())

@@ -61,7 +61,7 @@ def test_a_name_is_printed_as_it_is(name, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, said = train(tmp_path, name, capsys, labels=(name, "no"))
     assert code == 0, said
-    assert f"All of it is in {name}:" in said.out
+    assert f"All of it is in {name}. Next:" in said.out
     assert run(["audit", name]) == 0
     assert name in capsys.readouterr().out
 

@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 
 import pytest
 
 from reweigh.cli.app import app
+from reweigh.cli.guard import run
 from reweigh.settings.settings import by_name
 
 SCRIPTS = {
@@ -33,9 +33,9 @@ def test_the_script_of_bash_is_one_that_bash_reads(tmp_path):
 
 
 @pytest.mark.parametrize("shell", SCRIPTS)
-def test_it_is_put_where_the_shell_looks(shell, tmp_path):
-    home = {name: value for name, value in os.environ.items() if not name.startswith(("ZSH", "ZDOT", "XDG"))}
-    command = [sys.executable, "-m", "reweigh", "--install-completion", "--shell", shell]
-    done = subprocess.run(command, env=home | {"HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_it_is_put_where_the_shell_looks(shell, tmp_path, monkeypatch, capsys):
+    for name in [name for name in os.environ if name.startswith(("ZSH", "ZDOT", "XDG"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run(["--install-completion", "--shell", shell]) == 0, capsys.readouterr()
     assert "--keep-clean-in-train" in (tmp_path / SCRIPTS[shell]).read_text().replace("-l ", "--")

@@ -12,16 +12,8 @@ from reweigh.rules.materials import Materials, SecondModel
 from reweigh.rules.rho_loss import RHOLoss
 from reweigh.rules.rule import Evidence
 from reweigh.run.start import resume, start
+from reweigh.run.watcher import Silent
 from reweigh.settings import Settings
-
-
-class Silent:
-    """Nobody looks on."""
-
-    def note(self, sentence): ...
-    def started(self, job): ...
-    def step(self, done): ...
-    def epoch(self, line): ...
 
 
 class StopAfter(Silent):

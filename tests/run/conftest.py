@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from reweigh.run.watcher import Silent as Nobody
+
 # A fork server that has everything loaded starts a fresh process in milliseconds instead of seconds.
 LOADED = (
     "reweigh.run.start", "torch._dynamo", "torch._decomp.decompositions_for_jvp", "sklearn.datasets",
@@ -13,15 +15,6 @@ LOADED = (
 )  # fmt: skip
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(list(LOADED))
-
-
-class Nobody:
-    """A watcher that looks away."""
-
-    def note(self, sentence): ...
-    def started(self, job): ...
-    def step(self, done): ...
-    def epoch(self, line): ...
 
 
 def carry_on(settings, folder, kill_at_replace=None):

@@ -35,7 +35,7 @@ def copied(judged, tmp_path):
 
 def bench_of(folder):
     found = open_run(folder)
-    return Bench(found.config, data_of(found), lambda sentence: None)
+    return Bench(found.config, data_of(found))
 
 
 def test_no_student_learns_from_what_it_is_asked_or_from_checked_examples(judged):
@@ -128,7 +128,7 @@ def test_other_examples_are_judged_anew(copied, monkeypatch):
     less = data._replace(clean=data.clean.select(torch.arange(len(data.clean) - 1)))
     asked = []
 
-    def anew(run, data):
+    def anew(run, data, watcher):
         asked.append(len(data.clean))
         return bench_of(copied).halves.witness(torch.arange(len(data.clean)))
 
@@ -153,7 +153,7 @@ def test_a_resumed_run_weighs_alike_and_asks_nobody(tmp_path, monkeypatch):
 
 def test_where_nobody_can_judge_it_says_what_that_needs(judged):
     bench = bench_of(judged)
-    none = Bench(bench._config, bench._data._replace(clean=bench._data.clean.select(torch.arange(3))), print)
+    none = Bench(bench._config, bench._data._replace(clean=bench._data.clean.select(torch.arange(3))))
     with pytest.raises(BadInput, match="needs 4 checked examples"):
         none.known(none._data.clean.ids)
     with pytest.raises(BadInput, match="needs 4 checked examples"):

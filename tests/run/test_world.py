@@ -74,13 +74,10 @@ class Listening:
     def __init__(self):
         self.said = []
 
-    def note(self, sentence):
-        self.said.append(sentence)
+    def note(self, said, *more):
+        self.said.append(said)
 
-    def started(self, job):
-        self.said.append(job)
-
-    step = epoch = note
+    phase = started = step = epoch = note
 
 
 DIGITS = {"dataset": "digits", "steps": 20, "threads": 1}

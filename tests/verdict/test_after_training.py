@@ -1,4 +1,4 @@
-"""The verdict as users meet it: last of what training prints, first of audit and page, and no obstacle."""
+"""The verdict as users meet it: after the table that training ends with, first of audit and page, and no obstacle."""
 
 import numpy as np
 import pytest
@@ -24,10 +24,12 @@ def made(tmp_path_factory):
     return folder
 
 
-def test_it_is_the_last_that_training_prints_and_the_first_of_the_rest(made, capsys):
+def test_training_says_it_before_the_next_commands_and_it_is_the_first_of_the_rest(made, capsys):
     assert run(["train", "--output", str(made / "run"), "--resume"]) == 0
     sentence = read_verdict(open_run(made / "run")).sentence
-    assert flat(capsys.readouterr().out).endswith(f"Verdict: {sentence}.")
+    last, following = flat(capsys.readouterr().out).split(f"Verdict: {sentence}. All of it is in ")
+    assert "this model (l2rw)" in last
+    assert following.startswith(f"{made / 'run'}. Next: reweigh review")
     assert run(["audit", str(made / "run"), "--top", "2"]) == 0
     assert flat(capsys.readouterr().out).startswith(f"Verdict: {sentence}.")
     assert run(["report", str(made / "run")]) == 0

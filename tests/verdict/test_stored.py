@@ -7,7 +7,9 @@ import pytest
 import reweigh
 from reweigh.errors import BadInput
 from reweigh.run.finished import open_run
+from reweigh.run.watcher import Silent
 from reweigh.verdict import read_verdict, verdict_of
+from reweigh.verdict.compare import COMPARING
 
 RNG = np.random.default_rng(0)
 COLOURS = ["red", "green", "blue"]
@@ -36,15 +38,23 @@ def run(tmp_path_factory):
     return folder
 
 
+class Ways(Silent, list):
+    """Those that are compared, as they begin."""
+
+    def phase(self, what, part="", steps=None, turn=(1, 1)):
+        if what == COMPARING:
+            self.append(part)
+
+
 def test_the_verdict_of_a_run(run):
-    told = []
-    found = verdict_of(run, note=told.append)
+    told = Ways()
+    found = verdict_of(run, watcher=told)
     assert [rival.words for rival in found.rivals] != []
     assert {rival.words for rival in found.rivals} == {
         "plain training on all rows", "the checked rows alone", "boosted trees", "boosted trees on the cleaned rows",
     }  # fmt: skip
     assert [rival.words for rival in found.rivals if rival.own] == ["boosted trees on the cleaned rows"]
-    assert len(told) == 4
+    assert sorted(told) == sorted(rival.words for rival in found.rivals)
     scores = [rival.score for rival in found.rivals]
     assert scores == sorted(scores, reverse=True)
     assert found.best.difference.count == 300
@@ -53,9 +63,9 @@ def test_the_verdict_of_a_run(run):
 
 
 def test_it_is_worked_out_once(run):
-    told = []
+    told = Ways()
     first = verdict_of(run)
-    assert verdict_of(run, note=told.append) == first
+    assert verdict_of(run, watcher=told) == first
     assert told == []
     assert read_verdict(open_run(run)) == first
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from reweigh.run.folder.run_folder import without_nan
+from reweigh.tasks import MEASURES
 from reweigh.verdict import Difference, Rival, Verdict
 from reweigh.verdict.interval import LEVEL, differences
-from reweigh.verdict.verdict import rounded
+from reweigh.verdict.verdict import gap_text, rounded
 
 
 def verdict(*gaps, measure="test_macro_f1", examples="checked", count=100):
@@ -102,6 +103,26 @@ def test_it_helps_though_what_rests_on_rightness_is_as_good():
     found = Verdict("test_macro_f1", 0.9, (own, *verdict((0.02, 0.01)).rivals))
     assert found.helps is True
     assert "the best other, plain training on all rows" in found.sentence
+
+
+def test_two_are_shown_beside_it_the_one_that_is_named_and_plain_training():
+    """Of four: what the sentence speaks of is always there."""
+    for gaps in ([(0.05, 0.02), (-0.03, 0.012), (0.1, 0.02)], [(0.021, 0.03), (0.05, 0.02), (0.01, 0.02)]):
+        found = verdict(*gaps)
+        assert found.named.words in found.sentence
+        assert [rival.words for rival in found.shown] == [
+            rival.words for rival in found.rivals if rival.words == "plain training on all rows" or rival is found.named
+        ]
+    plain = verdict((0.01, 0.02), (0.05, 0.02), (0.1, 0.02))
+    assert [rival.words for rival in plain.shown] == ["plain training on all rows", "boosted trees"]
+    assert len(verdict((0.01, 0.02)).shown) == 1
+
+
+def test_a_gap_in_a_cell():
+    gap = Difference(0.021, 0.009, 100)
+    assert gap_text(gap, MEASURES["test_macro_f1"]) == "2.1 ± 0.9"
+    assert gap_text(gap, MEASURES["test_r2"], signed=True) == "+0.021 ± 0.009"
+    assert gap_text(Difference(0.0, math.inf, 1), MEASURES["test_r2"]) == "–"
 
 
 def test_labels_that_look_fine_are_told():

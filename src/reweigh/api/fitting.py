@@ -89,9 +89,9 @@ def fit(
             else:
                 chosen = Settings.of(**config)
                 start(chosen, folder, watcher, overwrite=overwrite, callbacks=callbacks, objects=objects)
-            said = None if quick else verdict_after(folder, watcher.note, model, task)
+            said = None if quick else verdict_after(folder, watcher, model, task)
             if said is not None:
-                watcher.note(f"verdict: {said}")
+                watcher.note(f"verdict: {said.sentence}")
         except Interrupted as stopped:
             lost = "" if kept is None else "; its folder was temporary: name one by output= to keep what is done"
             raise KeyboardInterrupt(in_python(str(stopped), given.places) + lost) from None

@@ -5,16 +5,16 @@ from typing import Any
 
 from reweigh.api.words import in_python
 from reweigh.printable import printable
-from reweigh.run.job.job import Job
+from reweigh.run.watcher import Plan, Silent
 
 
-class Printing:
+class Printing(Silent):
     """The `Watcher` of a program: `notes` are the sentences that were said."""
 
     def __init__(self, verbose: bool) -> None:
         self.verbose, self.notes = verbose, list[str]()
         self._places: Mapping[str, str] = {}
-        self._epochs, self._score = 0, ""
+        self._epochs, self._score, self._phase = 0, "", ""
 
     def begin(self, places: Mapping[str, str], notes: list[str]) -> None:
         """The data are there; `places` are what their files are called."""
@@ -22,23 +22,25 @@ class Printing:
         for sentence in notes:
             self.note(sentence)
 
-    def note(self, sentence: str) -> None:
-        """A sentence about data or settings."""
-        said = printable(in_python(sentence, self._places))
+    def note(self, sentence: str, in_full: str = "") -> None:
+        """A sentence about data or settings, at length."""
+        said = printable(in_python(in_full or sentence, self._places))
         self.notes.append(said)
         if self.verbose:
             print(said)
 
-    def started(self, job: Job) -> None:
-        """What is about to be trained."""
-        self._epochs, self._score = job.epochs, job.task.score
-        if self.verbose:
-            data = job.data
-            print(f"{len(data.train)} to train on, {len(data.clean)} clean, {len(data.test)} to test")
-            print(f"{job.config.student.model}, {job.config.weights.rule}, {job.steps} steps, epochs: {job.epochs}")
+    def phase(self, what: str, part: str = "", steps: int | None = None, turn: tuple[int, int] = (1, 1)) -> None:
+        """What takes a while, once."""
+        if self.verbose and what != self._phase:
+            print(printable(in_python(what, self._places)))
+        self._phase = what
 
-    def step(self, done: int) -> None:
-        """Nothing is said of a step."""
+    def started(self, plan: Plan) -> None:
+        """What is about to be trained."""
+        self._epochs, self._score = plan.epochs, plan.score
+        if self.verbose:
+            print(printable(in_python(plan.sentence, self._places)))
+            print(f"{plan.model}, {plan.rule}, {plan.steps} steps, epochs: {plan.epochs}")
 
     def epoch(self, line: Mapping[str, Any]) -> None:
         """An epoch's losses and score."""

@@ -17,6 +17,7 @@ from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.halves import Targets, rightness_of, unchecked
 from reweigh.run.job.prepare import RunData
 from reweigh.run.objects import Objects
+from reweigh.run.watcher import SILENT, Watcher
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class LabelsJudged:
     of_all: Rightness
 
 
-def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
+def judged_by_halves(run: FinishedRun, data: RunData, watcher: Watcher = SILENT) -> LabelsJudged | None:
     """Rightness by two students of the run's settings; None where the task is not judged, or hardly anything is checked."""
     rows = unchecked(data)
     if rows is None:
@@ -49,16 +50,16 @@ def judged_by_halves(run: FinishedRun, data: RunData) -> LabelsJudged | None:
     folder = RunFolder(run.path)
     view = read_halves(folder, run.digests, clean, others)
     if view is None:
-        view = _asked(run, data)
+        view = _asked(run, data, watcher)
     found = rightness_of(view, clean, others, run.config.student.seed)
     judged = torch.cat([data.clean.y, others.y]).numpy()
     return _spread(found, judged, data.train.y.numpy(), rows.numpy())
 
 
-def _asked(run: FinishedRun, data: RunData) -> Witness:
+def _asked(run: FinishedRun, data: RunData, watcher: Watcher) -> Witness:
     """The students trained now, and what they said kept where the folder can be written to."""
     objects = Objects(model=None if isinstance(run.given, str) else run.given)
-    halves = Bench(run.config, data, lambda sentence: None, objects).halves
+    halves = Bench(run.config, data, watcher, objects).halves
     assert halves is not None
     with suppress(ReweighError):  # a folder that cannot be written to is asked about anew each time
         run.keep(lambda folder, digests: write_halves(folder, digests, halves))

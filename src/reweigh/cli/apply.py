@@ -6,8 +6,10 @@ from pathlib import Path
 from reweigh.apply.auto import SURE
 from reweigh.apply.run import apply_run
 from reweigh.apply.settings import SETTINGS
+from reweigh.cli.live import working
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
 from reweigh.cli.show import console
+from reweigh.cli.voice import ALOUD, Answer, Voice
 from reweigh.printable import printable
 from reweigh.storage import home
 from reweigh.words import sentence
@@ -25,7 +27,8 @@ def apply(
     model: ModelAgain = None,
     task: TaskAgain = None,
     overwrite: Flag = False,
-) -> None:
+    voice: Voice = ALOUD,
+) -> Answer:
     """Write the training data again with the labels that were decided on, and the checked set with what was reviewed.
 
     Example: reweigh apply runs/mine decisions.csv --output cleaned
@@ -42,7 +45,8 @@ def apply(
         overwrite: Replace a folder that was written so before.
     """
     opened = {"data_root": data_root, "model": model, "task": task}
-    applied = apply_run(run, decisions, output, auto=auto, sure=sure, overwrite=overwrite, **opened)
+    with working("applying decisions"):
+        applied = apply_run(run, decisions, output, auto=auto, sure=sure, overwrite=overwrite, **opened)
     if applied.automatic:
         console.print(sentence(applied.automatic))
     console.print(f"{'In all ' if applied.automatic else ''}{applied.sentence()}.")
@@ -57,3 +61,16 @@ def apply(
     settings, again = applied.path / SETTINGS, home(run).with_name(f"{home(run).resolve().name}-cleaned")
     command = f"reweigh train --config {shlex.quote(str(settings))}{named} --output {shlex.quote(str(again))}"
     console.print(f"Next: {printable(command)}", soft_wrap=True)
+    files = {"train": applied.train, "clean": applied.checked, "test": applied.test}
+    return Answer(
+        f"{applied.sentence()}.",
+        {
+            "output": str(applied.path),
+            "said": applied.sentence(),
+            "automatic": applied.automatic or None,
+            "rows": applied.rows,
+            "checked_rows": applied.checked_rows,
+            "files": {name: str(path) for name, path in files.items() if path is not None},
+            "next": [command],
+        },
+    )

@@ -1,14 +1,17 @@
 """`reweigh audit`: the ranking on the terminal, and as a file."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Table
 
 from reweigh.audit.audit import THRESHOLD, Audit, audit_run
 from reweigh.audit.export import about_weights, write_export
+from reweigh.cli.live import working
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
 from reweigh.cli.show import console
+from reweigh.cli.voice import ALOUD, Answer, Voice
 from reweigh.errors import BadInput
 from reweigh.printable import printable
 from reweigh.storage import home
@@ -30,7 +33,8 @@ def audit(
     model: ModelAgain = None,
     task: TaskAgain = None,
     overwrite: Flag = False,
-) -> None:
+    voice: Voice = ALOUD,
+) -> Answer:
     """Say how many labels look wrong, and rank the examples, each with the label that is likely instead.
 
     Example: reweigh audit runs/mnist --output suspects.csv
@@ -47,7 +51,8 @@ def audit(
     output = None if output is None else home(output)
     if output is not None:
         check_output(output, overwrite=overwrite)
-    found = audit_run(run, data_root=data_root, threshold=threshold, model=model, task=task)
+    with working("auditing"):
+        found = audit_run(run, data_root=data_root, threshold=threshold, model=model, task=task)
     verdict = read_verdict(found.run)
     if verdict is not None:
         console.print(f"Verdict: {printable(verdict.sentence)}.")
@@ -69,6 +74,31 @@ def audit(
         console.print(sentence(about_weights(found)))
     if found.task.answers is not None and found.encoding is not None:
         console.print(f"To decide on them one by one: reweigh review {printable(run)}", soft_wrap=True)
+    return Answer(sentence(found.sentence()), _content(found, output, top))
+
+
+def _content(audit: Audit, output: Path | None, top: int) -> dict[str, Any]:
+    verdict = read_verdict(audit.run)
+    return {
+        "run": str(audit.run.path),
+        "said": audit.sentence(),
+        "verdict": None if verdict is None else verdict.as_json(),
+        "examples": len(audit),
+        "issues": int(audit.issue.sum()),
+        "wrong_of_next": audit.next_wrong() or None,
+        "most_distrusted": [
+            {
+                "id": audit.name(row),
+                "given": audit.told(audit.given[row]),
+                "suggested": audit.told(audit.suggested[row]),
+                "right": float(audit.right[row]) if audit.estimate is not None else None,
+                "sure": float(audit.suggested_probability[row]),
+                "weight": float(audit.mean_weight[row]),
+            }
+            for row in audit.order[:top].tolist()
+        ],
+        "output": None if output is None else str(output),
+    }
 
 
 def _about_issues(audit: Audit, threshold: float) -> str:

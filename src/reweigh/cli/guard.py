@@ -7,30 +7,51 @@ reweigh. This module imports without cyclopts and rich, so that it can say how t
 import errno
 import os
 import re
+import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from reweigh._version import __version__
 from reweigh.allocator import keep_freed_memory
 from reweigh.errors import ReweighError, require
+from reweigh.last_words import LAST_WORDS
 from reweigh.printable import printable
 
-MISTAKE, STOPPED = 2, 130
+if TYPE_CHECKING:
+    from cyclopts import App
+
+MISTAKE, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with `arguments` (default: those of the process) and exit."""
+    signal.signal(signal.SIGINT, _leave)
     keep_freed_memory()
-    sys.exit(run(arguments))
+    code = run(arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python takes its time to end
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]  # what else it is told is for programmers
-        return _guarded(arguments)
+    said = set[str]()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
+        told = f"reweigh: warning: {printable(' '.join(str(message).split()))}"
+        if issubclass(category, UserWarning) and told not in said:  # others are for programmers
+            said.add(told)
+            print(told, file=sys.stderr)
+
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = show  # type: ignore[assignment]  # what else it is told is for programmers
+            return _guarded(arguments)
+    except KeyboardInterrupt:
+        return _say(LAST_WORDS[-1], INTERRUPTED)
 
 
 def _guarded(arguments: Sequence[str] | None) -> int:
@@ -53,15 +74,37 @@ def _guarded(arguments: Sequence[str] | None) -> int:
     except CycloptsError as mistake:  # an unknown option, a word for a number
         return _say(f"{_sentence(str(mistake))} (see `reweigh --help` or `reweigh COMMAND --help`)", MISTAKE)
     except Interrupted as stopped:
-        return _say(str(stopped), STOPPED)
-    except KeyboardInterrupt:
-        return _say("stopped before anything was saved", STOPPED)
+        return _say(str(stopped), INTERRUPTED)
     except OSError as refused:
         return _refused(refused)
 
 
-def _invoke(app: Callable[..., Any], arguments: list[str]) -> int:
-    app(arguments)
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End the process with a sentence: an exception would go through libraries being loaded, or be swallowed by one.
+
+    What is written appears whole or not at all, so nothing is to be tidied but the terminal's line.
+    """
+    with suppress(Exception):  # it may be just being written to
+        sys.stdout.flush()
+    said = f"reweigh: {printable(LAST_WORDS[-1])}\n".encode()
+    if os.isatty(1):
+        os.write(
+            1, b"\r\x1b[2K\x1b[?25h" + (said if os.isatty(2) else b"")
+        )  # at one stroke: the line is drawn by a thread
+    if not (os.isatty(1) and os.isatty(2)):
+        os.write(2, said)
+    os._exit(INTERRUPTED)
+
+
+def _invoke(app: "App", arguments: list[str]) -> int:
+    from reweigh.cli.voice import ALOUD, Answer, Voice
+
+    command, bound, _ = app.parse_args(arguments)
+    voice = next((said for said in bound.arguments.values() if isinstance(said, Voice)), ALOUD)
+    with voice.speaking():
+        answer = command(*bound.args, **bound.kwargs)
+    if isinstance(answer, Answer):
+        voice.answer(answer)
     return 0 if arguments else MISTAKE  # the help is printed where nothing was asked
 
 
@@ -93,8 +136,3 @@ def _refused(refused: OSError) -> int:
 def _say(sentence: str, code: int) -> int:
     print(f"reweigh: {printable(' '.join(sentence.split()))}", file=sys.stderr)
     return code
-
-
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
-    if issubclass(category, UserWarning):  # others are for programmers
-        print(f"reweigh: warning: {printable(' '.join(str(message).split()))}", file=sys.stderr)

@@ -5,8 +5,10 @@ from typing import Any
 
 from rich.table import Table
 
+from reweigh.cli.live import working
 from reweigh.cli.options import Flag, ModelAgain, TaskAgain
 from reweigh.cli.show import console
+from reweigh.cli.voice import ALOUD, Answer, Voice
 from reweigh.predict import Predicted, columns, predict_new
 from reweigh.printable import printable
 from reweigh.storage import home
@@ -26,7 +28,8 @@ def predict(
     model: ModelAgain = None,
     task: TaskAgain = None,
     overwrite: Flag = False,
-) -> None:
+    voice: Voice = ALOUD,
+) -> Answer:
     """Say what a trained model makes of new data, row by row.
 
     Example: reweigh predict runs/mine new.csv --output predictions.csv
@@ -41,7 +44,8 @@ def predict(
     """
     output = home(output)
     check_output(output, overwrite=overwrite, text=True)
-    found = predict_new(run, new, model=model, task=task, beam=beam)
+    with working("predicting"):
+        found = predict_new(run, new, model=model, task=task, beam=beam)
     for note in found.data.notes:
         console.print(printable(note))
     table = columns(found, each=probabilities)
@@ -58,6 +62,8 @@ def predict(
     if found.temperature is not None:
         console.print(sentence(found.temperature.sentence()))
     console.print(f"All {len(found)} predictions: {printable(output)}", soft_wrap=True)
+    content = {"predictions": len(found), "scores": found.scores, "notes": list(found.data.notes)}
+    return Answer(printable(output), {"run": str(run), "output": str(output), **content})
 
 
 def counts_table(found: Predicted, table: dict[str, Any]) -> Table:

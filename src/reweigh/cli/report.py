@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from reweigh.cli.live import working
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
 from reweigh.cli.show import console
+from reweigh.cli.voice import ALOUD, Answer, Voice
 from reweigh.printable import printable
 from reweigh.report import write_report
 
@@ -18,7 +20,8 @@ def report(
     model: ModelAgain = None,
     task: TaskAgain = None,
     overwrite: Flag = False,
-) -> None:
+    voice: Voice = ALOUD,
+) -> Answer:
     """Write a run as one HTML page: score, curves, weights, the most distrusted examples, noise by class.
 
     Example: reweigh report runs/l2rw --against runs/plain --against runs/random
@@ -29,7 +32,9 @@ def report(
         output: The page; otherwise report.html in the run's folder.
         overwrite: Replace the file that --output names.
     """
-    page = write_report(
-        run, output, against=against or (), data_root=data_root, overwrite=overwrite, model=model, task=task
-    )
+    with working("writing the report"):
+        page = write_report(
+            run, output, against=against or (), data_root=data_root, overwrite=overwrite, model=model, task=task
+        )
     console.print(f"Open {printable(page)} in a browser; it needs no network.", soft_wrap=True)
+    return Answer(printable(page), {"run": str(run), "page": str(page)})

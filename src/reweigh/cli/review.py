@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from reweigh.cli.live import working
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
 from reweigh.cli.show import console
+from reweigh.cli.voice import ALOUD, Answer, Voice
 from reweigh.printable import printable
 from reweigh.review import write_review
 
@@ -18,7 +20,8 @@ def review(
     model: ModelAgain = None,
     task: TaskAgain = None,
     overwrite: Flag = False,
-) -> None:
+    voice: Voice = ALOUD,
+) -> Answer:
     """Write the suspects as one HTML page on which you decide: keep, change or drop each label.
 
     Example: reweigh review runs/mine
@@ -29,6 +32,8 @@ def review(
         output: The page; otherwise review.html in the run's folder.
         overwrite: Replace the file that --output names.
     """
-    page = write_review(run, output, count=top, data_root=data_root, overwrite=overwrite, model=model, task=task)
+    with working("looking for labels that look wrong"):
+        page = write_review(run, output, count=top, data_root=data_root, overwrite=overwrite, model=model, task=task)
     said = "it needs no network, and saves what you decide as decisions.csv"
     console.print(f"Open {printable(page)} in a browser; {said}.", soft_wrap=True)
+    return Answer(printable(page), {"run": str(run), "page": str(page)})

@@ -10,7 +10,7 @@ TEN = ("train", "clean", "target", "dataset", "rule", "model", "epochs", "device
 _WIDTH, _NAMES = 80, 14
 
 
-def print_short_help(command: Callable[..., None]) -> None:
+def print_short_help(command: Callable[..., object]) -> None:
     """Print these options of the command as its own help describes them."""
     app, name = App(default_command=command), command.__name__
     options = {

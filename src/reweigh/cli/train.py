@@ -9,17 +9,17 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from reweigh.cli.config_file import settings_in
+from reweigh.cli.ending import ended
+from reweigh.cli.live import Line, Screen
 from reweigh.cli.options import PANELS, Flag, Said
 from reweigh.cli.short_help import print_short_help
-from reweigh.cli.show import Screen, console, progress_bar
+from reweigh.cli.voice import ALOUD, Answer, Voice
 from reweigh.errors import BadInput
-from reweigh.printable import printable
-from reweigh.run.folder.run_folder import LEDGER
 from reweigh.run.start import resume as resume_run
 from reweigh.run.start import start
 from reweigh.settings import Settings
 from reweigh.settings.run import RunSettings
-from reweigh.tasks import MEASURES, score_text
+from reweigh.storage import home
 from reweigh.verdict import verdict_after
 
 _CONFIG = "Settings as YAML, TOML or JSON, such as a run's config.json; options go before it."
@@ -37,8 +37,10 @@ def train(
     overwrite: Annotated[Flag, _run("Replace the run in that folder.")] = False,
     config: Annotated[Path | None, _run(_CONFIG)] = None,
     quick: Annotated[Flag, _run("Leave out the comparison with other ways at the end.")] = False,
+    verbose: Annotated[Flag, _run("Say a line an epoch, and all that was found.", name=("--verbose", "-v"))] = False,
     ten: Annotated[Flag, _run("Show the ten options that matter.", name="-h")] = False,
-) -> None:
+    voice: Voice = ALOUD,
+) -> Answer | None:
     """Train with learned example weights, and keep all that came out in a folder.
 
     Example: reweigh train --train noisy.csv --clean checked.csv --target label --output runs/mine
@@ -51,36 +53,20 @@ def train(
     """
     if ten:
         print_short_help(train)
-        return
+        return None
+    output = home(output)
     given = dict(said or {}) if config is None else settings_in(config, dict(said or {}))
     if resume and overwrite:
         raise BadInput("--resume and --overwrite contradict each other: give one of them")
+    if verbose and (voice.quiet or voice.json):
+        raise BadInput("--verbose says more, and --quiet and --json leave it out: give one of them")
     settings = None if resume else Settings.of(**given)
-    with progress_bar("training", total=None) as (progress, bar):
-        screen = Screen(progress, bar)
+    with Line() as line:
+        screen = Screen(line, verbose=verbose)
         if settings is not None:
             summary = start(settings, output, screen, overwrite=overwrite)
         else:
             summary = resume_run(output, given, screen)
-        told = None if quick else verdict_after(output, screen.note, given.get("model"), given.get("task"))
-    _report(summary, output)
-    if told is not None:
-        console.print(f"Verdict: {printable(told)}.")
-
-
-def _report(summary: dict[str, Any], output: Path) -> None:
-    name = summary["score"]
-    keys = [key for key in MEASURES if key in summary and key != name]
-    others = [f"{MEASURES[key].words} {score_text(key, summary[key])}" for key in keys]
-    told = f" ({', '.join(others)})" if others else ""
-    console.print(f"\nTest {MEASURES[name].words} at {_when(summary)}: {score_text(name, summary[name])}{told}")
-    if summary.get("auroc") is not None:
-        wrong = summary["wrong_labels"]
-        console.print(f"AUROC of the mean weights against the {wrong} wrong labels: {summary['auroc']:.3f}")
-    console.print(f"All of it is in {printable(output)}: weights.parquet says how far each example was trusted.")
-    if (output / LEDGER).is_dir():
-        console.print(f"Which labels look wrong: reweigh audit {printable(output)}", soft_wrap=True)
-
-
-def _when(summary: dict[str, Any]) -> str:
-    return f"epoch {summary['best_epoch']}, the best" if "best_epoch" in summary else "the last epoch"
+        verdict = None if quick else verdict_after(output, screen, given.get("model"), given.get("task"))
+    code = {name: named for name in ("model", "task") if ":" in (named := str(given.get(name, "")))}
+    return ended(summary, output, verdict, screen.notes, code)

@@ -1,7 +1,6 @@
 """Other ways to a model, with the settings of a run: what a frozen body says of the data is worked out once for all."""
 
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -15,29 +14,35 @@ from reweigh.run.halves import NOT_JUDGED, Halves, judged_by_two, unchecked
 from reweigh.run.job.evaluate import outputs_on
 from reweigh.run.job.features import learnt_from
 from reweigh.run.job.job import Job, assemble
-from reweigh.run.job.loop import Notes, train_along
+from reweigh.run.job.loop import Notes, Told, train_along
 from reweigh.run.job.prepare import RunData, with_clean_kept
 from reweigh.run.job.student import build_student
 from reweigh.run.objects import NONE, Objects
+from reweigh.run.watcher import SILENT, Watcher
 from reweigh.run.world import World
 from reweigh.settings import Resolved
-
-Note = Callable[[str], None]
 
 
 class Bench:
     """Trains models like the run's own, from the same beginning. Nothing is worked out before it is asked for."""
 
     def __init__(
-        self, config: Resolved, data: RunData, note: Note, objects: Objects = NONE, world: World | None = None
+        self,
+        config: Resolved,
+        data: RunData,
+        watcher: Watcher = SILENT,
+        objects: Objects = NONE,
+        world: World | None = None,
     ) -> None:
-        self._config, self._data, self._note, self._objects = config, data, note, objects
-        self._world = World.here(config.run.device) if world is None else world
+        self._config, self._data, self._watcher, self._objects = config, data, watcher, objects
+        self._world, self._judges = World.here(config.run.device) if world is None else world, 0
 
     def job(self, config: Resolved, *, chosen: bool) -> Job:
         """The run's own, by these settings, in which its rule stands; whether it was `chosen` for the user."""
         clean, data = self._data.clean.ids, with_clean_kept(config, self._data)
-        return assemble(config, data, self._note, self._objects, self._world, lambda: self.known(clean), chosen=chosen)
+        return assemble(
+            config, data, self._watcher, self._objects, self._world, lambda: self.known(clean), chosen=chosen
+        )
 
     @cached_property
     def steps(self) -> int:
@@ -62,16 +67,13 @@ class Bench:
     def _learnt(self) -> tuple[nn.Module, RunData]:
         student, data = self._config.student, self._data
         model = build_student(student, data.train, data.encoding, self._objects.model).to(self._world.device)
-        return learnt_from(model, data, student.augment, self._world.device, self._note)
+        return learnt_from(model, data, student.augment, self._world.device, self._watcher)
 
     @cached_property
     def halves(self) -> Halves | None:
         """What two students say of each other's half; None where nobody judges such targets, or hardly any is checked."""
         if unchecked(self._data) is None:
             return None
-        self._note(
-            "judging labels: two students, each trained for a while on one half of the data, say what the other has"
-        )
         return judged_by_two(self.inputs, self.steps, self._student, self._config.student.seed)
 
     @property
@@ -108,6 +110,8 @@ class Bench:
 
     def _student(self, parts: RunData, steps: int) -> nn.Module:
         """At a constant rate: one that falls to nothing within so few steps has learnt less at its end."""
+        self._judges += 1
+        self._watcher.phase("judging labels", "a student of one half asked about the other", steps, (self._judges, 2))
         return self._trained(parts, steps, registry.PLAIN, schedule="constant").student
 
     def _trained(self, parts: RunData, steps: int, rule: str, **other: str) -> Job:
@@ -116,8 +120,8 @@ class Bench:
         config = self.shortened(trial, steps)
         objects = replace(self._objects, model=student, rule=None)
         clean = parts.clean.ids
-        job = assemble(config, parts, self._note, objects, self._world, lambda: self.known(clean), chosen=True)
+        job = assemble(config, parts, self._watcher, objects, self._world, lambda: self.known(clean), chosen=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")  # it is a trial
-            train_along(job, Notes(job, test=False))
+            train_along(job, Notes(job, test=False), [Told(self._watcher.step)])
         return job

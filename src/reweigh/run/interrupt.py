@@ -12,10 +12,14 @@ from typing import Any
 
 
 class CtrlC:
-    """Within the block a ctrl-C is remembered until `check` raises it. Outside the main thread it does nothing."""
+    """Within the block a ctrl-C is remembered until `check` raises it. Outside the main thread it does nothing.
+
+    Attributes:
+        asked: whether it was pressed.
+    """
 
     def __init__(self) -> None:
-        self._asked = False
+        self.asked = False
         self._before: Any = None
 
     def __enter__(self) -> "CtrlC":
@@ -33,9 +37,9 @@ class CtrlC:
         Raises:
             KeyboardInterrupt: if ctrl-C was pressed since the block began.
         """
-        if self._asked:
+        if self.asked:
             raise KeyboardInterrupt
 
     def _ask(self, signum: int, frame: FrameType | None) -> None:
         self.check()
-        self._asked = True
+        self.asked = True

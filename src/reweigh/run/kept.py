@@ -3,8 +3,10 @@
 Of several processes the main one does this; the others train along, write nothing and say nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
+
+import torch
 
 from reweigh.digests import Digests
 from reweigh.errors import ReweighError
@@ -18,38 +20,7 @@ from reweigh.run.interrupt import CtrlC
 from reweigh.run.job.job import Job
 from reweigh.run.job.loop import Notes, train_along
 from reweigh.run.results import write_results
-
-
-class Watcher(Protocol):
-    """Who looks on: the command line's progress bar, or nobody."""
-
-    def note(self, sentence: str) -> None:
-        """Something worth saying once."""
-
-    def started(self, job: Job) -> None:
-        """The job is put together and about to train."""
-
-    def step(self, done: int) -> None:
-        """So many steps of the run are done."""
-
-    def epoch(self, line: Mapping[str, Any]) -> None:
-        """An epoch is complete; its line of metrics."""
-
-
-class Silent:
-    """The `Watcher` of a process that is not the main one."""
-
-    def note(self, sentence: str) -> None:
-        """Said by the main process."""
-
-    def started(self, job: Job) -> None:
-        """Likewise."""
-
-    def step(self, done: int) -> None:
-        """Likewise."""
-
-    def epoch(self, line: Mapping[str, Any]) -> None:
-        """Likewise."""
+from reweigh.run.watcher import Plan, Watcher
 
 
 class Interrupted(Exception):
@@ -113,9 +84,12 @@ def carry_on(
     try:
         ledger = _ledger(folder, saving.kept, mark, digests) if job.config.run.ledger else None
         with ctrl_c:
-            watcher.started(job)
+            watcher.started(_plan(job))
             train_along(job, Notes(job, ledger), callbacks, [saving])
-            return write_results(job, folder, lines, digests)
+            summary = write_results(job, folder, lines, digests)
+        if ctrl_c.asked:
+            raise Interrupted(f"stopped; the run in {folder.path} is complete")
+        return summary
     except KeyboardInterrupt as stopped:
         raise Interrupted(
             f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "
@@ -125,6 +99,25 @@ def carry_on(
         if saving.kept == 0:
             raise
         raise type(failed)(f"{failed} ({_epochs(saving.kept)} of {job.epochs} saved in {folder.path})") from failed
+
+
+def _plan(job: Job) -> Plan:
+    data, config = job.data, job.config
+    kept = int(torch.isin(data.train.ids, data.clean.ids).sum())
+    return Plan(
+        data=config.data.name,
+        given=len(data.train) - kept,
+        kept=kept,
+        clean=len(data.clean),
+        test=len(data.test),
+        wrong=None if data.truth is None else int(data.truth.sum()),
+        model=config.student.model,
+        rule=config.weights.rule,
+        steps=job.steps,
+        epochs=job.epochs,
+        done=job.epochs_done * job.steps_an_epoch,
+        score=job.task.score,
+    )
 
 
 def _ledger(folder: RunFolder, kept: int, mark: str, digests: Digests) -> Ledger:

@@ -39,8 +39,9 @@ from reweigh.run.job.loop import Notes, train_along
 from reweigh.run.job.prepare import RunData, prepare, with_held_back
 from reweigh.run.job.usual import said_of_model, with_usual
 from reweigh.run.kept import Interrupted as Interrupted
-from reweigh.run.kept import Silent, Watcher, carry_on
+from reweigh.run.kept import carry_on
 from reweigh.run.objects import NONE, Objects
+from reweigh.run.watcher import SILENT, Watcher
 from reweigh.run.world import check_alone
 from reweigh.settings import Settings
 from reweigh.settings.run import ResolvedRun
@@ -69,7 +70,7 @@ def start(
     if world is None:
         check_alone()
     folder, world = RunFolder(output), world or World.here(config.run.device)
-    watcher = watcher if world.is_main else Silent()
+    watcher = watcher if world.is_main else SILENT
     folder.check_free(overwrite=overwrite)
     sources = config.data if isinstance(config.data, Sources) else None
     if sources is not None:
@@ -81,10 +82,10 @@ def start(
     if config.student.model is None and data.encoding is not None and data.encoding.kind == "text":
         watcher.note(said_of_model(run.student.model))
     _use_threads(run.run)
-    bench = Bench(run, data, watcher.note, objects, world)
+    bench = Bench(run, data, watcher, objects, world)
     said = config.student
     open_ = said.steps is None and said.epochs is None and said.patience is None
-    run, choice = settled(run, data, watcher.note, bench, length_open=open_)
+    run, choice = settled(run, data, watcher, bench, length_open=open_)
     if "rightness" in objects.rule_entry(run.weights.rule).needs:
         bench.known(data.clean.ids)  # before training begins
     job = bench.job(run, chosen=choice is not None)
@@ -107,7 +108,7 @@ def start(
 
 def _read(config: Settings, watcher: Watcher) -> RunData:
     if isinstance(config.data, Sources):
-        watcher.note(f"reading {config.data.name}")
+        watcher.phase(f"reading {config.data.name}")
     data = with_held_back(config, prepare(config))
     for sentence in data.notes:
         watcher.note(sentence)
@@ -140,7 +141,7 @@ def resume(
     if world is None:
         check_alone()
     is_main = world is None or world.is_main
-    watcher = watcher if is_main else Silent()
+    watcher = watcher if is_main else SILENT
     with folder.locked() if is_main else nullcontext():
         stored = read_config(folder.path)
         config = as_settled(_same_settings(stored, given, watcher), folder / files.CONFIG)
@@ -168,7 +169,7 @@ def resume(
         if not there:
             watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
         world = world or World.here(config.run.device)
-        bench = Bench(config, _read(config, watcher), watcher.note, objects, world)
+        bench = Bench(config, _read(config, watcher), watcher, objects, world)
         job = bench.job(config, chosen=stored.choice is not None)
         job.choice = stored.choice
         if there:

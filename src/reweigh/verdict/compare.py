@@ -16,16 +16,18 @@ from reweigh.data.seeds import stream
 from reweigh.ledger.visits import Array
 from reweigh.rules import registry
 from reweigh.rules.baselines import CheckedOnly
-from reweigh.run.bench import Bench, Note
+from reweigh.run.bench import Bench
 from reweigh.run.choice.scoring import score_of
 from reweigh.run.job.prepare import RunData, joined
 from reweigh.run.objects import NONE, Objects
+from reweigh.run.watcher import SILENT, Watcher
 from reweigh.settings import Resolved
 from reweigh.verdict.interval import LEVEL, differences
 from reweigh.verdict.learners import MOST_ROWS, features, learner_for
-from reweigh.verdict.verdict import Rival, Verdict
+from reweigh.verdict.verdict import PLAIN, Rival, Verdict
 
 CLEANED = "on the cleaned rows"
+COMPARING = "comparing with other ways"
 
 
 class Cleaned(NamedTuple):
@@ -45,7 +47,7 @@ def compare(
     config: Resolved,
     data: RunData,
     ours: Tensor,
-    note: Note = lambda sentence: None,
+    watcher: Watcher = SILENT,
     *,
     cleaned: Cleaned | None = None,
     usual: int | None = None,
@@ -60,7 +62,7 @@ def compare(
         config: the run's settings, with nothing left open.
         data: its data, the checked examples apart.
         ours: what its model says of the test examples (N, K).
-        note: told of each rival before it is trained.
+        watcher: told of each rival before it is trained.
         cleaned: what is known of the labels, where right ones can be told from wrong ones.
         usual: how many steps the run would have made, where its choice made them fewer.
         objects: what only Python has of the settings.
@@ -69,7 +71,8 @@ def compare(
         NonFinite: if training of another way stops being finite.
     """
     task, test = data.train.task, data.test
-    score, others = score_of(task), list(_ways(Bench(config, data, note, objects), config, data, note, cleaned, usual))
+    bench = Bench(config, data, watcher, objects)
+    score, others = score_of(task), list(_ways(bench, config, data, watcher, cleaned, usual))
     level, outputs = 1 - (1 - LEVEL) / len(others), [way.outputs for way in others]
     gaps = differences(score, ours, outputs, test.y, level=level, seed=config.student.seed)
     rivals = [Rival(way.words, score(way.outputs, test.y), gap, way.own) for way, gap in zip(others, gaps, strict=True)]
@@ -86,26 +89,26 @@ def compare(
 
 
 def _ways(
-    bench: Bench, config: Resolved, data: RunData, note: Note, cleaned: Cleaned | None, usual: int | None
+    bench: Bench, config: Resolved, data: RunData, watcher: Watcher, cleaned: Cleaned | None, usual: int | None
 ) -> Iterator[_Way]:
     """Each other way, but for what the run itself did."""
     inputs, own = bench.inputs, (config.weights.rule, bench.steps)
     every = joined(inputs.train, inputs.clean)
     ways = [
-        (registry.PLAIN, bench.steps, "plain training on all rows" + ("" if usual is None else ", as short"), every),
+        (registry.PLAIN, bench.steps, PLAIN if usual is None else f"{PLAIN}, as short", every),
         (CheckedOnly.name, usual or bench.steps, "the checked rows alone", inputs.clean),
     ]
     if usual is not None:
-        ways.insert(0, (registry.PLAIN, usual, "plain training on all rows", every))
+        ways.insert(0, (registry.PLAIN, usual, PLAIN, every))
     for rule, steps, words, train in ways:
         if (rule, steps) != own:
-            note(f"comparing with {words}")
+            watcher.phase(COMPARING, words, steps)
             yield _Way(words, bench.outputs(inputs._replace(train=train), steps))
     texts = data.encoding is not None and data.encoding.kind == "text"  # whose terms are told by tokens
-    yield from _learners(config, data if texts else inputs, note, cleaned)
+    yield from _learners(config, data if texts else inputs, watcher, cleaned)
 
 
-def _learners(config: Resolved, inputs: RunData, note: Note, cleaned: Cleaned | None) -> Iterator[_Way]:
+def _learners(config: Resolved, inputs: RunData, watcher: Watcher, cleaned: Cleaned | None) -> Iterator[_Way]:
     """What the trade would take for such data, on all rows as they are, and weighted by rightness."""
     if inputs.encoding is None:
         return
@@ -123,7 +126,7 @@ def _learners(config: Resolved, inputs: RunData, note: Note, cleaned: Cleaned | 
             return
         words, learner = found
         words = words if weights is None else f"{words} {CLEANED}"
-        note(f"comparing with {words}")
+        watcher.phase(COMPARING, words)
         learner.fit(learnt, every.y[rows], None if weights is None else weights.numpy())
         yield _Way(words, learner.outputs(asked), own=weights is not None)
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reweigh.tasks import MEASURES
+from reweigh.tasks import MEASURES, Measure
 from reweigh.verdict.interval import Difference
 from reweigh.words import counted
 
+PLAIN = "plain training on all rows"
 MOST_NEEDED = 20
 """Times as many examples as there are that are still worth naming: beyond it the two do equally well."""
 
@@ -67,6 +68,22 @@ class Verdict:
         return True if others and all(rival.difference.low > 0 for rival in others) else None
 
     @property
+    def named(self) -> Rival:
+        """The one that the sentence speaks of."""
+        if self.helps is False:
+            return next(rival for rival in self.rivals if rival.difference.high < 0)
+        if self.helps:
+            return min((rival for rival in self.rivals if not rival.own), key=lambda rival: rival.difference.low)
+        return self.best
+
+    @property
+    def shown(self) -> tuple[Rival, ...]:
+        """The one that the sentence speaks of, and plain training or the best beside it; the better one first."""
+        others = [rival for rival in self.rivals if rival is not self.named]
+        second = [rival for rival in others if rival.words == PLAIN] or others
+        return tuple(rival for rival in self.rivals if rival is self.named or rival in second[:1])
+
+    @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
         return self._compared() + ("" if self.labels is None else f"; {self.labels}")
@@ -75,14 +92,13 @@ class Verdict:
         if self.helps is False:
             return self._better()
         if self.helps:
-            closest = min((rival for rival in self.rivals if not rival.own), key=lambda rival: rival.difference.low)
             helps = "plain training is best here" if self.plain else "helps"
-            return f"{helps}: {self._told(closest)} over the best other, {closest.words}"
+            return f"{helps}: {self._told(self.named)} over the best other, {self.named.words}"
         return self._cannot_tell()
 
     def _better(self) -> str:
         """What to use instead: the best of those that are better for sure."""
-        better = next(rival for rival in self.rivals if rival.difference.high < 0)
+        better = self.named
         gain = self._in_points(Difference(-better.difference.value, better.difference.margin, better.difference.count))
         if better.own:
             weights = "their weights are the column sample_weight of `reweigh audit RUN --output FILE.csv`"
@@ -102,12 +118,10 @@ class Verdict:
         return self._in_points(rival.difference, signed=True)
 
     def _in_points(self, gap: Difference, *, signed: bool = False) -> str:
-        measure, sign = MEASURES[self.measure], "+" if signed else ""
+        measure = MEASURES[self.measure]
         if not math.isfinite(gap.margin):
             return f"no score of {measure.words}"
-        if measure.share:
-            return f"{100 * gap.value:{sign}.1f} ± {100 * gap.margin:.1f} points of {measure.words}"
-        return f"{gap.value:{sign}.3f} ± {gap.margin:.3f} of {measure.words}"
+        return f"{gap_text(gap, measure, signed=signed)} {'points ' if measure.share else ''}of {measure.words}"
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in a run's folder; the sentence is for people and is made again when read."""
@@ -132,6 +146,14 @@ class Verdict:
             rivals.append(Rival(rival["words"], rival["score"], found, rival["own"]))
         told = (content[name] for name in ("examples", "labels", "plain"))
         return cls(content["measure"], content["score"], tuple(rivals), *told)
+
+
+def gap_text(gap: Difference, measure: Measure, *, signed: bool = False) -> str:
+    """A difference with its margin, shares in points; a dash where nothing can be said."""
+    if not math.isfinite(gap.margin):
+        return "–"
+    times, digits, sign = (100, 1, "+" if signed else "") if measure.share else (1, 3, "+" if signed else "")
+    return f"{times * gap.value:{sign}.{digits}f} ± {times * gap.margin:.{digits}f}"
 
 
 def rounded(count: int) -> int:

@@ -157,11 +157,11 @@ def test_a_run_says_what_was_chosen_and_goes_on_with_it(tmp_path, capsys):
     folder = tmp_path / "run"
     assert run(bare("table", tmp_path / "data", folder, *FEW)) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "choosing a rule: 5 are tried 4 times each for 20 steps" in printed
+    assert "choosing a rule" in printed
     summary, stored = json.loads((folder / "summary.json").read_text()), read_config(folder)
     assert summary["rule"] == stored.config.weights.rule == summary["choice"]["rule"] != registry.AUTO
     assert summary["choice"] == stored.choice
-    assert f"rule {summary['rule']}: " in printed
+    assert f"rule {summary['rule']}, by trials: " in printed
     assert summary["choice"]["why"].split(" (")[0] in printed
     again = ["train", "--output", str(folder), "--resume"]
     assert run([*again, "--rule", "auto"]) == 0
@@ -181,7 +181,7 @@ def test_a_run_is_shortened_unless_its_length_was_said(tmp_path, monkeypatch, ca
     monkeypatch.setattr(choose_, "best_of", lambda tried, safe: Way("judged", 4))
     folder = tmp_path / "run"
     assert run(bare("table", tmp_path / "data", folder, "--quick")) == 0
-    assert "are tried 4 times each for 12, 4 or 2 steps" in " ".join(capsys.readouterr().out.split())
+    assert "rule judged for 4 steps, by trials" in " ".join(capsys.readouterr().out.split())
     summary = json.loads((folder / "summary.json").read_text())
     assert (summary["steps"], summary["choice"]["usual"]) == (4, 30)
     assert read_config(folder).config.student.epochs is None

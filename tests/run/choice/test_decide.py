@@ -75,11 +75,11 @@ def test_what_is_hopeless_is_not_tried_again_and_the_safe_one_always():
 
 def test_what_is_told_names_all_of_them_and_how_sure_it_is():
     tried = {VERIFIER: Tried(0.8, 0.7), L2RW: Tried(0.9, math.nan, 0.05, 0.01)}
-    said = told(tried, {UNIFORM: Tried(0.1, 0.2, -0.6, 0.01)}, L2RW, VERIFIER, "test_macro_f1", 40)
-    assert said.startswith("5.0 ± 1.0 better than verifier (macro F1 on 40 held-back checked examples")
-    assert "l2rw 90.0 %; verifier 80.0 % and 70.0 %; uniform 10.0 % and 20.0 %" in said
-    same = told(tried, {}, VERIFIER, VERIFIER, "test_macro_f1", 40)
-    assert same.startswith("nothing is better than verifier for sure")
+    brief, scores = told(tried, {UNIFORM: Tried(0.1, 0.2, -0.6, 0.01)}, L2RW, VERIFIER, "test_macro_f1", 40)
+    assert brief == "5.0 ± 1.0 better than verifier"
+    assert scores.startswith("macro F1 on 40 held-back checked examples")
+    assert scores.endswith("l2rw 90.0 %; verifier 80.0 % and 70.0 %; uniform 10.0 % and 20.0 %")
+    assert told(tried, {}, VERIFIER, VERIFIER, "test_macro_f1", 40)[0] == "nothing is better than verifier for sure"
 
 
 def test_a_choice_stands_in_a_file():

@@ -16,7 +16,7 @@ def job_of(**settings):
     settings = {"dataset": "digits", "noise": "background:0.4", "steps": 6, "batch_size": 150, "lr": 0.05, **settings}
     config = resolved(Settings.of(**settings))
     data = prepare(config)
-    bench = Bench(config, data, lambda sentence: None)
+    bench = Bench(config, data)
     return assemble(config, data, judged=lambda: bench.known(data.clean.ids))
 
 

@@ -29,7 +29,7 @@ class Notes(Nobody):
     def __init__(self):
         self.said = []
 
-    def note(self, sentence):
+    def note(self, sentence, in_full=""):
         self.said.append(sentence)
 
 

@@ -6,6 +6,7 @@ Each time another part of the checked examples and another of the others are hel
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import NamedTuple
 
 import torch
@@ -15,14 +16,15 @@ from reweigh.data.sampling import seed_for
 from reweigh.data.stored import Inputs
 from reweigh.errors import BadInput, ReweighError
 from reweigh.rules import registry
-from reweigh.run.bench import Bench, Note
+from reweigh.run.bench import Bench
 from reweigh.run.choice.candidates import Candidates, Way, candidates, shorter
 from reweigh.run.choice.decide import Choice, Tried, best_of, hopeless, told
 from reweigh.run.choice.heard import NOTHING, Heard, Held, beside
 from reweigh.run.halves import is_cheap
 from reweigh.run.job.prepare import RunData, joined, with_clean_kept
+from reweigh.run.watcher import Watcher
 from reweigh.settings import Resolved
-from reweigh.tasks import Task
+from reweigh.tasks import MEASURES, Task
 from reweigh.words import counted
 
 FOLDS, CHEAP_FOLDS = 2, 4
@@ -31,12 +33,13 @@ LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 4, 8, 4
 HELD, MOST_HELD = 0.25, 2000
 """The share of the given labels that are held back each time, and how many at most."""
 SHARE, LEAST_STEPS = 0.2, 600
+TRIALS = "choosing a rule"
 Train = Callable[[Way, Tensor, Tensor], Tensor]
 """From a way and the rows of given (g,) and checked examples (h,) that are held back to what its model says of these."""
 
 
 def settled(
-    config: Resolved, data: RunData, note: Note, bench: Bench, *, length_open: bool
+    config: Resolved, data: RunData, watcher: Watcher, bench: Bench, *, length_open: bool
 ) -> tuple[Resolved, Choice | None]:
     """The settings with a rule in the place of `auto`, and how it was chosen; as they are where another rule stands there.
 
@@ -58,23 +61,23 @@ def settled(
     choice = without_trials(train.task, held, ways)
     if choice is None:
         steps, times = budget(bench.steps), folds(bench.inputs.train.x, len(open_))
-        lengths = shorter(steps) if length_open else ()
-        note(
-            f"choosing a rule: {len(ways.names)} are tried {times} times each for {_spoken(steps, lengths)} steps, beside "
-            f"{bench.steps} of the run (--rule names one instead)"
-        )
-        trial = Trial(ways.ways(lengths), ways.safe, steps, times, config.student.seed)
+        trial = Trial(ways.ways(shorter(steps) if length_open else ()), ways.safe, steps, times, config.student.seed)
         held = held._replace(right=bench.right(clean.ids))
-        choice = chosen_way(train.task, held, trial, _on(bench, config, open_, steps))
-    note(f"rule {choice.way}: {choice.why}")
+        number, most = count(1), times * len(trial.ways)
+        outputs = _on(
+            bench,
+            config,
+            open_,
+            lambda way: watcher.phase(TRIALS, str(way), way.steps or steps, (next(number), most)),
+            steps,
+        )
+        choice = chosen_way(train.task, held, trial, outputs)
+    in_full = f"rule {choice.way}: {choice.why}"
+    watcher.note(f"rule {choice.way}, by trials: {choice.brief}" if choice.brief else in_full, in_full)
     ruled = config.but(rule=choice.rule)
     if choice.way.steps is None:
         return ruled, choice
     return bench.shortened(ruled, choice.way.steps), replace(choice, usual=bench.steps)
-
-
-def _spoken(steps: int, lengths: tuple[int, ...]) -> str:
-    return " or ".join([", ".join(map(str, (steps, *lengths[:-1]))), *map(str, lengths[-1:])])
 
 
 def budget(steps: int) -> int:
@@ -82,8 +85,9 @@ def budget(steps: int) -> int:
     return min(steps, max(LEAST_STEPS, round(SHARE * steps)))
 
 
-def _on(bench: Bench, config: Resolved, open_: Tensor, steps: int) -> Train:
+def _on(bench: Bench, config: Resolved, open_: Tensor, begun: Callable[[Way], None], steps: int) -> Train:
     def outputs(way: Way, given: Tensor, checked: Tensor) -> Tensor:
+        begun(way)
         data, keep = bench.inputs, torch.ones(len(bench.inputs.train), dtype=torch.bool)
         stay, away = torch.ones(len(data.clean), dtype=torch.bool), data.clean.select(checked)
         stay[checked] = False
@@ -165,8 +169,9 @@ def chosen_way(task: Task, held: Held, trial: Trial, train: Train) -> Choice:
             left |= hopeless(tried, safe)
             ways = [way for way in ways if way not in left]
     way = best_of(tried, safe)
-    why = told(tried, left, way, safe, task.compared, len(held.checked))
-    return Choice(way, why, {str(one): found for one, found in {**tried, **left}.items()}, made)
+    brief, scores = told(tried, left, way, safe, task.compared, len(held.checked))
+    all_tried = {str(one): found for one, found in {**tried, **left}.items()}
+    return Choice(way, f"{brief} ({scores})", all_tried, made, brief=f"{brief} ({MEASURES[task.compared].words})")
 
 
 def _held_back(held: Held, times: int, generator: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:

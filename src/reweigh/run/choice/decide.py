@@ -51,6 +51,7 @@ class Choice:
         tried: what came of each way, by its name in words; empty where nothing could be tried.
         steps: how many were made with all of them.
         usual: how many steps the run would have made, where it makes fewer.
+        brief: why, without the scores of all; empty where nothing could be tried.
     """
 
     way: Way
@@ -58,6 +59,7 @@ class Choice:
     tried: Mapping[str, Tried]
     steps: int = 0
     usual: int | None = None
+    brief: str = ""
 
     @property
     def rule(self) -> str:
@@ -106,8 +108,8 @@ def hopeless(tried: Mapping[Way, Tried], safe: Way) -> dict[Way, Tried]:
 
 def told(
     tried: Mapping[Way, Tried], left: Mapping[Way, Tried], taken: Way, safe: Way, measure: str, checked: int
-) -> str:
-    """Why it was chosen, with the scores of all; `left` were worse the first time and not tried again."""
+) -> tuple[str, str]:
+    """Why it was chosen, and the scores of all; `left` were worse before and not tried again."""
     unit, gain = 100 if MEASURES[measure].share else 1, tried[taken]
     if taken != safe:
         better = f"{unit * gain.gain:.1f} ± {unit * gain.error:.1f} better than {safe}"
@@ -117,7 +119,7 @@ def told(
     scores = "; ".join(f"{way} {_both(one, measure)}" for way, one in every)
     by = f"on {counted(checked, 'held-back checked example')}"
     by += "" if math.isnan(gain.given) else " and on others weighted by rightness"
-    return f"{better} ({MEASURES[measure].words} {by}: {scores})"
+    return better, f"{MEASURES[measure].words} {by}: {scores}"
 
 
 def _both(one: Tried, measure: str) -> str:

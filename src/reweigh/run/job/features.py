@@ -7,8 +7,6 @@ Where images are augmented they differ at each visit, and the body has to be ask
 """
 
 import hashlib
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import groupby
 from threading import Lock
@@ -25,23 +23,24 @@ from reweigh.data.stored import joined as inputs_joined
 from reweigh.data.stored_files import RowFiles
 from reweigh.models.probe import Probe
 from reweigh.run.job.prepare import RunData
+from reweigh.run.watcher import SILENT, Watcher
 
 AT_ONCE = 100
 
 
 def learnt_from(
-    model: nn.Module, data: RunData, augment: str, device: torch.device, note: Callable[[str], None]
+    model: nn.Module, data: RunData, augment: str, device: torch.device, watcher: Watcher = SILENT
 ) -> tuple[nn.Module, RunData]:
     """The part of `model` that learns, and the data as it reads them; both as they are where nothing is frozen.
 
-    `note` is told how long it will take.
+    `watcher` is told how far it is.
     """
     if not isinstance(model, Probe) or augment != "none":
         return model, data
     named = {"train": data.train, "clean": data.clean, "test": data.test, "held": data.held}
     there = {name: part for name, part in named.items() if part is not None}
     with _ONE:
-        found = _kept_for(model.body, device).features(list(there.values()), model.body, device, note)
+        found = _kept_for(model.body, device).features(list(there.values()), model.body, device, watcher)
     if found is None:
         return model, data
     read: dict[str, Any] = {name: replace(part, x=x) for (name, part), x in zip(there.items(), found, strict=True)}
@@ -56,7 +55,7 @@ class _Kept:
         self._places, self._x = dict[bytes, int](), list[Inputs]()
 
     def features(
-        self, parts: list[Examples], body: nn.Module, device: torch.device, note: Callable[[str], None]
+        self, parts: list[Examples], body: nn.Module, device: torch.device, watcher: Watcher
     ) -> list[Inputs] | None:
         """(N, width) of each part; None where they are many, and it is quicker to ask each time than to keep them."""
         keys, new, places = [_digests(part.x) for part in parts], list[tuple[int, int]](), dict(self._places)
@@ -66,7 +65,7 @@ class _Kept:
                     places[key] = len(places)
                     new.append((number, row))
         if new:
-            more = _asked(body, parts, new, device, note)
+            more = _asked(body, parts, new, device, watcher)
             if more is None:
                 return None
             self._x, self._places = [inputs_joined(self._x[0], more) if self._x else more], places
@@ -93,14 +92,14 @@ def _asked(
     parts: list[Examples],
     rows: list[tuple[int, int]],
     device: torch.device,
-    note: Callable[[str], None],
+    watcher: Watcher,
 ) -> Inputs | None:
     """What the body says of these rows of the parts, (n, width).
 
     Batches go on from one part to the next: where the checked examples stand changes nothing, so that a run that is gone on
     with has the same bits.
     """
-    found, files, started = list[Tensor](), None, time.perf_counter()
+    found, files = list[Tensor](), None
     for start in range(0, len(rows), AT_ONCE):
         batch = rows[start : start + AT_ONCE]
         same = [(part, torch.tensor([row for _, row in group])) for part, group in groupby(batch, lambda one: one[0])]
@@ -112,8 +111,8 @@ def _asked(
             if large and getattr(body, "quick", False):
                 return None
             files = RowFiles((len(rows), features.shape[1])) if large else None
-            whole = (time.perf_counter() - started) * len(rows) / len(features)
-            note(f"what the frozen body says of {len(rows):,} examples is worked out once: {_about(whole)}")
+            watcher.phase(f"what the frozen body says of {len(rows):,} examples is worked out once", steps=len(rows))
+        watcher.step(start + len(features))
         if files is None:
             found.append(features)
         else:
@@ -132,9 +131,3 @@ def _digests(x: Inputs) -> list[bytes]:
             one.update(row.tobytes())
             found.append(one.digest())
     return found
-
-
-def _about(seconds: float) -> str:
-    if seconds < 5:
-        return "a moment"
-    return f"some {5 * round(seconds / 5)} seconds" if seconds < 120 else f"some {round(seconds / 60)} minutes"

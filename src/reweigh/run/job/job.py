@@ -27,6 +27,7 @@ from reweigh.run.job.rule import build_rule, learning_of
 from reweigh.run.job.student import build_student
 from reweigh.run.loss_scale import LossScale
 from reweigh.run.objects import NONE, Objects
+from reweigh.run.watcher import SILENT, Watcher
 from reweigh.settings import Resolved
 from reweigh.settings.student import ResolvedStudent
 from reweigh.tasks import Task
@@ -133,14 +134,14 @@ class Job:
 def assemble(
     config: Resolved,
     data: RunData,
-    note: Callable[[str], None] = lambda sentence: None,
+    watcher: Watcher = SILENT,
     objects: Objects = NONE,
     world: World | None = None,
     judged: Callable[[], Known] | None = None,
     *,
     chosen: bool = False,
 ) -> Job:
-    """Put a job together from resolved settings and the data to use; `note` is told of what takes long.
+    """Put a job together from resolved settings and the data to use; `watcher` is told of what takes long.
 
     `world` is where it trains; without one this process, on the device of the settings. `judged` has what is known of the
     labels, for a rule that weighs by it. Where the rule was `chosen` for the user, training goes on by what is known of the
@@ -154,7 +155,7 @@ def assemble(
     device, task = world.device, data.train.task
     learnt = task.smoothed(config.student.label_smoothing)
     model = build_student(config.student, data.train, data.encoding, objects.model).to(device)
-    student, inputs = learnt_from(model, data, augment, device, note)
+    student, inputs = learnt_from(model, data, augment, device, watcher)
     loss = loss_on(device, learnt, config.run.precision)
     scale = LossScale(loss, device) if config.run.precision == "fp16" else None
     alone = loss if scale is None else loss_on(device, learnt)  # who trains with it scales nothing

@@ -1,0 +1,17 @@
+"""What the command line says when ctrl-C ends it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LAST_WORDS = ["stopped before it was done"]
+"""The last of these."""
+
+
+@contextmanager
+def last_words(sentence: str) -> Iterator[None]:
+    """Within the block it is the `sentence`."""
+    LAST_WORDS.append(sentence)
+    try:
+        yield
+    finally:
+        LAST_WORDS.remove(sentence)
