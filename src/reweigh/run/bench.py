@@ -37,6 +37,7 @@ class Bench:
     ) -> None:
         self._config, self._data, self._watcher, self._objects = config, data, watcher, objects
         self._world = World.here(config.run.device) if world is None else world
+        self._judges, self._asked = itertools.count(1), 2
 
     def job(self, config: Resolved, *, chosen: bool) -> Job:
         """The run's own, by these settings, in which its rule stands; whether it was `chosen` for the user."""
@@ -76,7 +77,6 @@ class Bench:
         rows = unchecked(self._data)
         if rows is None:
             return None
-        self._judges = itertools.count(1)
         self._asked = 2 * rounds_of(self.inputs.train.x, len(rows))
         return judged_by_two(self.inputs, self.steps, self._student, self._config.student.seed)
 
