@@ -1,5 +1,6 @@
 """Other ways to a model, with the settings of a run: what a frozen body says of the data is worked out once for all."""
 
+import itertools
 import warnings
 from dataclasses import replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from reweigh.data.sampling import steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.rightness.known import Known
 from reweigh.rules import registry
-from reweigh.run.halves import NOT_JUDGED, Halves, judged_by_two, unchecked
+from reweigh.run.halves import NOT_JUDGED, Halves, judged_by_two, rounds_of, unchecked
 from reweigh.run.job.evaluate import outputs_on
 from reweigh.run.job.features import learnt_from
 from reweigh.run.job.job import Job, assemble
@@ -35,7 +36,8 @@ class Bench:
         world: World | None = None,
     ) -> None:
         self._config, self._data, self._watcher, self._objects = config, data, watcher, objects
-        self._world, self._judges = World.here(config.run.device) if world is None else world, 0
+        self._world = World.here(config.run.device) if world is None else world
+        self._judges, self._asked = itertools.count(1), 2
 
     def job(self, config: Resolved, *, chosen: bool) -> Job:
         """The run's own, by these settings, in which its rule stands; whether it was `chosen` for the user."""
@@ -72,8 +74,10 @@ class Bench:
     @cached_property
     def halves(self) -> Halves | None:
         """What two students say of each other's half; None where nobody judges such targets, or hardly any is checked."""
-        if unchecked(self._data) is None:
+        rows = unchecked(self._data)
+        if rows is None:
             return None
+        self._asked = 2 * rounds_of(self.inputs.train.x, len(rows))
         return judged_by_two(self.inputs, self.steps, self._student, self._config.student.seed)
 
     @property
@@ -110,8 +114,8 @@ class Bench:
 
     def _student(self, parts: RunData, steps: int) -> nn.Module:
         """At a constant rate: one that falls to nothing within so few steps has learnt less at its end."""
-        self._judges += 1
-        self._watcher.phase("judging labels", "a student of one half asked about the other", steps, (self._judges, 2))
+        turn = (next(self._judges), self._asked)
+        self._watcher.phase("judging labels", "a student of one half asked about the other", steps, turn)
         return self._trained(parts, steps, registry.PLAIN, schedule="constant").student
 
     def _trained(self, parts: RunData, steps: int, rule: str, **other: str) -> Job:
