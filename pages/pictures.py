@@ -8,6 +8,7 @@ The README's is of scikit-learn's digits, a fifth of them mislabelled.
 """
 
 import argparse
+import contextlib
 import io
 import os
 import re
@@ -21,20 +22,19 @@ from PIL import Image
 
 from reweigh.cli.guard import run
 from reweigh.report import write_report
-from reweigh.run.folder.run_folder import REPORT
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SIZE, COLOURS = (1000, 860), 96
+WIDTH, HEIGHT, ONE_ROW, COLOURS = 1000, 860, 555, 96  # pixels
 TUTORIALS = ("table", "photographs", "texts")
 _RUN_OF = {"table": "table", "photographs": "photos", "texts": "texts"}
-DIGITS = "train --dataset digits --noise uniform:0.2 --steps 500 --lr 0.05 --output"
+DIGITS = "train --dataset digits --noise uniform:0.2 --steps 500 --lr 0.05 --output runs/digits"
 
 _POLICY = '<meta http-equiv="Content-Security-Policy"[^>]*>'
 _ALONE = "<style>header, nav, form, section:not([aria-labelledby=suspects]) { display: none !important }</style>"
 
 
-def photograph(page: Path, target: Path) -> None:
+def photograph(page: Path, target: Path, height: int = HEIGHT) -> None:
     """The first screen of a page as a small PNG.
 
     Raises:
@@ -50,7 +50,7 @@ def photograph(page: Path, target: Path) -> None:
         subprocess.run(
             [
                 browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--screenshot={shot}",
-                f"--window-size={SIZE[0]},{SIZE[1]}", "--virtual-time-budget=3000", page.resolve().as_uri(),
+                f"--window-size={WIDTH},{height}", "--virtual-time-budget=3000", page.resolve().as_uri(),
             ],
             check=True, capture_output=True, timeout=120,
         )  # fmt: skip
@@ -86,11 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     said = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         if said.tried is None:
-            made = Path(folder) / "digits"
-            if run([*DIGITS.split(), str(made)]) != 0:
-                raise SystemExit("the digits could not be trained on: see above")
-            write_report(made)
-            photograph(only_suspects(made / REPORT), said.images / "suspects.png")
+            with contextlib.chdir(folder):  # so that commands on the page name no folder of ours
+                if run(DIGITS.split()) != 0:
+                    raise SystemExit("the digits could not be trained on: see above")
+                report = only_suspects(write_report("runs/digits").absolute())
+            photograph(report, said.images / "suspects.png", ONE_ROW)
     for name in TUTORIALS if said.tried else ():
         photograph(said.tried / "runs" / _RUN_OF[name] / "review.html", said.images / f"tutorial_{name}.png")
 
