@@ -32,7 +32,7 @@ def test_a_point_lies_where_what_was_said_is_so():
 def test_the_section_says_how_many_and_of_which_kind(audited):
     page = Page(render(audited))
     assert audited.sentence()[1:] in page.text
-    for said in ("Are the labels right?", "Can it be believed?", "Kinds of wrong labels", "What is taken for what"):
+    for said in ("How dirty are the labels", "Can it be believed?", "Kinds of wrong labels", "What is taken for what"):
         assert said in page.text
     assert page.mistakes == []
     about = about_labels(audited)

@@ -1,4 +1,4 @@
-"""Which examples are reviewed, and what the page knows of each: the content of its data, ready to be written as JSON."""
+"""What the page knows of each suspect: the content of its data, ready to be written as JSON."""
 
 from typing import Any
 
@@ -14,23 +14,6 @@ from reweigh.run.finished import trained_model
 from reweigh.storage import home
 from reweigh.tables import cell
 from reweigh.tasks import Answers
-
-AT_LEAST, AT_MOST = 100, 10_000
-
-
-def suspects(audit: Audit, count: int | None = None) -> Array:
-    """Rows of the examples to be reviewed, most distrusted first: the first `count` of the ranking.
-
-    If that is left out: those whose label looks wrong, and more of the ranking up to a hundred, so that one sees where to
-    stop; ten thousand at most. Examples that were never seen, and those that are checked, are left out.
-    """
-    order = audit.order[~np.isnan(audit.quality[audit.order])]
-    order = order[~np.isin(audit.examples.ids.numpy()[order], audit.checked.ids.numpy())]
-    if count is not None:
-        return order[:count]
-    wanted = audit.issue[order]
-    wanted[:AT_LEAST] = True
-    return order[wanted][:AT_MOST]
 
 
 def content(audit: Audit, rows: Array) -> dict[str, Any]:
