@@ -62,7 +62,7 @@ def _of_classes(audit: Audit) -> HeatMap:
 
 
 def _counts(audit: Audit) -> tuple[Array, Array, bool]:
-    """(C, C) labels given by likely, between what each number lies (2, C, C), NaN where nobody knows, and whether it is told."""
+    """(C, C) labels given by likely, the ends of each number (2, C, C), NaN where nobody knows, and whether it is told."""
     found, size = audit.estimate, len(audit.groups.names)
     ends = np.full((2, size, size), np.nan)
     if found is None or found.pair_interval is None or not found.by_class:
