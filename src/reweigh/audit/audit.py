@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from reweigh.audit.copies import Copies, copies_of
 from reweigh.audit.halves import LabelsJudged, judged_by_halves
 from reweigh.audit.judge import judge
 from reweigh.audit.quality import capped, label_quality, most_distrusted_first, trust
@@ -52,7 +53,7 @@ class Audit:
         issue: bool; the quality (or trust) is below the threshold, and the suggested label is another.
         order: rows, most distrusted first.
         judged: whether each label is right; None where the task is not judged so, or hardly anything was checked.
-        checked: the examples whose labels are known to be right.
+        checked: the examples whose labels are known to be right; `tested` those that gave the score.
         names, encoding: what the user calls the examples, and how they became numbers; None for a known data set.
     """
 
@@ -72,6 +73,7 @@ class Audit:
     issue: Array
     order: Array
     checked: Examples
+    tested: Examples
     judged: LabelsJudged | None = None
     names: Names | None = None
     encoding: Encoding | None = None
@@ -95,6 +97,11 @@ class Audit:
     def groups(self) -> Groups:
         """The classes, the labels, or ranges of a regression's target."""
         return self.task.groups(self.given, self.suggested)
+
+    @cached_property
+    def copies(self) -> Copies | None:
+        """Which examples are copies of each other, and which lie far from all others; None of pairs of texts."""
+        return None if self.task.of_pairs else copies_of(self)
 
     def name(self, row: int) -> str:
         """What the user calls the example: a name of their own, or the id."""
@@ -278,6 +285,7 @@ def audit_run(
         issue=issue,
         order=most_distrusted_first(quality, trusted),
         checked=data.clean,
+        tested=data.test,
         judged=judged,
         names=data.names,
         encoding=data.encoding,

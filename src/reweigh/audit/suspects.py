@@ -11,7 +11,7 @@ AT_LEAST, AT_MOST = 100, 10_000
 def suspects(audit: Audit, count: int | None = None) -> Array:
     """Rows of the examples to be looked at, most distrusted first: the first `count` of the ranking.
 
-    If that is left out: those whose label looks wrong, and more of the ranking up to a hundred, so that one sees where to
+    If that is left out: those whose label looks wrong or is another than that of a checked copy, and more of the ranking up to a hundred, so that one sees where to
     stop; ten thousand at most. Examples that were never seen, and those that are checked, are left out.
     """
     order = audit.order[~np.isnan(audit.quality[audit.order])]
@@ -19,5 +19,7 @@ def suspects(audit: Audit, count: int | None = None) -> Array:
     if count is not None:
         return order[:count]
     wanted = audit.issue[order]
+    if audit.copies is not None:
+        wanted |= audit.copies.against_checked[order]
     wanted[:AT_LEAST] = True
     return order[wanted][:AT_MOST]

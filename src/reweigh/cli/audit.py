@@ -60,6 +60,8 @@ def audit(
         console.print(sentence(expected))
     for line in _standings(found):
         console.print(line)
+    for line in [] if found.copies is None else found.copies.sentences():
+        console.print(printable(line))
     if found.corrupted is not None and top:
         wrong = int(found.corrupted[found.order[:top]].sum())
         console.print(f"Of the {min(top, len(found))} most distrusted, {wrong} are really wrong.")

@@ -23,7 +23,7 @@ class Suspect:
 
     What is to be seen of it is an `image`, or `cells`: columns and values of a table, a text, or the first numbers. By the
     groups of its labels (`of_given`, `of_suggested`) and the `doubt`, from 0 on where right and wrong are as likely, the
-    page's script filters and sorts.
+    page's script filters and sorts; `copies` says what is known of its copies.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Suspect:
     zero_share: str
     image: str | None
     cells: list[tuple[str, str]]
+    copies: str
     is_issue: bool
     truth: str | None
     of_given: str
@@ -80,6 +81,7 @@ def _suspect(audit: Audit, row: int, cells: list[tuple[str, str]] | None, image:
         zero_share=or_dash(100 * float(audit.zero_share[row]), ".0f"),
         image=image,
         cells=[] if image else cells or _cells(audit, row),
+        copies=_copies(audit, row),
         is_issue=bool(audit.issue[row]),
         truth=None if truth is None else audit.told(audit.examples.true_y[row]) if truth[row] else "",
         of_given=_groups(audit.groups.given[row]),
@@ -92,6 +94,16 @@ def _cells(audit: Audit, row: int) -> list[tuple[str, str]]:
     """Of what no file has as cells: the text that a pair has on its other side, or the first numbers."""
     source = audit.source(row)
     return [("", number) for number in first_numbers(audit.examples.x[row])] if source is None else [("source", source)]
+
+
+def _copies(audit: Audit, row: int) -> str:
+    """What is to be said of its copies, and of how far it lies from all others."""
+    copies = audit.copies
+    if copies is None:
+        return ""
+    first = copies.first(row)
+    told = copies.why(row) or (f"A copy of {first}." if first else "")
+    return f"{told} Far from all others.".strip() if copies.outlier[row] else told
 
 
 def _groups(group: Any) -> str:

@@ -150,6 +150,7 @@ def _suspects(audit: Audit) -> dict[str, Any]:
         "at_first": AT_FIRST,
         "labels_used": [] if audit.task.of_pairs else [(k, groups.names[k]) for k in used],
         "next_wrong": audit.next_wrong(),
+        "copies": [] if audit.copies is None else audit.copies.sentences(),
         "own": audit.names is not None,
         "read": is_read(audit),
         "pairs": audit.task.of_pairs,
