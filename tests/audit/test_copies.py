@@ -49,8 +49,8 @@ def test_copies_are_found_with_their_labels(table):
     copies = table.copies
     assert copies.rows == [10, 11, 12, 20]
     assert copies.contradicted == {10: [11], 11: [10], 12: copies.others(12)}
-    assert copies.name(copies.others(12)[0]) == "row 5 of checked.csv (checked)"
-    assert [copies.first(row) for row in (10, 11, 20)] == ["", "row 10", "row 3 of test.csv (test)"]
+    assert copies.name(copies.others(12)[0]) == "row 5 (checked)"
+    assert [copies.first(row) for row in (10, 11, 20)] == ["", "row 10", "row 3 (test)"]
     assert np.flatnonzero(copies.against_checked).tolist() == [12]
     assert copies.exact[[10, 11, 20]].all()
     assert not copies.exact[12]
@@ -77,14 +77,14 @@ def test_the_table_and_both_pages_have_them(table, tmp_path):
         rows = {row["id"]: row for row in csv.DictReader(file)}
     assert rows["row 11"]["duplicate_of"] == "row 10"
     assert rows["row 11"]["label_of_copy"] == table.told(table.given[10])
-    assert rows["row 20"]["duplicate_of"] == "row 3 of test.csv (test)"
+    assert rows["row 20"]["duplicate_of"] == "row 3 (test)"
     assert rows["row 20"]["label_of_copy"] == ""
     assert rows["row 30"]["outlier"] == "True"
     assert sum(row["outlier"] == "True" for row in rows.values()) == table.copies.outlier.sum() <= 5
     assert 12 in suspects(table)
     told = {one.name: one.copies for one in suspects_of(replace(table, issue=np.ones(len(table), dtype=bool)))}
     assert told["row 11"].startswith("Of its copies row 10 is")
-    assert told["row 20"] == "A copy of row 3 of test.csv (test)."
+    assert told["row 20"] == "A copy of row 3 (test)."
     assert "Far from all others." in told["row 30"]
     assert told["row 0"] == ""
     near = torch.zeros(5, dtype=torch.int64).numpy()

@@ -24,11 +24,12 @@ from reweigh.audit.halves import LabelsJudged, judged_by_halves
 from reweigh.audit.judge import judge
 from reweigh.audit.quality import capped, label_quality, most_distrusted_first, trust
 from reweigh.data import Examples
-from reweigh.data.own import Encoding, Names
+from reweigh.data.own import Encoding, Names, Sources
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
 from reweigh.rightness import Rightness, weights_by
 from reweigh.run.finished import FinishedRun, audited_data, ledger_summary, open_run, trained_model
+from reweigh.storage import home
 from reweigh.tasks import Groups, Task
 
 THRESHOLD = 0.5
@@ -105,8 +106,16 @@ class Audit:
 
     def name(self, row: int) -> str:
         """What the user calls the example: a name of their own, or the id."""
-        identity = int(self.examples.ids[row])
-        return str(identity) if self.names is None else self.names[identity]
+        return self.called(int(self.examples.ids[row]))
+
+    def called(self, identity: int) -> str:
+        """The same of any training, checked or tested example by its id; in which file it stands is left out."""
+        if self.names is None:
+            return str(identity)
+        name, sources = self.names[identity], self.run.config.data
+        for file in (sources.clean, sources.test) if isinstance(sources, Sources) else ():
+            name = name.removesuffix(f" of {home(str(file))}")
+        return name
 
     def told(self, label: Any) -> str:
         """A given or suggested label in words."""

@@ -79,7 +79,7 @@ class Copies:
         part = int(self.parts[place])
         first = int(np.searchsorted(self.parts, part))
         identity = int(self.examples[part].ids[place - first])
-        called = str(identity) if self.audit.names is None else self.audit.names[identity]
+        called = self.audit.called(identity)
         return f"{called} ({PARTS[part]})" if part else called
 
     def label(self, place: int) -> str:
@@ -89,7 +89,7 @@ class Copies:
         return self.audit.told(self.audit.task.in_units(y).numpy()[0])
 
     def first(self, row: int) -> str:
-        """What the copy of a training example is called that counts the most; "" where it has none, or is the first itself."""
+        """What that copy is called that counts the most; "" where there is none, or the example is the first itself."""
         others = self.others(row)
         return self.name(others[0]) if others and (self.parts[others[0]] or others[0] < row) else ""
 
@@ -157,7 +157,8 @@ class Copies:
         rows = np.flatnonzero(self.outlier).tolist()
         if not rows:
             return ""
-        return f"{counted(len(rows), 'example')} {'lies' if len(rows) == 1 else 'lie'} far from all others: {self._named(rows)}."
+        lie = "lies" if len(rows) == 1 else "lie"
+        return f"{counted(len(rows), 'example')} {lie} far from all others: {self._named(rows)}."
 
     @cached_property
     def by_chance(self) -> bool:

@@ -74,7 +74,7 @@ def columns(audit: Audit) -> dict[str, Any]:
 
 
 def _of_copies(audit: Audit, rows: list[int]) -> dict[str, list[Any]]:
-    """`duplicate_of`, the copy that counts the most; `label_of_copy` where one has another label, the checked one first; `outlier`."""
+    """The copy that counts the most, the label of one that carries another (a checked one first), and what lies far."""
     copies = audit.copies
     if copies is None:
         return {"duplicate_of": [None] * len(rows), "label_of_copy": [None] * len(rows), "outlier": [None] * len(rows)}

@@ -11,8 +11,9 @@ AT_LEAST, AT_MOST = 100, 10_000
 def suspects(audit: Audit, count: int | None = None) -> Array:
     """Rows of the examples to be looked at, most distrusted first: the first `count` of the ranking.
 
-    If that is left out: those whose label looks wrong or is another than that of a checked copy, and more of the ranking up to a hundred, so that one sees where to
-    stop; ten thousand at most. Examples that were never seen, and those that are checked, are left out.
+    If that is left out: those whose label looks wrong or is another than a checked copy's, and more of the ranking up to a
+    hundred, so that one sees where to stop; ten thousand at most. Examples that were never seen, and those that are
+    checked, are left out.
     """
     order = audit.order[~np.isnan(audit.quality[audit.order])]
     order = order[~np.isin(audit.examples.ids.numpy()[order], audit.checked.ids.numpy())]

@@ -20,7 +20,7 @@ from reweigh.errors import require
 from reweigh.run.gallery import are_images
 
 Floats = npt.NDArray[np.float32]
-SIDE, SEARCHED, A_CODE = 16, 64, 4
+SIDE, SEARCHED, A_CODE = 16, 32, 4
 _AT_ONCE, _LEAST_SPREAD, _SEED = 1000, 1e-6, 0
 _FLAT = 0.05  # a contrast below which an image shows nothing
 
@@ -51,9 +51,9 @@ class Vectors(NamedTuple):
 def vectors_of(parts: Sequence[Examples], encoding: Encoding | None) -> Vectors:
     """Of all examples of these parts, one part after the other.
 
-    Images become grey, of one brightness and contrast, and at most 16 pixels a side, so that noise matters little; texts become TF-IDF of
-    their tokens, of length one; of other inputs each number is brought to the same spread, and of codes of categories
-    different ones are about as far from each other.
+    Images become grey, of one brightness and contrast, and at most 16 pixels a side, so that noise matters little; texts
+    become TF-IDF of their tokens, one by one and in pairs, of length one; of other inputs each number is brought to the same
+    spread, and different categories are about as far from each other.
     """
     if encoding is not None and encoding.kind == "text":
         exact = _texts(parts, int(encoding.model_options.get("padding", 0)))
