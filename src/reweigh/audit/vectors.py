@@ -79,10 +79,11 @@ def _flat(x: Tensor) -> Tensor:
 
 def _small(images: Tensor) -> Tensor:
     """(B, at most 256) of images (B, channels, H, W) within [0, 1]: without their brightness, and of one contrast."""
-    size = [min(SIDE, side) for side in images.shape[2:]]
+    size = (min(SIDE, images.shape[2]), min(SIDE, images.shape[3]))
     grey = F.adaptive_avg_pool2d(images.float().mean(1, keepdim=True), size).flatten(1)
     shape = grey - grey.mean(1, keepdim=True)
-    return shape / shape.norm(dim=1, keepdim=True).clamp_min(_FLAT * grey.shape[1] ** 0.5)
+    contrast: Tensor = shape.norm(dim=1, keepdim=True)
+    return shape / contrast.clamp_min(_FLAT * float(grey.shape[1]) ** 0.5)
 
 
 def _numbers(x: Floats, sizes: tuple[int, ...]) -> Floats:
