@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from reweigh.audit import audit_run
 from reweigh.cli.guard import run
 from reweigh.errors import BadInput
 from reweigh.exchange import export_run, import_decisions
+from reweigh.exchange.fiftyone import FiftyOne
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def test_labels_name_their_pictures_and_say_how_likely_they_are_right(images, wr
         assert label["attributes"]["example_id"] == audit.name(row)
         assert label["attributes"]["suggested"] == audit.told(audit.suggested[row])
     assert "labels_path=" in found.steps[0]
-    assert found.steps[-1].startswith(f"reweigh import {images} ")
+    assert found.steps[-1].startswith(f"`reweigh import {images} ")
 
 
 def exported(written, answers, numbered=False):
@@ -97,9 +99,10 @@ def test_what_is_no_such_export_is_refused(images, tmp_path, content, said):
 
 
 def test_what_are_no_pictures_is_refused(images, tmp_path, capsys):
-    assert run(own_files.command("table", tmp_path / "data", tmp_path / "run", "--steps", "20")) == 0
-    with pytest.raises(BadInput, match="FiftyOne takes folders of images"):
-        export_run(tmp_path / "run", tmp_path / "x.json", "fiftyone")
+    audit = audit_run(images)
+    table = replace(audit, encoding=replace(audit.encoding, kind="table"))
+    with pytest.raises(BadInput, match="learnt from table, and FiftyOne takes folders of images"):
+        FiftyOne().write(table, audit.order[:3], tmp_path / "x.json")
     with pytest.raises(BadInput, match="opens them where they lie"):
         export_run(images, tmp_path / "x.json", "fiftyone", root=tmp_path)
     capsys.readouterr()
