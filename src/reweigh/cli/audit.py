@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from reweigh.audit.audit import THRESHOLD, Audit, audit_run
+from reweigh.audit import THRESHOLD, Audit, audit_run
 from reweigh.audit.export import about_weights, write_export
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
 from reweigh.cli.show import console
