@@ -150,7 +150,8 @@ class Copies:
         whose += [f"{counted(len(both), 'checked example')} ({self._named(both)})"] if both else []
         nearly = "" if self.exact[[*tested, *both]].all() else ", or nearly so"
         stand = "stands" if len(tested) + len(both) == 1 else "stand"
-        return f"{' and '.join(whose)} {stand} in the test set as well{nearly}, so the score is too good: leave them out of one."
+        said = f"{' and '.join(whose)} {stand} in the test set as well{nearly}"
+        return f"{said}, so the score is too good: leave them out of one."
 
     def _of_outliers(self) -> str:
         rows = np.flatnonzero(self.outlier).tolist()

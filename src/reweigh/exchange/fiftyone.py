@@ -78,7 +78,8 @@ class FiftyOne:
     def _next(self, audit: Audit, target: Path) -> list[str]:
         decided = target.with_name(f"{target.stem}-decided.json")
         return [
-            f"in Python, after import fiftyone as fo: dataset = fo.Dataset.from_dir({_TYPE}, labels_path={str(target)!r}), then fo.launch_app(dataset)",
+            f"in Python, after `import fiftyone as fo`: dataset = fo.Dataset.from_dir({_TYPE}, "
+            f"labels_path={str(target)!r}), then fo.launch_app(dataset)",
             f"correct {FIELD}.label of those that are wrong ({DROPPED!r} drops one), and tag all that you have looked at as "
             f"{TAG!r}",
             f'dataset.match_tags("{TAG}").export({_TYPE}, label_field="{FIELD}", labels_path={str(decided)!r}, '
