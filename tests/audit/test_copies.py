@@ -1,6 +1,7 @@
 """Copies among training, checked and tested examples: found, named, told, in the table, on both pages."""
 
 import csv
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,10 @@ import torch
 
 from own_files import command, write_csv
 from reweigh.audit import audit_run, write_export
+from reweigh.audit.copies import Copies
 from reweigh.audit.suspects import suspects
 from reweigh.cli.guard import run
+from reweigh.data import Examples
 from reweigh.report.examples import suspects_of
 from reweigh.review.why import why
 
@@ -123,6 +126,23 @@ def test_rows_of_few_values_are_alike_by_chance(tmp_path):
         write_csv(tmp_path / f"{name}.csv", ["a", "b", "buys"], part)
     said = ["train", "--train", f"{tmp_path}/noisy.csv", "--clean", f"{tmp_path}/checked.csv", "--target", "buys"]
     assert run([*said, "--rule", "l2rw", "--quick", "--steps", "30", "--output", str(tmp_path / "run")]) == 0
-    said = audit_run(tmp_path / "run").copies.sentences()
+    copies = audit_run(tmp_path / "run").copies
+    said = copies.sentences()
     assert "alike by chance" in said[0]
+    assert copies.contradicted == {}
     assert not any("too good" in one for one in said)
+
+
+def test_thousands_of_one_text_are_told_in_a_moment(table):
+    """Blank texts, say, with two labels: the groups are large, and nobody compares each with each."""
+    count = 30_000
+    examples = Examples(torch.zeros(count, 6), torch.arange(count) % 2, torch.arange(count), ("no", "yes"))
+    none = table.checked.select(torch.zeros(len(table.checked), dtype=torch.bool))
+    audit = replace(table, examples=examples, checked=none, tested=none, names=None, encoding=None)
+    parts, no = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=bool)
+    copies = Copies(audit, (examples, none, none), parts, no, parts, ~no, no)
+    started = time.perf_counter()
+    assert len(copies.contradicted) == count
+    assert len(copies.sentences()) == 1
+    assert copies.first(5) != ""
+    assert time.perf_counter() - started < 10

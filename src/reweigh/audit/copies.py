@@ -6,6 +6,7 @@ checked. A training example that is tested as well makes the score a lie.
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 PARTS = ("", "checked", "test")
 _CHECKED, _TEST = 1, 2
-_NAMED = 5
+_NAMED, _A_FEW = 5, 20
 _BY_CHANCE = 0.05
 """A share of rows of a table with a twin, above which rows are alike by chance: they have few columns, of few values."""
 
@@ -57,22 +58,22 @@ class Copies:
 
     @cached_property
     def _members(self) -> dict[int, list[int]]:
-        """The places in each group of two or more."""
-        sizes = np.bincount(self.group)
-        found = dict[int, list[int]]()
-        for place in np.flatnonzero(sizes[self.group] > 1).tolist():
+        """The places in each group of two or more: the checked ones first, then the tested ones."""
+        many, found = np.bincount(self.group)[self.group] > 1, dict[int, list[int]]()
+        order = np.lexsort((~self.tested, ~self.checked))
+        for place in order[many[order]].tolist():
             found.setdefault(int(self.group[place]), []).append(place)
         return found
 
     def others(self, row: int) -> list[int]:
         """The places of the other copies of a training example, those checked first, then the tested ones."""
-        found = [place for place in self._members.get(int(self.group[row]), ()) if place != row]
-        return sorted(found, key=lambda place: (not self.checked[place], not self.tested[place]))
+        return [place for place in self._members.get(int(self.group[row]), ()) if place != row]
 
     @cached_property
     def rows(self) -> list[int]:
         """The training examples that have copies."""
-        return sorted(place for group in self._members.values() for place in group if self.parts[place] == 0)
+        many = np.bincount(self.group)[self.group] > 1
+        return np.flatnonzero(many & (self.parts == 0)).tolist()
 
     def name(self, place: int) -> str:
         """What people call it, and which part it is of, where that is not training."""
@@ -90,19 +91,23 @@ class Copies:
 
     def first(self, row: int) -> str:
         """What that copy is called that counts the most; "" where there is none, or the example is the first itself."""
-        others = self.others(row)
-        return self.name(others[0]) if others and (self.parts[others[0]] or others[0] < row) else ""
-
-    def against(self, row: int) -> list[int]:
-        """The places of its copies that carry another label."""
-        own = self.label(row)
-        return [place for place in self.others(row) if self.label(place) != own]
+        members = self._members.get(int(self.group[row]), [row, row])
+        best = next((place for place in members[:2] if place != row), row)
+        return self.name(best) if self.parts[best] or best < row else ""
 
     @cached_property
     def contradicted(self) -> dict[int, list[int]]:
-        """By training example, those copies that carry another label."""
-        found = {row: self.against(row) for row in self.rows}
-        return {row: places for row, places in found.items() if places}
+        """By training example, copies that carry another label, a few of them; none where rows are alike by chance."""
+        found = dict[int, list[int]]()
+        for members in [] if self.by_chance else self._members.values():
+            labels = {place: self.label(place) for place in members}
+            against = {
+                label: list(islice((place for place in members if labels[place] != label), _A_FEW))
+                for label in set(labels.values())
+            }
+            if len(against) > 1:
+                found |= {place: against[labels[place]] for place in members if self.parts[place] == 0}
+        return found
 
     @cached_property
     def against_checked(self) -> Bools:
@@ -117,7 +122,7 @@ class Copies:
         if not places:
             return ""
         told = ", ".join(f"{self.name(place)} is “{self.label(place)}”" for place in places[:2])
-        more = f" and {len(places) - 2} more" if len(places) > 2 else ""
+        more = " and more" if len(places) > 2 else ""
         return f"Of its copies {told}{more}."
 
     def sentences(self) -> list[str]:
@@ -125,7 +130,7 @@ class Copies:
         return [said for said in (self._of_copies(), self._of_tested(), self._of_outliers()) if said]
 
     def _of_copies(self) -> str:
-        rows, wrong = self.rows, list(self.contradicted)
+        rows, wrong = self.rows, sorted(self.contradicted)
         if not rows:
             return "No training example is a copy of another, or of a checked or tested one."
         nearly = int((~self.exact[rows]).sum())
@@ -141,9 +146,8 @@ class Copies:
         )
 
     def _of_tested(self) -> str:
-        tested = [row for row in self.rows if self.tested[self.others(row)].any()]
-        checked = np.flatnonzero(self.parts == _CHECKED).tolist()
-        both = [place for place in checked if self.tested[self._members.get(int(self.group[place]), [])].any()]
+        here = np.isin(self.group, self.group[self.tested])
+        tested, both = (np.flatnonzero(here & (self.parts == part)).tolist() for part in (0, _CHECKED))
         if self.by_chance or not (tested or both):
             return ""
         whose = [f"{counted(len(tested), 'training example')} ({self._named(tested)})"] if tested else []

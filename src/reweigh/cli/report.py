@@ -19,7 +19,7 @@ def report(
     task: TaskAgain = None,
     overwrite: Flag = False,
 ) -> None:
-    """Write a run as one HTML page: score, curves, weights, the most distrusted examples, noise by class.
+    """Write a run as one HTML page: the verdict, how dirty the labels are, all suspects, and how it was learnt.
 
     Example: reweigh report runs/l2rw --against runs/plain --against runs/random
 
