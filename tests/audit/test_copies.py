@@ -43,7 +43,7 @@ def table(tmp_path_factory):
         "--test",
         f"{folder}/test.csv",
     ]
-    options = ["--target", "buys", "--rule", "l2rw", "--quick", "--steps", "60", "--output", str(folder / "run")]
+    options = ["--target", "buys", "--rule", "l2rw", "--quick", "--steps", "12", "--output", str(folder / "run")]
     assert run([*said, *options]) == 0
     return audit_run(folder / "run")
 
@@ -108,7 +108,7 @@ def test_the_terminal_says_it(table, capsys):
 
 def test_texts_that_are_the_same(tmp_path):
     folder = tmp_path / "data"
-    arguments = command("text", folder, tmp_path / "run", "--steps", "20")
+    arguments = command("text", folder, tmp_path / "run", "--steps", "9")
     with (folder / "noisy.csv").open(encoding="utf-8") as file:
         rows = list(csv.reader(file))
     extra = [["again", rows[5][1], {"sport": "food", "food": "sport"}[rows[5][2]]]]
@@ -125,7 +125,7 @@ def test_rows_of_few_values_are_alike_by_chance(tmp_path):
     for name, part in (("noisy", rows[:300]), ("checked", rows[300:])):
         write_csv(tmp_path / f"{name}.csv", ["a", "b", "buys"], part)
     said = ["train", "--train", f"{tmp_path}/noisy.csv", "--clean", f"{tmp_path}/checked.csv", "--target", "buys"]
-    assert run([*said, "--rule", "l2rw", "--quick", "--steps", "30", "--output", str(tmp_path / "run")]) == 0
+    assert run([*said, "--rule", "l2rw", "--quick", "--steps", "9", "--output", str(tmp_path / "run")]) == 0
     copies = audit_run(tmp_path / "run").copies
     said = copies.sentences()
     assert "alike by chance" in said[0]

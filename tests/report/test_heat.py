@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reweigh.audit import audit_run
 from reweigh.report.heat import LEVELS, MOST, heat_map
-from wrong_tables import of_labels, of_numbers
 
 
 def counts(heat):
@@ -48,8 +46,8 @@ def test_of_many_classes_those_that_are_taken_for_others_most(audited):
     assert cells[heat.columns.index("class 0")].between == ""
 
 
-def test_several_labels_are_too_many_or_missing(tmp_path):
-    audit = audit_run(of_labels(tmp_path)[0])
+def test_several_labels_are_too_many_or_missing(several_labels):
+    audit = several_labels
     heat = heat_map(audit)
     assert heat.columns == ["is there, likely too many", "is not there, likely missing"]
     place = audit.groups.names.index("red")
@@ -61,8 +59,7 @@ def test_several_labels_are_too_many_or_missing(tmp_path):
     assert counts(bare)[0].tolist() >= [0, 0]
 
 
-def test_numbers_in_ranges_are_counted(tmp_path):
-    audit = audit_run(of_numbers(tmp_path)[0])
-    heat = heat_map(audit)
+def test_numbers_in_ranges_are_counted(numbers):
+    heat = heat_map(numbers)
     assert not heat.told
-    assert counts(heat).sum() == len(audit)
+    assert counts(heat).sum() == len(numbers)

@@ -19,7 +19,7 @@ def test_of_a_known_data_set(audited):
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
     folder = tmp_path_factory.mktemp("set")
-    assert run(command("table", folder, folder / "run", "--steps", "60", "--batch-size", "50", "--seed", "3")) == 0
+    assert run(command("table", folder, folder / "run", "--steps", "12", "--batch-size", "50", "--seed", "3")) == 0
     return audit_run(folder / "run")
 
 
