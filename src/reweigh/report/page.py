@@ -59,9 +59,9 @@ def write_report(
         ReweighError: if the page cannot be written.
         MissingExtra: if jinja2 or another package is not installed.
     """
-    others = [open_run(other) for other in against]
 
     def page() -> str:
+        others = [open_run(other) for other in against]
         check_comparable(open_run(run), others)
         return render(audit_run(run, data_root=data_root, model=model, task=task), others)
 
