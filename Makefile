@@ -16,8 +16,8 @@ test: lint docs  ## everything that CI runs
 test-slow: $(VENV)/.installed-dev  ## the longer checks
 	$(BIN)/python -m pytest -m slow
 
-test-browser: $(VENV)/.installed-dev $(VENV)/.installed-browser  ## the review page in Chromium (CHROMIUM=PATH names one)
-	$(BIN)/python -m pytest tests/review
+test-browser: $(VENV)/.installed-dev $(VENV)/.installed-browser  ## the pages in Chromium (CHROMIUM=PATH names one)
+	$(BIN)/python -m pytest tests/review tests/report tests/test_whole_job.py
 
 test-torches: $(VENV)/.installed-dev  ## the core on the oldest PyTorch that is claimed, the pinned one and the newest
 	$(BIN)/python -m benchmarks.torches
