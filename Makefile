@@ -19,8 +19,8 @@ test-slow: $(VENV)/.installed-dev  ## the longer checks
 test-docs: $(VENV)/.installed-dev $(VENV)/.installed-all  ## every command of the pages pasted in order, and its output compared
 	$(BIN)/python -m pages.pasted
 
-test-browser: $(VENV)/.installed-dev $(VENV)/.installed-browser  ## the review page in Chromium (CHROMIUM=PATH names one)
-	$(BIN)/python -m pytest tests/review
+test-browser: $(VENV)/.installed-dev $(VENV)/.installed-browser  ## the pages in Chromium (CHROMIUM=PATH names one)
+	$(BIN)/python -m pytest tests/review tests/report tests/test_whole_job.py
 
 test-torches: $(VENV)/.installed-dev  ## the core on the oldest PyTorch that is claimed, the pinned one and the newest
 	$(BIN)/python -m benchmarks.torches

@@ -7,11 +7,11 @@ import pytest
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from reweigh.audit.vectors import pieces
 from reweigh.data.own.terms import Terms
 from reweigh.errors import BadInput
 from reweigh.models import build
 from reweigh.models.text_body import OF_SENTENCES, OF_TERMS, Encoder, TfIdf
-from reweigh.verdict.learners import pieces
 from small_minilm import small_encoder
 
 PADDING, SIZE = 3, 40

@@ -4,6 +4,7 @@ from collections import Counter
 from html.parser import HTMLParser
 
 VOID = {"meta", "img", "br", "link", "hr", "input", "line", "path", "circle", "rect"}
+UNREAD = {"style", "script"}
 
 
 class Page(HTMLParser):
@@ -31,7 +32,7 @@ class Page(HTMLParser):
             self.mistakes.append(tag)
 
     def handle_data(self, data):
-        if not self.open or self.open[-1] != "style":
+        if not self.open or self.open[-1] not in UNREAD:
             self.texts.append(data)
 
     @property

@@ -68,6 +68,8 @@ def test_a_thousand_epochs_are_few_points():
     chart = line_chart("x", [Line("a", [float(n) for n in range(5000)], 1)])
     assert len(points(chart.drawn[0].path)) <= MOST_POINTS
     assert chart.drawn[0].last == "4999"
+    assert points(chart.drawn[0].path)[-1] == pytest.approx(chart.drawn[0].end, abs=0.06)
+    assert chart.drawn[0].end[1] < line_chart("x", [Line("a", [*map(float, range(4999)), 4990.0], 1)]).drawn[0].end[1]
     assert len(chart.x_ticks) <= 8
 
 
@@ -97,3 +99,24 @@ def test_areas_are_stacked_to_the_top():
 def test_areas_of_any_number_of_epochs(epochs):
     chart = area_chart("cat", [[0.5, 0.5]] * epochs, ("a", "b"))
     assert 4 <= len(points(chart.drawn[0].path)) <= 2 * MOST_POINTS
+
+
+def test_what_is_said_is_where_the_line_begins_and_ends():
+    values = [None, *(float(n) for n in range(400)), None]
+    chart = line_chart("x", [Line("a", values, 1), Line("b", [0.0] * 402, 2)])
+    path = points(chart.drawn[0].path)
+    low, high = chart.y_ticks[0], chart.y_ticks[-1]
+
+    def value(y):
+        return float(low.label) + (float(high.label) - float(low.label)) * (low.at - y) / (low.at - high.at)
+
+    assert "a: from 0 to 399, epochs 2 to 401." in chart.description
+    assert (value(path[0][1]), value(path[-1][1])) == pytest.approx((0, 399), abs=1)
+    assert path[-1][0] < points(chart.drawn[1].path)[-1][0]
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 123456.0])
+def test_labels_of_an_axis_are_whole(scale):
+    chart = line_chart("x", [Line("a", [scale, 2 * scale], 1)], percent=scale > 1e5)
+    assert all(chart.left - 5 - 6.9 * len(tick.label) > 0 for tick in chart.y_ticks)
+    assert points(chart.drawn[0].path)[0][0] == pytest.approx(chart.left, abs=0.06)

@@ -9,7 +9,7 @@ from reweigh.audit import audit_run
 from reweigh.report.page import render
 from reweigh.report.rightness import about_labels, intervals_by_class, likely_pairs, reliability_chart
 from reweigh.rightness.crossfit import Tenth
-from wrong_tables import of_labels, of_numbers
+from wrong_tables import of_numbers
 
 from .html import Page
 
@@ -32,7 +32,7 @@ def test_a_point_lies_where_what_was_said_is_so():
 def test_the_section_says_how_many_and_of_which_kind(audited):
     page = Page(render(audited))
     assert audited.sentence()[1:] in page.text
-    for said in ("Are the labels right?", "Can it be believed?", "Kinds of wrong labels", "What is taken for what"):
+    for said in ("How dirty are the labels", "Can it be believed?", "Kinds of wrong labels", "What is taken for what"):
         assert said in page.text
     assert page.mistakes == []
     about = about_labels(audited)
@@ -69,9 +69,8 @@ def test_what_is_to_be_expected_of_the_ranking(audited):
     assert audited.next_wrong(len(audited)) == ""  # there is no next
 
 
-def test_several_labels_say_which_are_missing_and_which_too_many(tmp_path):
-    folder, _ = of_labels(tmp_path)
-    audit = audit_run(folder)
+def test_several_labels_say_which_are_missing_and_which_too_many(several_labels):
+    audit = several_labels
     page = Page(render(audit))
     assert page.mistakes == []
     assert "of the examples look wrong in some label" in page.text
@@ -82,9 +81,8 @@ def test_several_labels_say_which_are_missing_and_which_too_many(tmp_path):
     assert sum(pair.count for pair in likely_pairs(audit)) == pytest.approx(audit.estimate.pairs.sum())
 
 
-def test_numbers_have_no_pairs_but_all_the_rest(tmp_path):
-    folder, _ = of_numbers(tmp_path)
-    audit = audit_run(folder)
+def test_numbers_have_no_pairs_but_all_the_rest(numbers):
+    audit = numbers
     page = Page(render(audit))
     assert page.mistakes == []
     assert "of the targets look wrong" in page.text

@@ -12,7 +12,8 @@ def test_columns_have_none_for_what_was_not_measured():
     [
         (about_direction([None]), False, "does not look at the clean set"),
         (about_direction([2.0, 1.0]), False, "50% of its highest"),
-        (about_direction([1.0, 0.009]), True, "all but vanished"),
+        (about_direction([1.0, 0.009]), True, "Train for fewer epochs, or check more examples."),
+        (about_direction([1.0, 0.009], images=True), True, "augment the clean images (--augment), or"),
         (about_sample_size([50.0], 100), False, "counted as 50"),
         (about_sample_size([5.0], 100), True, "larger batches"),
         (about_sample_size([99.0], 100), True, "nearly equal"),

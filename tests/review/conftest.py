@@ -1,7 +1,5 @@
-"""Small finished runs of each kind, trained once, and a browser where there is one."""
+"""Small finished runs of each kind, trained once."""
 
-import os
-import shutil
 import warnings
 from pathlib import Path
 
@@ -12,7 +10,6 @@ from reweigh.audit import audit_run
 from reweigh.cli.guard import run
 
 STEPS = {"text": "30", "images": "60"}  # these take longest
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="session")
@@ -42,18 +39,3 @@ def audited(finished):
         return found[kind]
 
     return of
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Headless Chromium, driven by playwright; `CHROMIUM` names another than the one on the path."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install reweigh[browser]"
-    )
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    with playwright.sync_playwright() as driver:
-        if found is None and not Path(driver.chromium.executable_path).exists():
-            pytest.skip("there is no Chromium: install the package chromium, or run `playwright install chromium`")
-        chromium = driver.chromium.launch(executable_path=found)
-        yield chromium
-        chromium.close()

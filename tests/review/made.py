@@ -2,6 +2,9 @@
 
 from contextlib import contextmanager
 
+import browsing
+from browsing import keys as keys
+from browsing import saved as saved
 from reweigh.review.page import lay_out
 
 WORDS = {"name": "mine", "data_name": "table.csv", "examples": 20_000, "sentence": "5 % look wrong", "told": True}
@@ -45,37 +48,11 @@ def text_page(text, **other):
 
 
 @contextmanager
-def opened(browser, tmp_path, content, *, words=WORDS, before=None, **options):
-    """The page of a content (or one that is written already) in a tab that fails the test where it says an error."""
+def opened(browser, tmp_path, content, *, words=WORDS, **options):
+    """The page of a content, or one that is written already, as `browsing.opened`."""
     path = content
     if isinstance(content, dict):
         path = tmp_path / "review.html"
         path.write_text(lay_out(content, words), encoding="utf-8")
-    context = browser.new_context(**options)
-    if before:
-        context.add_init_script(before)
-    page, said = context.new_page(), []
-    page.asked = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: page.asked.append(request.url))
-    page.goto(path.as_uri())
-    try:
+    with browsing.opened(browser, path, **options) as page:
         yield page
-        assert said == []
-    finally:
-        context.close()
-
-
-def keys(page, *pressed):
-    for key in pressed:
-        page.keyboard.press(key)
-
-
-def saved(page):
-    """The file that the button saves, reached and pressed by the keyboard, as text."""
-    page.locator("#save").focus()
-    with page.expect_download() as download:
-        page.keyboard.press("Enter")
-    assert download.value.suggested_filename == "decisions.csv"
-    return download.value.path().read_bytes().decode()

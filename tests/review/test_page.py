@@ -11,9 +11,10 @@ import pytest
 
 from reweigh.cli.guard import run
 from reweigh.errors import BadInput
+from reweigh.report.offline import as_data
 from reweigh.review import page as review_page
 from reweigh.review import write_review
-from reweigh.review.page import as_data, lay_out, render
+from reweigh.review.page import lay_out, render
 from reweigh.tasks import LanguageModel
 
 from .made import WORDS, told
@@ -136,5 +137,5 @@ def test_every_script_and_style_is_there():
         "const KEYS",
     ):
         assert word in text
-    assert review_page.SCRIPTS[0] == "decisions.js"
+    assert review_page.SCRIPTS[:2] == ("find.js", "decisions.js")
     assert "--paper" in element(text, "<style>", "</style>")

@@ -5,17 +5,16 @@ import io
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 from torch import nn
 
+from reweigh.audit.suspects import suspects
+from reweigh.report.pictures import pictures_of
 from reweigh.review import against, seen
 from reweigh.review.against import speak_against
 from reweigh.review.nearest import nearest_checked
-from reweigh.review.pictures import MOST, of_file, side_for
 from reweigh.review.seen import CELL, MOST_COLUMNS, seen_of
-from reweigh.review.suspects import suspects
 from reweigh.run.finished import trained_model
 
 
@@ -132,7 +131,8 @@ def test_pictures_come_from_their_files(audited):
 
 def test_pictures_of_a_known_data_set(audited):
     audit = audited("images")
-    pictures = seen._pictures(replace(audit, encoding=None), np.array([0, 1]), nearest([0]), [0, 1], [0])
+    bare = replace(audit, encoding=None)
+    pictures = pictures_of(bare, [(audit.examples, np.array([0, 1])), (audit.checked, np.array([0]))])
     assert [decoded(address).size for address in pictures] == [(12, 12)] * 3
     pixels = (audit.examples[1]["x"].permute(1, 2, 0) * 255).round().byte().numpy()
     assert np.array_equal(np.asarray(decoded(pictures[1])), pixels)
@@ -150,22 +150,6 @@ def nearest(used):
     from reweigh.review.nearest import Nearest
 
     return Nearest(np.array(used), np.zeros((2, 1), dtype=np.int64))
-
-
-@pytest.mark.parametrize(("size", "mode", "wanted", "form"), [
-    ((1000, 500), "RGB", (320, 160), "JPEG"), ((30, 60), "L", (30, 60), "PNG"), ((50, 900), "L", (18, 320), "JPEG"),
-    ((2000, 1), "RGB", (320, 1), "JPEG"),
-])  # fmt: skip
-def test_a_large_picture_keeps_its_proportions(tmp_path, size, mode, wanted, form):
-    Image.new(mode, size, "grey").save(tmp_path / "x.png")
-    made = decoded(of_file(tmp_path / "x.png", MOST))
-    assert (made.size, made.mode, made.format) == (wanted, mode, form)
-
-
-def test_more_pictures_are_smaller_ones():
-    assert side_for(10) == MOST
-    assert 90 < side_for(10_000) < side_for(3_000) < MOST
-    assert side_for(10**9) == 96
 
 
 def test_targets_names_and_marks_are_no_cells(audited, monkeypatch):

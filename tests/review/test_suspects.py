@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from reweigh.audit import write_export
+from reweigh.audit.suspects import AT_LEAST, suspects
+from reweigh.review.content import content
 from reweigh.review.nearest import NEAREST, nearest_checked
-from reweigh.review.suspects import AT_LEAST, content, suspects
 from reweigh.review.why import why
 from reweigh.run.finished import trained_model
 from reweigh.run.job.look import look

@@ -34,7 +34,7 @@ def test_training_says_it_before_the_next_commands_and_it_is_the_first_of_the_re
     assert flat(capsys.readouterr().out).startswith(f"Verdict: {sentence}.")
     assert run(["report", str(made / "run")]) == 0
     page = (made / "run" / "report.html").read_text("utf-8")
-    first = page.split('<p class="lead">')[1]
+    first = page.split('<p class="verdict">')[1]
     assert first.startswith(f"<strong>{sentence[:1].upper()}{sentence[1:20]}")
 
 

@@ -14,8 +14,7 @@ from reweigh.api.results import AuditTable, Labels, Prediction, Suspects
 from reweigh.api.words import in_python, said_in_python
 from reweigh.apply import Applied, apply_run
 from reweigh.apply.auto import SURE
-from reweigh.audit import audit_run, open_run
-from reweigh.audit.audit import THRESHOLD
+from reweigh.audit import THRESHOLD, audit_run, open_run
 from reweigh.data.own import Encoding
 from reweigh.errors import BadInput
 from reweigh.predict import predict_new

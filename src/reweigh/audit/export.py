@@ -13,7 +13,8 @@ from reweigh.words import counted
 
 FIRST = ("id", "wrong_probability", "wrong_of_next_100", "given_label", "suggested_label", "suggested_probability")
 THEN = (
-    "is_label_issue", "label_quality", "sample_weight", "given_probability", "kind_of_wrongness", "standing",
+    "is_label_issue", "label_quality", "sample_weight", "given_probability", "kind_of_wrongness", "duplicate_of",
+    "label_of_copy", "outlier", "standing",
     "mean_weight", "zero_share", "mean_alignment", "loss", "trend",
 )  # fmt: skip
 COLUMNS = (*FIRST, *THEN)
@@ -62,6 +63,7 @@ def columns(audit: Audit) -> dict[str, Any]:
     found["kind_of_wrongness"] = audit.kind[order].tolist()
     found["standing"] = found["standing"].tolist()
     rows = order.tolist()
+    found |= _of_copies(audit, rows)
     found["id"] = audit.examples.ids.numpy()[order] if audit.names is None else [audit.name(row) for row in rows]
     for name, values in (("given_label", audit.given), ("suggested_label", audit.suggested)):
         found[name] = audit.task.cells(values[order])
@@ -69,6 +71,19 @@ def columns(audit: Audit) -> dict[str, Any]:
         found["source"], found["suggested_label"] = [audit.source(row) for row in rows], [""] * len(rows)
         return {name: found[name] for name in (*COLUMNS[:3], "source", *COLUMNS[3:])}
     return {name: found[name] for name in COLUMNS}
+
+
+def _of_copies(audit: Audit, rows: list[int]) -> dict[str, list[Any]]:
+    """The copy that counts the most, the label of one that carries another (a checked one first), and what lies far."""
+    copies = audit.copies
+    if copies is None:
+        return {"duplicate_of": [None] * len(rows), "label_of_copy": [None] * len(rows), "outlier": [None] * len(rows)}
+    firsts, against = {row: copies.first(row) for row in copies.rows}, copies.contradicted
+    return {
+        "duplicate_of": [firsts.get(row, "") for row in rows],
+        "label_of_copy": [copies.label(against[row][0]) if row in against else "" for row in rows],
+        "outlier": copies.outlier[rows].tolist(),
+    }
 
 
 def about_weights(audit: Audit) -> str:

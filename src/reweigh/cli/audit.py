@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from reweigh.audit.audit import THRESHOLD, Audit, audit_run
+from reweigh.audit import THRESHOLD, Audit, audit_run
 from reweigh.audit.export import about_weights, write_export
 from reweigh.cli.live import working
 from reweigh.cli.options import DataRoot, Flag, ModelAgain, TaskAgain
@@ -65,6 +65,8 @@ def audit(
         console.print(sentence(expected))
     for line in _standings(found):
         console.print(line)
+    for line in [] if found.copies is None else found.copies.sentences():
+        console.print(printable(line))
     if found.corrupted is not None and top:
         wrong = int(found.corrupted[found.order[:top]].sum())
         console.print(f"Of the {min(top, len(found))} most distrusted, {wrong} are really wrong.")

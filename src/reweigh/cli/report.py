@@ -22,7 +22,7 @@ def report(
     overwrite: Flag = False,
     voice: Voice = ALOUD,
 ) -> Answer:
-    """Write a run as one HTML page: score, curves, weights, the most distrusted examples, noise by class.
+    """Write a run as one HTML page: the verdict, how dirty the labels are, all suspects, and how it was learnt.
 
     Example: reweigh report runs/l2rw --against runs/plain --against runs/random
 

@@ -6,11 +6,9 @@ from typing import Any
 
 from reweigh.data.own.paths import existing
 from reweigh.errors import BadInput
-from reweigh.exchange.format import Annotation
+from reweigh.exchange.format import GIVEN, ID, Annotation
 from reweigh.storage import read_plain
 from reweigh.strict_json import parse_json
-
-ID, GIVEN = "example_id", "given"
 
 
 def annotations_in(path: Path, controls: tuple[str, str]) -> list[Annotation]:

@@ -6,6 +6,9 @@ from typing import NamedTuple, Protocol
 from reweigh.audit import Audit
 from reweigh.ledger.visits import Array
 
+ID, GIVEN, DROPPED = "example_id", "given", "drop this example"
+"""What an example, its label as it stood and the answer that drops it are called elsewhere."""
+
 
 class Exported(NamedTuple):
     """A file for another tool: where it is, how many examples it has, and what to do with it, a sentence a step."""

@@ -11,13 +11,14 @@ from reweigh.apply.subject import labels_of
 from reweigh.audit import audit_run, open_run
 from reweigh.data.own.targets import split
 from reweigh.errors import BadInput
+from reweigh.exchange.fiftyone import FiftyOne
 from reweigh.exchange.format import Annotation, Exported, Format
 from reweigh.exchange.label_studio import LabelStudio
 from reweigh.storage import home, make_folder
 from reweigh.tables import check_free
 from reweigh.words import counted
 
-FORMATS: Mapping[str, Format] = {one.name: one for one in (LabelStudio(),)}
+FORMATS: Mapping[str, Format] = {one.name: one for one in (LabelStudio(), FiftyOne())}
 MOST = 200
 
 

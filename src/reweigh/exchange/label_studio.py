@@ -16,12 +16,12 @@ from reweigh.audit import Audit
 from reweigh.audit.as_read import inputs_of, places_of
 from reweigh.errors import BadInput
 from reweigh.exchange.annotations import annotations_in
-from reweigh.exchange.format import Annotation, Exported
+from reweigh.exchange.format import DROPPED, GIVEN, ID, Annotation, Exported
 from reweigh.ledger.visits import Array
 from reweigh.run.folder.run_folder import without_nan
 from reweigh.storage import write_bytes
 
-CONTROL, SHOWN, GIVEN, DROP, DROPPED = "choice", "example", "given", "drop", "drop this example"
+CONTROL, SHOWN, DROP = "choice", "example", "drop"
 
 
 class LabelStudio:
@@ -59,7 +59,7 @@ class LabelStudio:
         kind = None if audit.encoding is None else audit.encoding.kind
         found = [
             {
-                "example_id": audit.name(row),
+                ID: audit.name(row),
                 GIVEN: audit.told(audit.given[row]),
                 "suggested": audit.told(audit.suggested[row]),
                 "wrong": float(1 - audit.right[row]),

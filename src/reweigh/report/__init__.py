@@ -1,4 +1,4 @@
-"""A finished run as one page to look at: self-contained HTML, no script, no network."""
+"""A finished run as one page to look at: self-contained HTML, no network, one script of its own."""
 
 from reweigh.report.page import write_report
 

@@ -5,13 +5,14 @@ where each fills the width. Colours are the page's, so that they follow light an
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Values = Sequence[float | None]
 
 MOST_POINTS = 160
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 10.0, 24.0
+_LETTER = 7.0  # how wide one of an axis is, at most
 
 
 @dataclass(frozen=True)
@@ -70,19 +71,25 @@ def line_chart(title: str, lines: Sequence[Line], *, percent: bool = False, log:
     low, high = scale(min(ticks[0], min(known))), scale(max(ticks[-1], max(known)))
     width, height = 360.0, 200.0
     epochs = max(len(line.values) for line in lines)
+    labels = [number(tick, percent) for tick in ticks]
+    left = max(LEFT, 9 + _LETTER * max(map(len, labels)))
 
     def y(value: float) -> float:
         return TOP + (height - TOP - BOTTOM) * (1 - (scale(value) - low) / (high - low))
 
-    drawn = tuple(_drawn(line, epochs, width, y, percent) for line in lines if any(v is not None for v in line.values))
+    def x(epoch: int) -> float:
+        return _place(epoch, epochs, width, left)
+
+    drawn = tuple(_drawn(line, x, y, percent) for line in lines if _known(line))
     return Chart(
         title,
         f"{title} over {_epochs(epochs)}. " + " ".join(_in_words(line, percent) for line in lines),
         width,
         height,
-        _x_ticks(epochs, width),
-        tuple(Tick(y(tick), number(tick, percent)) for tick in ticks),
+        _x_ticks(epochs, width, left),
+        tuple(Tick(y(tick), label) for tick, label in zip(ticks, labels, strict=True)),
         drawn,
+        left,
     )
 
 
@@ -137,24 +144,27 @@ def number(value: float, percent: bool = False) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-def _drawn(line: Line, epochs: int, width: float, y: object, percent: bool) -> Drawn:
+def _drawn(line: Line, x: Callable[[int], float], y: Callable[[float], float], percent: bool) -> Drawn:
+    """The line from its first known value to its last, both exactly where they are: what the alternative text says."""
     points: list[tuple[float, float] | None] = []
-    for block in _blocks(len(line.values)):
-        known = [v for e in block if (v := line.values[e]) is not None and math.isfinite(v)]
-        at = _place(block[-1], epochs, width, LEFT)
-        points.append((at, y(sum(known) / len(known))) if known else None)  # type: ignore[operator]
+    first, last = _span(line)
+    for block in _blocks(last - first + 1):
+        known = [v for e in block if (v := line.values[first + e]) is not None and math.isfinite(v)]
+        points.append((x(first + block[-1]), y(sum(known) / len(known))) if known else None)
     path, pen = [], "M"
     for point in points:
         path.append("" if point is None else f"{pen}{point[0]:.1f} {point[1]:.1f}")
         pen = "M" if point is None else "L"
-    ends = [point for point in points if point is not None]
-    return Drawn(line.name, " ".join(filter(None, path)), line.style, ends[-1] if ends else None, _last(line, percent))
+    return Drawn(line.name, " ".join(filter(None, path)), line.style, points[-1], number(_known(line)[-1], percent))
 
 
 def _blocks(count: int) -> list[range]:
-    """The epochs 0 to count-1 in at most MOST_POINTS groups, each to be drawn as its mean."""
-    size = -(-count // MOST_POINTS)
-    return [range(first, min(first + size, count)) for first in range(0, count, size)]
+    """The epochs 0 to count-1 in at most MOST_POINTS groups, each to be drawn as its mean; the two ends are alone."""
+    if count <= MOST_POINTS:
+        return [range(epoch, epoch + 1) for epoch in range(count)]
+    size = -(-(count - 2) // (MOST_POINTS - 2))
+    inner = (range(first, min(first + size, count - 1)) for first in range(1, count - 1, size))
+    return [range(1), *inner, range(count - 1, count)]
 
 
 def _place(epoch: int, epochs: int, width: float, left: float) -> float:
@@ -162,11 +172,11 @@ def _place(epoch: int, epochs: int, width: float, left: float) -> float:
     return left + (width - left - right) * (epoch / (epochs - 1) if epochs > 1 else 0.5)
 
 
-def _x_ticks(epochs: int, width: float) -> tuple[Tick, ...]:
+def _x_ticks(epochs: int, width: float, left: float) -> tuple[Tick, ...]:
     marks = [e for e in nice(1, epochs) if e == int(e) and 1 < e <= epochs] if epochs > 1 else []
     if marks and marks[0] - 1 < 0.08 * epochs:
         marks = marks[1:]
-    return tuple(Tick(_place(int(e) - 1, epochs, width, LEFT), str(int(e))) for e in (1, *marks))
+    return tuple(Tick(_place(int(e) - 1, epochs, width, left), str(int(e))) for e in (1, *marks))
 
 
 def _polygon(points: Sequence[tuple[float, float]]) -> str:
@@ -177,15 +187,19 @@ def _known(line: Line) -> list[float]:
     return [v for v in line.values if v is not None and math.isfinite(v)]
 
 
-def _last(line: Line, percent: bool) -> str:
-    return number(_known(line)[-1], percent)
+def _span(line: Line) -> tuple[int, int]:
+    """The first and the last epoch of which a value is known, from 0."""
+    known = [e for e, v in enumerate(line.values) if v is not None and math.isfinite(v)]
+    return known[0], known[-1]
 
 
 def _in_words(line: Line, percent: bool) -> str:
     known = _known(line)
     if not known:
         return f"{line.name}: not measured."
-    return f"{line.name}: from {number(known[0], percent)} to {number(known[-1], percent)}."
+    first, last = _span(line)
+    when = "" if (first, last) == (0, len(line.values) - 1) else f", epochs {first + 1} to {last + 1}"
+    return f"{line.name}: from {number(known[0], percent)} to {number(known[-1], percent)}{when}."
 
 
 def _epochs(count: int) -> str:

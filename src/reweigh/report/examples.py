@@ -1,48 +1,46 @@
-"""The distrusted examples, the confusion of labels, and the classes, as rows for the page."""
+"""The suspects and the classes, as rows for the page."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from reweigh.audit import Audit
 from reweigh.audit.as_read import rows_as_read
+from reweigh.audit.suspects import suspects
+from reweigh.report.pictures import pictures_of
 from reweigh.report.rightness import intervals_by_class
-from reweigh.report.thumbnails import data_uri, first_numbers
 from reweigh.run.gallery import are_images
+from reweigh.words import or_dash
 
-MOST_CLASSES, MOST_CELLS, MOST_PAIRS = 100, 12, 15
+MOST_CLASSES, FEATURES = 100, 6
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A distrusted example; `truth` is None where nothing is known of any label.
+    """A suspect in words; `truth` is None where nothing is known of any label, "" where the label is right.
 
-    What is to be seen of it is an `image`, or `cells`: columns and values of a table, a text, or the first numbers.
+    What is to be seen of it is an `image`, or `cells`: columns and values of a table, a text, or the first numbers. By the
+    groups of its labels (`of_given`, `of_suggested`) and the `doubt`, from 0 on where right and wrong are as likely, the
+    page's script filters and sorts; `copies` says what is known of its copies.
     """
 
     name: str
     given: str
     suggested: str
+    wrong: str
     sure: str
-    weight: float
-    zero_share: float
-    quality: float
+    weight: str
+    zero_share: str
     image: str | None
     cells: list[tuple[str, str]]
-    wrong: bool | None
+    copies: str
+    is_issue: bool
     truth: str | None
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Given labels (rows) by predicted ones (columns): counts and shares of the row; or the largest pairs only.
-
-    Several labels an example have no table: their pairs say which are missing and which are too many.
-    """
-
-    names: list[str]
-    rows: list[list[tuple[int, float]]]
-    pairs: list[tuple[str, str, int, float]]
+    of_given: str
+    of_suggested: str
+    doubt: float
 
 
 @dataclass(frozen=True)
@@ -62,57 +60,73 @@ class ClassRow:
     mostly: str
 
 
-def distrusted(audit: Audit, count: int) -> list[Suspect]:
-    """The first `count` examples of the ranking that were ever seen."""
-    rows = [row for row in audit.order[:count].tolist() if audit.quality[row] == audit.quality[row]]
-    seen = rows_as_read(audit, rows)
-    return [_suspect(audit, row, seen.get(row)) for row in rows]
+def suspects_of(audit: Audit) -> list[Suspect]:
+    """All that are to be looked at, the most distrusted first."""
+    rows = suspects(audit)
+    seen = rows_as_read(audit, rows.tolist())
+    pictures = pictures_of(audit, [(audit.examples, rows)]) if are_images(audit.examples) else [None] * len(rows)
+    return [_suspect(audit, row, seen.get(row), image) for row, image in zip(rows.tolist(), pictures, strict=True)]
 
 
-def _suspect(audit: Audit, row: int, cells: list[tuple[str, str]] | None) -> Suspect:
-    examples, wrong, sure = audit.examples, audit.corrupted, float(audit.suggested_probability[row])
-    image = are_images(examples)
-    if cells is None and not image:
-        cells = [("", number) for number in first_numbers(examples.x[row])]
+def _suspect(audit: Audit, row: int, cells: list[tuple[str, str]] | None, image: str | None) -> Suspect:
+    known, wrong, truth = audit.estimate is not None, float(1 - audit.right[row]), audit.corrupted
+    given, suggested = audit.told(audit.given[row]), audit.told(audit.suggested[row])
     return Suspect(
         name=audit.name(row),
-        given=audit.told(audit.given[row]),
-        suggested=audit.told(audit.suggested[row]),
-        sure="–" if sure != sure else f"{100 * sure:.0f} %",
-        weight=float(audit.mean_weight[row]),
-        zero_share=float(audit.zero_share[row]),
-        quality=float(audit.quality[row]),
-        image=data_uri(examples[row]["x"]) if image else None,
-        cells=cells or [],
-        wrong=None if wrong is None else bool(wrong[row]),
-        truth=None if wrong is None else audit.told(examples.true_y[row]),
+        given=given,
+        suggested="" if audit.task.of_pairs else "the same" if given == suggested else suggested,
+        wrong=chance(wrong) if known else f"{audit.quality[row]:.3f}",
+        sure=chance(float(audit.suggested_probability[row])),
+        weight=or_dash(float(audit.mean_weight[row]), ".2f"),
+        zero_share=or_dash(100 * float(audit.zero_share[row]), ".0f"),
+        image=image,
+        cells=[] if image else cells or _cells(audit, row),
+        copies=_copies(audit, row),
+        is_issue=bool(audit.issue[row]),
+        truth=None if truth is None else audit.told(audit.examples.true_y[row]) if truth[row] else "",
+        of_given=_groups(audit.groups.given[row]),
+        of_suggested=_groups(audit.groups.suggested[row]),
+        doubt=round(abs(wrong - 0.5), 4) if known else 0.0,
     )
 
 
-def confusion(audit: Audit) -> Confusion:
-    """The whole table of up to a dozen classes, and the most frequent contradictions of any number."""
-    names, counts = list(audit.groups.names), audit.confusion
-    if audit.groups.overlap:
-        return Confusion(names, [], _changes(audit))
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    rows = [list(zip(c, s, strict=True)) for c, s in zip(counts.tolist(), shares.tolist(), strict=True)]
-    apart = counts * (1 - np.eye(len(names), dtype=np.int64))
-    first = np.argsort(-apart, axis=None, kind="stable")[:MOST_PAIRS]
-    places = [divmod(int(at), len(names)) for at in first if apart.flat[at] > 0]
-    pairs = [(names[g], names[s], int(counts[g, s]), float(shares[g, s])) for g, s in places]
-    return Confusion(names, rows if len(names) <= MOST_CELLS else [], pairs)
+def _cells(audit: Audit, row: int) -> list[tuple[str, str]]:
+    """Of what no file has as cells: the text that a pair has on its other side, or the first numbers."""
+    source = audit.source(row)
+    return [("", number) for number in first_numbers(audit.examples.x[row])] if source is None else [("source", source)]
 
 
-def _changes(audit: Audit) -> list[tuple[str, str, int, float]]:
-    """Labels that the model would take away or add, the most frequent first; shares are of those that (do not) carry it."""
-    groups = audit.groups
-    lost, won = (groups.given & ~groups.suggested).sum(0), (groups.suggested & ~groups.given).sum(0)
-    without = len(audit) - groups.counts
-    found = []
-    for k, name in enumerate(groups.names):
-        found.append((name, f"not {name}", int(lost[k]), float(lost[k] / max(groups.counts[k], 1))))
-        found.append((f"not {name}", name, int(won[k]), float(won[k] / max(without[k], 1))))
-    return sorted((pair for pair in found if pair[2]), key=lambda pair: -pair[2])[:MOST_PAIRS]
+def _copies(audit: Audit, row: int) -> str:
+    """What is to be said of its copies, and of how far it lies from all others."""
+    copies = audit.copies
+    if copies is None:
+        return ""
+    first = copies.first(row)
+    told = copies.why(row) or (f"A copy of {first}." if first else "")
+    return f"{told} Far from all others.".strip() if copies.outlier[row] else told
+
+
+def _groups(group: Any) -> str:
+    """The numbers of the groups of a label, as words."""
+    return " ".join(map(str, np.flatnonzero(group) if np.ndim(group) else [group]))
+
+
+def first_numbers(example: Tensor) -> list[str]:
+    """The first numbers of an input of any shape, as text."""
+    return [f"{value:.4g}" for value in example.flatten()[:FEATURES].tolist()]
+
+
+def chance(probability: float) -> str:
+    """A probability in words; nothing is certain."""
+    if probability != probability:
+        return "–"
+    return (
+        "over 99 %"
+        if probability > 0.99
+        else "under 1 %"
+        if probability < 0.01
+        else f"{probability:.0%}".replace("%", " %")
+    )
 
 
 def per_class(audit: Audit) -> list[ClassRow]:

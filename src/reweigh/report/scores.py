@@ -1,5 +1,6 @@
 """The run beside the others: the score of the model that came out, and in which settings they differ."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from reweigh.run.folder.own_files import PLACES
 from reweigh.run.folder.stored import differences
 from reweigh.settings.known import KnownData
 from reweigh.tasks import MEASURES, score_text
+from reweigh.verdict import Difference, Verdict
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,54 @@ def scores(run: FinishedRun, others: Sequence[FinishedRun]) -> list[Score]:
     """The run first, then the others from best to worst."""
     theirs = sorted(others, key=lambda other: -other.score)
     return [_score(one, run) for one in (run, *theirs)]
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another way to a model, as a row; `gain` is how much better this run is, with its margin."""
+
+    words: str
+    score: str
+    share: float
+    gain: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The run's verdict, in words."""
+
+    sentence: str
+    measure: str
+    examples: str
+    score: str
+    share: float
+    rivals: list[Other]
+
+
+def compared(verdict: Verdict) -> Compared:
+    """A verdict as a table: the best of the others first."""
+    measure = MEASURES[verdict.measure]
+    rivals = [
+        Other(
+            rival.words,
+            score_text(verdict.measure, rival.score, 1),
+            _share(rival.score),
+            "–" if math.isinf(rival.difference.margin) else _with_margin(verdict.measure, rival.difference),
+        )
+        for rival in verdict.rivals
+    ]
+    score = score_text(verdict.measure, verdict.score, 1)
+    return Compared(verdict.sentence, measure.words, verdict.examples, score, _share(verdict.score), rivals)
+
+
+def _with_margin(name: str, gap: Difference) -> str:
+    if MEASURES[name].share:
+        return f"{100 * gap.value:+.1f} ± {100 * gap.margin:.1f}"
+    return f"{gap.value:+.3f} ± {gap.margin:.3f}"
+
+
+def _share(score: float) -> float:
+    return min(max(score, 0.0), 1.0)
 
 
 def check_comparable(run: FinishedRun, others: Sequence[FinishedRun]) -> None:
@@ -90,7 +140,7 @@ def _score(one: FinishedRun, run: FinishedRun) -> Score:
         one.path.name or str(one.path),
         rule_name(one.config.weights.rule),
         score_text(one.score_name, one.score),
-        min(max(one.score, 0.0), 1.0),
+        _share(one.score),
         auroc if isinstance(auroc, int | float) else None,
         seconds if isinstance(seconds, int | float) else None,
         "–" if one is run else gain_text(run.score_name, one.score - run.score),

@@ -24,17 +24,17 @@ def column(lines: Sequence[Mapping[str, Any]], name: str) -> list[float | None]:
     return [float(v) if isinstance(v, int | float) and math.isfinite(v) else None for v in values]
 
 
-def about_direction(norms: Sequence[float | None]) -> Finding:
-    """On ‖v‖, the length of the clean direction."""
+def about_direction(norms: Sequence[float | None], *, images: bool = False) -> Finding:
+    """On ‖v‖, the length of the clean direction; of `images` new ones can be made of those that there are."""
     known = [norm for norm in norms if norm is not None]
     if not known:
         return Finding("This rule does not look at the clean set while it trains, so there is no clean direction.")
     share = known[-1] / max(known) if max(known) > 0 else 0.0
+    more = "augment the clean images (--augment), " if images else ""
     if share < VANISHED:
         return Finding(
             f"The clean gradient has all but vanished: at the end it is {share:.1%} of its highest. The clean set is "
-            "fitted, and the later weights are mostly noise. Train for fewer epochs, augment the clean images (--augment), "
-            "or check more examples.",
+            f"fitted, and the later weights are mostly noise. Train for fewer epochs, {more}or check more examples.",
             warns=True,
         )
     return Finding(

@@ -1,30 +1,19 @@
-"""The page: one file with its own scripts, style, data and pictures, which may run those scripts and nothing else.
+"""The page on which a person decides about suspects: one file (`report.offline`), with what the data say as JSON."""
 
-Its Content-Security-Policy names the scripts and the style by their digests and forbids all else, the network included, so
-that nothing from the data can ever run. The data are JSON in which no character ends an element or a line of a script.
-"""
-
-import base64
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
-from reweigh._version import __version__
 from reweigh.audit import Audit, audit_run
-from reweigh.errors import BadInput, require
+from reweigh.audit.suspects import suspects
+from reweigh.errors import BadInput
+from reweigh.report import offline
 from reweigh.report.environment import environment
-from reweigh.review.suspects import content, suspects
+from reweigh.review.content import content
 from reweigh.run.folder import run_folder as files
-from reweigh.storage import home, make_folder, write_bytes
-from reweigh.tables import check_free
-from reweigh.tasks import Task, use_task
+from reweigh.tasks import Task
 
 STYLES = ("palette.css", "review.css")
-SCRIPTS = ("decisions.js", "csv.js", "queue.js", "answers.js", "card.js", "review.js")
-_ESCAPED = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"} | {
-    code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)
-}
+SCRIPTS = ("find.js", "decisions.js", "csv.js", "queue.js", "answers.js", "card.js", "review.js")
 
 
 def write_review(
@@ -54,16 +43,13 @@ def write_review(
         ReweighError: if the page cannot be written.
         MissingExtra: if jinja2 or another package is not installed.
     """
-    require("jinja2", "report")  # now rather than after the work
     if count is not None and count < 1:
         raise BadInput(f"{count} examples are to be reviewed: give a number of at least 1")
-    target = home(run) / files.REVIEW if path is None else home(path)
-    check_free(target, overwrite=overwrite or path is None)
-    use_task(task)
-    page = render(audit_run(run, data_root=data_root, model=model, task=task), count).encode()
-    make_folder(target.parent)
-    write_bytes(target, page)
-    return target
+
+    def page() -> str:
+        return render(audit_run(run, data_root=data_root, model=model, task=task), count)
+
+    return offline.write_page(run, path, files.REVIEW, page, overwrite=overwrite, task=task)
 
 
 def render(audit: Audit, count: int | None = None) -> str:
@@ -95,34 +81,12 @@ def render(audit: Audit, count: int | None = None) -> str:
 def lay_out(told: dict[str, Any], words: dict[str, Any]) -> str:
     """The page of what `content` tells, with these words about the run."""
     pictures, data = "\n".join(told["pictures"]), {name: value for name, value in told.items() if name != "pictures"}
+    more = {
+        "count": len(told["suspects"]),
+        "answers": told["answers"],
+        "classes": list(enumerate(told["classes"])),
+        "data": offline.as_data(data),
+        "pictures": pictures,
+    }
     templates = environment("reweigh.review", "reweigh.report")
-    style, script = ("\n".join(_source(templates, name) for name in names) for names in (STYLES, SCRIPTS))
-    page: str = templates.get_template("review.html").render(
-        **words,
-        count=len(told["suspects"]),
-        answers=told["answers"],
-        classes=list(enumerate(told["classes"])),
-        version=__version__,
-        style=style,
-        script=script,
-        hashes={"style": _digest(style), "script": _digest(script)},
-        data=as_data(data),
-        pictures=pictures,
-    )
-    return page
-
-
-def _source(templates: Any, name: str) -> str:
-    """The text of a file that stands in the page as it is."""
-    text: str = templates.loader.get_source(templates, name)[0]
-    return text
-
-
-def as_data(value: Any) -> str:
-    """JSON that can stand inside a `script` element: nothing in it ends the element, or is no text."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_ESCAPED)
-
-
-def _digest(text: str) -> str:
-    """As a Content-Security-Policy names what stands inside an element."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return offline.lay_out(templates, "review.html", STYLES, SCRIPTS, words | more)

@@ -8,13 +8,12 @@ import numpy as np
 from torch import nn
 
 from reweigh.audit import Audit
-from reweigh.audit.as_read import cells_by_id, files_by_id, is_read
+from reweigh.audit.as_read import cells_by_id, is_read
 from reweigh.data.own import Sources
 from reweigh.ledger.visits import Array
-from reweigh.report.thumbnails import address, picture
+from reweigh.report.pictures import pictures_of
 from reweigh.review.against import speak_against
 from reweigh.review.nearest import Nearest
-from reweigh.review.pictures import of_file, side_for
 from reweigh.run.gallery import are_images
 
 MOST_COLUMNS, CELL, TEXT = 60, 200, 4_000
@@ -48,7 +47,8 @@ def seen_of(audit: Audit, model: nn.Module, rows: Array, near: Nearest) -> Seen:
     ids = audit.examples.ids.numpy()[rows].tolist()
     checked = audit.checked.ids.numpy()[near.used].tolist()
     if are_images(audit.examples):
-        return Seen("picture", [None] * len(ids), [None] * len(checked), _pictures(audit, rows, near, ids, checked))
+        pictures = pictures_of(audit, [(audit.examples, rows), (audit.checked, near.used)])
+        return Seen("picture", [None] * len(ids), [None] * len(checked), pictures)
     if not is_read(audit):
         return _numbers(audit, model, rows, near)
     assert audit.encoding is not None
@@ -106,17 +106,6 @@ def _rows(names: list[str], table: list[list[str]], against: Array) -> Seen:
     ]
     columns = [names[k] for k in kept.tolist()]
     return Seen("row", suspects, shown[len(against) :], [], columns, len(names) - len(kept))
-
-
-def _pictures(audit: Audit, rows: Array, near: Nearest, ids: list[int], checked: list[int]) -> list[str]:
-    """The suspects' and then the checked examples': from their files where they have some, which are larger and whole."""
-    side = side_for(len(ids) + len(checked))
-    if audit.encoding is not None and audit.encoding.kind == "images":
-        files = files_by_id(audit, [*ids, *checked])
-        return [of_file(files[i], side) for i in [*ids, *checked]]
-    pictures = [audit.examples[row]["x"] for row in rows.tolist()] + [audit.checked[k]["x"] for k in near.used.tolist()]
-    form = "PNG" if max(audit.examples.x.shape[2:]) <= 64 else "JPEG"
-    return [address(picture(image), form, side) for image in pictures]
 
 
 def _cut(value: Any, length: int) -> str:

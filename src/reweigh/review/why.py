@@ -14,7 +14,8 @@ def why(audit: Audit, row: int, near: Array) -> str:
     """Of the training example at `row`, with the labels of the checked examples that are `near` to it, (k, ...)."""
     answers = audit.task.answers
     assert answers is not None
-    return _OF[answers](audit, row, near)
+    copies = "" if audit.copies is None else audit.copies.why(row)
+    return f"{copies} {_OF[answers](audit, row, near)}".strip()
 
 
 def _of_classes(audit: Audit, row: int, near: Array) -> str:

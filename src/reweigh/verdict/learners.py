@@ -1,13 +1,13 @@
 """A learner of the trade for each kind of data: boosted trees, TF-IDF with a linear layer, a linear probe (scikit-learn)."""
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from reweigh.audit.vectors import pieces, token_lists
 from reweigh.data.own import Encoding
 from reweigh.data.own.sources import OUTSIDE
 from reweigh.errors import require
@@ -32,8 +32,7 @@ def learner_for(task: Task, encoding: Encoding, columns: int, seed: int) -> tupl
 def features(inputs: Tensor, encoding: Encoding) -> npt.NDArray[Any] | list[list[int]]:
     """Inputs (N, ...), as a model takes them, as the learner for their kind does."""
     if encoding.kind == "text":
-        padding = encoding.model_options.get("padding", 0)
-        return [row[row != padding].tolist() for row in inputs.cpu()]
+        return token_lists(inputs, encoding.model_options.get("padding", 0))
     return np.asarray(inputs.reshape(len(inputs), -1).cpu().numpy())
 
 
@@ -72,11 +71,6 @@ def _texts(encoding: Encoding, columns: int, seed: int) -> _Kind:
         "TF-IDF with a linear layer",
         lambda: text.TfidfVectorizer(analyzer=pieces, sublinear_tf=True, min_df=2),
     )
-
-
-def pieces(tokens: list[int]) -> list[str]:
-    """A text's pieces, one by one and in pairs."""
-    return [*map(str, tokens), *(f"{one} {two}" for one, two in pairwise(tokens))]
 
 
 def _probe(encoding: Encoding, columns: int, seed: int) -> _Kind:

@@ -25,7 +25,6 @@ function percent(share) {
   return (share < 1 && whole === 100) ? "over 99 %" : (share > 0 && whole === 0) ? "under 1 %" : `${whole} %`;
 }
 
-const byId = (id) => document.getElementById(id);
 let pictureLines = null;
 
 // The picture of a suspect, or of a checked example, which stand behind them.

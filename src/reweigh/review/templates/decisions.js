@@ -1,5 +1,3 @@
-"use strict";
-
 // What was decided, by the id of its example: { decision: "keep" | "change" | "drop", label: the new one, else "" }.
 // It is kept in this browser under the run's digest, where the browser lets us; else as long as the page is open.
 

@@ -21,7 +21,6 @@ function isInState(decision, state) {
   return decision !== null && (state === "done" || decision.decision === state);
 }
 
-const inOrder = new Intl.Collator(undefined, { numeric: true });
 const ORDERS = {
   rank: () => 0,
   unsure: (a, b) => Math.abs(a.wrong - 0.5) - Math.abs(b.wrong - 0.5),
@@ -32,10 +31,10 @@ const ORDERS = {
 
 // The suspects as `wanted` ({ search, given, suggested, state, sort }); sorting is stable, so equal ones stay in their rank.
 function queueOf(suspects, decisions, wanted) {
-  const words = wanted.search.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = wordsOf(wanted.search);
   const found = suspects.filter((one) =>
     isInState(decisions.get(one.id), wanted.state) && hasLabel(one.given, wanted.given) &&
-    hasLabel(one.suggested, wanted.suggested) && words.every((word) => haystack(one).includes(word)));
+    hasLabel(one.suggested, wanted.suggested) && hasAll(words, haystack(one)));
   return wanted.sort === "rank" ? found : found.sort(ORDERS[wanted.sort]);
 }
 

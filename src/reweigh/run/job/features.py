@@ -58,7 +58,7 @@ class _Kept:
         self, parts: list[Examples], body: nn.Module, device: torch.device, watcher: Watcher
     ) -> list[Inputs] | None:
         """(N, width) of each part; None where they are many, and it is quicker to ask each time than to keep them."""
-        keys, new, places = [_digests(part.x) for part in parts], list[tuple[int, int]](), dict(self._places)
+        keys, new, places = [digests(part.x) for part in parts], list[tuple[int, int]](), dict(self._places)
         for number, of_part in enumerate(keys):
             for row, key in enumerate(of_part):
                 if key not in places:
@@ -120,7 +120,7 @@ def _asked(
     return torch.cat(found) if files is None else files.stored()
 
 
-def _digests(x: Inputs) -> list[bytes]:
+def digests(x: Inputs) -> list[bytes]:
     """Of each input (N, ...)."""
     found = list[bytes]()
     for start in range(0, len(x), AT_ONCE):

@@ -1,36 +1,17 @@
-"""Which examples are reviewed, and what the page knows of each: the content of its data, ready to be written as JSON."""
+"""What the page knows of each suspect: the content of its data, ready to be written as JSON."""
 
 from typing import Any
 
 import numpy as np
 
 from reweigh.audit import Audit
-from reweigh.data.own import Sources
 from reweigh.ledger.visits import Array
 from reweigh.review.nearest import nearest_checked
 from reweigh.review.seen import seen_of
 from reweigh.review.why import why
 from reweigh.run.finished import trained_model
-from reweigh.storage import home
 from reweigh.tables import cell
 from reweigh.tasks import Answers
-
-AT_LEAST, AT_MOST = 100, 10_000
-
-
-def suspects(audit: Audit, count: int | None = None) -> Array:
-    """Rows of the examples to be reviewed, most distrusted first: the first `count` of the ranking.
-
-    If that is left out: those whose label looks wrong, and more of the ranking up to a hundred, so that one sees where to
-    stop; ten thousand at most. Examples that were never seen, and those that are checked, are left out.
-    """
-    order = audit.order[~np.isnan(audit.quality[audit.order])]
-    order = order[~np.isin(audit.examples.ids.numpy()[order], audit.checked.ids.numpy())]
-    if count is not None:
-        return order[:count]
-    wanted = audit.issue[order]
-    wanted[:AT_LEAST] = True
-    return order[wanted][:AT_MOST]
 
 
 def content(audit: Audit, rows: Array) -> dict[str, Any]:
@@ -54,7 +35,7 @@ def content(audit: Audit, rows: Array) -> dict[str, Any]:
         for k, row in enumerate(rows.tolist())
     ]
     checked = [
-        {"id": _checked_name(audit, int(place)), "label": _said(answers, label), "seen": seen.checked[k]}
+        {"id": audit.called(int(audit.checked.ids[place])), "label": _said(answers, label), "seen": seen.checked[k]}
         for k, (place, label) in enumerate(zip(near.used, labels, strict=True))
     ]
     return {
@@ -76,15 +57,6 @@ def _said(answers: Answers, label: Any) -> Any:
     if answers is Answers.ONE:
         return int(label)
     return np.flatnonzero(label).tolist() if answers is Answers.SEVERAL else f"{float(label):.7g}"
-
-
-def _checked_name(audit: Audit, place: int) -> str:
-    identity = int(audit.checked.ids[place])
-    if audit.names is None:
-        return str(identity)
-    sources = audit.run.config.data
-    elsewhere = f" of {home(str(sources.clean))}" if isinstance(sources, Sources) else ""
-    return audit.names[identity].removesuffix(elsewhere)
 
 
 def _written(texts: list[str]) -> dict[str, str]:
