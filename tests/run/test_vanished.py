@@ -7,6 +7,7 @@ import pytest
 
 import reweigh
 from reweigh.run import Callback
+from reweigh.run.choice.candidates import Way
 from reweigh.run.folder import run_folder as files
 
 draw = np.random.default_rng(0)
@@ -34,7 +35,7 @@ class Weights(Callback):
 @pytest.fixture
 def only_l2rw(monkeypatch):
     """L2RW is what trials end in."""
-    monkeypatch.setattr("reweigh.run.choice.choose.best_of", lambda tried, safe: "l2rw")
+    monkeypatch.setattr("reweigh.run.choice.choose.best_of", lambda tried, safe, fine: Way("l2rw"))
 
 
 @pytest.mark.filterwarnings("ignore:for 3 batches in a row")

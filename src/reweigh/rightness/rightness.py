@@ -12,6 +12,8 @@ from reweigh.rightness.crossfit import CrossFit
 Floats = npt.NDArray[np.float64]
 SHARPNESS = 3.0
 """Weights take so many times the log-odds: a tenth of a wrong label's weight is enough for it to be learnt by heart."""
+FINE = 0.05
+"""Labels look fine where at most so many of them look wrong, with 97.5 % certainty."""
 _MOSTLY = 0.6
 
 
@@ -70,6 +72,11 @@ class Rightness:
 
     by_class: ClassVar[bool] = True
     """Whether shares are told class by class, or label by label."""
+
+    @property
+    def look_fine(self) -> bool:
+        """Whether labels look fine: at most a few of them are wrong, for sure."""
+        return self.interval is not None and 1 - self.interval[0] <= FINE
 
     def weights(self, sharpness: float = SHARPNESS) -> Floats:
         """Weights for training, (N,), mean 1: the sigmoid of `sharpness` times the log-odds of being right.

@@ -139,6 +139,10 @@ class Halves:
         """How likely the others' labels are right, (u,), likewise."""
         return torch.from_numpy(self._rightness(clean).right[-len(self.train) :])
 
+    def look_fine(self, clean: Tensor) -> bool:
+        """Whether hardly a label looks wrong, likewise."""
+        return self._rightness(clean).look_fine
+
     def _rightness(self, clean: Tensor) -> Rightness:
         """Several rules of a trial ask for the same, and the run asks once more: it is worked out once."""
         key = tuple(clean.tolist())

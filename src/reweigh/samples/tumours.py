@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 
 from reweigh.errors import require
-from reweigh.exchange.annotations import GIVEN, ID
+from reweigh.exchange.format import GIVEN, ID
 from reweigh.exchange.label_studio import CONTROL, SHOWN
 from reweigh.samples.sample import Sample, mislabelled, row_name, write_csv
 

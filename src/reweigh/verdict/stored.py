@@ -24,8 +24,6 @@ from reweigh.strict_json import check_kind, parse_object
 from reweigh.verdict.compare import Cleaned, compare
 from reweigh.verdict.verdict import Verdict
 
-FINE = 0.05
-"""Labels look fine where at most so many of them look wrong, with 97.5 % certainty."""
 _GAP = {"value": float, "margin": float | None, "count": int}
 _KIND = {
     "measure": str, "score": float, "examples": str, "labels": str | None, "plain": bool, "sentence": str,
@@ -96,7 +94,9 @@ def _cleaned(run: FinishedRun, data: RunData, watcher: Watcher) -> Cleaned | Non
     if judged is None or judged.of_all.interval is None:
         return None
     most = 1 - judged.of_all.interval[0]
-    fine = f"at most {max(1, math.ceil(100 * most - 0.5))} % of the labels look wrong" if most <= FINE else None
+    fine = (
+        f"at most {max(1, math.ceil(100 * most - 0.5))} % of the labels look wrong" if judged.of_all.look_fine else None
+    )
     return Cleaned(weights_by(judged.right), fine)
 
 

@@ -178,7 +178,7 @@ def test_a_run_is_shortened_unless_its_length_was_said(tmp_path, monkeypatch, ca
     monkeypatch.setattr(usual, "LEAST_STEPS", 30)
     monkeypatch.setattr(choose_, "budget", lambda steps: 12)
     monkeypatch.setattr(candidates_, "LEAST_STEPS", 1)
-    monkeypatch.setattr(choose_, "best_of", lambda tried, safe: Way("judged", 4))
+    monkeypatch.setattr(choose_, "best_of", lambda tried, safe, fine: Way("judged", 4))
     folder = tmp_path / "run"
     assert run(bare("table", tmp_path / "data", folder, "--quick")) == 0
     assert "rule judged for 4 steps, by trials" in " ".join(capsys.readouterr().out.split())

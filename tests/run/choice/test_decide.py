@@ -68,6 +68,13 @@ def test_the_best_is_taken_if_it_is_better_for_sure():
     assert best_of({VERIFIER: Tried(0.5, 0.5)}, VERIFIER) == VERIFIER
 
 
+def test_where_labels_look_fine_it_has_to_be_much_surer():
+    gains = {VERIFIER: Tried(0.9, 0.9), UNIFORM: Tried(0.92, 0.92, 0.02, 0.012)}
+    assert best_of(gains, VERIFIER) == UNIFORM
+    assert best_of(gains, VERIFIER, fine=True) == VERIFIER
+    assert best_of({**gains, UNIFORM: Tried(0.92, 0.92, 0.02, 0.008)}, VERIFIER, fine=True) == UNIFORM
+
+
 def test_what_is_hopeless_is_not_tried_again_and_the_safe_one_always():
     tried = {VERIFIER: Tried(0.5, 0.5), L2RW: Tried(0.9, 0.9, 0.4, 0.02), UNIFORM: Tried(0.4, 0.4, -0.1, 0.02)}
     assert set(hopeless(tried, VERIFIER)) == {UNIFORM}

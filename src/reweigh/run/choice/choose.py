@@ -61,7 +61,8 @@ def settled(
     choice = without_trials(train.task, held, ways)
     if choice is None:
         steps, times = budget(bench.steps), folds(bench.inputs.train.x, len(open_))
-        trial = Trial(ways.ways(shorter(steps) if length_open else ()), ways.safe, steps, times, config.student.seed)
+        lengths, fine = shorter(steps) if length_open else (), bench.look_fine(clean.ids)
+        trial = Trial(ways.ways(lengths), ways.safe, steps, times, config.student.seed, fine)
         held = held._replace(right=bench.right(clean.ids))
         number, most = count(1), times * len(trial.ways)
         outputs = _on(
@@ -134,6 +135,7 @@ class Trial(NamedTuple):
         steps: how many are made with those that are as long as the run.
         folds: how often each is tried.
         seed: of all that is drawn.
+        fine: whether the labels look fine.
     """
 
     ways: tuple[Way, ...]
@@ -141,6 +143,7 @@ class Trial(NamedTuple):
     steps: int
     folds: int
     seed: int
+    fine: bool = False
 
 
 def chosen_way(task: Task, held: Held, trial: Trial, train: Train) -> Choice:
@@ -168,7 +171,7 @@ def chosen_way(task: Task, held: Held, trial: Trial, train: Train) -> Choice:
         if turn + 1 < trial.folds:
             left |= hopeless(tried, safe)
             ways = [way for way in ways if way not in left]
-    way = best_of(tried, safe)
+    way = best_of(tried, safe, fine=trial.fine)
     brief, scores = told(tried, left, way, safe, task.compared, len(held.checked))
     all_tried = {str(one): found for one, found in {**tried, **left}.items()}
     return Choice(way, f"{brief} ({scores})", all_tried, made, brief=f"{brief} ({MEASURES[task.compared].words})")

@@ -18,8 +18,9 @@ from reweigh.run.choice.scoring import Floats, least_deviation
 from reweigh.tasks import MEASURES, score_text
 from reweigh.words import counted
 
-SURE, SURE_BY_FEW = 0.5, 1.0
-"""Another way than the safe one is taken if it is better by so many standard errors; by more if checked ones alone tell."""
+SURE, SURE_BY_FEW, SURE_IF_FINE = 0.5, 1.0, 2.0
+"""Another way than the safe one is taken if it is better by so many standard errors; by more if checked ones alone tell, and
+by yet more where labels look fine: no rule can gain much there, and of many ways one looks better by chance."""
 DISAGREE = 2.0
 """Both kinds of examples disagree if they are so many standard errors apart: a few ways tell little of less than that."""
 LOST = 2.5
@@ -93,10 +94,16 @@ def compared(ways: Sequence[Way], safe: Way, checked: Floats, given: Floats | No
     return found
 
 
-def best_of(tried: Mapping[Way, Tried], safe: Way) -> Way:
-    """The best of the ways, if it is better than the safe one as surely as it has to be; else the safe one."""
+def best_of(tried: Mapping[Way, Tried], safe: Way, *, fine: bool = False) -> Way:
+    """The best of the ways, if it is better than the safe one as surely as it has to be; else the safe one.
+
+    Args:
+        tried: each way.
+        safe: one of them.
+        fine: whether the labels look fine.
+    """
     best = max(tried, key=lambda way: tried[way].gain)
-    sure = SURE_BY_FEW if math.isnan(tried[best].given) else SURE
+    sure = SURE_IF_FINE if fine else SURE_BY_FEW if math.isnan(tried[best].given) else SURE
     return best if tried[best].gain > sure * tried[best].error else safe
 
 
