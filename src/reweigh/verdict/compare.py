@@ -1,4 +1,4 @@
-"""The run held against other ways to a model from the same data, trained as long as usual and with the same choice of the epoch.
+"""The run held against other ways to a model from the same data, as long as usual, the epoch chosen in the same way.
 
 A run whose length was chosen by trials stands beside plain training of the usual length, and of its own: whoever ends early
 has that without any rule.
