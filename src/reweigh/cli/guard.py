@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from reweigh._version import __version__
 from reweigh.allocator import keep_freed_memory
-from reweigh.errors import ReweighError, require
+from reweigh.errors import Elsewhere, ReweighError, require
 from reweigh.last_words import LAST_WORDS
 from reweigh.printable import printable
 
@@ -69,6 +69,8 @@ def _guarded(arguments: Sequence[str] | None) -> int:
         return _say(str(missing), MISTAKE)
     try:
         return _invoke(app, sys.argv[1:] if arguments is None else list(arguments))
+    except Elsewhere:  # which another process has said
+        return MISTAKE
     except ReweighError as mistake:
         return _say(str(mistake), MISTAKE)
     except CycloptsError as mistake:  # an unknown option, a word for a number
