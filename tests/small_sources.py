@@ -18,3 +18,41 @@ class Texts:
 
     def __getitem__(self, row):
         return {"x": self.texts[row], "y": self.texts[row]}
+
+
+class _Sentences:
+    """Equally long sentences of which each word foretells the next, with ids of their own."""
+
+    first, count = 0, 0
+
+    def __init__(self):
+        draw = torch.Generator().manual_seed(self.first)
+        start = torch.randint(1, 9, (self.count, 1), generator=draw)
+        self.x = (start + torch.arange(6)) % 8 + 1
+        spoilt = torch.rand(self.x.shape, generator=draw) < self.wrong
+        self.x = torch.where(spoilt, torch.randint(1, 9, self.x.shape, generator=draw), self.x)
+        self.ids, self.y = self.first + torch.arange(self.count), self.x
+        self.task = LanguageModel(vocabulary=9)
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, row):
+        return {"x": self.x[row], "y": self.x[row]}
+
+
+class Sentences(_Sentences):
+    first, count, wrong = 0, 75, 0.3
+
+
+class CheckedSentences(_Sentences):
+    first, count, wrong = 1000, 20, 0.0
+
+
+class NewSentences(_Sentences):
+    first, count, wrong = 2000, 20, 0.0
+
+
+def next_word(input_shape, classes, **_):
+    """A model of a source's sentences."""
+    return torch.nn.Sequential(torch.nn.Embedding(9, 8), torch.nn.Tanh(), torch.nn.Linear(8, 9))
