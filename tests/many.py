@@ -80,3 +80,36 @@ def _lines_apart(one, other):
 def _apart(mine, yours):
     assert [x is None for x in mine] == [x is None for x in yours]
     return max((abs(a - b) / max(1.0, abs(b)) for a, b in zip(mine, yours, strict=True) if a is not None), default=0.0)
+
+
+def _command(rank, size, port, arguments, folder, more):
+    from reweigh.cli.guard import main
+
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank}
+    os.environ.update({name: str(value) for name, value in {**address, **more}.items()})
+    torch.set_num_threads(1)
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(f"{folder}/{rank}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    main(arguments)
+
+
+def begin(arguments, folder, size=2, **more):
+    """The processes of `torchrun -m reweigh ARGUMENTS`, begun; what each says goes to a file of the `folder`."""
+    told, port = [str(argument) for argument in arguments], free_port()
+    processes = [CONTEXT.Process(target=_command, args=(rank, size, port, told, folder, more)) for rank in range(size)]
+    for process in processes:
+        process.start()
+    return processes
+
+
+def end(processes, folder, seconds=120):
+    """Exit codes, and what was said on stderr by each, on one line."""
+    for process in processes:
+        process.join(seconds)
+    said = [" ".join((folder / f"{rank}.err").read_text().split()) for rank in range(len(processes))]
+    return [process.exitcode for process in processes], said
+
+
+def command(arguments, folder, size=2, **more):
+    """Both."""
+    return end(begin(arguments, folder, size, **more), folder)

@@ -1,4 +1,7 @@
-"""Sources of examples for tests."""
+"""Sources of examples for tests, and models of them."""
+
+import math
+import os
 
 import torch
 
@@ -32,7 +35,7 @@ class _Sentences:
         spoilt = torch.rand(self.x.shape, generator=draw) < self.wrong
         self.x = torch.where(spoilt, torch.randint(1, 9, self.x.shape, generator=draw), self.x)
         self.ids, self.y = self.first + torch.arange(self.count), self.x
-        self.task = LanguageModel(vocabulary=9)
+        self.task = LanguageModel(classes=tuple("_abcdefgh"), vocabulary=9)
 
     def __len__(self):
         return self.count
@@ -56,3 +59,19 @@ class NewSentences(_Sentences):
 def next_word(input_shape, classes, **_):
     """A model of a source's sentences."""
     return torch.nn.Sequential(torch.nn.Embedding(9, 8), torch.nn.Tanh(), torch.nn.Linear(8, 9))
+
+
+class FailsOnTheSecond(torch.nn.Linear):
+    """A user's model that breaks in one process of several, in its seventh pass that trains."""
+
+    passes = 0
+
+    def forward(self, x):
+        FailsOnTheSecond.passes += torch.is_grad_enabled()
+        if os.environ.get("RANK") == "1" and FailsOnTheSecond.passes > 7:
+            raise KeyError("the second one breaks")
+        return super().forward(x.flatten(1))
+
+
+def fails_on_the_second(input_shape, classes, **_):
+    return FailsOnTheSecond(math.prod(input_shape), classes)
