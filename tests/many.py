@@ -31,7 +31,9 @@ def _process(rank, size, port, jobs):
     try:
         with together() as is_main:
             for settings, folder in jobs:
-                summary = resume(folder, {}, SILENT) if settings is None else start(Settings.of(**settings), folder, SILENT)
+                summary = (
+                    resume(folder, {}, SILENT) if settings is None else start(Settings.of(**settings), folder, SILENT)
+                )
                 assert bool(summary) == is_main
     except Elsewhere:
         os._exit(3)
@@ -65,7 +67,9 @@ def distance(one, other):
     assert mine.schema == yours.schema
     for name in ("id", "given_label", "true_label", "visits"):
         assert mine[name] == yours[name], name
-    weights = max(_apart(mine[name].to_pylist(), yours[name].to_pylist()) for name in ("mean_weight", "last_epoch_weight"))
+    weights = max(
+        _apart(mine[name].to_pylist(), yours[name].to_pylist()) for name in ("mean_weight", "last_epoch_weight")
+    )
     lines = max(_lines_apart(a, b) for a, b in zip(metrics(one), metrics(other), strict=True))
     for name in FILES:
         assert (one / name).exists() == (other / name).exists(), name

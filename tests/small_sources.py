@@ -2,6 +2,8 @@
 
 import math
 import os
+import signal
+from pathlib import Path
 
 import torch
 
@@ -75,3 +77,21 @@ class FailsOnTheSecond(torch.nn.Linear):
 
 def fails_on_the_second(input_shape, classes, **_):
     return FailsOnTheSecond(math.prod(input_shape), classes)
+
+
+class KilledOnce(torch.nn.Linear):
+    """Its second process kills itself in a pass that trains, once; a file says that it was so."""
+
+    passes = 0
+
+    def forward(self, x):
+        KilledOnce.passes += self.training
+        told = os.environ["KILLED_ONCE"]
+        if os.environ["RANK"] == "1" and KilledOnce.passes > 90 and told != "nowhere" and not Path(told).exists():
+            Path(told).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(x.flatten(1))
+
+
+def killed_once(input_shape, classes, **_):
+    return KilledOnce(math.prod(input_shape), classes)
