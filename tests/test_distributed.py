@@ -38,6 +38,7 @@ def _on_rank(rank, folder):
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     own = torch.tensor([1.0, 10.0]) * (rank + 1)
     direction = {"a": torch.full((2, 3), float(rank)), "b": torch.tensor(4.0 * rank), "c": torch.zeros(0)}
+    joined, part = distributed.joined(own[: rank + 1])
     found = {
         "numbers": (distributed.world_size(), distributed.rank()),
         "summed": distributed.summed(own),
@@ -46,7 +47,7 @@ def _on_rank(rank, folder):
         "direction": direction,
         "empty": distributed.averaged({}),
         "sizes": distributed.sizes(rank + 1, own.device),
-        "joined": distributed.joined(own[: rank + 1]),
+        "joined": (joined, part.start, part.stop),
         "ranked": distributed.over_the_batch(lambda whole: whole.argsort().argsort(), own[: rank + 1]),
         "a rank": distributed.size_of_batch(rank + 1, own.device),
         "from the first": distributed.from_first(f"from {rank}"),
@@ -78,7 +79,7 @@ def test_two_ranks(tmp_path):
         assert torch.equal(found["direction"]["a"], torch.full((2, 3), float(rank)))
         assert found["empty"] == {}
         assert found["sizes"] == [1, 2]
-        assert (found["joined"][0].tolist(), found["joined"][1]) == ([1, 2, 20], slice(rank, 1 + 2 * rank))
+        assert (found["joined"][0].tolist(), *found["joined"][1:]) == ([1, 2, 20], rank, 1 + 2 * rank)
         assert found["ranked"].tolist() == [[0], [1, 2]][rank]
         assert (found["a rank"], found["own size"]) == (1.5, rank + 1)
         assert found["from the first"] == "from 0"

@@ -153,10 +153,9 @@ def joined(tensor: Tensor) -> tuple[Tensor, slice]:
 
     The numbers of rows may differ. All ranks must call.
     """
-    tensor = tensor.detach()
     if world_size() == 1:
         return tensor, slice(0, len(tensor))
-    counts = sizes(len(tensor), tensor.device)
+    tensor, counts = tensor.detach(), sizes(len(tensor), tensor.device)
     padded = torch.cat([tensor, tensor.new_zeros((max(counts) - len(tensor), *tensor.shape[1:]))])
     parts = [torch.empty_like(padded) for _ in counts]
     dist.all_gather(parts, padded)
