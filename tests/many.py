@@ -9,10 +9,9 @@ import pyarrow.parquet as pq
 import safetensors.torch
 import torch
 
-from reweigh.errors import Elsewhere
 from reweigh.run.folder.run_folder import FILES
 from reweigh.run.start import resume, start
-from reweigh.run.together import together
+from reweigh.run.together import Elsewhere, together
 from reweigh.run.watcher import SILENT
 from reweigh.settings import Settings
 from run.conftest import CONTEXT

@@ -95,3 +95,18 @@ class KilledOnce(torch.nn.Linear):
 
 def killed_once(input_shape, classes, **_):
     return KilledOnce(math.prod(input_shape), classes)
+
+
+class PartlyUsed(torch.nn.Linear):
+    """A model with a layer that nothing depends on."""
+
+    def __init__(self, width, classes):
+        super().__init__(width, classes)
+        self.idle = torch.nn.Linear(2, 2)
+
+    def forward(self, x):
+        return super().forward(x.flatten(1))
+
+
+def partly_used(input_shape, classes, **_):
+    return PartlyUsed(math.prod(input_shape), classes)

@@ -27,10 +27,6 @@ class Overflow(NonFinite):
     """The losses are finite and a gradient of them is not; in half precision a smaller scale of the losses may help."""
 
 
-class Elsewhere(ReweighError):
-    """Another process of the run has failed, and says why; this one follows without a word."""
-
-
 class MissingExtra(ReweighError, ImportError):
     """An optional dependency is not installed; the sentence says what to install."""
 

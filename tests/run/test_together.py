@@ -71,14 +71,22 @@ def test_a_model_that_breaks_in_one_process_ends_both_with_its_own_error(tmp_pat
     assert "the second one breaks" in said[1]
 
 
+MISTAKES = {
+    "not finite at step": ["--lr", "1e30"],
+    "do not depend": ["--model", "small_sources:partly_used"],
+    "rule 'no' is not known": ["--rule", "no"],
+    "too small for 2 processes": ["--batch-size", "1"],
+}
+
+
 @pytest.mark.parametrize(
-    "more",
-    [["--lr", "1e30"], *(pytest.param(m, marks=pytest.mark.slow) for m in (["--rule", "no"], ["--batch-size", "1"]))],
+    "sentence", [*list(MISTAKES)[:2], *(pytest.param(s, marks=pytest.mark.slow) for s in list(MISTAKES)[2:])]
 )
-def test_a_mistake_is_said_once(more, tmp_path):
-    codes, said = command([*DIGITS_TOLD, *more, "--output", tmp_path / "run", "--overwrite"], tmp_path)
+def test_a_mistake_is_said_once(sentence, tmp_path):
+    codes, said = command([*DIGITS_TOLD, *MISTAKES[sentence], "--output", tmp_path / "run", "--overwrite"], tmp_path)
     assert codes == [2, 2]
     assert sum("reweigh: " in one for one in said) == 1, said
+    assert any(sentence in one for one in said), said
 
 
 @pytest.mark.slow

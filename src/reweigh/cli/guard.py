@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from reweigh._version import __version__
 from reweigh.allocator import keep_freed_memory
-from reweigh.errors import Elsewhere, ReweighError, require
+from reweigh.errors import ReweighError, require
 from reweigh.last_words import LAST_WORDS
 from reweigh.printable import printable
 
@@ -65,6 +65,7 @@ def _guarded(arguments: Sequence[str] | None) -> int:
 
         from reweigh.cli.app import app
         from reweigh.run.start import Interrupted
+        from reweigh.run.together import Elsewhere
     except ReweighError as missing:
         return _say(str(missing), MISTAKE)
     try:

@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
 from reweigh.distributed import is_elsewhere, rank, world_size
-from reweigh.errors import BadInput, Elsewhere, ReweighError
+from reweigh.errors import BadInput, ReweighError
 
 _LONG = datetime.timedelta(days=30)
 """Processes wait for each other however long a trial or a download takes: that one is gone is seen in other ways."""
@@ -27,8 +27,13 @@ _FAILED, _DONE = "reweigh/failed", "reweigh/done"
 _OF_THE_GROUP = ("gloo", "nccl", "connection closed", "connection reset", "broken pipe", "store", "socket")
 _PAUSE, _PATIENCE = 0.05, 5.0  # seconds
 _INTERRUPTED = 130
+_UNUSED = "finished reduction in the prior iteration"  # what DistributedDataParallel says of them
 _store: Any = None
 _waits = 0
+
+
+class Elsewhere(ReweighError):
+    """Another process of the run has failed, and says why; this one follows without a word."""
 
 
 def started() -> int:
@@ -119,6 +124,11 @@ def _told(error: Exception) -> Exception:
         first = False
     if not first:
         return Elsewhere("another process has failed, and says why")
+    if _UNUSED in str(error):
+        return BadInput(
+            "the model has parameters on which its losses do not depend, and several processes would wait for their "
+            "gradients: freeze them (requires_grad_(False)), or train by one process"
+        )
     if not copied and isinstance(error, RuntimeError) and _is_of_the_group(error):
         return ReweighError(
             "another process of this run has ended without a word, mostly for want of memory: what was saved is complete, "
