@@ -47,7 +47,9 @@ def _rank(rank, place):
     done = []
     assert world.on_main(lambda: done.append(1) or World.here("cpu")) == World(torch.device("cpu"))
     assert len(done) == (rank == 0)  # and it was alone meanwhile
-    assert world.batch_norms(torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.LayerNorm(2))) == 1
+    parts = torch.nn.BatchNorm1d(2), torch.nn.LayerNorm(2), torch.nn.Dropout(0.0)
+    assert world.apart(torch.nn.Sequential(*parts)) == ["batch normalisation"]
+    assert world.apart(torch.nn.Dropout(0.5)) == ["dropout"]
     _average(world)
     time.sleep(0.2)  # gloo's thread may still want the interpreter's lock, with which it is joined
     dist.destroy_process_group()

@@ -40,7 +40,6 @@ from reweigh.run.watcher import SILENT, Watcher
 from reweigh.settings import Settings
 from reweigh.settings.run import ResolvedRun
 from reweigh.tasks import use_task
-from reweigh.words import counted
 
 
 def start(
@@ -102,10 +101,11 @@ def start(
 
 def _say_of_parts(job: Job, watcher: Watcher) -> None:
     """What is not as in one process, where there are several."""
-    if count := job.world.batch_norms(job.student):
+    augmented = job.world.size > 1 and job.config.student.augment != "none"
+    if apart := [*job.world.apart(job.student), *(["augmentation"] if augmented else [])]:
         watcher.note(
-            f"the model has {counted(count, 'batch normalisation')}, of which each of {job.world.size} processes sees its "
-            "own part of a batch: results are near those of one process, not equal"
+            f"{' and '.join(apart)}: each of {job.world.size} processes has its own for its part of a batch, so that results "
+            "are near those of one process, not equal"
         )
 
 

@@ -82,10 +82,14 @@ class World:
             return model
         return nn.parallel.DistributedDataParallel(model)
 
-    def batch_norms(self, model: nn.Module) -> int:
-        """Of how many layers each process knows its own part of a batch only, so that it is not as in one process."""
-        kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-        return 0 if self.size == 1 else sum(isinstance(part, kinds) for part in model.modules())
+    def apart(self, model: nn.Module) -> list[str]:
+        """What each process does by itself where there are several, in words, so that it is not as in one."""
+        kinds = {
+            "batch normalisation": (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d),
+            "dropout": (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
+        }
+        parts = [] if self.size == 1 else [part for part in model.modules() if getattr(part, "p", 1.0) > 0]
+        return [words for words, kind in kinds.items() if any(isinstance(part, kind) for part in parts)]
 
 
 def check_alone() -> None:
