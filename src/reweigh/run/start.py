@@ -104,8 +104,8 @@ def _say_of_parts(job: Job, watcher: Watcher) -> None:
     augmented = job.world.size > 1 and job.config.student.augment != "none"
     if apart := [*job.world.apart(job.student), *(["augmentation"] if augmented else [])]:
         watcher.note(
-            f"{' and '.join(apart)}: each of {job.world.size} processes has its own for its part of a batch, so that results "
-            "are near those of one process, not equal"
+            f"{' and '.join(apart)}: each of {job.world.size} processes has its own for its part of a batch, so that "
+            "results are near those of one process, not equal"
         )
 
 
