@@ -16,9 +16,13 @@ from own_files import multi_label, regression, table
 from reweigh.audit import audit_run
 from reweigh.errors import BadInput
 from reweigh.rules import registry
+from reweigh.run.begun import goes_on
+from reweigh.run.job.job import assemble
+from reweigh.run.job.prepare import prepare
 from reweigh.run.start import start
 from reweigh.run.watcher import SILENT
 from reweigh.settings import Settings
+from reweigh.settings.usual import resolved
 
 DIGITS = {"dataset": "digits", "steps": 12, "threads": 1, "noise": "background:0.4"}
 UNEVEN = {**DIGITS, "batch_size": 51, "clean_batch_size": 50}
@@ -124,6 +128,29 @@ def test_ctrl_c_ends_both_with_one_sentence(tmp_path):
     assert "stopped; epoch" in said[0]
     assert f"go on with `torchrun --nproc-per-node 2 -m reweigh train --output {run} --resume`" in said[0]
     assert said[1] == ""
+
+
+def test_processes_that_are_started_again_go_on_with_what_they_had_begun(tmp_path, monkeypatch):
+    run, said = tmp_path / "run", {**DIGITS, "steps": 2}
+    assert not goes_on(run, said, overwrite=False)
+    start(Settings.of(**said), run, SILENT)
+    assert not goes_on(run, said, overwrite=False)  # it is the first time
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert goes_on(run, said, overwrite=False)
+    assert goes_on(run, said, overwrite=True)
+    assert not goes_on(run, {**said, "steps": 3}, overwrite=True)  # another run, which is to be replaced
+    assert not goes_on(tmp_path / "none", said, overwrite=True)
+
+
+def test_steps_to_learn_from_are_each_processs_own():
+    config = resolved(Settings.of(**{**DIGITS, "rule": "meta-weight-net", "horizon": 5}))
+    job = assemble(config, prepare(config))
+    state = job.state_dict()
+    assert "processes" not in state
+    with pytest.raises(
+        BadInput, match=r"made by 2 processes in the middle of a horizon: go on with as many \(torchrun"
+    ):
+        job.load_state_dict({**state, "processes": [state["reweigher"]] * 2})
 
 
 def test_weights_of_each_processs_part_sum_to_one_by_choice(tmp_path):
