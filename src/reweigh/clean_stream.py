@@ -29,7 +29,9 @@ from reweigh.undo import unless_done
 USUAL_SIZE = 100
 
 
-def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, rank: int = 0) -> "CleanStream":
+def clean_stream(
+    source: Any, *, batch_size: int | None = None, seed: int = 0, rank: int = 0, share: tuple[int, int] = (0, 1)
+) -> "CleanStream":
     """A stream over whatever holds the clean set.
 
     Args:
@@ -37,6 +39,8 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
             of batches.
         batch_size: M, for an indexed source; default 100, or the whole clean set where that is smaller.
         seed: of the order. `rank` is mixed in, so that ranks see different batches.
+        share: of an indexed source, which of how many equal parts of each batch is handed out: with the same seed the parts
+            of all ranks are one batch.
 
     Raises:
         BadInput: if the source is empty or is none of these.
@@ -51,10 +55,10 @@ def clean_stream(source: Any, *, batch_size: int | None = None, seed: int = 0, r
         return inside
     seed, size = rng.mixed(seed, rank), USUAL_SIZE if batch_size is None else batch_size
     if isinstance(source, Dataset) and hasattr(source, "__len__"):
-        return IndexedStream(len(source), dataset_batches(source), size, seed)
+        return IndexedStream(len(source), dataset_batches(source), size, seed, share)
     if is_of_fields(source):
         fields = fields_of(source) or {}
-        return IndexedStream(row_count(fields), field_batches(source, fields), size, seed)
+        return IndexedStream(row_count(fields), field_batches(source, fields), size, seed, share)
     if isinstance(source, Iterator) or not isinstance(source, Iterable):
         raise BadInput(
             f"clean= is a {type(source).__name__}, which cannot be gone through more than once: pass a Dataset, "
@@ -126,18 +130,22 @@ def _unless_passed_by(put_back: Callable[[], None]) -> None:
 class IndexedStream(CleanStream):
     """Shuffles the rows of a source anew each epoch and fills every batch."""
 
-    def __init__(self, length: int, take: Callable[[Tensor], Batch], batch_size: int, seed: int) -> None:
+    def __init__(
+        self, length: int, take: Callable[[Tensor], Batch], batch_size: int, seed: int, share: tuple[int, int] = (0, 1)
+    ) -> None:
         if length == 0:
             raise BadInput("the clean set is empty: it needs at least one checked example, better ten a class")
         if batch_size < 1:
             raise BadInput(f"the clean batch size is {batch_size}: it must be at least 1")
         self._length, self._rows, self._seed = length, take, seed
-        self._size = min(batch_size, length)
+        self._size, self._share = min(batch_size, length), share
+        if self._size % share[1]:
+            raise BadInput(f"clean batches of {self._size} do not divide among {share[1]} ranks: take another size")
         self._epoch = self._offset = 0
         self._order: tuple[int, Tensor] | None = None
 
     def _take(self) -> Batch:
-        """M examples, from the next epoch's permutation where this one ends."""
+        """M examples, from the next epoch's permutation where this one ends; this rank's share of them."""
         _unless_passed_by(functools.partial(self._go_to, self._epoch, self._offset))
         pieces: list[Tensor] = []
         wanted = self._size
@@ -148,7 +156,8 @@ class IndexedStream(CleanStream):
             self._offset += len(piece)
             if self._offset == self._length:
                 self._epoch, self._offset = self._epoch + 1, 0
-        return self._rows(torch.cat(pieces))
+        which, parts = self._share
+        return self._rows(torch.cat(pieces).chunk(parts)[which])
 
     def _portion(self, most: int | None, turn: int, size: Callable[[Batch], int]) -> list[Batch]:
         """Rows at even distances: a source in the order of its classes gives of each. The stream stays where it is."""

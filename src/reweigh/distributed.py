@@ -6,7 +6,7 @@ is not, they return what they were given.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -17,16 +17,46 @@ from torch.distributed.nn.functional import all_reduce
 from reweigh.errors import BadInput, NonFinite, Overflow
 
 _KINDS = (Overflow, NonFinite, BadInput)
+_ELSEWHERE = "another rank met a number or a label that cannot be used, and names it: no rank takes this step"
+# Of the process, not of a thread: weights are worked out in the backward pass too, which has threads of its own.
+_alone = _own_sums = False
 
 
 def world_size() -> int:
-    """How many ranks train together; 1 where `torch.distributed` is not initialised."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    """How many ranks train together; 1 where `torch.distributed` is not initialised, and `alone`."""
+    return dist.get_world_size() if not _alone and dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
     """This rank's number; 0 where `torch.distributed` is not initialised."""
     return dist.get_rank() if world_size() > 1 else 0
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Within the block this rank trains by itself, as if there were no other; these wait meanwhile, or do likewise."""
+    global _alone
+    before, _alone = _alone, True
+    try:
+        yield
+    finally:
+        _alone = before
+
+
+@contextlib.contextmanager
+def weights_over(where: str) -> Iterator[None]:
+    """Within the block weights are normalised over the "global" batch of all ranks, or over each "rank"'s own part."""
+    global _own_sums
+    before, _own_sums = _own_sums, where == "rank"
+    try:
+        yield
+    finally:
+        _own_sums = before
+
+
+def ranks_normalised() -> int:
+    """Over how many ranks the weights of a batch are normalised together."""
+    return 1 if _own_sums else world_size()
 
 
 def forbid_join(*joinable: object) -> None:
@@ -79,9 +109,7 @@ def agree(error: NonFinite | BadInput | None, device: torch.device) -> None:
         worst = torch.tensor(own, device=device)
         dist.all_reduce(worst, dist.ReduceOp.MAX)
         if error is None and int(worst):
-            raise _KINDS[int(worst) - 1](
-                "another rank met a number or a label that cannot be used, and names it: no rank takes this step"
-            )
+            raise _KINDS[int(worst) - 1](_ELSEWHERE)
     if error is not None:
         raise error
 
@@ -108,6 +136,57 @@ def averaged(direction: dict[str, Tensor]) -> dict[str, Tensor]:
         parts = torch.split(summed(flat) / world_size(), [v.numel() for v in some.values()])
         found.update({name: part.view_as(v) for (name, v), part in zip(some.items(), parts, strict=True)})
     return {name: found[name] for name in direction}
+
+
+def sizes(count: int, device: torch.device) -> list[int]:
+    """What number every rank has given, in the order of ranks, on all of them. All ranks must call."""
+    if world_size() == 1:
+        return [count]
+    mine = torch.tensor([count], device=device)
+    found = [torch.zeros_like(mine) for _ in range(world_size())]
+    dist.all_gather(found, mine)
+    return [int(number) for number in torch.cat(found).tolist()]
+
+
+def joined(tensor: Tensor) -> tuple[Tensor, slice]:
+    """The tensors (n, ...) of all ranks one after the other, without a gradient; and where this rank's own stand there.
+
+    The numbers of rows may differ. All ranks must call.
+    """
+    if world_size() == 1:
+        return tensor, slice(0, len(tensor))
+    tensor, counts = tensor.detach(), sizes(len(tensor), tensor.device)
+    padded = torch.cat([tensor, tensor.new_zeros((max(counts) - len(tensor), *tensor.shape[1:]))])
+    parts = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(parts, padded)
+    start = sum(counts[: rank()])
+    whole = torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+    return whole, slice(start, start + len(tensor))
+
+
+def over_the_batch(of_batch: Callable[..., Tensor], *values: Tensor) -> Tensor:
+    """What a function makes of the whole batch, from this rank's values (b, ...) to its part of it. All must call."""
+    found = [joined(value) for value in values]
+    return of_batch(*(whole for whole, _ in found))[found[0][1]]
+
+
+def size_of_batch(count: int, device: torch.device) -> float:
+    """Of a batch of which this rank has `count` examples: how many there are a rank, of those normalised together."""
+    return count if ranks_normalised() == 1 else sum(sizes(count, device)) / world_size()
+
+
+def is_elsewhere(error: BaseException) -> bool:
+    """Whether an error says no more than that another rank has one."""
+    return _ELSEWHERE in str(error)
+
+
+def from_first(item: Any) -> Any:
+    """What rank 0 has put in, on all ranks. All ranks must call."""
+    if world_size() == 1:
+        return item
+    items = [item if rank() == 0 else None]
+    dist.broadcast_object_list(items, src=0)
+    return items[0]
 
 
 def gathered(item: Any) -> list[Any] | None:

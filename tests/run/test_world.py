@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from filelock import FileLock
 
 import reweigh
 from reweigh.cli.guard import run as command
@@ -16,7 +15,8 @@ from reweigh.errors import BadInput
 from reweigh.run import Callback, World
 from reweigh.run.job.job import assemble
 from reweigh.run.job.prepare import prepare
-from reweigh.run.start import resume, start
+from reweigh.run.start import start
+from reweigh.run.world import _own_device
 from reweigh.settings import Settings
 from reweigh.settings.usual import resolved
 
@@ -42,6 +42,14 @@ def _rank(rank, place):
     world = World.here("cpu")
     assert world.is_main == (rank == 0)
     assert world.gather(torch.arange(rank + 1) + 10 * rank).tolist() == [0, 10, 11]
+    assert world.from_main(rank) == 0
+    assert world.gathered(rank) == ([0, 1] if rank == 0 else [1])
+    done = []
+    assert world.on_main(lambda: done.append(1) or World.here("cpu")) == World(torch.device("cpu"))
+    assert len(done) == (rank == 0)  # and it was alone meanwhile
+    parts = torch.nn.BatchNorm1d(2), torch.nn.LayerNorm(2), torch.nn.Dropout(0.0)
+    assert world.apart(torch.nn.Sequential(*parts)) == ["batch normalisation"]
+    assert world.apart(torch.nn.Dropout(0.5)) == ["dropout"]
     _average(world)
     time.sleep(0.2)  # gloo's thread may still want the interpreter's lock, with which it is joined
     dist.destroy_process_group()
@@ -66,6 +74,9 @@ class StandIn(World):
 
     def wrap(self, model):
         return model.to(self.device)
+
+    def from_main(self, item):
+        return item or {"test_accuracy": 0.5, "validation_loss": 1.0}
 
 
 class Listening:
@@ -98,20 +109,6 @@ def test_another_than_the_main_process_trains_along_and_writes_and_says_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_goes_on_with_what_the_main_process_has_saved(tmp_path):
-    told, folder = Listening(), tmp_path / "run"
-    start(Settings.of(**DIGITS), folder, told)
-    said = len(told.said)
-    assert said > 20
-    (folder / "summary.json").unlink()
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    other = StandIn(torch.device("cpu"), rank=1, size=2)
-    with FileLock(folder / ".lock"):  # which the main process holds meanwhile
-        assert resume(folder, {}, told, world=other) == {}
-    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    assert len(told.said) == said
-
-
 def test_the_world_is_handed_on(tmp_path):
     """`assemble` asks nobody else where it trains, and the student is wrapped there."""
 
@@ -126,20 +123,34 @@ def test_the_world_is_handed_on(tmp_path):
     assert job.reweigher._student.module is job.student
 
 
+def test_each_process_has_a_device_of_its_own(monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    for there, name in ((0, "cpu"), (2, "cuda:1")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda there=there: there)
+        assert str(_own_device("auto")) == name
+    assert str(_own_device("cuda:0")) == "cuda:1"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    for device in ("cuda", "mps"):
+        with pytest.raises(BadInput, match="this machine has 1 of the device"):
+            _own_device(device)
+
+
 @pytest.mark.parametrize("told", ["2", "8"])
 def test_several_processes_are_told_that_one_is_wanted(told, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", told)
-    monkeypatch.setenv("RANK", "1")
+    for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"):
+        monkeypatch.delenv(name, raising=False)
     output = str(tmp_path / "run")
+    with pytest.raises(BadInput, match=f"started in {told} processes together, and each of them would"):
+        reweigh.fit(dataset="digits", steps=2, output=output)
     for more in ([], ["--resume"]):
         assert command(["train", "--output", output, *(more or ["--dataset", "digits", "--steps", "2"])]) == 2
         err = " ".join(capsys.readouterr().err.split())
-        assert f"started in {told} processes together" in err or "no run to resume" in err
+        assert f"one of {told} processes, and nobody says where they meet" in err
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv("WORLD_SIZE", "1")  # torchrun with one process
     assert command(["train", "--output", output, "--dataset", "digits", "--steps", "2"]) == 0
-    monkeypatch.setenv("WORLD_SIZE", told)
-    assert command(["train", "--output", output, "--resume"]) == 2
 
 
 def test_nobody_else_in_the_application_asks_for_a_rank():
@@ -151,4 +162,4 @@ def test_nobody_else_in_the_application_asks_for_a_rank():
         for path in (root / room).rglob("*.py")
         if re.search(r"world_size|get_rank|\brank\(\)|WORLD_SIZE|LOCAL_RANK|distributed\.", path.read_text())
     ]
-    assert asking == ["run/world.py"]
+    assert sorted(asking) == ["run/together.py", "run/world.py"]

@@ -21,6 +21,7 @@ from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.start import Interrupted, start
 from reweigh.run.start import resume as resume_run
+from reweigh.run.world import check_alone
 from reweigh.settings import Settings
 from reweigh.storage import home
 from reweigh.tasks import Task
@@ -71,6 +72,8 @@ def fit(
         BadInput: a sentence that says which argument or which data cannot be used.
         KeyboardInterrupt: on ctrl-C; what was saved in `output` stays there.
     """
+    check_alone()
+    check_alone()
     kept = tempfile.TemporaryDirectory(prefix="reweigh-") if output is None else None
     if kept is not None and (resume or overwrite):
         raise BadInput("resume= and overwrite= are about a run's folder: name it by output=")

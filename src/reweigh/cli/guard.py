@@ -65,10 +65,13 @@ def _guarded(arguments: Sequence[str] | None) -> int:
 
         from reweigh.cli.app import app
         from reweigh.run.start import Interrupted
+        from reweigh.run.together import Elsewhere
     except ReweighError as missing:
         return _say(str(missing), MISTAKE)
     try:
         return _invoke(app, sys.argv[1:] if arguments is None else list(arguments))
+    except Elsewhere:  # which another process has said
+        return MISTAKE
     except ReweighError as mistake:
         return _say(str(mistake), MISTAKE)
     except CycloptsError as mistake:  # an unknown option, a word for a number

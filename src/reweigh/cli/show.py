@@ -4,7 +4,9 @@ Names come from people's data. The console takes no text for markup or the name 
 would obey; a name that may hold newlines goes through `printable` where it stands in a line.
 """
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +26,19 @@ class _Plain(Console):
 
 
 console = _Plain(highlight=False, markup=False, emoji=False)
+
+
+@contextmanager
+def console_for(is_main: bool) -> Iterator[None]:
+    """Within the block a process that is not the main one says nothing, and warns of nothing: the main one does."""
+    before, console.quiet = console.quiet, console.quiet or not is_main
+    try:
+        with warnings.catch_warnings():
+            if not is_main:
+                warnings.simplefilter("ignore")
+            yield
+    finally:
+        console.quiet = before
 
 
 def demo_table(rows: Sequence[Row], seeds: int) -> Table:

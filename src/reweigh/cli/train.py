@@ -13,10 +13,14 @@ from reweigh.cli.ending import ended
 from reweigh.cli.live import Line, Screen
 from reweigh.cli.options import PANELS, Flag, Said
 from reweigh.cli.short_help import print_short_help
+from reweigh.cli.show import console_for
 from reweigh.cli.voice import ALOUD, Answer, Voice
+from reweigh.distributed import alone
 from reweigh.errors import BadInput
+from reweigh.run.begun import goes_on
 from reweigh.run.start import resume as resume_run
 from reweigh.run.start import start
+from reweigh.run.together import together
 from reweigh.settings import Settings
 from reweigh.settings.run import RunSettings
 from reweigh.storage import home
@@ -55,18 +59,22 @@ def train(
         print_short_help(train)
         return None
     output = home(output)
-    given = dict(said or {}) if config is None else settings_in(config, dict(said or {}))
-    if resume and overwrite:
-        raise BadInput("--resume and --overwrite contradict each other: give one of them")
-    if verbose and (voice.quiet or voice.json):
-        raise BadInput("--verbose says more, and --quiet and --json leave it out: give one of them")
-    settings = None if resume else Settings.of(**given)
-    with Line() as line:
-        screen = Screen(line, verbose=verbose)
-        if settings is not None:
-            summary = start(settings, output, screen, overwrite=overwrite)
-        else:
-            summary = resume_run(output, given, screen)
-        verdict = None if quick else verdict_after(output, screen, given.get("model"), given.get("task"))
+    with together() as is_main, console_for(is_main):
+        given = dict(said or {}) if config is None else settings_in(config, dict(said or {}))
+        if resume and overwrite:
+            raise BadInput("--resume and --overwrite contradict each other: give one of them")
+        if verbose and (voice.quiet or voice.json):
+            raise BadInput("--verbose says more, and --quiet and --json leave it out: give one of them")
+        settings = None if resume else Settings.of(**given)
+        with Line() as line:
+            screen = Screen(line, verbose=verbose)
+            if settings is None or goes_on(output, given, overwrite=overwrite):
+                summary = resume_run(output, given, screen)
+            else:
+                summary = start(settings, output, screen, overwrite=overwrite)
+            if not is_main:
+                return None
+            with alone():
+                verdict = None if quick else verdict_after(output, screen, given.get("model"), given.get("task"))
     code = {name: named for name in ("model", "task") if ":" in (named := str(given.get(name, "")))}
     return ended(summary, output, verdict, screen.notes, code)

@@ -69,11 +69,9 @@ class RandomRectified(Rule):
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """Drawn anew for each batch, from the rule's own generator: as one rank would for all ranks' examples in a row."""
-        ranks, most = distributed.world_size(), evidence.size
-        if ranks > 1:
-            most = int(distributed.largest(torch.tensor(float(most), device=evidence.like.device)))
-        drawn = torch.randn(ranks * most, generator=self._generator, dtype=torch.float32, device="cpu")
-        z = drawn.view(ranks, most)[distributed.rank(), : evidence.size]
+        sizes = distributed.sizes(evidence.size, evidence.like.device)
+        drawn = torch.randn(sum(sizes), generator=self._generator, dtype=torch.float32, device="cpu")
+        z = drawn.split(sizes)[distributed.rank()]
         return to_sum_one(z.clamp(min=0).to(evidence.like))
 
     def state_dict(self) -> dict[str, Any]:
@@ -116,7 +114,8 @@ class ClassProportion(Rule):
                     f"given for 0 to {len(self._counts) - 1}"
                 )
         classes = int((self._counts > 0).sum())
-        of_class = self._counts.sum() / (classes * self._counts.clamp(min=1) * evidence.size)
+        size = distributed.size_of_batch(evidence.size, evidence.like.device)
+        of_class = self._counts.sum() / (classes * self._counts.clamp(min=1) * size)
         return of_class.to(evidence.like)[labels]
 
 
@@ -155,13 +154,16 @@ class HardMining(Rule):
             labels, losses = evidence.labels, evidence.known("losses")
             if bool(losses.isnan().any()):
                 raise NonFinite("a loss is NaN, so that it has no place among the hardest: look at these examples")
+        return to_sum_one(distributed.over_the_batch(self._kept, labels, losses))
+
+    def _kept(self, labels: Tensor, losses: Tensor) -> Tensor:
         majority = int(labels.mode().values) if self.majority is None else self.majority
         of_majority = labels == majority
         kept = (~of_majority).to(losses.dtype)
         # A batch of the majority class alone still teaches its hardest example.
         k = min(max(int((~of_majority).sum()), 1), int(of_majority.sum()))
         hardest = losses.masked_fill(~of_majority, float("-inf")).topk(k).indices
-        return to_sum_one(kept.index_fill(0, hardest, 1.0))
+        return kept.index_fill(0, hardest, 1.0)
 
 
 @rule("oracle", needs={"truth"})

@@ -142,5 +142,5 @@ class JudgedAndHelpful(Judged):
     def weigh(self, evidence: Evidence) -> Tensor:
         """Their product, (B,), summing to one."""
         right, aligned = self._rightness(evidence), evidence.known("alignments")
-        size = aligned.abs().mean()
+        size = distributed.joined(aligned)[0].abs().mean()
         return to_sum_one(right.to(aligned) * torch.sigmoid(_STEEP * aligned / torch.where(size > 0, size, 1)))

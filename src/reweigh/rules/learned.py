@@ -115,7 +115,8 @@ class LearnedRule(Rule):
             inputs = tuple(_in(t, self.dtype) for t in inputs)
             with substituted(net, parameters or {}):
                 raw = net(*inputs)
-        weights = to_sum_one(raw) if self.normalise == "sum" else raw / evidence.size
+        sums_to_one = self.normalise == "sum"
+        weights = to_sum_one(raw) if sums_to_one else raw / distributed.size_of_batch(evidence.size, raw.device)
         return weights.to(torch.promote_types(evidence.like.dtype, torch.float32))
 
     def masks(self, batch: Batch) -> dict[str, Tensor]:

@@ -80,8 +80,12 @@ class RHOLoss(Rule):
             reducible = losses.double().cpu() - self.irreducible(evidence.batch, evidence.size)
             if bool(reducible.isnan().any()):
                 raise NonFinite("a reducible loss is NaN, so that it has no rank: look at these examples")
-        chosen = reducible.topk(max(1, round(self.share * evidence.size))).indices.to(losses.device)
-        return to_sum_one(torch.zeros_like(evidence.like).index_fill(0, chosen, 1.0))
+        chosen = distributed.over_the_batch(self._chosen, reducible.to(losses.device))
+        return to_sum_one(chosen.to(evidence.like))
+
+    def _chosen(self, reducible: Tensor) -> Tensor:
+        best = reducible.topk(max(1, round(self.share * len(reducible)))).indices
+        return torch.zeros_like(reducible).index_fill(0, best, 1.0)
 
     def irreducible(self, batch: Batch, size: int) -> Tensor:
         """The second model's loss of each example, (B,), float64 on the CPU.

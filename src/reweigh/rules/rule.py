@@ -224,12 +224,14 @@ def to_sum_one(weights: Tensor) -> Tensor:
 
     Their scale drops out before they are added up, by a power of two, so exactly: no sum overflows, however large they are,
     and none is lost, however small. Half precision is added up in single. With several ranks the sum is over all of them,
-    times their number, since their gradients are averaged afterwards.
+    times their number, since their gradients are averaged afterwards; or over each one's own (`distributed.weights_over`).
     """
     wide = weights.float() if weights.dtype in (torch.float16, torch.bfloat16) else weights
-    largest = distributed.largest(wide.amax() if wide.numel() else wide.new_zeros(()))
+    ranks = distributed.ranks_normalised()
+    largest = wide.detach().amax() if wide.numel() else wide.new_zeros(())
+    largest = distributed.largest(largest) if ranks > 1 else largest
     unit = largest / (2 * torch.frexp(largest).mantissa)  # the largest power of two up to it
     scaled = wide / torch.where(largest > 0, unit, torch.ones_like(unit))
-    total = distributed.summed_with_gradient(scaled.sum())
-    share = scaled * distributed.world_size() / torch.where(total == 0, torch.ones_like(total), total)
+    total = distributed.summed_with_gradient(scaled.sum()) if ranks > 1 else scaled.sum()
+    share = scaled * ranks / torch.where(total == 0, torch.ones_like(total), total)
     return share.to(weights.dtype)

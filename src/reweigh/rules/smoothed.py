@@ -12,6 +12,7 @@ step to step and falls during training.
 """
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -42,8 +43,7 @@ class SmoothedL2RW(Rule):
 
     Examples are known by their ids, whole numbers that stay the same from epoch to epoch (`Reweigher(ids=...)`), tokens by
     their example's and their place. A batch that is weighed a second time is another visit. With several ranks each
-    remembers the visits that it saw: where a sampler deals examples anew each epoch, what is remembered of one is parted
-    among ranks, and each rank's checkpoint holds its own part.
+    remembers the visits of all, so that a sampler may deal examples anew each epoch, and any rank's checkpoint serves all.
 
     Args:
         half_life: after so many more visits a visit counts half; above 0.
@@ -76,12 +76,22 @@ class SmoothedL2RW(Rule):
             alignments, names = evidence.known("alignments").detach(), evidence.names
             if not bool(alignments.isfinite().all()):
                 raise NonFinite("an alignment is not finite, so that it cannot be remembered: look at these examples")
-        means = _in_units(self._memory.visit(names, _in_units(alignments)))
+        means = _in_units(self._visited(names, _in_units(alignments)))
         squashed = torch.sigmoid(self.sharpness * means) if self.squash == "sigmoid" else means.clamp(min=0)
         return to_sum_one(squashed.to(evidence.like.dtype))
 
+    def _visited(self, names: list[Hashable], alignments: Tensor) -> Tensor:
+        """The means of this rank's examples, (B,), once the visits of all ranks are noted."""
+        if distributed.world_size() == 1:
+            return self._memory.visit(names, alignments)
+        visits = distributed.everywhere((names, alignments.cpu()))
+        all_names = [name for part, _ in visits for name in part]
+        means = self._memory.visit(all_names, torch.cat([values for _, values in visits]).to(alignments.device))
+        parts: tuple[Tensor, ...] = torch.split(means, [len(part) for part, _ in visits])
+        return parts[distributed.rank()]
+
     def state_dict(self) -> dict[str, Any]:
-        """What is remembered of each example that this rank has seen."""
+        """What is remembered of each example."""
         return self._memory.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ class Bench:
     ) -> None:
         self._config, self._data, self._watcher, self._objects = config, data, watcher, objects
         self._world = World.here(config.run.device) if world is None else world
+        self._alone = self._world.alone()  # where all that is tried is trained
         self._judges, self._asked = itertools.count(1), 2
 
     def job(self, config: Resolved, *, chosen: bool) -> Job:
@@ -68,8 +69,8 @@ class Bench:
     @cached_property
     def _learnt(self) -> tuple[nn.Module, RunData]:
         student, data = self._config.student, self._data
-        model = build_student(student, data.train, data.encoding, self._objects.model).to(self._world.device)
-        return learnt_from(model, data, student.augment, self._world.device, self._watcher)
+        model = build_student(student, data.train, data.encoding, self._objects.model).to(self._alone.device)
+        return learnt_from(model, data, student.augment, self._alone.device, self._watcher)
 
     @cached_property
     def halves(self) -> Halves | None:
@@ -87,11 +88,14 @@ class Bench:
         return found
 
     def known(self, clean: Tensor) -> Known:
-        """What that says of labels, taught by the checked examples with these ids, (m,).
+        """What that says of labels, taught by the checked examples with these ids, (m,); all processes have to ask.
 
         Raises:
             BadInput: if nobody can say.
         """
+        return self._world.on_main(lambda: self._known(clean))
+
+    def _known(self, clean: Tensor) -> Known:
         if self.halves is None:
             raise BadInput(NOT_JUDGED)
         return self.halves.known(clean)
@@ -128,7 +132,7 @@ class Bench:
         config = self.shortened(trial, steps)
         objects = replace(self._objects, model=student, rule=None)
         clean = parts.clean.ids
-        job = assemble(config, parts, self._watcher, objects, self._world, lambda: self.known(clean), chosen=True)
+        job = assemble(config, parts, self._watcher, objects, self._alone, lambda: self._known(clean), chosen=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")  # it is a trial
             train_along(job, Notes(job, test=False), [Told(self._watcher.step)])

@@ -1,9 +1,10 @@
 """A job trained while its run's folder is kept: what is saved at each epoch, and what is said where it stops.
 
-Of several processes the main one does this; the others train along, write nothing and say nothing.
+Of several processes the main one writes and speaks; the others train along, and hand over what only they have.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -59,8 +60,10 @@ class _Saving(Callback):
             self._save()
 
     def _save(self) -> None:
-        self._digests.write(self._folder / files.METRICS, line_bytes(self._lines))
-        self._digests.write(self._folder / files.CHECKPOINT, checkpoint_bytes(self._job.state_dict()))
+        state = self._job.state_dict()
+        if self._job.world.is_main:
+            self._digests.write(self._folder / files.METRICS, line_bytes(self._lines))
+            self._digests.write(self._folder / files.CHECKPOINT, checkpoint_bytes(state))
         self.kept = self._job.epochs_done
 
 
@@ -79,26 +82,34 @@ def carry_on(
         Interrupted: on ctrl-C.
         ReweighError: as training does, with what was saved.
     """
-    ctrl_c = CtrlC()
+    ctrl_c, is_main = CtrlC(), job.world.is_main
     saving = _Saving(job, folder, digests, lines, watcher, ctrl_c)
     try:
-        ledger = _ledger(folder, saving.kept, mark, digests) if job.config.run.ledger else None
-        with ctrl_c:
+        ledger = _ledger(folder, saving.kept, mark, digests) if job.config.run.ledger and is_main else None
+        with ctrl_c if is_main else nullcontext():
             watcher.started(_plan(job))
             train_along(job, Notes(job, ledger), callbacks, [saving])
-            summary = write_results(job, folder, lines, digests)
+            summary = write_results(job, folder, lines, digests) if is_main else {}
         if ctrl_c.asked:
             raise Interrupted(f"stopped; the run in {folder.path} is complete")
         return summary
     except KeyboardInterrupt as stopped:
-        raise Interrupted(
-            f"stopped; {_epochs(saving.kept)} of {job.epochs} saved in {folder.path}: "
-            f"go on with `{resume_command(folder.path, job.config.named_code)}`"
-        ) from stopped
+        raise _interrupted(job, folder, saving.kept) from stopped
     except ReweighError as failed:
+        if ctrl_c.asked:
+            raise _interrupted(job, folder, saving.kept) from failed
         if saving.kept == 0:
             raise
         raise type(failed)(f"{failed} ({_epochs(saving.kept)} of {job.epochs} saved in {folder.path})") from failed
+    except RuntimeError as failed:
+        if not ctrl_c.asked:
+            raise
+        raise _interrupted(job, folder, saving.kept) from failed  # the other processes have left already
+
+
+def _interrupted(job: Job, folder: RunFolder, kept: int) -> Interrupted:
+    again = resume_command(folder.path, job.config.named_code, job.world.size)
+    return Interrupted(f"stopped; {_epochs(kept)} of {job.epochs} saved in {folder.path}: go on with `{again}`")
 
 
 def _plan(job: Job) -> Plan:

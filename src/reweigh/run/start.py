@@ -8,44 +8,38 @@ it is gone on from, and results that are damaged are made again from the checkpo
 """
 
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from reweigh._version import __version__
 from reweigh.data.outside import use_sources
 from reweigh.data.own import Sources
-from reweigh.errors import BadInput
-from reweigh.ledger import Ledger
-from reweigh.rules import registry
+from reweigh.digests import Digests
 from reweigh.run import Callback, World
+from reweigh.run.begun import is_there, versions, what_is_begun
 from reweigh.run.bench import Bench
 from reweigh.run.choice import settled
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.run.folder.kept_halves import write_halves
 from reweigh.run.folder.label_type import labels_of
-from reweigh.run.folder.named_again import check_named_again
-from reweigh.run.folder.own_files import check_unchanged, fingerprints
+from reweigh.run.folder.own_files import fingerprints
 from reweigh.run.folder.run_folder import RunFolder
-from reweigh.run.folder.stored import WITHOUT_DIGESTS, Stored, as_settled, differences, read_config, write_config
+from reweigh.run.folder.stored import as_settled, read_config, write_config
 from reweigh.run.folder.summary import read_summary
-from reweigh.run.job.loop import Notes, train_along
+from reweigh.run.job.job import Job
 from reweigh.run.job.prepare import RunData, prepare, with_held_back
 from reweigh.run.job.usual import said_of_model, with_usual
 from reweigh.run.kept import Interrupted as Interrupted
 from reweigh.run.kept import carry_on
 from reweigh.run.objects import NONE, Objects
 from reweigh.run.watcher import SILENT, Watcher
-from reweigh.run.world import check_alone
 from reweigh.settings import Settings
 from reweigh.settings.run import ResolvedRun
-from reweigh.tasks import known_task, use_task
+from reweigh.tasks import use_task
 
 
 def start(
@@ -67,16 +61,15 @@ def start(
         BadInput: if the settings or the data cannot be used, or the folder holds a run and `overwrite` is not set.
         Interrupted: on ctrl-C.
     """
-    if world is None:
-        check_alone()
-    folder, world = RunFolder(output), world or World.here(config.run.device)
-    watcher = watcher if world.is_main else SILENT
-    folder.check_free(overwrite=overwrite)
+    world = world or World.here(config.run.device)
+    folder, watcher = RunFolder(output), watcher if world.is_main else SILENT
+    if world.is_main:
+        folder.check_free(overwrite=overwrite)
     sources = config.data if isinstance(config.data, Sources) else None
     if sources is not None:
         use_task(sources.task)
         use_sources(sources.train, sources.clean, sources.test)
-    told = fingerprints(config)
+    told = fingerprints(config) if world.is_main else {}
     data = _read(config, watcher)
     run = with_usual(config, data, objects).but(device=str(world.device))
     if config.student.model is None and data.encoding is not None and data.encoding.kind == "text":
@@ -85,14 +78,14 @@ def start(
     bench = Bench(run, data, watcher, objects, world)
     said = config.student
     open_ = said.steps is None and said.epochs is None and said.patience is None
-    run, choice = settled(run, data, watcher, bench, length_open=open_)
+    run, choice = world.on_main(lambda: settled(run, data, watcher, bench, length_open=open_))
     if "rightness" in objects.rule_entry(run.weights.rule).needs:
         bench.known(data.clean.ids)  # before training begins
     job = bench.job(run, chosen=choice is not None)
     job.choice = None if choice is None else choice.as_json()
+    _say_of_parts(job, watcher)
     if not world.is_main:
-        train_along(job, Notes(job), callbacks)
-        return {}
+        return carry_on(job, folder, Digests(folder.path, None), "", [], watcher, callbacks)
     if data.encoding is not None and sources is not None:
         told["train"]["labels"], told["train"]["spelled"] = labels_of(sources.train, data.encoding)
     with folder.locked():
@@ -104,6 +97,16 @@ def start(
         if objects != NONE:  # whoever goes on may give another state of them than this
             digests.write(folder / files.CHECKPOINT, checkpoint_bytes(job.state_dict()))
         return carry_on(job, folder, digests, mark, [], watcher, callbacks)
+
+
+def _say_of_parts(job: Job, watcher: Watcher) -> None:
+    """What is not as in one process, where there are several."""
+    augmented = job.world.size > 1 and job.config.student.augment != "none"
+    if apart := [*job.world.apart(job.student), *(["augmentation"] if augmented else [])]:
+        watcher.note(
+            f"{' and '.join(apart)}: each of {job.world.size} processes has its own for its part of a batch, so that "
+            "results are near those of one process, not equal"
+        )
 
 
 def _read(config: Settings, watcher: Watcher) -> RunData:
@@ -133,110 +136,34 @@ def resume(
         BadInput: if there is no run, a setting differs, or a file of the run is damaged.
         Interrupted: on ctrl-C.
     """
-    folder = RunFolder(output)
-    if not (folder / files.CONFIG).exists():
-        raise BadInput(f"there is no run to resume in {folder.path}: start one without --resume")
+    folder, crew = RunFolder(output), world or World.here("cpu")
     use_task(given.get("task"))
     use_sources(*(given.get(name) for name in ("train", "clean", "test")))
-    if world is None:
-        check_alone()
-    is_main = world is None or world.is_main
-    watcher = watcher if is_main else SILENT
-    with folder.locked() if is_main else nullcontext():
-        stored = read_config(folder.path)
-        config = as_settled(_same_settings(stored, given, watcher), folder / files.CONFIG)
-        what = f"the run in {folder.path}"
-        check_named_again(config.task, given.get("task"), what, "task", known_task)
-        damaged = _damaged_results(folder, stored)
-        if damaged is not None and not damaged:
-            _check_rest(folder, stored)
-            watcher.note(f"the run in {folder.path} is finished: nothing is left to do")
-            return read_summary(folder / files.SUMMARY, stored.digests)
-        for name in damaged or ():
-            watcher.note(f"{folder / name} is damaged or missing: it is made again from the checkpoint")
-        if stored.digests.run is None:
-            watcher.note(f"the run in {folder.path} {WITHOUT_DIGESTS}")
-        for option, name in (("model", config.student.model), ("rule", config.weights.rule)):
-            check_named_again(name, given.get(option), what, option)
+    watcher = watcher if crew.is_main else SILENT
+    with folder.locked() if crew.is_main and is_there(folder) else nullcontext():
+        stored = crew.from_main(what_is_begun(folder, given, watcher) if crew.is_main else None)
+        if stored is None:
+            return read_summary(folder / files.SUMMARY, read_config(folder.path).digests) if crew.is_main else {}
+        config = as_settled(stored.config, folder / files.CONFIG)
         _use_threads(config.run)
-        check_unchanged(config, stored.data)
-        there = os.path.lexists(folder / files.CHECKPOINT)
-        if damaged and not there:
-            raise BadInput(
-                f"{folder / files.CHECKPOINT} is missing, from which {damaged[0]} could be made again: put one of them "
-                "back, or train again with --overwrite"
-            )
-        if not there:
-            watcher.note(f"there is no checkpoint in {folder.path}: it starts from the beginning")
         world = world or World.here(config.run.device)
         bench = Bench(config, _read(config, watcher), watcher, objects, world)
         job = bench.job(config, chosen=stored.choice is not None)
         job.choice = stored.choice
-        if there:
-            content = stored.digests.read(folder / files.CHECKPOINT)
-            job.load_state_dict(parse_checkpoint(content, folder / files.CHECKPOINT))
-            stored.digests.check(folder / files.CHECKPOINT, content)
-        lines = files.read_lines(folder / files.METRICS, job.epochs_done, stored.digests)
-        if not is_main:
-            train_along(job, Notes(job), callbacks)
-            return {}
-        return carry_on(job, folder, stored.digests, stored.mark, lines, watcher, callbacks)
+        _say_of_parts(job, watcher)
+        checkpoint, digests = folder / files.CHECKPOINT, stored.digests
+        content = crew.from_main(_checkpoint(folder, digests) if crew.is_main else None)
+        if content is not None:
+            job.load_state_dict(parse_checkpoint(content, checkpoint))
+            if crew.is_main:
+                digests.check(checkpoint, content)
+        lines = files.read_lines(folder / files.METRICS, job.epochs_done, digests) if crew.is_main else []
+        return carry_on(job, folder, digests, stored.mark, lines, watcher, callbacks)
 
 
-def _damaged_results(folder: RunFolder, stored: Stored) -> list[str] | None:
-    """The results that are not as the run wrote them; None where it is not finished, which is where it has no summary."""
-    if not os.path.lexists(folder / files.SUMMARY):
-        return None
-    if stored.digests.run is None:
-        return []
-    return [name for name in files.RESULTS if name in stored.digests and not stored.digests.intact(folder / name)]
-
-
-def _check_rest(folder: RunFolder, stored: Stored) -> None:
-    """What a finished run would not be able to make again is as it was written."""
-    summary = read_summary(folder / files.SUMMARY, stored.digests)
-    files.read_lines(folder / files.METRICS, summary["epochs"], stored.digests)
-    if stored.config.run.ledger:
-        history = Ledger.read(folder / files.LEDGER, stored.digests)
-        if sum(1 for _ in history) != summary["epochs"]:
-            raise BadInput(
-                f"the ledger in {history.path} has {history.epochs} epochs but the run has {summary['epochs']}: put the "
-                "right one back, or train again with --overwrite"
-            )
-    checkpoint = folder / files.CHECKPOINT
-    if os.path.lexists(checkpoint):  # who wants the disk's room back may take it away
-        stored.digests.check(checkpoint, stored.digests.read(checkpoint))
-
-
-def versions() -> dict[str, str]:
-    """What the run was made with."""
-    return {
-        "reweigh": __version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
-
-
-def _same_settings(stored: Stored, given: Mapping[str, Any], watcher: Watcher) -> Settings:
-    config = stored.config
-    if stored.choice is not None and given.get("rule") == registry.AUTO:
-        given = {**given, "rule": stored.choice["rule"]}  # what was chosen then
-    asked = config.but(**given)
-    different = differences(config, asked)
-    if different:
-        there = config.flat()
-        told = ", ".join(f"{name} is {there[name]!r} there, not {given[name]!r}" for name in different)
-        raise BadInput(
-            f"the run in {stored.path} has other settings ({told}): leave them out to resume, "
-            "or start a new run in another folder"
-        )
-    if stored.versions != versions():
-        watcher.note(
-            f"the run was started with other versions ({stored.versions}, now {versions()}): its numbers may differ slightly"
-        )
-    return asked
+def _checkpoint(folder: RunFolder, digests: Digests) -> bytes | None:
+    path = folder / files.CHECKPOINT
+    return digests.read(path) if os.path.lexists(path) else None
 
 
 def _use_threads(run: ResolvedRun) -> None:

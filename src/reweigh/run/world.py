@@ -1,15 +1,17 @@
-"""Where a run takes place: on which device, and among how many processes. Nobody else in the application asks for a rank."""
+"""Where a run takes place: on which device, and among how many processes. Nobody else asks for a rank but `together.py`."""
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
-from reweigh.distributed import rank, world_size
+from reweigh import distributed
 from reweigh.errors import BadInput
+from reweigh.run.together import local_rank, say_done, started, wait_for_first
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,12 @@ class World:
         Raises:
             BadInput: as `usable_device`.
         """
-        return cls(usable_device(device), rank(), world_size())
+        size = distributed.world_size()
+        return cls(usable_device(device if size == 1 else _own_device(device)), distributed.rank(), size)
+
+    def alone(self) -> "World":
+        """This process by itself, on the same device."""
+        return World(self.device)
 
     @property
     def is_main(self) -> bool:
@@ -41,15 +48,32 @@ class World:
 
     def gather(self, tensor: Tensor) -> Tensor:
         """The tensors (n, ...) of all processes, one after the other: (n1 + n2 + ..., ...) on every one; n may differ."""
-        if self.size == 1:
-            return tensor
-        counts = [torch.zeros(1, dtype=torch.int64, device=tensor.device) for _ in range(self.size)]
-        dist.all_gather(counts, torch.tensor([len(tensor)], device=tensor.device))
-        most = max(int(count) for count in counts)
-        padded = torch.cat([tensor, tensor.new_zeros((most - len(tensor), *tensor.shape[1:]))])
-        parts = [torch.empty_like(padded) for _ in range(self.size)]
-        dist.all_gather(parts, padded)
-        return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)])
+        return distributed.joined(tensor)[0]
+
+    def from_main(self, item: T) -> T:
+        """What the main process has put in, on all of them."""
+        return distributed.from_first(item)  # type: ignore[no-any-return]
+
+    def on_main(self, work: Callable[[], T]) -> T:
+        """What the work comes to, which the main process does alone: on all of them. The others wait, however long.
+
+        Raises:
+            Elsewhere: in the others, if it fails.
+        """
+        if self.size == 1 or distributed.world_size() == 1:
+            return work()
+        found: Any = None
+        if self.is_main:
+            with distributed.alone():
+                found = work()
+            say_done()
+        else:
+            wait_for_first()
+        return self.from_main(found)  # type: ignore[no-any-return]
+
+    def gathered(self, item: T) -> list[T]:
+        """What each process has put in, in their order, on the main one; on the others its own alone."""
+        return distributed.gathered(item) or [item]
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model on this process's device, its gradients averaged over processes where there are several."""
@@ -58,6 +82,15 @@ class World:
             return model
         return nn.parallel.DistributedDataParallel(model)
 
+    def apart(self, model: nn.Module) -> list[str]:
+        """What each process does by itself where there are several, in words, so that it is not as in one."""
+        kinds = {
+            "batch normalisation": (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d),
+            "dropout": (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
+        }
+        parts = [] if self.size == 1 else [part for part in model.modules() if getattr(part, "p", 1.0) > 0]
+        return [words for words, kind in kinds.items() if any(isinstance(part, kind) for part in parts)]
+
 
 def check_alone() -> None:
     """No other process was started together with this one.
@@ -65,13 +98,35 @@ def check_alone() -> None:
     Raises:
         BadInput: if one was, by torchrun or the like.
     """
-    told = os.environ.get("WORLD_SIZE", "")
-    count = max(world_size(), int(told) if told.isdecimal() else 1)
+    count = started()
     if count > 1:
         raise BadInput(
-            f"this run was started in {count} processes together, and each of them would train and write it: start one "
-            "process, or use reweigh.Reweigher in a training loop of your own, which works in several"
+            f"this was started in {count} processes together, and each of them would train and write the run: start one "
+            "process, or `torchrun --nproc-per-node 2 -m reweigh train ...`; reweigh.Reweigher works in several as well"
         )
+
+
+def _own_device(name: Any) -> Any:
+    """Of several processes each has an accelerator of its own, or all have the CPU.
+
+    Raises:
+        BadInput: if there are too few, or all are sent to the same one.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        return name
+    if device.type == "cpu":
+        return device
+    there, mine = torch.cuda.device_count() if device.type == "cuda" else 1, local_rank()
+    if device.type != "cuda" or mine >= there:
+        raise BadInput(
+            f"this machine has {there} of the device {device.type!r}, and more processes were started on it: start as many "
+            "as there are (torchrun --nproc-per-node), or train with --device cpu"
+        )
+    return torch.device("cuda", mine)
 
 
 def usable_device(name: Any) -> torch.device:

@@ -9,6 +9,7 @@ from reweigh.presets import PRESETS
 from reweigh.rules import registry
 
 _RULE = "How to weigh: {} or module:Class (your own); auto tries some on held-back checked examples first."
+NORMALISED_OVER = ("global", "rank")
 CONTRASTS = ("none", "input")
 _CONTRAST = "What clean examples are held against: {} (the same targets with other examples' inputs)."
 ENGINES = ("auto", "ghost", "forward", "finite", "double")
@@ -41,6 +42,10 @@ class WeightSettings:
     warm_up: int | None = option(
         None, "Plain steps before weighing starts.", usual="0; half of all for your own images", known=0, least=0
     )
+    normalise_over: str = option(
+        "global", "Among several processes, weights sum to one over the batch of all or over each one's part: {}.",
+        choices=NORMALISED_OVER,
+    )  # fmt: skip
     keep_clean_in_train: bool | None = option(None, "Train on the clean examples as well.", known=False, own=True)
 
     def __post_init__(self) -> None:

@@ -53,14 +53,15 @@ def check_named_again(
     )
 
 
-def resume_command(folder: Path, named: Mapping[str, str | None]) -> str:
+def resume_command(folder: Path, named: Mapping[str, str | None], processes: int = 1) -> str:
     """What to type to go on with a run, in a shell, or in Python where an object has to be given again.
 
-    `named` are the run's model, rule and task.
+    `named` are the run's model, rule and task; `processes`, how many of them trained it.
     """
     code = {option: name for option, name in named.items() if name and ":" in name}
     if any(map(is_object, code.values())):
         again = "".join(f"{option}=..., " for option in code)
         return f"reweigh.fit(output={printable(folder)!r}, {again}resume=True)"
     options = "".join(f" --{option} {shlex.quote(name)}" for option, name in code.items())
-    return f"reweigh train --output {shlex.quote(printable(folder))}{options} --resume"
+    command = "reweigh" if processes == 1 else f"torchrun --nproc-per-node {processes} -m reweigh"
+    return f"{command} train --output {shlex.quote(printable(folder))}{options} --resume"

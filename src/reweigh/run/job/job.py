@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reweigh._types import PerExampleLoss
+from reweigh.clean_stream import USUAL_SIZE, CleanStream, clean_stream
 from reweigh.contrast import OtherInput
 from reweigh.data import Loader
 from reweigh.data.sampling import seed_for, steps_an_epoch
@@ -21,6 +21,7 @@ from reweigh.run import World
 from reweigh.run.early import EarlyStopping
 from reweigh.run.job.augmentation import AugmentedClean
 from reweigh.run.job.features import learnt_from
+from reweigh.run.job.loss import loss_on
 from reweigh.run.job.prepare import RunData
 from reweigh.run.job.records import Records
 from reweigh.run.job.rule import build_rule, learning_of
@@ -89,15 +90,21 @@ class Job:
         return -(-self.steps // self.steps_an_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resume needs."""
+        """All that a resume needs, on the main process; each of them has to ask.
+
+        What a reweigher knows is the same in all, but for the steps that a rule with a horizon has yet to learn from.
+        """
+        mine = self.reweigher.state_dict()
+        parted = self.world.size > 1 and isinstance(self.rule, LearnedRule) and self.config.learning.horizon > 1
         return {
+            **({"processes": self.world.gathered(mine)} if parted else {}),
             "epochs_done": self.epochs_done,
             "stopped": self.stopped,
             **({} if self.early is None else {"early": self.early.state_dict()}),
             **({} if self.scale is None else {"scale": self.scale.state_dict()}),
             "model": self.student.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "reweigher": self.reweigher.state_dict(),
+            "reweigher": mine,
             "records": self.records.state_dict(),
         }
 
@@ -110,7 +117,7 @@ class Job:
         try:
             self.student.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.reweigher.load_state_dict(state["reweigher"])
+            self.reweigher.load_state_dict(self._mine(state))
             self.records.load_state_dict(state["records"])
             self.epochs_done, self.stopped = int(state["epochs_done"]), bool(state.get("stopped", False))
             if self.early is not None:
@@ -122,6 +129,16 @@ class Job:
             raise
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as other:
             raise BadInput(f"the checkpoint does not fit these settings: {str(other).splitlines()[0]}") from other
+
+    def _mine(self, state: dict[str, Any]) -> dict[str, Any]:
+        parted: list[dict[str, Any]] = state.get("processes", [])
+        if parted and len(parted) != self.world.size:
+            raise BadInput(
+                f"the checkpoint was made by {len(parted)} processes in the middle of a horizon: go on with as many "
+                f"(torchrun --nproc-per-node {len(parted)})"
+            )
+        mine: dict[str, Any] = parted[self.world.rank] if parted else state["reweigher"]
+        return mine
 
     def _check_moments(self) -> None:
         """Torch takes moments of any shape from a file, and fails at the next step."""
@@ -171,7 +188,7 @@ def assemble(
         world.wrap(student),
         loss if scale is None else scale.loss,
         rule=rule,
-        clean=AugmentedClean(inputs.clean, augment) if augment != "none" else inputs.clean,
+        clean=_clean(config, inputs, world),
         engine=weights.engine,
         layers=weights.layers,
         preset=weights.preset,
@@ -180,8 +197,6 @@ def assemble(
         learning=learning_of(learning) if learned else None,
         warm_up=weights.warm_up,
         when_vanished=_when_vanished(task, judged) if chosen else None,
-        clean_batch_size=weights.clean_batch_size,
-        seed=seed_for(seed, "clean"),
     )
     patience = config.student.patience
     early = None if inputs.held is None or patience is None else EarlyStopping(student, patience)
@@ -194,33 +209,24 @@ def assemble(
     return replace(job, early=early, scale=scale)
 
 
+def _clean(config: Resolved, inputs: RunData, world: World) -> CleanStream:
+    """The clean batches, or this process's share of them where they can be shared: each example by itself, and evenly.
+
+    Where they cannot every process goes through them all, which comes to the same.
+    """
+    weights, augment, clean = config.weights, config.student.augment, inputs.clean
+    even = min(weights.clean_batch_size or USUAL_SIZE, len(clean)) % world.size == 0
+    return clean_stream(
+        AugmentedClean(clean, augment) if augment != "none" else clean,
+        batch_size=weights.clean_batch_size,
+        seed=seed_for(config.student.seed, "clean"),
+        share=(world.rank, world.size) if even and weights.contrast != "input" else (0, 1),
+    )
+
+
 def _when_vanished(task: Task, judged: Callable[[], Known] | None) -> Rule:
     """Plain training would now learn wrong labels by heart: what is known of them goes on to count, where anything is."""
     return Uniform() if judged is None or task.judging is None else Judged(judged)
-
-
-def loss_on(device: torch.device, task: Task, precision: str = "fp32") -> PerExampleLoss:
-    """The task's loss of each example, its batch brought to the model's device: (B,).
-
-    In "bf16" and "fp16" the model's pass is under autocast, of its own each time, so that no cast weight outlives a change;
-    the loss is worked out in float32.
-    """
-    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
-
-    def per_example_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        there = {name: value if name == "id" else value.to(device) for name, value in batch.items()}
-        return task.loss(model if half is None else _in_half(model, device, half), there)
-
-    return per_example_loss
-
-
-def _in_half(model: nn.Module, device: torch.device, half: torch.dtype) -> Callable[..., Tensor]:
-    def outputs(*args: Any, **kwargs: Any) -> Tensor:
-        with torch.autocast(device.type, half):
-            found: Tensor = model(*args, **kwargs)
-        return found.float()
-
-    return outputs
 
 
 def build_optimizer(student: ResolvedStudent, model: nn.Module) -> torch.optim.Optimizer:

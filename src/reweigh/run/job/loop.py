@@ -7,19 +7,22 @@ exactly.
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from reweigh._types import Batch
 from reweigh.data.sampling import seed_for
+from reweigh.distributed import weights_over
 from reweigh.ledger import Ledger
-from reweigh.run import Callback, Step, Trainer, fit
+from reweigh.metrics import effective_sample_size
+from reweigh.run import Callback, Step, Trainer, World, fit
 from reweigh.run.early import LOSS as VALIDATION_LOSS
 from reweigh.run.job.augmentation import augmented
 from reweigh.run.job.evaluate import mean_loss_on, scores_on
-from reweigh.run.job.job import Job, loss_on
+from reweigh.run.job.job import Job
+from reweigh.run.job.loss import loss_on
 from reweigh.run.job.records import noise_auroc
 from reweigh.settings.schedule import learning_rate
 
@@ -28,6 +31,44 @@ OnStep = Callable[[int], None]
 
 
 _MEANS = ("train_loss", "weighted_loss", "clean_loss", "direction_norm", "effective_sample_size", "zero_share")
+
+
+class Visited(NamedTuple):
+    """What is known of a batch once it is weighed: (B,) each, or None, and its mean clean loss."""
+
+    ids: Tensor
+    weights: Tensor
+    alignments: Tensor | None
+    losses: Tensor
+    labels: Tensor | None
+    clean_loss: float
+
+    def by_all(self, world: World) -> Self:
+        """The same of the whole batch, of which each process has a part: in one message, whole numbers by their bits."""
+        there = [self.weights.double() / world.size, self.losses.double()]
+        clean = torch.full_like(there[0], self.clean_loss / len(self.losses) / world.size)  # its mean over processes
+        alignments = [] if self.alignments is None else [self.alignments.double()]
+        whole = self.labels is not None and not self.labels.is_floating_point()
+        labels = [] if self.labels is None else [_bits(self.labels) if whole else self.labels.double()]
+        columns = [_bits(self.ids), *there, clean, *alignments, *labels]
+        device = self.weights.device
+        ids, weights, losses, clean, *rest = world.gather(torch.stack([c.to(device) for c in columns], 1)).unbind(1)
+        return self._replace(
+            ids=_whole(ids),
+            weights=weights.to(self.weights),
+            losses=losses.to(self.losses),
+            alignments=rest[0].to(self.alignments) if self.alignments is not None else None,
+            labels=None if self.labels is None else _whole(rest[-1]) if whole else rest[-1],
+            clean_loss=float(clean.sum()),
+        )
+
+
+def _bits(numbers: Tensor) -> Tensor:
+    return numbers.long().contiguous().view(torch.double)
+
+
+def _whole(bits: Tensor) -> Tensor:
+    return bits.contiguous().view(torch.int64)
 
 
 class Means:
@@ -69,14 +110,19 @@ class Notes(Callback):
         report, batch, losses = step.report, step.batch, step.losses
         assert report is not None  # since `backward` has just made it
         labels = batch["y"] if batch["y"].ndim == 1 else None  # a ledger has one label an example
-        self.job.records.add(batch["id"], step.weights, report.alignments, losses, labels)
+        seen = Visited(batch["id"], step.weights, report.alignments, losses, labels, report.clean_loss)
+        if self.job.world.size > 1:
+            seen = seen.by_all(self.job.world)
+        if not self.job.world.is_main:
+            return
+        self.job.records.add(*seen[:5])
         self._means.add(
-            train_loss=float(losses.mean()),
-            weighted_loss=float((step.weights * losses).sum()),
-            clean_loss=report.clean_loss,
+            train_loss=float(seen.losses.mean()),
+            weighted_loss=float((seen.weights * seen.losses).sum()),
+            clean_loss=seen.clean_loss,
             direction_norm=report.direction_norm,
-            effective_sample_size=report.effective_sample_size,
-            zero_share=report.zero_share,
+            effective_sample_size=effective_sample_size(seen.weights),
+            zero_share=float((seen.weights == 0).double().mean()),
         )
 
     def on_epoch(self, line: dict[str, Any]) -> None:
@@ -87,12 +133,8 @@ class Notes(Callback):
             self._ledger.append(columns)
         job.epochs_done += 1
         seconds = time.perf_counter() - self._started
-        tested: dict[str, float | None] = {job.task.score: None}
-        if self._test:
-            tested = {**scores_on(job.student, job.inputs.test, job.task, job.device)}
-        truth, held = job.data.truth, job.inputs.held
-        if held is not None:
-            tested[VALIDATION_LOSS] = mean_loss_on(job.student, held, loss_on(job.device, job.task))
+        tested = job.world.from_main(self._tested() if job.world.is_main else {})
+        truth = job.data.truth
         line |= {
             "step": min(job.epochs_done * job.steps_an_epoch, job.steps),
             **self._means.values(),
@@ -100,6 +142,16 @@ class Notes(Callback):
             "auroc": None if truth is None else noise_auroc(job.records.epoch_weight, truth),
             "seconds": round(seconds, 3),
         }
+
+    def _tested(self) -> dict[str, float | None]:
+        """What the model, as it is now, is worth."""
+        job, held = self.job, self.job.inputs.held
+        tested: dict[str, float | None] = {job.task.score: None}
+        if self._test:
+            tested = {**scores_on(job.student, job.inputs.test, job.task, job.device)}
+        if held is not None:
+            tested[VALIDATION_LOSS] = mean_loss_on(job.student, held, loss_on(job.device, job.task))
+        return tested
 
 
 class Told(Callback):
@@ -142,7 +194,8 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
     student, done = job.config.student, job.epochs_done
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Batch]]:
-        torch.manual_seed(seed_for(student.seed, "epoch", epoch))  # crops, dropout, whatever a model draws
+        own = [job.world.rank] if job.world.rank else []
+        torch.manual_seed(seed_for(student.seed, "epoch", epoch, *own))  # crops, dropout, whatever a model draws
         job.model.train()
         notes.start()
         sampling = job.rule.sampling_weights(job.data.train.y)
@@ -166,5 +219,6 @@ def train_along(job: Job, notes: Notes, callbacks: Sequence[Callback] = (), last
         NonFinite: as `run_epoch`.
     """
     early = [job.early] if job.early else []
-    with torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else []):
+    generators = torch.random.fork_rng(devices=[job.device] if job.device.type == "cuda" else [])
+    with generators, weights_over(job.config.weights.normalise_over):
         train(job, notes, [*callbacks, *early, *last])
