@@ -70,7 +70,8 @@ def names(folder: Path, canary: Path, draw: random.Random) -> str:
         printed += out + err
     page = (folder / "run/report.html").read_text("utf-8")
     cells = [cell for name in ("audit.csv", "out.csv") for row in _rows(folder / name) for cell in row]
-    if any("\x1b" in text for text in (printed, page)) or "<script" in page or "<a href='file" in page:
+    scripts = page.count("<script")  # the page has one of its own
+    if any("\x1b" in text for text in (printed, page)) or scripts > 1 or "<a href='file" in page:
         return f"{classes}: obeyed"
     for name in classes:
         shown = name if name.isprintable() else printable(name)[:6]
