@@ -86,7 +86,7 @@ def _say_all(copy: Path) -> dict[str, tuple[int, str, Any]]:
         ("resume", ["train", "--resume", "--output", folder], ""),
     ):
         code, said = _quiet(words)
-        result = _results(copy / "run") if not left else _bytes(copy / left)
+        result = _results(copy / "run") if not left else _without(_bytes(copy / left), copy)
         found[name] = (code, said, result if code == 0 else None)
     return found
 
@@ -95,6 +95,11 @@ def _results(folder: Path) -> dict[str, bytes | None]:
     """What a resumed run must end with, bit for bit."""
     names = ("model.safetensors", "weights.parquet", "encoding.json", "metrics.jsonl", *OTHERS[-2:])
     return {name: _bytes(folder / name) for name in names}
+
+
+def _without(content: bytes | None, folder: Path) -> bytes | None:
+    """But for the folder's path, which commands that a page shows have in them."""
+    return None if content is None else content.replace(str(folder).encode(), b"")
 
 
 def _bytes(path: Path) -> bytes | None:
