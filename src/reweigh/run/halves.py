@@ -170,7 +170,7 @@ def unchecked(data: RunData) -> Tensor | None:
 
 def is_cheap(x: Inputs, count: int) -> bool:
     """Whether a step costs next to nothing and there are few of `count` examples, which can do with many trials."""
-    return count <= FEW and len(x.shape) == 2 and (not isinstance(x, Tensor) or x.is_floating_point())
+    return count <= FEW and x.ndim == 2 and x.is_floating_point()
 
 
 def rounds_of(x: Inputs, count: int) -> int:
