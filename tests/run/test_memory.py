@@ -98,7 +98,8 @@ def test_from_the_disk_the_same_model_and_weights_come_out(tmp_path, monkeypatch
     path, taken, place = tmp_path / f"train.{kind}", [], tmp_path / "cache"
     write_csv(path, 3000, 20) if kind == "csv" else write_jsonl(path, 3_000_000, 20)
     settings = {"target": "label", "clean_column": "ok", "id_column": "id", "steps": 6, "seed": 1, "verbose": False}
-    settings |= {"text": "text", "text_length": 16, "rule": "judged"} if kind == "jsonl" else {}
+    settings["rule"] = "judged-and-helpful"  # of which both halves and weights come from the disk
+    settings |= {"text": "text", "text_length": 16} if kind == "jsonl" else {}
     for stored in (OnDisk, Ragged):
         monkeypatch.setattr(stored, "take", lambda *a, take=stored.take: taken.append(1) or take(*a))
     monkeypatch.setenv("TMPDIR", str(place))
