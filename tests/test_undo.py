@@ -1,4 +1,6 @@
+import contextlib
 import copy
+import gc
 import threading
 
 import pytest
@@ -188,3 +190,27 @@ def test_an_interrupt_is_not_lost_behind_what_stumbles_over_it(raised):
 
     with pytest.raises(RuntimeError if raised else KeyboardInterrupt):
         call()
+
+
+class HalfEntered(contextlib._GeneratorContextManager):
+    """One of PyTorch's context managers when an interrupt comes at the end of its `__enter__`."""
+
+    def __enter__(self):
+        entered = next(self.gen)
+        raise KeyboardInterrupt
+        return entered
+
+
+def test_a_generator_that_was_half_entered_puts_nothing_back_later():
+    """Its frame is held by the traceback, and PyTorch's puts a function mode back when that is forgotten."""
+    taken_away = torch.overrides._pop_mode_temporarily.__wrapped__
+
+    @whole
+    def interrupted():
+        with torch.overrides.TorchFunctionMode():
+            HalfEntered(taken_away, (), {}).__enter__()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        interrupted()
+    gc.collect()
+    assert torch._C._len_torch_function_stack() == 0

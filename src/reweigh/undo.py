@@ -19,6 +19,7 @@ import contextlib
 import functools
 import os
 import threading
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -100,12 +101,25 @@ def whole(call: Callable[_In, _Out]) -> Callable[_In, _Out]:
             _pass_on()
             return done
         except BaseException as error:
+            _let_go(error)
             _put_all_back(modes)
             if (interrupt := _interrupt_behind(error)) is not None:
                 raise interrupt from None
             raise
 
     return in_turn
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Generators that PyTorch's context managers are made of, and that an interrupt left half entered, end now.
+
+    The frames of a traceback hold them: they would end once that is forgotten, and put back what they had taken away after
+    everything has been put back.
+    """
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _interrupt_behind(error: BaseException) -> KeyboardInterrupt | None:
