@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "recipes"))  # which is a folder of scripts
 
 import own_data  # noqa: E402
 import verdict  # noqa: E402
-from runs import read_results  # noqa: E402
+from runs import as_markdown, read_results  # noqa: E402
 
 README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results"
 SETS = {
@@ -64,15 +64,14 @@ def _signed(gain: float) -> str:
 
 def table() -> str:
     """As Markdown."""
-    lines = [list(HEAD), ["---"] * len(HEAD), *rows()]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return as_markdown([HEAD, *rows()])
 
 
 def filled(page: str) -> str:
     """The page with the table between its marks."""
     return re.sub(
         r"(<!-- table -->\n).*?(<!-- end -->)",
-        lambda marks: f"{marks[1]}\n{table()}\n\n{marks[2]}",
+        lambda marks: f"{marks[1]}\n{table()}\n{marks[2]}",
         page,
         flags=re.DOTALL,
     )

@@ -8,10 +8,10 @@ def main() -> None:
     try:
         from reweigh.cli import main
     except KeyboardInterrupt:
-        from reweigh.last_words import LAST_WORDS
+        from reweigh.last_words import INTERRUPTED, LAST_WORDS
 
         print(f"reweigh: {LAST_WORDS[-1]}", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     main()
 
 

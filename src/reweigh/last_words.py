@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+INTERRUPTED = 130
+"""The exit code of a process that ctrl-C ended."""
 LAST_WORDS = ["stopped before it was done"]
 """The last of these."""
 

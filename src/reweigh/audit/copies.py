@@ -57,11 +57,16 @@ class Copies:
         return np.asarray(self.parts == _TEST)
 
     @cached_property
+    def _many(self) -> Bools:
+        """(A,) which of them have copies."""
+        return np.asarray(np.bincount(self.group)[self.group] > 1)
+
+    @cached_property
     def _members(self) -> dict[int, list[int]]:
         """The places in each group of two or more: the checked ones first, then the tested ones."""
-        many, found = np.bincount(self.group)[self.group] > 1, dict[int, list[int]]()
+        found = dict[int, list[int]]()
         order = np.lexsort((~self.tested, ~self.checked))
-        for place in order[many[order]].tolist():
+        for place in order[self._many[order]].tolist():
             found.setdefault(int(self.group[place]), []).append(place)
         return found
 
@@ -72,8 +77,7 @@ class Copies:
     @cached_property
     def rows(self) -> list[int]:
         """The training examples that have copies."""
-        many = np.bincount(self.group)[self.group] > 1
-        return np.flatnonzero(many & (self.parts == 0)).tolist()
+        return np.flatnonzero(self._many & (self.parts == 0)).tolist()
 
     def name(self, place: int) -> str:
         """What people call it, and which part it is of, where that is not training."""

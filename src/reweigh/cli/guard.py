@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 from reweigh._version import __version__
 from reweigh.allocator import keep_freed_memory
 from reweigh.errors import ReweighError, require
-from reweigh.last_words import LAST_WORDS
+from reweigh.last_words import INTERRUPTED, LAST_WORDS
 from reweigh.printable import printable
 
 if TYPE_CHECKING:
     from cyclopts import App
 
-MISTAKE, INTERRUPTED = 2, 130
+MISTAKE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

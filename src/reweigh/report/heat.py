@@ -77,9 +77,7 @@ def _counts(audit: Audit) -> tuple[Array, Array, bool]:
 def _of_labels(audit: Audit) -> HeatMap:
     groups, found = audit.groups, audit.estimate
     told = found is not None and found.pair_interval is not None
-    if told:
-        assert found is not None
-        assert found.pair_interval is not None
+    if found is not None and found.pair_interval is not None:
         counts, ends = found.pairs, found.pair_interval
     else:
         counts = np.stack([(groups.given & ~groups.suggested).sum(0), (groups.suggested & ~groups.given).sum(0)], 1)

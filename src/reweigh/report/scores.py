@@ -1,6 +1,5 @@
 """The run beside the others: the score of the model that came out, and in which settings they differ."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,8 @@ from reweigh.run.folder.own_files import PLACES
 from reweigh.run.folder.stored import differences
 from reweigh.settings.known import KnownData
 from reweigh.tasks import MEASURES, score_text
-from reweigh.verdict import Difference, Verdict
+from reweigh.verdict import Verdict
+from reweigh.verdict.verdict import gap_text
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,12 @@ def compared(verdict: Verdict) -> Compared:
             rival.words,
             score_text(verdict.measure, rival.score, 1),
             _share(rival.score),
-            "–" if math.isinf(rival.difference.margin) else _with_margin(verdict.measure, rival.difference),
+            gap_text(rival.difference, measure, signed=True),
         )
         for rival in verdict.rivals
     ]
     score = score_text(verdict.measure, verdict.score, 1)
     return Compared(verdict.sentence, measure.words, verdict.examples, score, _share(verdict.score), rivals)
-
-
-def _with_margin(name: str, gap: Difference) -> str:
-    if MEASURES[name].share:
-        return f"{100 * gap.value:+.1f} ± {100 * gap.margin:.1f}"
-    return f"{gap.value:+.3f} ± {gap.margin:.3f}"
 
 
 def _share(score: float) -> float:

@@ -1,7 +1,6 @@
 """Examples with any of L labels: of each label it is asked whether its being there, or not, is right."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import torch
@@ -9,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reweigh.rightness.nearness import nearness
-from reweigh.rightness.view import View, normalised
+from reweigh.rightness.view import View
 from reweigh.rightness.witness import Others, Witness
 from reweigh.rightness.wrongness import Kinds, label_kind
 
@@ -33,6 +32,7 @@ class LabelsView(Witness):
     kinds: ClassVar[Kinds] = label_kind
     usual_kinds: ClassVar[tuple[str, ...]] = ("flipped",)
     tells: ClassVar[float] = 0.8
+    log_probabilities: ClassVar[tuple[str, ...]] = ("said", "near")
 
     @classmethod
     def seen(cls, outputs: Tensor, states: Tensor, targets: Tensor, checked: Tensor) -> Self:
@@ -41,12 +41,6 @@ class LabelsView(Witness):
         return cls(
             torch.stack([F.logsigmoid(-logits), F.logsigmoid(logits)], 2), nearness_by_label(states, checked, targets)
         )
-
-    @classmethod
-    def averaged(cls, views: Sequence[Self]) -> Self:
-        """Log-probabilities, whose means are made to be such again."""
-        found = super().averaged(views)
-        return replace(found, said=found.said.log_softmax(-1), near=normalised(found.near))
 
     def features(self, targets: Tensor) -> Tensor:
         """Those of two classes, label by label, (n·L, f)."""

@@ -1,7 +1,7 @@
 """What a model says of examples with one of K classes, and what that says of any label that one of them might have."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 import torch
@@ -33,18 +33,13 @@ class View(Witness):
     kinds: ClassVar[Kinds] = KINDS
     usual_kinds: ClassVar[tuple[str, ...]] = USUAL_KINDS
     by_cell: ClassVar[bool] = True
+    log_probabilities: ClassVar[tuple[str, ...]] = ("said", "near")
 
     @classmethod
     def seen(cls, outputs: Tensor, states: Tensor, targets: Tensor, checked: Tensor) -> Self:
         """By logits (n, K), states (n, D), labels (n,)."""
         said = outputs.double().log_softmax(1)
         return cls(said, nearness(states.double(), checked, targets[checked], said.shape[1]))
-
-    @classmethod
-    def averaged(cls, views: Sequence[Self]) -> Self:
-        """Log-probabilities, whose means are made to be such again."""
-        found = super().averaged(views)
-        return replace(found, said=found.said.log_softmax(-1), near=normalised(found.near))
 
     @property
     def classes(self) -> int:
@@ -85,11 +80,6 @@ class View(Witness):
     def cells(self, targets: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
         """The pairs of classes."""
         return targets, others
-
-
-def normalised(scores: Tensor | None) -> Tensor | None:
-    """Scores of what excludes each other, (..., K), as log-probabilities."""
-    return None if scores is None else scores.log_softmax(-1)
 
 
 Feature = Callable[[View, Tensor], Tensor | None]

@@ -31,6 +31,7 @@ class Witness(abc.ABC):
         kinds: the kinds of wrong targets that there are, `usual_kinds` those that are taught by if nobody names others.
         tells: an AUROC of cross-fit that is not above it with some certainty is no ground for a number. On digits of which
             36 % were called one class, without features, it was .81 and the number 0 %.
+        log_probabilities: the fields that are such, of what excludes each other: (n, ..., K).
         by_cell: whether there is a share of right targets for each cell of a table (`cells`); else one for all of them.
     """
 
@@ -38,6 +39,7 @@ class Witness(abc.ABC):
     usual_kinds: ClassVar[tuple[str, ...]]
     tells: ClassVar[float] = 0.85
     by_cell: ClassVar[bool] = False
+    log_probabilities: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     @abc.abstractmethod
@@ -86,8 +88,10 @@ class Witness(abc.ABC):
 
     @classmethod
     def averaged(cls, views: Sequence[Self]) -> Self:
-        """Of the same examples, by several."""
-        return cls(**{f.name: _mean([getattr(view, f.name) for view in views]) for f in fields(cls)})
+        """Of the same examples, by several: the means of all fields, of log-probabilities made to be such again."""
+        found = {f.name: _mean([getattr(view, f.name) for view in views]) for f in fields(cls)}
+        logs = {name: found[name].log_softmax(-1) for name in cls.log_probabilities if found[name] is not None}
+        return cls(**found | logs)
 
 
 def _taken(value: Any, rows: Tensor) -> Any:

@@ -55,11 +55,10 @@ class Bench:
 
     def shortened(self, config: Resolved, steps: int) -> Resolved:
         """The settings with so many steps, and as large a part of these plain ones at first."""
-        return config.but(steps=steps, epochs=None, warm_up=self._warm_up(steps))
-
-    def _warm_up(self, steps: int) -> int:
         warm_up = self._config.weights.warm_up
-        return warm_up if steps >= self.steps else warm_up * steps // self.steps
+        return config.but(
+            steps=steps, epochs=None, warm_up=warm_up if steps >= self.steps else warm_up * steps // self.steps
+        )
 
     @property
     def inputs(self) -> RunData:

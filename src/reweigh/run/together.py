@@ -20,13 +20,13 @@ from torch.distributed.rendezvous import rendezvous
 
 from reweigh.distributed import is_elsewhere, rank, world_size
 from reweigh.errors import BadInput, ReweighError
+from reweigh.last_words import INTERRUPTED
 
 _LONG = datetime.timedelta(days=30)
 """Processes wait for each other however long a trial or a download takes: that one is gone is seen in other ways."""
 _FAILED, _DONE = "reweigh/failed", "reweigh/done"
 _OF_THE_GROUP = ("gloo", "nccl", "connection closed", "connection reset", "broken pipe", "store", "socket")
 _PAUSE, _PATIENCE = 0.05, 5.0  # seconds
-_INTERRUPTED = 130
 _UNUSED = "finished reduction in the prior iteration"  # what DistributedDataParallel says of them
 _store: Any = None
 _waits = 0
@@ -35,11 +35,13 @@ _waits = 0
 class Elsewhere(ReweighError):
     """Another process of the run has failed, and says why; this one follows without a word."""
 
+    def __init__(self, message: str = "another process has failed, and says why") -> None:
+        super().__init__(message)
+
 
 def started() -> int:
     """How many processes were started together, as torchrun says it."""
-    told = os.environ.get("WORLD_SIZE", "")
-    return max(world_size(), int(told) if told.isdecimal() else 1)
+    return max(world_size(), _told_by_torchrun("WORLD_SIZE", 1))
 
 
 def restarted() -> bool:
@@ -49,8 +51,12 @@ def restarted() -> bool:
 
 def local_rank() -> int:
     """Which process of this machine it is, from 0."""
-    told = os.environ.get("LOCAL_RANK", "")
-    return int(told) if told.isdecimal() else rank()
+    return _told_by_torchrun("LOCAL_RANK", rank())
+
+
+def _told_by_torchrun(name: str, else_: int) -> int:
+    told = os.environ.get(name, "")
+    return int(told) if told.isdecimal() else else_
 
 
 @contextmanager
@@ -110,7 +116,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
     if rank() == 0:
         signal.raise_signal(signal.SIGINT)
     else:
-        os._exit(_INTERRUPTED)
+        os._exit(INTERRUPTED)
 
 
 def _told(error: Exception) -> Exception:
@@ -123,7 +129,7 @@ def _told(error: Exception) -> Exception:
     except Exception:  # whoever kept the store is gone, and this process only follows
         first = False
     if not first:
-        return Elsewhere("another process has failed, and says why")
+        return Elsewhere()
     if _UNUSED in str(error):
         return BadInput(
             "the model has parameters on which its losses do not depend, and several processes would wait for their "
@@ -179,7 +185,7 @@ def wait_for_first() -> None:
     _count()
     while _store is not None and not _there(f"{_DONE}/{_waits}"):
         if has_failed():
-            raise Elsewhere("another process has failed, and says why")
+            raise Elsewhere()
         time.sleep(_PAUSE)
 
 

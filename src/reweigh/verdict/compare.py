@@ -94,12 +94,12 @@ def _ways(
     """Each other way, but for what the run itself did."""
     inputs, own = bench.inputs, (config.weights.rule, bench.steps)
     every = joined(inputs.train, inputs.clean)
+    long = usual or bench.steps
     ways = [
-        (registry.PLAIN, bench.steps, PLAIN if usual is None else f"{PLAIN}, as short", every),
-        (CheckedOnly.name, usual or bench.steps, "the checked rows alone", inputs.clean),
+        (registry.PLAIN, long, PLAIN, every),
+        *([] if usual is None else [(registry.PLAIN, bench.steps, f"{PLAIN}, as short", every)]),
+        (CheckedOnly.name, long, "the checked rows alone", inputs.clean),
     ]
-    if usual is not None:
-        ways.insert(0, (registry.PLAIN, usual, PLAIN, every))
     for rule, steps, words, train in ways:
         if (rule, steps) != own:
             watcher.phase(COMPARING, words, steps)

@@ -1,6 +1,6 @@
 """What ways said of the examples that were held back, and how they compare by it.
 
-How likely a held-back given label is right is told by two students that judged each other's half beforehand (`run.halves`):
+How likely a held-back given label is right is told by the students that judged each other's half beforehand (`run.halves`):
 the weights in which rules trust are not asked what they are worth.
 """
 
