@@ -14,7 +14,7 @@ test: lint docs  ## everything that CI runs
 	$(BIN)/python -m pytest README.md docs  # the examples of a page build on each other: one process
 
 test-slow: $(VENV)/.installed-dev  ## the longer checks
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -o faulthandler_timeout=7200
 
 test-docs: $(VENV)/.installed-dev $(VENV)/.installed-all  ## every command of the pages pasted in order, and its output compared
 	$(BIN)/python -m pages.pasted

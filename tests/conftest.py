@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import torch
 
 # Sums in one order, so that "bit for bit" can be asked for; the models here are too small to gain from threads.
 torch.set_num_threads(1)
+# Whatever holds a group last joins gloo's thread, with the interpreter's lock that the thread may still want for what DDP
+# gave it: one in some thousands hangs for ever. So the last groups outlive their models, until their threads are idle.
+_LAST_GROUPS: deque[Any] = deque(maxlen=8)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -20,6 +24,7 @@ def _seeded_and_alone() -> Iterator[None]:
     torch.manual_seed(0)
     yield
     if torch.distributed.is_available() and torch.distributed.is_initialized():
+        _LAST_GROUPS.append(torch.distributed.group.WORLD)
         torch.distributed.destroy_process_group()
 
 

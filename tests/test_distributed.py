@@ -5,8 +5,9 @@ import torch
 import torch.distributed as dist
 
 from reweigh import distributed
-from reweigh.errors import NonFinite
+from reweigh.errors import NonFinite, Overflow
 from reweigh.rules import to_sum_one
+from two_ranks import on_two_ranks
 
 
 def test_without_a_process_group_all_is_handed_back():
@@ -33,9 +34,7 @@ def test_a_group_of_one_is_none(tmp_path):
     assert distributed.summed(v) is v
 
 
-def _on_rank(rank, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+def _on_rank(rank):
     own = torch.tensor([1.0, 10.0]) * (rank + 1)
     direction = {"a": torch.full((2, 3), float(rank)), "b": torch.tensor(4.0 * rank), "c": torch.zeros(0)}
     joined, part = distributed.joined(own[: rank + 1])
@@ -62,14 +61,15 @@ def _on_rank(rank, folder):
         distributed.agree(NonFinite("mine") if rank else None, own.device)
     except NonFinite as error:
         found["elsewhere"] = distributed.is_elsewhere(error)
-    torch.save(found, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+    try:
+        distributed.agree(NonFinite("a NaN") if rank else Overflow("too large"), own.device)
+    except NonFinite as error:
+        found["worse"] = type(error), str(error)
+    return found
 
 
 def test_two_ranks(tmp_path):
-    torch.multiprocessing.spawn(_on_rank, (str(tmp_path),), nprocs=2)
-    for rank in range(2):
-        found = torch.load(tmp_path / f"{rank}.pt")
+    for rank, found in enumerate(on_two_ranks(_on_rank, tmp_path)):
         assert found["numbers"] == (2, rank)
         assert found["summed"].tolist() == [3.0, 30.0]
         assert found["own"].tolist() == [1.0 * (rank + 1), 10.0 * (rank + 1)]  # the given tensor is not written to
@@ -88,3 +88,4 @@ def test_two_ranks(tmp_path):
         assert found["alone"][:2] == (1, 0)
         assert found["alone"][2].tolist() == found["own"].tolist()
         assert found["elsewhere"] == (rank == 0)
+        assert found["worse"] == (NonFinite, ["too large", "a NaN"][rank])

@@ -100,16 +100,17 @@ def largest(tensor: Tensor) -> Tensor:
 
 
 def agree(error: NonFinite | BadInput | None, device: torch.device) -> None:
-    """Raise this rank's error; where only another rank has one, raise one of its kind. All ranks must call.
+    """Raise this rank's error; where only another rank has one, or a worse one, raise one of its kind. All ranks must call.
 
-    A rank that raised alone would leave the others waiting for it in the next sum over ranks.
+    A rank that raised alone would leave the others waiting for it in the next sum over ranks; one that took for an overflow,
+    which a smaller scale of the losses mends, what another knows to be none would go on alone.
     """
     if world_size() > 1:
         own = next((i for i, kind in enumerate(_KINDS, 1) if isinstance(error, kind)), 0)
         worst = torch.tensor(own, device=device)
         dist.all_reduce(worst, dist.ReduceOp.MAX)
-        if error is None and int(worst):
-            raise _KINDS[int(worst) - 1](_ELSEWHERE)
+        if (most := int(worst)) > own:
+            error = _KINDS[most - 1](_ELSEWHERE if error is None else str(error))
     if error is not None:
         raise error
 

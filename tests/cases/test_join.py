@@ -1,7 +1,5 @@
 """`join()` lets ranks have unevenly many batches; what weights need from all ranks it does not know, and that is said."""
 
-import time
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,6 +9,7 @@ from torch.distributed.algorithms.join import Join
 from reweigh import L2RW, Reweigher
 from reweigh.errors import BadInput
 from reweigh.rules import MetaWeightNet
+from two_ranks import on_two_ranks
 
 TOLD = "under join"
 CASES = ("uneven", "class", "curve", "no join", "disabled")
@@ -54,26 +53,14 @@ def said_in(case, rank):
     return "", [p.detach() for p in model.parameters()]
 
 
-def on_rank(rank, folder):
-    torch.set_num_threads(1)
-    store = distributed.FileStore(f"{folder}/store", 2)
-    distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
-    torch.save({case: said_in(case, rank) for case in CASES}, f"{folder}/{rank}.pt")
-    distributed.destroy_process_group()
+def on_rank(rank):
+    return {case: said_in(case, rank) for case in CASES}
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
     """What two ranks have to say of each case; processes are dear to start, so one pair serves all."""
-    folder = tmp_path_factory.mktemp("ranks")
-    context = torch.multiprocessing.spawn(on_rank, (str(folder),), nprocs=2, join=False)
-    deadline = time.monotonic() + 120
-    while not context.join(timeout=5):
-        if time.monotonic() > deadline:
-            for process in context.processes:
-                process.kill()
-            pytest.fail("the ranks hang")
-    return [torch.load(f"{folder}/{rank}.pt") for rank in range(2)]
+    return on_two_ranks(on_rank, tmp_path_factory.mktemp("ranks"))
 
 
 @pytest.mark.parametrize("case", ["uneven", "class", "curve"])

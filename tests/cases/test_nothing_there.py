@@ -1,19 +1,17 @@
 """Where there is no gradient: refused at once where the graph has none, said after three batches where it is zero."""
 
 import copy
-import os
-import socket
 import warnings
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
 from torch.nn import functional as F
 
 from reweigh import L2RW, MetaWeightNet, Reweigher, alignments, clean_direction
 from reweigh.errors import BadInput
+from two_ranks import on_two_ranks
 
 
 def data(n, seed):
@@ -247,9 +245,7 @@ def test_rules_learn_where_gradients_are_sparse(horizon):
     assert r.report.direction_norm > 0
 
 
-def sharded(rank, port, queue):
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), GLOO_SOCKET_IFNAME="lo")
-    dist.init_process_group("gloo", rank=rank, world_size=2)
+def sharded(rank):
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
@@ -268,17 +264,10 @@ def sharded(rank, port, queue):
             said.append("nothing")
         except BadInput as refused:
             said.append(str(refused))
-    queue.put(said)
     dist.barrier()
-    dist.destroy_process_group()
+    return said
 
 
-def test_parameters_spread_over_ranks_are_refused():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    queue = mp.get_context("spawn").Queue()
-    context = mp.spawn(sharded, args=(port, queue), nprocs=2, join=False)
-    said = [queue.get(timeout=100) for _ in range(2)]
-    context.join(30)
+def test_parameters_spread_over_ranks_are_refused(tmp_path):
+    said = on_two_ranks(sharded, tmp_path)
     assert all("'0.weight' is spread over ranks" in sentence for each in said for sentence in each)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from torch import distributed, nn
+from torch import nn
 
 from bad_numbers import (
     BAD_AT,
@@ -24,6 +24,7 @@ from bad_numbers import (
 from reweigh import L2RW, DeepInteraction, Learning, MetaWeightNet, Reweigher
 from reweigh.errors import BadInput, NonFinite
 from reweigh.rules import RandomRectified
+from two_ranks import on_two_ranks
 
 
 @pytest.mark.parametrize("how", ["backward", "weigh"])
@@ -227,10 +228,7 @@ def test_ids_of_any_kind_are_named(ids, said):
     assert said in str(caught.value)
 
 
-def on_rank(rank, folder):
-    torch.set_num_threads(1)
-    store = distributed.FileStore(f"{folder}/store", 2)
-    distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
+def on_rank(rank):
     found = {}
     for kind, make, learning in [
         ("l2rw", L2RW, None),
@@ -260,15 +258,13 @@ def on_rank(rank, folder):
                 except (NonFinite, BadInput) as error:
                     said.append((k, type(error).__name__, str(error)))
             found[kind, spoil.__name__] = said, model.state_dict(), by_rule.report.step
-    torch.save(found, f"{folder}/{rank}.pt")
-    distributed.destroy_process_group()
+    return found
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_where_one_rank_has_a_bad_number_all_raise(tmp_path):
-    torch.multiprocessing.spawn(on_rank, (str(tmp_path),), nprocs=2)
-    one, two = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    one, two = on_two_ranks(on_rank, tmp_path)
     for kind, (said, weights, step) in one.items():
         others, their_weights, their_step = two[kind]
         assert [(k, name) for k, name, _ in said] == [(k, name) for k, name, _ in others], kind

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from torch import distributed, nn
+from torch import nn
 from torch.nn import functional as F
 
 from reweigh import DeepInteraction, Learning, MetaWeightNet, Reweigher
+from two_ranks import on_two_ranks
 
 KINDS = {
     "real": (lambda: DeepInteraction(3), {"horizon": 2}),
@@ -42,22 +43,16 @@ def taught(kind, part, wrap):
     return {**model.state_dict(), **{f"rule.{key}": p for key, p in rule.net.state_dict().items()}}
 
 
-def on_rank(rank, folder):
-    torch.set_num_threads(1)
-    store = distributed.FileStore(f"{folder}/store", 2)
-    distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
-    found = {
+def on_rank(rank):
+    return {
         kind: taught(kind, lambda n: slice(rank * n // 2, (rank + 1) * n // 2), nn.parallel.DistributedDataParallel)
         for kind in KINDS
     }
-    torch.save(found, f"{folder}/{rank}.pt")
-    distributed.destroy_process_group()
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_two_ranks_teach_what_one_does(tmp_path):
-    torch.multiprocessing.spawn(on_rank, (str(tmp_path),), nprocs=2)
-    one, other = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    one, other = on_two_ranks(on_rank, tmp_path)
     for kind in KINDS:
         torch.testing.assert_close(one[kind], other[kind], rtol=0, atol=0)
         whole = taught(kind, lambda n: slice(None), lambda model: model)

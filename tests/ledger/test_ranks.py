@@ -2,25 +2,22 @@
 
 import pyarrow.parquet
 import torch
-import torch.distributed as dist
 
 from reweigh import Ledger
+from two_ranks import on_two_ranks
 
 
 def _on_rank(rank, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     ledger = Ledger(f"{folder}/ledger", run="both")
     for _ in range(2):
         ids = torch.tensor([[0, 2, 4], [1, 3, 0]][rank])  # five examples, padded to six by the first
         ledger.add(ids, torch.tensor([1 / 3, 0.0, 2 / 3]), None, ids.float(), ids)
         ledger.end_epoch()
     assert ledger.epochs_done == 2
-    dist.destroy_process_group()
 
 
 def test_two_ranks_write_one_part_an_epoch(tmp_path):
-    torch.multiprocessing.spawn(_on_rank, (str(tmp_path),), nprocs=2)
+    on_two_ranks(_on_rank, tmp_path, tmp_path)
     assert sorted(file.name for file in (tmp_path / "ledger").iterdir()) == [
         "epoch-00001.parquet",
         "epoch-00002.parquet",

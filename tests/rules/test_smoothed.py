@@ -14,6 +14,7 @@ from reweigh.errors import BadInput, NonFinite
 from reweigh.rules import Evidence, SmoothedL2RW
 from reweigh.rules.memory import Memory
 from reweigh.rules.registry import entry_of, options_from
+from two_ranks import on_two_ranks
 
 LARGE = 2**62 + 1
 
@@ -259,14 +260,10 @@ def test_a_copy_remembers_for_itself():
     assert (rule.state_dict()["ids"].tolist(), copied.state_dict()["ids"].tolist()) == ([1], [1, 2])
 
 
-def weigh_on_rank(rank, folder):
-    torch.set_num_threads(1)
-    store = torch.distributed.FileStore(f"{folder}/store", 2)
-    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
+def weigh_on_rank(rank):
     rule = SmoothedL2RW()
     halves = [rule.weigh(half(visit, rank)) for visit in range(3)]
-    torch.save((halves, rule.state_dict()["ids"]), f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
+    return halves, rule.state_dict()["ids"]
 
 
 def half(visit, rank):
@@ -277,8 +274,7 @@ def half(visit, rank):
 
 
 def test_two_ranks_that_get_other_examples_each_time_equal_one(tmp_path):
-    torch.multiprocessing.spawn(weigh_on_rank, (str(tmp_path),), nprocs=2)
-    (left, mine), (right, yours) = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    (left, mine), (right, yours) = on_two_ranks(weigh_on_rank, tmp_path)
     rule = SmoothedL2RW()
     for visit in range(3):
         along = torch.cat([half(visit, 0).alignments, half(visit, 1).alignments])

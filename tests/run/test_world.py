@@ -1,13 +1,10 @@
 """One process is the trivial case; several gather what they have, unevenly much too, and average gradients."""
 
 import re
-import time
 from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 
 import reweigh
 from reweigh.cli.guard import run as command
@@ -19,6 +16,7 @@ from reweigh.run.start import start
 from reweigh.run.world import _own_device
 from reweigh.settings import Settings
 from reweigh.settings.usual import resolved
+from two_ranks import on_two_ranks
 
 
 def test_one_process():
@@ -36,9 +34,7 @@ def test_the_device_that_is_there():
         World.here("abacus")
 
 
-def _rank(rank, place):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{place}", rank=rank, world_size=2)
+def _rank(rank):
     world = World.here("cpu")
     assert world.is_main == (rank == 0)
     assert world.gather(torch.arange(rank + 1) + 10 * rank).tolist() == [0, 10, 11]
@@ -50,20 +46,13 @@ def _rank(rank, place):
     parts = torch.nn.BatchNorm1d(2), torch.nn.LayerNorm(2), torch.nn.Dropout(0.0)
     assert world.apart(torch.nn.Sequential(*parts)) == ["batch normalisation"]
     assert world.apart(torch.nn.Dropout(0.5)) == ["dropout"]
-    _average(world)
-    time.sleep(0.2)  # gloo's thread may still want the interpreter's lock, with which it is joined
-    dist.destroy_process_group()
-
-
-def _average(world):
-    """The wrapped model is gone before the group is: what goes last joins gloo's thread."""
     model = world.wrap(torch.nn.Linear(1, 1, bias=False))
     model(torch.full((1, 1), float(world.rank))).sum().backward()
     assert float(model.module.weight.grad) == 0.5
 
 
 def test_two_processes(tmp_path):
-    mp.spawn(_rank, (tmp_path / "meet",), nprocs=2)
+    on_two_ranks(_rank, tmp_path)
 
 
 class StandIn(World):
