@@ -20,7 +20,7 @@ test-docs: $(VENV)/.installed-dev $(VENV)/.installed-all  ## every command of th
 	$(BIN)/python -m pages.pasted
 
 test-browser: $(VENV)/.installed-dev $(VENV)/.installed-browser  ## the pages in Chromium (CHROMIUM=PATH names one)
-	$(BIN)/python -m pytest tests/review tests/report tests/test_whole_job.py
+	$(BIN)/python -m pytest -m "slow or not slow" tests/review tests/report tests/test_whole_job.py tests/pages/test_site.py
 
 test-torches: $(VENV)/.installed-dev  ## the core on the oldest PyTorch that is claimed, the pinned one and the newest
 	$(BIN)/python -m benchmarks.torches
