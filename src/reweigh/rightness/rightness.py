@@ -78,6 +78,11 @@ class Rightness:
         """Whether labels look fine: at most a few of them are wrong, for sure."""
         return self.interval is not None and 1 - self.interval[0] <= FINE
 
+    @property
+    def some_wrong(self) -> bool | None:
+        """Whether some labels are wrong for sure, and more than where they look fine; None where nobody can tell."""
+        return None if self.interval is None else not self.look_fine and self.interval[1] < 1
+
     def weights(self, sharpness: float = SHARPNESS) -> Floats:
         """Weights for training, (N,), mean 1: the sigmoid of `sharpness` times the log-odds of being right.
 

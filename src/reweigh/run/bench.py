@@ -103,9 +103,9 @@ class Bench:
         """How likely the label of each example that is not checked is right by that, (u,); None where nobody can say."""
         return None if self.halves is None else self.halves.right(clean)
 
-    def look_fine(self, clean: Tensor) -> bool:
-        """Whether hardly any label looks wrong by that."""
-        return self.halves is not None and self.halves.look_fine(clean)
+    def some_wrong(self, clean: Tensor) -> bool | None:
+        """Whether some labels are wrong for sure by that; None where nobody can tell."""
+        return None if self.halves is None else self.halves.some_wrong(clean)
 
     def outputs(self, parts: RunData, steps: int, rule: str = registry.PLAIN) -> Tensor:
         """What a model trained by a rule on some `parts` of `inputs` for so many steps says of their test examples.

@@ -139,9 +139,9 @@ class Halves:
         """How likely the others' labels are right, (u,), likewise."""
         return torch.from_numpy(self._rightness(clean).right[-len(self.train) :])
 
-    def look_fine(self, clean: Tensor) -> bool:
-        """Whether hardly a label looks wrong, likewise."""
-        return self._rightness(clean).look_fine
+    def some_wrong(self, clean: Tensor) -> bool | None:
+        """Whether some labels are wrong for sure, likewise; None where nobody can tell."""
+        return self._rightness(clean).some_wrong
 
     def _rightness(self, clean: Tensor) -> Rightness:
         """Several rules of a trial ask for the same, and the run asks once more: it is worked out once."""

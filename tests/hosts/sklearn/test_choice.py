@@ -72,7 +72,7 @@ def test_few_clean_rows(labelled):
     few = np.concatenate([np.flatnonzero(labelled.clean & (labelled.y == c))[:2] for c in range(3)])
     estimator = ReweighClassifier(**QUICK).fit(labelled.X, labelled.y, clean=few)
     assert estimator.choice_.rule == "judged"
-    assert "a class has 2 checked examples, too few to hold some back and try rules" in estimator.choice_.why
+    assert "there are 6 checked examples, too few to hold some back and try rules" in estimator.choice_.why
 
 
 def test_a_number_and_several(measured):

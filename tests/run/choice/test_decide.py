@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from reweigh.run.choice.candidates import Way
+from reweigh.run.choice.candidates import Candidates, Way
+from reweigh.run.choice.choose import Trial
 from reweigh.run.choice.decide import Choice, Tried, best_of, compared, hopeless, told
 
 VERIFIER, L2RW, UNIFORM, HELPFUL, CHECKED = map(
@@ -102,3 +103,14 @@ def test_a_shorter_run_stands_under_its_own_name():
     found = choice.as_json()
     assert list(found["tried"]) == ["judged", "judged for 75 steps"]
     assert found["usual"] == 600
+
+
+def test_plain_training_is_safe_unless_labels_are_wrong_for_sure():
+    rules = Candidates(("judged", "l2rw", "uniform"), "judged")
+    ways = rules.ways()
+    found = {told: Trial.of(rules, ways, told, 10, 2, 0) for told in (True, False, None)}
+    assert {told: (trial.safe, trial.fine) for told, trial in found.items()} == {
+        True: ("judged", False),
+        False: ("uniform", True),
+        None: ("uniform", False),
+    }

@@ -58,7 +58,9 @@ def chosen(
             train(copied, way.rule, left, trained_on[~torch.isin(trained_on, away)], tried)
             return torch.cat([_asked(copied, rows, open_[given], device), _asked(copied, clean, checked, device)])
 
-    return chosen_way(task, held, Trial(ways.ways(), ways.safe, tried, folds(rows.first, len(open_)), seed), outputs)
+    some_wrong = None if judges is None else judges.some_wrong(clean.ids)
+    trial = Trial.of(ways, ways.ways(), some_wrong, tried, folds(rows.first, len(open_)), seed)
+    return chosen_way(task, held, trial, outputs)
 
 
 def not_comparable(rule: str, why: str) -> Choice:

@@ -56,6 +56,10 @@ class Judges:
         """How likely the label of each row that is not clean is right, (u,), likewise."""
         return self._halves.right(clean)
 
+    def some_wrong(self, clean: Tensor) -> bool | None:
+        """Whether some labels are wrong for sure, likewise; None where nobody can tell."""
+        return self._halves.some_wrong(clean)
+
     @cached_property
     def _halves(self) -> Halves:
         rows, clean, seed = self._parts.rows, self._parts.clean, self._parts.seed

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ from reweigh.words import counted
 
 FOLDS, CHEAP_FOLDS = 2, 4
 """How often each way is tried; more often where given labels are few and tell less, and a step costs next to nothing."""
-LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 4, 8, 4
+LEAST_OF_CLASS, LEAST, LEAST_TAUGHT = 2, 8, 4
 HELD, MOST_HELD = 0.25, 2000
 """The share of the given labels that are held back each time, and how many at most."""
 SHARE, LEAST_STEPS = 0.2, 600
@@ -61,8 +61,8 @@ def settled(
     choice = without_trials(train.task, held, ways)
     if choice is None:
         steps, times = budget(bench.steps), folds(bench.inputs.train.x, len(open_))
-        lengths, fine = shorter(steps) if length_open else (), bench.look_fine(clean.ids)
-        trial = Trial(ways.ways(lengths), ways.safe, steps, times, config.student.seed, fine)
+        tried = ways.ways(shorter(steps) if length_open else ())
+        trial = Trial.of(ways, tried, bench.some_wrong(clean.ids), steps, times, config.student.seed)
         held = held._replace(right=bench.right(clean.ids))
         number, most = count(1), times * len(trial.ways)
         outputs = _on(
@@ -135,7 +135,7 @@ class Trial(NamedTuple):
         steps: how many are made with those that are as long as the run.
         folds: how often each is tried.
         seed: of all that is drawn.
-        fine: whether the labels look fine.
+        fine: whether no label is wrong for sure, or hardly one.
     """
 
     ways: tuple[Way, ...]
@@ -144,6 +144,13 @@ class Trial(NamedTuple):
     folds: int
     seed: int
     fine: bool = False
+
+    @classmethod
+    def of(
+        cls, rules: Candidates, ways: tuple[Way, ...], some_wrong: bool | None, steps: int, folds: int, seed: int
+    ) -> Self:
+        """Of these `ways`, where `some_wrong` tells whether labels are wrong for sure; None where nobody can tell."""
+        return cls(ways, rules.safe_where(some_wrong), steps, folds, seed, some_wrong is False)
 
 
 def chosen_way(task: Task, held: Held, trial: Trial, train: Train) -> Choice:

@@ -100,7 +100,7 @@ def best_of(tried: Mapping[Way, Tried], safe: Way, *, fine: bool = False) -> Way
     Args:
         tried: each way.
         safe: one of them.
-        fine: whether the labels look fine.
+        fine: whether no label is wrong for sure, or hardly one.
     """
     best = max(tried, key=lambda way: tried[way].gain)
     sure = SURE_IF_FINE if fine else SURE_BY_FEW if math.isnan(tried[best].given) else SURE
