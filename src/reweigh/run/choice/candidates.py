@@ -53,8 +53,7 @@ def of_classes(task: Task) -> bool:
 def candidates(task: Task, *, checked_kept: bool = True) -> Candidates:
     """For a task; those alone that see checked examples in training need some `checked_kept` among those to train on.
 
-    The safe one weighs by labels judged beforehand: where right ones cannot be told from wrong ones it is plain training.
-    Where nobody judges such targets plain training itself is.
+    The safe one weighs by labels judged beforehand; where nobody judges such targets it is plain training.
     """
     alone = (CheckedOnly.name,) if checked_kept else ()
     judged = () if task.judging is None else (Judged.name, JudgedAndHelpful.name)
