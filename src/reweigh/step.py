@@ -228,7 +228,7 @@ class GradientWatch:
         what = (
             f"so from here on {self.then}"
             if self.then is not None
-            else "and the weights are turning to noise, so stop here or add clean examples (pictures can be augmented instead)"
+            else "and the weights are turning to noise, so stop here or add clean examples (or augment pictures)"
         )
         warnings.warn(
             f"the clean gradient has all but vanished at step {step} (‖v‖ is {self._mean:.1e}, it was {self._highest:.1e}): "
