@@ -7,6 +7,8 @@ from sklearn.datasets import load_digits
 from reweigh import Learning, ReweighClassifier, ReweighRegressor
 from reweigh.errors import BadInput
 from reweigh.rules import MetaWeightNet
+from reweigh.run.choice.candidates import Way
+from reweigh.run.choice.decide import Choice
 
 QUICK = {"epochs": 8, "random_state": 0}
 
@@ -32,6 +34,40 @@ def test_it_is_the_fit_with_that_rule_named(fitted, labelled):
     assert named.choice_ is None
     assert np.array_equal(named.predict_proba(labelled.X), fitted.predict_proba(labelled.X))
     assert np.array_equal(named.sample_weight_, fitted.sample_weight_)
+
+
+def test_how_long_it_trains_is_tried_too_unless_it_is_said(fitted, labelled):
+    assert not any(" steps" in way for way in fitted.choice_.tried)
+    assert (fitted.n_iter_, fitted.choice_.usual) == (8, None)
+    rows = np.flatnonzero(~labelled.clean)
+    noisy = labelled.y.copy()
+    draw = np.random.default_rng(0)
+    wrong = draw.choice(rows, len(rows) // 2, replace=False)
+    noisy[wrong] = draw.integers(3, size=len(wrong))
+    settings = {"lr": 0.05, "hidden": (200,), "random_state": 0}  # soon learnt by heart
+    open_ = ReweighClassifier(**settings).fit(labelled.X, noisy, clean=labelled.clean)
+    assert any(way.endswith(" steps") for way in open_.choice_.tried)
+    steps, usual = open_.choice_.way.steps, open_.choice_.usual
+    assert open_.n_iter_ == len(open_.history_) == (30 if steps is None else round(30 * steps / usual))
+    named = ReweighClassifier(rule=open_.choice_.rule, epochs=open_.n_iter_, **settings)
+    named.fit(labelled.X, noisy, clean=labelled.clean)
+    assert named.choice_ is None
+    if open_.choice_.rule in ("uniform", "l2rw"):  # no judges, who learn for a share of the usual length
+        assert np.array_equal(named.predict_proba(labelled.X), open_.predict_proba(labelled.X))
+
+
+def test_a_shorter_training_is_the_one_that_is_made(labelled, monkeypatch):
+    def shortest(module, task, parts, trained_on, train, judges, *, steps, length_open):
+        assert length_open
+        return Choice(Way("uniform", steps // 3), "it is", {}, usual=steps)
+
+    monkeypatch.setattr("reweigh.hosts.sklearn.base.chosen", shortest)
+    short = ReweighClassifier(random_state=0, warm_up=9).fit(labelled.X, labelled.y, clean=labelled.clean)
+    assert short.n_iter_ == 10
+    named = ReweighClassifier(rule="uniform", epochs=10, random_state=0).fit(
+        labelled.X, labelled.y, clean=labelled.clean
+    )
+    assert np.array_equal(named.predict_proba(labelled.X), short.predict_proba(labelled.X))
 
 
 def test_clean_rows_that_are_trained_on_may_be_all_that_is_needed(labelled):

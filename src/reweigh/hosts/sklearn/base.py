@@ -29,6 +29,7 @@ from reweigh.rules.registry import AUTO, DEFAULT, PLAIN
 from reweigh.run import World
 from reweigh.tasks import Task
 
+USUAL_EPOCHS = 30
 ACCEPTED = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 _PREDICTED_AT_ONCE = 128
 """Rows a forward pass of prediction. All have this size, the last one filled up, because matrix products round differently
@@ -46,7 +47,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         loss: Any = None,
         rule: Any = AUTO,
         learning: Any = None,
-        epochs: int = 30,
+        epochs: int | None = None,
         batch_size: int = 100,
         lr: float = 0.01,
         optimizer: Any = "adam",
@@ -110,10 +111,14 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             check_outputs(module, rows.batch(torch.arange(min(2, len(rows))))["x"].to(device), outputs)
             parts = Parts(rows, clean, loss_of_batch(loss, device), counts, seed)
             judges = self._judges(module, parts, task)
-            rule = self._choose(module, parts, task if told else None, told=told, judges=judges)
-            trained, self.rule_ = self._train(module, rule, parts, self._trained_on(len(rows)), judges=judges)
+            rule, steps = self._choose(module, parts, task if told else None, told=told, judges=judges)
+            trained, self.rule_ = self._train(module, rule, parts, self._trained_on(len(rows)), steps, judges=judges)
         self.module_, self.history_ = module.eval(), trained.history
-        self.sample_weight_, self.explanation_ = trained.weights, trained.explanation
+        self.sample_weight_, self.explanation_, self.n_iter_ = (
+            trained.weights,
+            trained.explanation,
+            len(trained.history),
+        )
         if trained.vanished_at and told:
             named = (
                 "later weights are noise: train for fewer epochs, with a smaller learning rate, or give more clean rows"
@@ -131,17 +136,19 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             return None
 
         def plainly(copied: nn.Module, some: Tensor, steps: int) -> object:
-            return self._train(copied, PLAIN, parts, some, steps)
+            return self._train(copied, PLAIN, parts, some, steps, quiet=True)
 
         trained_on = self._trained_on(len(parts.rows))
-        steps = self.epochs * self._steps_an_epoch(trained_on)
+        steps = self._usual_steps(trained_on)
         return Judges(module, task, parts, trained_on, plainly=plainly, steps=steps)
 
-    def _choose(self, module: nn.Module, parts: Parts, task: Task | None, *, told: bool, judges: Judges | None) -> Any:
-        """The rule that was named, or the one that held-back clean rows choose."""
+    def _choose(
+        self, module: nn.Module, parts: Parts, task: Task | None, *, told: bool, judges: Judges | None
+    ) -> tuple[Any, int | None]:
+        """The rule that was named, or the one that held-back clean rows choose; and for how many steps, None for all."""
         self.choice_ = None
         if not default_for(self.rule):
-            return self.rule
+            return self.rule, None
         if self.learning is not None:
             raise BadInput("learning= is for a rule that learns, and none is named: name it by rule=")
         trained_on = self._trained_on(len(parts.rows))
@@ -151,13 +158,16 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         else:
 
             def briefly(copied: nn.Module, rule: str, left: Rows, some: Tensor, steps: int) -> object:
-                return self._train(copied, rule, parts._replace(clean=left), some, steps, judges=judges)
+                return self._train(copied, rule, parts._replace(clean=left), some, steps, judges=judges, quiet=True)
 
-            steps = self.epochs * self._steps_an_epoch(trained_on)
-            self.choice_ = chosen(module, task, parts, trained_on, train=briefly, judges=judges, steps=steps)
+            steps, open_ = self._usual_steps(trained_on), self.epochs is None
+            self.choice_ = chosen(module, task, parts, trained_on, briefly, judges, steps=steps, length_open=open_)
         if self.verbose:
-            print(f"rule {self.choice_.rule}: {self.choice_.why}")
-        return self.choice_.rule
+            print(f"rule {self.choice_.way}: {self.choice_.why}")
+        return self.choice_.rule, self.choice_.way.steps
+
+    def _usual_steps(self, trained_on: Tensor) -> int:
+        return (USUAL_EPOCHS if self.epochs is None else self.epochs) * self._steps_an_epoch(trained_on)
 
     def _steps_an_epoch(self, trained_on: Tensor) -> int:
         return -(-len(trained_on) // self.batch_size)
@@ -171,11 +181,12 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         steps: int | None = None,
         *,
         judges: Judges | None = None,
+        quiet: bool = False,
     ) -> tuple[Trained, Rule]:
         """Trained by a rule, to the end or for so many steps."""
         rows, clean, loss, counts, seed = parts
-        an_epoch = self._steps_an_epoch(trained_on)
-        epochs = self.epochs if steps is None else max(1, round(steps / an_epoch))
+        an_epoch, usual = self._steps_an_epoch(trained_on), self._usual_steps(trained_on)
+        epochs = max(1, round((usual if steps is None else steps) / an_epoch))
         second = SecondModel(
             student=module,
             loss=loss,
@@ -204,12 +215,12 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             optimizer=optimizer if learned else None,
             learning=self.learning,
             clean_batch_size=self.clean_batch_size,
-            warm_up=self.warm_up,
+            warm_up=min(self.warm_up, self.warm_up * epochs * an_epoch // usual),
             when_vanished=when_vanished if default_for(self.rule) else None,
             seed=seed,
         )
         sampling = None if counts is None else rule.sampling_weights(rows.y[trained_on])
-        plan = Plan(trained_on, sampling, epochs, self.batch_size, seed, self.verbose and steps is None)
+        plan = Plan(trained_on, sampling, epochs, self.batch_size, seed, self.verbose and not quiet)
         return train(module, reweigher, optimizer, rows, plan), rule
 
     def _trained_on(self, rows: int) -> Tensor:
@@ -224,7 +235,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         return chosen.nonzero().flatten()
 
     def _check_settings(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1:
+        if (self.epochs is not None and self.epochs < 1) or self.batch_size < 1:
             raise BadInput(f"epochs={self.epochs} and batch_size={self.batch_size}: both must be at least 1")
         if not self.lr > 0:
             raise BadInput(f"lr={self.lr}: give a learning rate above 0, such as 0.01")

@@ -1,6 +1,7 @@
 """The rule of an estimator where nobody names one: tried on part of the rows, as `reweigh train` does it."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from reweigh.hosts.sklearn.judges import Judges, Train, targets_of
 from reweigh.hosts.sklearn.rows import Rows
 from reweigh.hosts.sklearn.training import Parts
 from reweigh.rules import registry
-from reweigh.run.choice.candidates import Way, candidates
+from reweigh.run.choice.candidates import Way, candidates, shorter
 from reweigh.run.choice.choose import Trial, budget, chosen_way, folds, without_trials
 from reweigh.run.choice.decide import Choice
 from reweigh.run.choice.heard import Held
@@ -20,7 +21,15 @@ from reweigh.tasks import Task
 
 
 def chosen(
-    module: nn.Module, task: Task, parts: Parts, trained_on: Tensor, *, train: Train, judges: Judges | None, steps: int
+    module: nn.Module,
+    task: Task,
+    parts: Parts,
+    trained_on: Tensor,
+    train: Train,
+    judges: Judges | None,
+    *,
+    steps: int,
+    length_open: bool,
 ) -> Choice:
     """The choice, and why; the module stays as it is, and so do the random number generators.
 
@@ -31,7 +40,8 @@ def chosen(
         trained_on: rows that are trained on, (n,); the clean ones may be among them.
         train: see there.
         judges: who says how likely a label is right; None where nobody does.
-        steps: of the whole training.
+        steps: of the whole training, as long as usual.
+        length_open: whether shorter ones are tried as well.
 
     Raises:
         NonFinite: if training by every rule stops being finite.
@@ -55,12 +65,14 @@ def chosen(
             rng.seed(seed, [device])
             copied = copy.deepcopy(module)
             left = clean.select(stay.nonzero().flatten().numpy())
-            train(copied, way.rule, left, trained_on[~torch.isin(trained_on, away)], tried)
+            train(copied, way.rule, left, trained_on[~torch.isin(trained_on, away)], way.steps or tried)
             return torch.cat([_asked(copied, rows, open_[given], device), _asked(copied, clean, checked, device)])
 
     some_wrong = None if judges is None else judges.some_wrong(clean.ids)
-    trial = Trial.of(ways, ways.ways(), some_wrong, tried, folds(rows.first, len(open_)), seed)
-    return chosen_way(task, held, trial, outputs)
+    lengths = shorter(tried) if length_open else ()
+    trial = Trial.of(ways, ways.ways(lengths), some_wrong, tried, folds(rows.first, len(open_)), seed)
+    found = chosen_way(task, held, trial, outputs)
+    return found if found.way.steps is None else replace(found, usual=steps)
 
 
 def not_comparable(rule: str, why: str) -> Choice:

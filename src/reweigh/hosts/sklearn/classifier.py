@@ -35,7 +35,8 @@ class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc
             "proportion", "resampling", "hard-mining". "auto" tries some of them for a short while, and held-back clean rows
             choose; without clean rows it is "l2rw".
         learning: `Learning` settings, for rules that learn.
-        epochs: how often to go through the rows.
+        epochs: how often to go through the rows. None: thirty times; where the rule is "auto" a shorter training is tried
+            too, since a network learns wrong labels and odd rows last, and `n_iter_` has the number.
         batch_size: rows a step.
         lr: learning rate.
         optimizer: "adam", "adamw", "sgd", or a class or function, called with the parameters and `lr=`.
@@ -54,7 +55,9 @@ class ReweighClassifier(ClassifierMixin, ReweighEstimator):  # type: ignore[misc
             training; for `sample_weight=` of any other estimator. Rows that were not trained on have 1.
         classes_: (C,), sorted. n_features_in_, feature_names_in_: of X.
         clean_rows_: (M,), numbers of the rows that were the clean set, or None if it was given apart.
-        choice_: how the rule was chosen: `rule`, `why` in a sentence, `tried` with the scores of each; None if it was named.
+        n_iter_: how often it went through the rows.
+        choice_: how the rule was chosen: `rule`, `way` (with the number of steps, where they are fewer), `why`, `tried` with
+            the scores of each; None if it was named.
         module_, rule_: as trained. history_: a dict of means an epoch. explanation_: which engine, and why.
 
     Raises:
