@@ -56,6 +56,14 @@ def test_given_labels_that_contradict_checked_ones_are_not_believed():
     assert tried[UNIFORM].gain < 0
 
 
+def test_a_few_lucky_checked_examples_do_not_silence_many_given_labels():
+    """Two and a half standard errors apart, both ways alike since they are models of the same rows."""
+    checked, given = scores([0.6, 0.8, 0.8], 0.07, 0), scores([0.65, 0.6, 0.6], 0.007, 1)
+    tried = compared(NAMES, VERIFIER, checked, given, 20)
+    assert tried[L2RW].gain == pytest.approx(-0.05, abs=0.02)
+    assert best_of(tried, VERIFIER) == VERIFIER
+
+
 def test_without_given_labels_the_checked_ones_decide():
     tried = compared(NAMES, UNIFORM, scores([0.5, 0.9, 0.5], 0.02, 0), None, 200)
     assert math.isnan(tried[L2RW].given)

@@ -21,8 +21,9 @@ from reweigh.words import counted
 SURE, SURE_BY_FEW, SURE_IF_FINE = 0.5, 1.0, 2.0
 """Another way than the safe one is taken if it is better by so many standard errors; by more if checked ones alone tell, and
 by yet more where labels look fine: no rule can gain much there, and of many ways one looks better by chance."""
-DISAGREE = 2.0
-"""Both kinds of examples disagree if they are so many standard errors apart: a few ways tell little of less than that."""
+DISAGREE = 3.0
+"""Both kinds of examples disagree if they are so many standard errors apart. Ways are models of the same rows, so that all
+are apart where one is, by chance: with two, twenty lucky checked examples now and then silenced a thousand given labels."""
 LOST = 2.5
 """One is not tried again if another was better by about so many."""
 
