@@ -333,10 +333,19 @@ def verdict_table(found: Found) -> Rows:
         if stands is None:
             continue
         best, gap, error = stands
-        said = [{True: "helps", False: "does not", None: "open"}[one["helps"]] for one in results]
+        said = [side(one) for one in results]
         sentences = ", ".join(f"{said.count(one)} {one}" for one in dict.fromkeys(said))
         rows.append([name, best, f"{gap:+.1f}", "–" if math.isnan(error) else f"{error:.1f}", sentences, held(results)])
     return rows
+
+
+def side(result: dict[str, Any]) -> str:
+    """What a verdict says in a word or three: of plain training that it is best, where that was chosen and is."""
+    if result["helps"] is None:
+        return "open"
+    if result["helps"]:
+        return "plain is best" if result["sentence"].startswith("plain") else "helps"
+    return "does not"
 
 
 def held(results: Iterable[dict[str, Any]]) -> str:
@@ -355,7 +364,8 @@ def summary(found: Found) -> str:
     ours = {name: of_method(found, name, "default", "auroc") or 0.0 for name in ranked}  # no audit ranks nothing
     above = sum(round(ours[name], 2) >= round(theirs or 0, 2) for name, theirs in ranked.items())
     results = [one for job, one in found.items() if job.method == "default"]
-    false = [one for one in results if one["helps"] and one["gain"] <= 0]
+    helps = [one for one in results if side(one) == "helps"]
+    false = [one for one in helps if one["gain"] <= 0]
     counted = [one for one in results if one["told"] is not None]
     between = [one for one in counted if one["interval"][0] - 0.5 <= one["wrong"] <= one["interval"][1] + 0.5]
     return (
@@ -364,7 +374,7 @@ def summary(found: Found) -> str:
         f"- The share of wrong labels was told {len(counted)} times; it lay in its interval, or half a point from it, "
         f"{len(between)} times.\n"
         f"- Sentences that took a side held on the other half of the test rows in {held(results)}; of "
-        f'{sum(one["helps"] is True for one in results)} that said "helps", {len(false)} did not.\n'
+        f'{len(helps)} that said "helps", {len(false)} did not.\n'
     )
 
 

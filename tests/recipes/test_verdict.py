@@ -177,3 +177,13 @@ def test_standing_and_sentences():
     assert (best, gap, error) == ("plain", -1.5, pytest.approx(2.5))
     assert recipe.held(result for _, result in defaults) == "1 of 2"
     assert recipe.held([{"helps": None, "gain": 3.0}]) == "–"
+
+
+def test_plain_training_that_is_best_does_not_help():
+    said = {True: "plain training is best here: +2.0 ± 1.0", False: "does not help: use trees", None: "cannot tell"}
+    assert [recipe.side({"helps": helps, "sentence": said[helps]}) for helps in said] == [
+        "plain is best",
+        "does not",
+        "open",
+    ]
+    assert recipe.side({"helps": True, "sentence": "helps: +2.0 ± 1.0"}) == "helps"
