@@ -4,14 +4,12 @@ python -m pages.front        # between the marks in README.md; the results lie i
 """
 
 import re
-import statistics
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "recipes"))  # which is a folder of scripts
 
-import own_data  # noqa: E402
 import verdict  # noqa: E402
 from runs import as_markdown, read_results  # noqa: E402
 
@@ -19,20 +17,18 @@ README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results"
 SETS = {
     "adult to the rarer 30 %": "UCI Adult, 30 % of a class wrong",
     "cifar10n, one annotator": "CIFAR-10N, labels of one human",
+    "hausa, distant labels": "Hausa titles, labels from rules",
     "rare uniform 10 %": "rare classes (2 %), 10 % wrong",
     "digits pair 40 %": "digits, 40 % one too high",
 }
 """Sets of `recipes/verdict.py`, and what they are called in the README."""
-TEXTS = "Hausa titles, labels from rules (accuracy, `l2rw`)"
 HEAD = ("macro-F1", "plain training", "reweigh", "the best other way", "gain")
 
 
 def rows() -> list[list[str]]:
     """A row a set: the default beside plain training and the best of five other ways, and the gain over the latter."""
     found = read_results(RESULTS / "verdict" / "results.jsonl", verdict.Job)
-    made = [_of_verdict(found, name, words) for name, words in SETS.items()]
-    texts = read_results(RESULTS / "own_data" / "results.jsonl", own_data.Job)
-    return [*made[:2], _of_texts(texts), *made[2:]]
+    return [_of_verdict(found, name, words) for name, words in SETS.items()]
 
 
 def _of_verdict(found: verdict.Found, name: str, words: str) -> list[str]:
@@ -47,15 +43,6 @@ def _of_verdict(found: verdict.Found, name: str, words: str) -> list[str]:
         f"{verdict.spread(other, 1)} ({best})",
         _signed(gain),
     ]
-
-
-def _of_texts(found: dict[own_data.Job, dict[str, float]]) -> list[str]:
-    right = {
-        way: [100 - result["error"] for job, result in found.items() if (job.task, job.method) == ("hausa", way)]
-        for way in ("plain", "default")
-    }
-    gain = statistics.fmean(right["default"]) - statistics.fmean(right["plain"])
-    return [TEXTS, verdict.spread(right["plain"], 1), verdict.spread(right["default"], 1), "–", _signed(gain)]
 
 
 def _signed(gain: float) -> str:
