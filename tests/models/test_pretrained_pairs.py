@@ -145,7 +145,9 @@ def test_what_does_not_fit_is_one_sentence(folder, pieces, tmp_path):
     def built(name, **more):
         return build(f"hf:{name}", **{"input_shape": (16,), "classes": len(pieces.names), **pieces.told, **more})
 
-    with pytest.raises(BadInput, match="cannot be had as a Hugging Face model that makes one text of another") as refused:
+    with pytest.raises(
+        BadInput, match="cannot be had as a Hugging Face model that makes one text of another"
+    ) as refused:
         built(tmp_path / "nowhere")
     assert "\n" not in str(refused.value)
     with pytest.raises(BadInput, match="outputs and its configuration says 7"):

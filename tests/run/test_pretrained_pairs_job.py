@@ -34,7 +34,12 @@ def files(tmp_path_factory):
 def settings(files, model=None, **more):
     named = {"train": f"{files}/pairs.tsv", "clean": f"{files}/checked.tsv", "source": "de", "target": "en"}
     how = {"batch_size": 32, "epochs": 3, "threads": 1}
-    return {**named, **how, **({"model": f"hf:{files}/{model}"} if model else {"pieces": f"{files}/joint.model"}), **more}
+    return {
+        **named,
+        **how,
+        **({"model": f"hf:{files}/{model}"} if model else {"pieces": f"{files}/joint.model"}),
+        **more,
+    }
 
 
 @pytest.mark.parametrize("model", ["marian", "t5", None])

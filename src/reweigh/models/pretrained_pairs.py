@@ -72,9 +72,7 @@ def pretrained_pairs(
     """
     complaint = f"{name} cannot be had as a Hugging Face model that makes one text of another"
     with hugging_face(complaint, GIVE, TypeError) as transformers:
-        network = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-            name, dtype=torch.float32, trust_remote_code=False
-        )
+        network = transformers.AutoModelForSeq2SeqLM.from_pretrained(name, dtype=torch.float32, trust_remote_code=False)
     outputs = network.get_output_embeddings().weight.shape[0]
     if outputs != classes:
         raise BadInput(f"hf:{name} has {outputs:,} outputs and its configuration says {classes:,}: save it again")

@@ -11,7 +11,7 @@ from reweigh.settings.schedule import SCHEDULES
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
-_MODEL = "{}, hf:NAME_OR_FOLDER (Hugging Face, for texts and images) or module:function (your own)."
+_MODEL = "{}, hf:NAME_OR_FOLDER (Hugging Face, for texts, pairs of them and images) or module:function (your own)."
 _ELSEWHERE = ("hf:NAME", "module:function")
 _SCHEDULE = "Learning rate over time: {} (step divides by 10 at 1/2 and at 3/4 of the way)."
 _SMOOTHING = "How much of each token is left to all others, of sequences."

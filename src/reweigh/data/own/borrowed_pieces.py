@@ -13,7 +13,6 @@ from typing import Any
 from ...errors import BadInput, MissingExtra, require
 from ...tasks.spelling import Marks
 from ...words import listed, shown
-from .given_pieces import EXTRA
 from .joint import JointPieces
 
 Languages = tuple[str, str]
@@ -36,12 +35,14 @@ def _loaded(name: str) -> tuple[Any, Any]:
                 "as Marian, T5 or NLLB"
             )
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")  # the documentation says so
+            warnings.filterwarnings(
+                "ignore", message="Recommended: pip install sacremoses"
+            )  # the documentation says so
             return library.AutoTokenizer.from_pretrained(name, trust_remote_code=False), config
     except ImportError as missing:
         if "sentencepiece" in str(missing).lower():
             raise MissingExtra(
-                f"the tokenizer of hf:{name} needs sentencepiece, which is not installed: run `pip install 'reweigh[{EXTRA}]'` "
+                f"the tokenizer of hf:{name} needs sentencepiece, which is not installed: run `pip install 'reweigh[sentencepiece]'` "
                 "and try again"
             ) from missing
         raise
@@ -70,7 +71,9 @@ class OfTokenizer:
 
     def as_json(self) -> dict[str, Any]:
         """All of it."""
-        marks = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(self.marks).items()}
+        marks = {
+            name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(self.marks).items()
+        }
         return {"tokenizer": self.name, "marks": marks, "blank": self.blank}
 
     @classmethod
@@ -179,6 +182,8 @@ class BorrowedPieces(JointPieces):
 
     def _cut(self, texts: Sequence[str], side: str) -> Iterable[Sequence[int]]:
         given: dict[str, Any] = {"text_target" if side == "target" else "text": list(texts)}
-        found = self._tokenizer(**given, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+        found = self._tokenizer(**given, add_special_tokens=False, split_special_tokens=True, verbose=False)[
+            "input_ids"
+        ]
         marks = self.spelling.marks.all  # a text that spells one is a text
         return ([token for token in ids if token not in marks] for ids in found)

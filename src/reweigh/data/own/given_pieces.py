@@ -16,7 +16,6 @@ from ...tasks.spelling import Marks
 from .joint import SPECIAL, JointPieces
 from .paths import existing
 
-EXTRA = "sentencepiece"
 _LARGEST = 1 << 25  # bytes; that of a model for two hundred languages has five million
 
 
@@ -28,7 +27,7 @@ def _processor(written: str) -> Any:
         ValueError: if it is none.
         MissingExtra: if the library is not installed.
     """
-    library = require("sentencepiece", EXTRA)
+    library = require("sentencepiece", "sentencepiece")
     try:
         found = library.SentencePieceProcessor()
         found.load_from_serialized_proto(base64.b64decode(written, validate=True))

@@ -125,7 +125,10 @@ class PairReader:
         long, empty = (np.zeros(file.rows, dtype=bool) for _ in range(2))
         texts = texts_of(file, name)
         for start in range(0, file.rows, _BLOCK):
-            block, part = self.pieces.encode(list(islice(texts, _BLOCK)), shape[1], fill, side), slice(start, start + _BLOCK)
+            block, part = (
+                self.pieces.encode(list(islice(texts, _BLOCK)), shape[1], fill, side),
+                slice(start, start + _BLOCK),
+            )
             found[part], long[part], empty[part] = block
         return found.stored() if large else found, long, empty
 

@@ -23,7 +23,9 @@ def pieces_for(sources: Sources, tokenizer: str | None, texts: Iterable[str]) ->
             raise BadInput(f"hf:{tokenizer} cuts texts into pieces of its own: leave --pieces out")
         return BorrowedPieces(tokenizer, _languages(sources), asked=sources.languages is not None)
     if sources.languages is not None:
-        raise BadInput("--languages is for models of Hugging Face that know many: name one by --model hf:NAME_OR_FOLDER")
+        raise BadInput(
+            "--languages is for models of Hugging Face that know many: name one by --model hf:NAME_OR_FOLDER"
+        )
     return trained(texts) if sources.pieces is None else GivenPieces.at(sources.pieces)
 
 
