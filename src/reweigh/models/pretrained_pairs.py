@@ -41,7 +41,7 @@ class PretrainedPairs(nn.Module):
 
     @torch.no_grad()
     def write(self, source: Tensor, beam: int, most: int) -> Tensor:
-        """What it makes of each source (B, S), (B, T), of at most `most` tokens: its start, the text, its end and what follows."""
+        """What it makes of sources (B, S), at most `most` tokens each: (B, T), from the start to the end and beyond."""
         manner = copy.deepcopy(self.network.generation_config)
         manner.num_beams, manner.do_sample, manner.forced_bos_token_id = beam, False, self._first
         manner.max_new_tokens = most if self._most is None else min(most, self._most)

@@ -55,8 +55,8 @@ def build(
     """A model on the CPU, its weights drawn from `seed` alone; the global random state stays as found.
 
     `name` is one of `MODELS`, "hf:" and the name or path of a Hugging Face model (of images, and where it
-    encodes sentences, a frozen body under a new head; of texts else a whole model, and of pairs an encoder-decoder), or "module:function" of one's own, or
-    that function.
+    encodes sentences, a frozen body under a new head; of texts else a whole model, and of pairs an encoder-decoder), or
+    "module:function" of one's own, or that function.
     `input_shape` is the shape of one example: (channels, H, W) for pictures, (T,) for tokens, any for "mlp".
     On the `device` "meta" one of our models has names and shapes and takes no memory.
     `options` go to the model's constructor, such as `norm="group"` or `dropout=0.3`.

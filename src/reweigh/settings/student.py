@@ -15,12 +15,14 @@ _MODEL = "{}, hf:NAME_OR_FOLDER (Hugging Face, for texts, pairs of them and imag
 _ELSEWHERE = ("hf:NAME", "module:function")
 _SCHEDULE = "Learning rate over time: {} (step divides by 10 at 1/2 and at 3/4 of the way)."
 _SMOOTHING = "How much of each token is left to all others, of sequences."
+_AVERAGE = "The model is the mean of its parameters after so many last epochs."
 _PATIENCE = "End after so many epochs without a lower loss on held-back checked examples; the best model comes out."
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudentSettings:
-    """The model and its training; None is the usual, and of `patience` that training goes on to its end."""
+    """The model and its training; None is the usual, of `patience` that training goes on to its end, and of
+    `average` that the last epoch's model comes out."""
 
     title: ClassVar[str] = "The student"
 
@@ -42,6 +44,7 @@ class StudentSettings:
         None, _SMOOTHING, usual="0; 0.1 for pairs of texts", known=0.0, own=0.0, least=0.0, most=0.9
     )
     augment: str | None = option(None, "Random crops and flips: {}.", known="none", own="none", choices=AUGMENTATIONS)
+    average: int | None = option(None, _AVERAGE, least=2)
     patience: int | None = option(None, _PATIENCE, least=1)
     seed: int = option(0, "All randomness comes from it.", least=0)
 
@@ -53,6 +56,8 @@ class StudentSettings:
             raise BadInput(f"momentum is {self.momentum}: give a number from 0 to below 1, such as 0.9")
         if self.epochs is not None and self.steps is not None:
             raise BadInput("both epochs and steps are given: the length of a run is set by one of them")
+        if self.average is not None and self.patience is not None:
+            raise BadInput("average is the mean of the last epochs and patience the best of all: leave out one of them")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,3 +60,7 @@ class ByteLevel:
     def text(self, tokens: Sequence[int], names: Sequence[str]) -> str:
         """The bytes one after the other."""
         return str(require("tokenizers", "text").decoders.ByteLevel().decode([names[token] for token in tokens]))
+
+
+BYTES = ByteLevel()
+"""The usual one."""

@@ -27,7 +27,7 @@ from reweigh.tasks.language_model import IGNORED, LanguageModel
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.pairs_seen import in_parts, pairs_seen
 from reweigh.tasks.registry import task
-from reweigh.tasks.spelling import ByteLevel, Spelling
+from reweigh.tasks.spelling import BYTES, Spelling
 from reweigh.tasks.spoken import Judged, Overview, Words
 from reweigh.tasks.targets import Array, BoolArray, Targets
 
@@ -45,7 +45,7 @@ class Translation(LanguageModel):
         beam: how many beginnings are followed at a time when a text is written; 1 takes the likeliest token each time.
     """
 
-    spelling: Spelling = ByteLevel()
+    spelling: Spelling = BYTES
     beam: int = 1
 
     measures: ClassVar = (Measure("test_bleu", "BLEU", share=False, doubtful=10.0),

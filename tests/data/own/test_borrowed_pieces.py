@@ -1,4 +1,4 @@
-"""The pieces of an encoder-decoder: its own tokens, marks found by themselves, languages told, and texts as it joins them."""
+"""The pieces of an encoder-decoder: its own tokens, marks found by themselves, languages told, texts joined."""
 
 import json
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_had_is_one_sentence(tmp_path):
     with pytest.raises(BadInput, match=r"nowhere cannot be loaded \(OSError\): give a folder") as refused:
         BorrowedPieces(str(tmp_path / "nowhere"), SIDES)
     assert "\n" not in str(refused.value)
-    with pytest.raises(BadInput, match="is no encoder-decoder .it is a bert."):
+    with pytest.raises(BadInput, match=r"is no encoder-decoder \(it is a bert\)"):
         BorrowedPieces(str(tiny.bert(tmp_path / "bert")), SIDES)
 
 

@@ -1,4 +1,4 @@
-"""A SentencePiece model that was given: its own tokens, also the unknown one, its own way to join them, and marks it lacks."""
+"""A SentencePiece model that was given: its own tokens, the unknown one too, its way to join them, and marks it lacks."""
 
 import base64
 import json

@@ -31,8 +31,8 @@ def _loaded(name: str) -> tuple[Any, Any]:
         config = library.AutoConfig.from_pretrained(name, trust_remote_code=False)
         if not config.is_encoder_decoder:
             raise BadInput(
-                f"hf:{name} is no encoder-decoder (it is a {config.model_type}), and makes no text of another: name one such "
-                "as Marian, T5 or NLLB"
+                f"hf:{name} is no encoder-decoder (it is a {config.model_type}), and makes no text of another: name one "
+                "such as Marian, T5 or NLLB"
             )
         with warnings.catch_warnings():
             warnings.filterwarnings(
@@ -42,8 +42,8 @@ def _loaded(name: str) -> tuple[Any, Any]:
     except ImportError as missing:
         if "sentencepiece" in str(missing).lower():
             raise MissingExtra(
-                f"the tokenizer of hf:{name} needs sentencepiece, which is not installed: run `pip install 'reweigh[sentencepiece]'` "
-                "and try again"
+                f"the tokenizer of hf:{name} needs sentencepiece, which is not installed: run "
+                "`pip install 'reweigh[sentencepiece]'` and try again"
             ) from missing
         raise
     except BadInput:
@@ -71,9 +71,7 @@ class OfTokenizer:
 
     def as_json(self) -> dict[str, Any]:
         """All of it."""
-        marks = {
-            name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(self.marks).items()
-        }
+        marks = {**asdict(self.marks), "others": sorted(self.marks.others)}
         return {"tokenizer": self.name, "marks": marks, "blank": self.blank}
 
     @classmethod
@@ -138,8 +136,8 @@ class BorrowedPieces(JointPieces):
             raise BadInput(f"hf:{self.name} has a vocabulary for each side: name a model that has one for both")
         if len(self._tokenizer) > self._outputs:
             raise BadInput(
-                f"the tokenizer of hf:{self.name} knows {len(self._tokenizer):,} pieces and the model {self._outputs:,}: save "
-                "both together again, after `resize_token_embeddings`"
+                f"the tokenizer of hf:{self.name} knows {len(self._tokenizer):,} pieces and the model {self._outputs:,}: "
+                "save both together again, after `resize_token_embeddings`"
             )
 
     def _set_languages(self, asked: bool) -> None:

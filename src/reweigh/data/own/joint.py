@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import require
-from ...tasks.spelling import ByteLevel, Spelling
+from ...tasks.spelling import BYTES, Spelling
 from .values import BoolArray
 from .vocabulary import SIZE, TokenArray
 
@@ -103,7 +103,7 @@ class Pieces(JointPieces):
         ValueError: if that cannot be read.
     """
 
-    spelling = ByteLevel()
+    spelling = BYTES
 
     def __init__(self, written: str) -> None:
         self.written = written

@@ -116,7 +116,7 @@ class PairReader:
         return {"left_out": bare | long, "notes": notes, "told": told}
 
     def _encoded(self, file: Table, name: str, side: str) -> tuple[Any, BoolArray, BoolArray]:
-        """One side (N, T), in memory or, of sources, on the disk where they are many; which are cut, and empty, (N,) each."""
+        """One side (N, T), in memory or, of many sources, on the disk; which are cut, and empty, (N,) each."""
         shape, is_source = (file.rows, self.input_shape[0]), side == "source"
         fill = self.pieces.spelling.marks.padding if is_source else _IGNORED
         large = is_source and shape[0] * shape[1] * 8 > in_memory()

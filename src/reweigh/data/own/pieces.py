@@ -1,10 +1,10 @@
-"""Which pieces pairs are cut into: a Hugging Face model's own, those of a model that was given, or new ones of both sides."""
+"""Which pieces pairs are cut into: a Hugging Face model's own, a given SentencePiece model's, or new ones of both sides."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from ...errors import BadInput
-from ...tasks.spelling import ByteLevel, Spelling
+from ...tasks.spelling import BYTES, Spelling
 from .borrowed_pieces import BorrowedPieces, Languages, OfTokenizer
 from .given_pieces import GivenPieces, OfSentencePiece
 from .joint import JointPieces, Pieces, trained
@@ -40,7 +40,7 @@ def spelling_of(kept: dict[str, Any]) -> Spelling:
     """How their tokens spell texts; nobody's tokenizer is loaded for that."""
     if "marks" in kept:
         return OfTokenizer.of(kept)
-    return OfSentencePiece(kept["sentencepiece"]) if "sentencepiece" in kept else ByteLevel()
+    return OfSentencePiece(kept["sentencepiece"]) if "sentencepiece" in kept else BYTES
 
 
 def _languages(sources: Sources) -> Languages:

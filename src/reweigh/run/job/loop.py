@@ -148,7 +148,7 @@ class Notes(Callback):
         job, held = self.job, self.job.inputs.held
         tested: dict[str, float | None] = {job.task.score: None}
         if self._test:
-            tested = {**scores_on(job.student, job.inputs.test, job.task, job.device)}
+            tested = {**scores_on(job.answering, job.inputs.test, job.task, job.device)}
         if held is not None:
             tested[VALIDATION_LOSS] = mean_loss_on(job.student, held, loss_on(job.device, job.task))
         return tested
@@ -209,7 +209,8 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
     steps = done * job.steps_an_epoch
     trainer = Trainer(job.reweigher, job.optimizer, batches, rate, scale=job.scale, done=steps)
     last = done if job.stopped else job.epochs if epochs is None else done + epochs
-    fit(trainer, range(done, last), [notes, *callbacks])
+    mean = [] if job.mean is None else [job.mean]  # first, since notes ask it
+    fit(trainer, range(done, last), [*mean, notes, *callbacks])
 
 
 def train_along(job: Job, notes: Notes, callbacks: Sequence[Callback] = (), last: Sequence[Callback] = ()) -> None:
