@@ -15,6 +15,9 @@ _MODEL = "{}, hf:NAME_OR_FOLDER (Hugging Face, for texts, pairs of them and imag
 _ELSEWHERE = ("hf:NAME", "module:function")
 _SCHEDULE = "Learning rate over time: {} (step divides by 10 at 1/2 and at 3/4 of the way)."
 _SMOOTHING = "How much of each token is left to all others, of sequences."
+_ACCUMULATE = (
+    "Make one step of so many batches of sequences that their targets have this many tokens; as large as one batch."
+)
 _AVERAGE = "The model is the mean of its parameters after so many last epochs."
 _PATIENCE = "End after so many epochs without a lower loss on held-back checked examples; the best model comes out."
 
@@ -32,6 +35,7 @@ class StudentSettings:
     )
     steps: int | None = option(None, "Or instead: how many steps to make.", least=1)
     batch_size: int | None = option(None, "Examples in each step.", known=100, own=128, least=1)
+    accumulate_tokens: int | None = option(None, _ACCUMULATE, least=1)
     optimizer: str | None = option(None, "One of {}.", known="sgd", own="adam", choices=OPTIMIZERS)
     lr: float | None = option(None, "Learning rate.", usual="0.01 for sgd, 0.001 for adam and adamw")
     momentum: float = option(0.9, "Momentum; for adam its first beta.")

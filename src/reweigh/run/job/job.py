@@ -20,6 +20,7 @@ from reweigh.rules import Judged, LearnedRule, Rule, SecondModel, Uniform
 from reweigh.run import World
 from reweigh.run.averaging import Averaging
 from reweigh.run.early import EarlyStopping
+from reweigh.run.job.accumulation import check_accumulation
 from reweigh.run.job.augmentation import AugmentedClean
 from reweigh.run.job.features import learnt_from
 from reweigh.run.job.loss import loss_on
@@ -178,6 +179,7 @@ def assemble(
     Raises:
         BadInput: if the settings do not fit the data or this machine.
     """
+    check_accumulation(config, data.train, 1 if world is None else world.size)
     weights, learning, seed = config.weights, config.learning, config.student.seed
     augment, world = config.student.augment, World.here(config.run.device) if world is None else world
     device, task = world.device, data.train.task
