@@ -110,7 +110,8 @@ class Parts:
 
     def __getitem__(self, key: Any) -> Any:
         raise BadInput(
-            "several batches that make one step cannot be looked into as one, which this rule or loss does: take each by itself"
+            "several batches that make one step cannot be looked into as one, which this rule or loss does: take each by "
+            "itself"
         )
 
 

@@ -150,8 +150,8 @@ class Reweigher:
         `losses.backward(weights)`, but passes are shared where the engine can. Buffers and random number generators move on
         as in one plain forward pass.
 
-        `Parts([batch, ...])` are weighed as one batch of them all would be, to rounding, and each is passed twice: the gradients
-        of a step that is larger than memory. Rules that learn, or look into batches or at internal states, cannot do that.
+        `Parts([batch, ...])` are weighed as one batch of them all would be, to rounding, and each is passed twice: the
+        gradient of a step that is larger than memory. Rules that learn, or look into batches or at internal states, cannot.
 
         Raises:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
@@ -166,9 +166,7 @@ class Reweigher:
     def _backward_parts(self, parts: Parts) -> Weighted:
         tasks, half = [self._task(part) for part in parts.batches], self._half()
         if not isinstance(half, Weigher):
-            raise BadInput(
-                "a rule that learns does so from one pass a step: give it one batch, not several that make a step"
-            )
+            raise BadInput("a rule that learns does so from one pass a step: give it one batch, not several for a step")
         kept_if_failed(tasks[0].walk)
         return half.backward_parts(self._student.on(parts), tasks, self._progress)
 

@@ -67,8 +67,8 @@ class Weigher:
         """
         if whole.per == "token" or self._places(whole, progress) is not None:
             raise BadInput(
-                "batches that make one step have one weight an example, by losses and alignments alone: take such a rule, or "
-                "weigh each batch by itself"
+                "batches that make one step have one weight an example, by losses and alignments alone: take such a rule, "
+                "or weigh each batch by itself"
             )
         clean, devices, drawn = self._clean(), whole.walk.devices, int(torch.randint(2**62, ()))
         alignments, losses, trained = list[Tensor](), list[Tensor](), list[Tensor]()

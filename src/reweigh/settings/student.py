@@ -16,7 +16,7 @@ _ELSEWHERE = ("hf:NAME", "module:function")
 _SCHEDULE = "Learning rate over time: {} (step divides by 10 at 1/2 and at 3/4 of the way)."
 _SMOOTHING = "How much of each token is left to all others, of sequences."
 _ACCUMULATE = (
-    "Make one step of so many batches of sequences that their targets have this many tokens; as large as one batch."
+    "One step for as many batches of sequences as have so many target tokens; weighed as one batch of them all."
 )
 _AVERAGE = "The model is the mean of its parameters after so many last epochs."
 _PATIENCE = "End after so many epochs without a lower loss on held-back checked examples; the best model comes out."

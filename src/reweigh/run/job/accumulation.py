@@ -27,8 +27,8 @@ def together(batches: Iterable[tuple[Tensor, Batch]], task: Task, tokens: int) -
         yield torch.cat(rows), Parts(parts)
 
 
-def check_accumulation(config: Resolved, train: Examples, processes: int) -> None:
-    """Whether steps of several batches can be made, where they are asked for.
+def check_accumulation(config: Resolved, train: Examples, processes: int, *, learns: bool) -> None:
+    """Whether steps of several batches can be made, where they are asked for, by a rule that learns or not.
 
     Raises:
         BadInput: if the examples have no tokens, or steps could not be weighed as one batch is.
@@ -41,11 +41,11 @@ def check_accumulation(config: Resolved, train: Examples, processes: int) -> Non
         )
     if processes > 1:
         raise BadInput(
-            "accumulate_tokens counts the tokens of one process, and there are several: set --batch-size, which is that of all"
+            "accumulate_tokens counts the tokens of one process, and there are several: set --batch-size, that of them all"
         )
-    if config.weights.learns:
+    if learns:
         raise BadInput(
-            f"the rule {config.weights.rule} learns from one pass a step, and accumulate_tokens makes several: take another rule"
+            f"the rule {config.weights.rule} learns from one pass a step, and accumulate_tokens makes several: take another"
         )
     if config.weights.warm_up:
         raise BadInput(

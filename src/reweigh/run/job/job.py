@@ -179,7 +179,6 @@ def assemble(
     Raises:
         BadInput: if the settings do not fit the data or this machine.
     """
-    check_accumulation(config, data.train, 1 if world is None else world.size)
     weights, learning, seed = config.weights, config.learning, config.student.seed
     augment, world = config.student.augment, World.here(config.run.device) if world is None else world
     device, task = world.device, data.train.task
@@ -195,6 +194,7 @@ def assemble(
     rule = build_rule(config, data, second, objects, judged)
     optimizer = build_optimizer(config.student, student)
     learned = isinstance(rule, LearnedRule)
+    check_accumulation(config, data.train, world.size, learns=learned)
     if scale is not None and learned and learning.horizon > 1:
         raise BadInput("a horizon above 1 takes second derivatives, which float16 does not reach: use --precision bf16")
     reweigher = Reweigher(
