@@ -87,7 +87,7 @@ def test_a_model_from_elsewhere_is_named_again(files, tmp_path):
     encoding = tmp_path / "run" / "encoding.json"
     told = json.loads(encoding.read_text())
     encoding.write_text(json.dumps({**told, "reader": {**told["reader"], "tokenizer": f"{files}/marian"}}))
-    with pytest.raises(BadInput, match="names another tokenizer"):
+    with pytest.raises(BadInput, match="is damaged or was edited"):
         predict_new(tmp_path / "run", files / "new.tsv", model=said["model"])
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput, require
+from reweigh.hub import quiet
 
 PREFIX = "hf:"
 
@@ -80,23 +81,3 @@ def hugging_face(complaint: str, remedy: str, *also: type[Exception]) -> Iterato
     except refusals as refused:
         reason = str(refused).strip().splitlines()[0].rstrip(".") if str(refused).strip() else type(refused).__name__
         raise BadInput(f"{complaint} ({reason}): {remedy}") from refused
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[Any]:
-    """The library, which says nothing within the block.
-
-    Raises:
-        MissingExtra: if transformers is not installed.
-    """
-    transformers = require("transformers", "transformers")
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    try:
-        logging.set_verbosity_error()  # that a layer is new, or left out, is meant
-        logging.disable_progress_bar()
-        yield transformers
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput
-from reweigh.models.pretrained import GIVE, hugging_face, quiet
+from reweigh.hub import quiet
+from reweigh.models.pretrained import GIVE, hugging_face
 
 
 class PretrainedPairs(nn.Module):
@@ -55,7 +56,7 @@ class PretrainedPairs(nn.Module):
 
 
 def pretrained_pairs(
-    name: str, classes: int, *, padding: int, start: int, before_target: Sequence[int] = (), **_: Any
+    name: str, classes: int, *, padding: int, start: int, end: int, before_target: Sequence[int] = (), **_: Any
 ) -> PretrainedPairs:
     """The encoder-decoder `name`, a folder or a name on the Hugging Face hub, in float32.
 
@@ -64,6 +65,7 @@ def pretrained_pairs(
         classes: the logits V that are needed.
         padding: the token that fills texts up.
         start: the token that stands before a target.
+        end: the token that ends one.
         before_target: tokens with which each target begins.
 
     Raises:
@@ -76,7 +78,7 @@ def pretrained_pairs(
     outputs = network.get_output_embeddings().weight.shape[0]
     if outputs != classes:
         raise BadInput(f"hf:{name} has {outputs:,} outputs and its configuration says {classes:,}: save it again")
-    if not _begins_with(network, start):
+    if not _begins_with(network, start, end):
         raise BadInput(f"hf:{name} has a way of its own to begin a target: name a model such as Marian, T5 or NLLB")
     for parameter, values in network.named_parameters():
         if parameter in (getattr(network, "_keys_to_ignore_on_save", None) or ()):
@@ -85,8 +87,8 @@ def pretrained_pairs(
 
 
 @torch.no_grad()
-def _begins_with(network: Any, start: int) -> bool:
+def _begins_with(network: Any, start: int, end: int) -> bool:
     """Whether the model, given a target, puts this token before it and nothing else; it is in eval mode."""
-    two = torch.tensor([[3, 4]])
+    two = torch.tensor([[3, end]])
     alone = network(input_ids=two, decoder_input_ids=torch.tensor([[start, 3]])).logits
     return torch.equal(network(input_ids=two, labels=two).logits, alone)

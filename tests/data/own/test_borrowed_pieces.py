@@ -1,6 +1,7 @@
 """The pieces of an encoder-decoder: its own tokens, marks found by themselves, languages told, texts joined."""
 
 import json
+import logging
 
 import pytest
 
@@ -71,7 +72,9 @@ def test_a_model_of_many_languages_is_told_both(of_many):
     assert found.told["before_target"] == [english]
     assert {german, english} <= found.spelling.marks.all
     assert found.encode([""], 4, -100).empty.all()
-    with pytest.raises(BadInput, match=r"knows no language 'de': name both as it does by --languages.*deu_Latn"):
+    with pytest.raises(
+        BadInput, match=r"knows no language 'de': name both as it does by --languages, FROM,TO, out of .deu_Latn"
+    ):
         BorrowedPieces(str(of_many), SIDES)
 
 
@@ -84,6 +87,27 @@ def test_what_is_written_is_read_again_and_nothing_is_loaded_for_the_spelling(fo
             patched.setattr("reweigh.data.own.borrowed_pieces._loaded", None)
             assert spelling_of(kept) == found.spelling
     assert isinstance(found.spelling, OfTokenizer)
+
+
+def test_a_folder_that_was_saved_anew_is_read_anew(tmp_path):
+    folder = tiny.t5(tmp_path / "t5")
+    assert len(BorrowedPieces(str(folder), SIDES).names) == 96
+    other = tiny.t5(tmp_path / "other", outputs=128)
+    for file in other.iterdir():
+        file.replace(folder / file.name)
+    assert len(BorrowedPieces(str(folder), SIDES).names) == 128
+
+
+def test_nothing_is_said_while_it_is_looked_for(tmp_path, monkeypatch, capsys):
+    def tried(*_, **__):
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s")
+        logging.getLogger("transformers.models").warning("something is new")
+        raise OSError("no such thing")
+
+    monkeypatch.setattr(tiny.transformers.AutoConfig, "from_pretrained", tried)
+    with pytest.raises(BadInput, match="cannot be loaded"):
+        BorrowedPieces("somebody/something", SIDES)
+    assert capsys.readouterr().err == ""
 
 
 def test_names_of_languages_are_for_those_that_ask(folder):

@@ -8,9 +8,11 @@ import functools
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from ...errors import BadInput, MissingExtra, require
+from ...errors import BadInput, MissingExtra
+from ...hub import quiet
 from ...tasks.spelling import Marks
 from ...words import listed, shown
 from .joint import JointPieces
@@ -18,41 +20,41 @@ from .joint import JointPieces
 Languages = tuple[str, str]
 
 
-@functools.lru_cache(maxsize=2)
 def _loaded(name: str) -> tuple[Any, Any]:
-    """The tokenizer and the configuration, from the disk or the hub.
+    """The tokenizer and the configuration, from the disk or the hub; those in a folder as they are there now.
 
     Raises:
         BadInput: they cannot be had, or the model is no encoder-decoder.
         MissingExtra: if a library is not installed.
     """
-    library = require("transformers", "transformers")
+    folder = Path(name)
+    return _kept(name, max((file.stat().st_mtime_ns for file in folder.iterdir()), default=0) if folder.is_dir() else 0)
+
+
+@functools.lru_cache(maxsize=2)
+def _kept(name: str, _changed: int) -> tuple[Any, Any]:
     try:
-        config = library.AutoConfig.from_pretrained(name, trust_remote_code=False)
-        if not config.is_encoder_decoder:
-            raise BadInput(
-                f"hf:{name} is no encoder-decoder (it is a {config.model_type}), and makes no text of another: name one "
-                "such as Marian, T5 or NLLB"
-            )
-        with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="Recommended: pip install sacremoses"
-            )  # the documentation says so
-            return library.AutoTokenizer.from_pretrained(name, trust_remote_code=False), config
+        with quiet() as library, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")  # an extra brings it
+            config = library.AutoConfig.from_pretrained(name, trust_remote_code=False)
+            if config.is_encoder_decoder:
+                return library.AutoTokenizer.from_pretrained(name, trust_remote_code=False), config
     except ImportError as missing:
-        if "sentencepiece" in str(missing).lower():
-            raise MissingExtra(
-                f"the tokenizer of hf:{name} needs sentencepiece, which is not installed: run "
-                "`pip install 'reweigh[sentencepiece]'` and try again"
-            ) from missing
-        raise
-    except BadInput:
-        raise
+        if "sentencepiece" not in str(missing).lower():
+            raise
+        raise MissingExtra(
+            f"the tokenizer of hf:{name} needs sentencepiece, which is not installed: run "
+            "`pip install 'reweigh[sentencepiece]'` and try again"
+        ) from missing
     except (OSError, ValueError, KeyError, TypeError, AssertionError) as refused:
         raise BadInput(
             f"the tokenizer of hf:{name} cannot be loaded ({type(refused).__name__}): give a folder to which the model and "
             "its tokenizer were saved, or a name on the hub that is downloaded or can be"
         ) from refused
+    raise BadInput(
+        f"hf:{name} is no encoder-decoder (it is a {config.model_type}), and makes no text of another: name one such as "
+        "Marian, T5 or NLLB"
+    )
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,12 @@ class BorrowedPieces(JointPieces):
     def told(self) -> dict[str, Any]:
         """The marks that a model must know, and that it writes by itself."""
         marks = self.spelling.marks
-        return {"padding": marks.padding, "start": marks.start, "before_target": list(marks.before_target)}
+        return {
+            "padding": marks.padding,
+            "start": marks.start,
+            "end": marks.end,
+            "before_target": list(marks.before_target),
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Whose it is, the languages, and the marks."""
@@ -146,7 +153,6 @@ class BorrowedPieces(JointPieces):
             if asked:
                 raise BadInput(f"hf:{self.name} is for two languages, and asks for no names: leave --languages out")
             return
-        known = [str(code) for code in getattr(self._tokenizer, "additional_special_tokens", ())] or self._others()
         for code in self.languages:
             try:
                 self._tokenizer.src_lang = code
@@ -156,13 +162,16 @@ class BorrowedPieces(JointPieces):
             if first in (self._tokenizer.unk_token_id, None):
                 raise BadInput(
                     f"hf:{self.name} knows no language {shown(code)}: name both as it does by --languages, FROM,TO, out of "
-                    f"{listed(known)}"
+                    f"{listed(self._known())}"
                 )
         self._tokenizer.src_lang, self._tokenizer.tgt_lang = self.languages
 
-    def _others(self) -> list[str]:
-        named = {self._tokenizer.pad_token, self._tokenizer.eos_token, self._tokenizer.unk_token}
-        return [str(token) for token in self._tokenizer.all_special_tokens if token not in named]
+    def _known(self) -> list[str]:
+        """What it calls the languages."""
+        tokenizer = self._tokenizer
+        named = set(map(str, tokenizer.special_tokens_map.values()))
+        others = [str(token) for token in tokenizer.all_special_tokens if str(token) not in named]
+        return list(getattr(tokenizer, "lang_code_to_token", None) or others)
 
     def _marks(self) -> Marks:
         """What stands before and behind an empty text, and what else is no piece."""
