@@ -80,3 +80,14 @@ def _saved(kind, config, folder):
         model.generation_config.num_beams, model.generation_config.max_length = 4, 64
     model.save_pretrained(folder)
     return folder
+
+
+def of_two_bodies(folder):
+    """An encoder-decoder made of two models that are none; its texts end in no token of their own."""
+    folder.mkdir(parents=True)
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hund", "dog"]))
+    transformers.BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    small = {"vocab_size": 7, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    both = (transformers.BertConfig(**small) for _ in range(2))
+    config = transformers.EncoderDecoderConfig.from_encoder_decoder_configs(*both)
+    return _saved(transformers.EncoderDecoderModel, config, folder)

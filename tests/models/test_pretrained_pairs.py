@@ -109,7 +109,7 @@ def test_texts_are_those_of_its_own_generate(beam, folder, model, task, pieces, 
 
 def test_generating_is_quiet_and_stops_where_positions_end(model, task, pieces, capsys):
     batch = batch_of(task, pieces, [("hund " * 14, "dog")])
-    assert model.write(batch["x"], 1, 500).shape[1] <= (64 if model._most else 501)
+    assert model.write_texts(batch["x"], 1, 500).shape[1] <= (64 if model._most else 501)
     assert capsys.readouterr().err == ""
     assert model.network.generation_config.num_beams == 4  # as it was
 
@@ -123,7 +123,7 @@ def test_the_languages_of_many_begin_what_is_written(tmp_path):
     folder = tiny.nllb(tmp_path / "nllb")
     pieces = pieces_of(folder)
     model = build(f"hf:{folder}", input_shape=(16,), classes=len(pieces.names), **pieces.told).eval()
-    found = model.write(torch.tensor([[pieces.spelling.marks.before_source[0], 5, 2]]), 1, 5)
+    found = model.write_texts(torch.tensor([[pieces.spelling.marks.before_source[0], 5, 2]]), 1, 5)
     assert found[0, 1] == pieces.spelling.marks.before_target[0]
 
 

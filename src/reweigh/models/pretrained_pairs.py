@@ -41,7 +41,7 @@ class PretrainedPairs(nn.Module):
         return logits
 
     @torch.no_grad()
-    def write(self, source: Tensor, beam: int, most: int) -> Tensor:
+    def write_texts(self, source: Tensor, beam: int, most: int) -> Tensor:
         """What it makes of sources (B, S), at most `most` tokens each: (B, T), from the start to the end and beyond."""
         manner = copy.deepcopy(self.network.generation_config)
         manner.num_beams, manner.do_sample, manner.forced_bos_token_id = beam, False, self._first
@@ -75,10 +75,10 @@ def pretrained_pairs(
     complaint = f"{name} cannot be had as a Hugging Face model that makes one text of another"
     with hugging_face(complaint, GIVE, TypeError) as transformers:
         network = transformers.AutoModelForSeq2SeqLM.from_pretrained(name, dtype=torch.float32, trust_remote_code=False)
-    outputs = network.get_output_embeddings().weight.shape[0]
+    begun, outputs = _begins_with(network, start, end)
     if outputs != classes:
         raise BadInput(f"hf:{name} has {outputs:,} outputs and its configuration says {classes:,}: save it again")
-    if not _begins_with(network, start, end):
+    if not begun:
         raise BadInput(f"hf:{name} has a way of its own to begin a target: name a model such as Marian, T5 or NLLB")
     for parameter, values in network.named_parameters():
         if parameter in (getattr(network, "_keys_to_ignore_on_save", None) or ()):
@@ -87,8 +87,8 @@ def pretrained_pairs(
 
 
 @torch.no_grad()
-def _begins_with(network: Any, start: int, end: int) -> bool:
-    """Whether the model, given a target, puts this token before it and nothing else; it is in eval mode."""
+def _begins_with(network: Any, start: int, end: int) -> tuple[bool, int]:
+    """Whether the model, in eval mode, puts this token before a target and nothing else; and how many logits it gives."""
     two = torch.tensor([[3, end]])
     alone = network(input_ids=two, decoder_input_ids=torch.tensor([[start, 3]])).logits
-    return torch.equal(network(input_ids=two, labels=two).logits, alone)
+    return torch.equal(network(input_ids=two, labels=two).logits, alone), int(alone.shape[2])

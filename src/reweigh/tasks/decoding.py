@@ -2,7 +2,7 @@
 
 A model that has `begin(source)`, a list of tensors (B, ...), and `following(state, token)`, from these and the last tokens
 (B,) to the logits (B, V) of the next and the new state, keeps what it has worked out of the tokens before; one that has
-`write(source, beam, most)` writes by itself; of any other all is worked out again for each token.
+`write_texts(source, beam, most)` writes by itself; of any other all is worked out again for each token.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def written(model: Any, source: Tensor, *, start: int, end: int, padding: int, b
     Sentences of about the same length are translated together. With `beam` above 1 the best by mean log-probability wins.
     """
     tokens, writer = Tokens(start, end, padding), model if hasattr(model, "begin") else Again(model)
-    by_itself = getattr(model, "write", None)
+    by_itself = getattr(model, "write_texts", None)
     found = source.new_full((len(source), LONGEST), IGNORED, dtype=torch.int64)
     lengths, done = (source != padding).sum(1), 0
     order = lengths.argsort(descending=True)

@@ -72,6 +72,8 @@ def test_a_model_of_many_languages_is_told_both(of_many):
     assert found.told["before_target"] == [english]
     assert {german, english} <= found.spelling.marks.all
     assert found.encode([""], 4, -100).empty.all()
+    assert found.least == 3
+    assert found.encode(["hund"], 3, -100).numbers[0, 1] == source[1]
     with pytest.raises(
         BadInput, match=r"knows no language 'de': name both as it does by --languages, FROM,TO, out of .deu_Latn"
     ):
@@ -126,6 +128,11 @@ def test_what_cannot_be_had_is_one_sentence(tmp_path):
 def test_a_tokenizer_larger_than_the_model_is_refused(tmp_path):
     with pytest.raises(BadInput, match="knows 53 pieces and the model 40"):
         BorrowedPieces(str(tiny.t5(tmp_path / "t5", outputs=40)), SIDES)
+
+
+def test_two_models_put_together_are_refused_by_their_texts(tmp_path):
+    with pytest.raises(BadInput, match="do not end in a token of their own"):
+        BorrowedPieces(str(tiny.of_two_bodies(tmp_path / "bert2bert")), SIDES)
 
 
 def test_marks_that_cannot_be_told_apart_and_two_vocabularies_are_refused(tmp_path):

@@ -136,7 +136,8 @@ class BorrowedPieces(JointPieces):
 
     @property
     def _outputs(self) -> int:
-        return int(getattr(self._config, "decoder_vocab_size", None) or self._config.vocab_size)
+        config = getattr(self._config, "decoder", self._config)  # where encoder and decoder are models of their own
+        return int(getattr(config, "decoder_vocab_size", None) or config.vocab_size)
 
     def _check_vocabulary(self) -> None:
         if getattr(self._tokenizer, "separate_vocabs", False):

@@ -35,7 +35,6 @@ class JointPieces(abc.ABC):
     Attributes:
         spelling: how their tokens spell texts.
         longest: as many tokens a text can have.
-        told: what a model must know of them.
     """
 
     spelling: Spelling
@@ -58,6 +57,12 @@ class JointPieces(abc.ABC):
     def told(self) -> dict[str, Any]:
         """What a model must know."""
         return {"padding": self.spelling.marks.padding}
+
+    @property
+    def least(self) -> int:
+        """As many tokens has a text of one piece."""
+        marks = self.spelling.marks
+        return 2 + max(len(marks.before_source), len(marks.before_target))
 
     def encode(self, texts: Sequence[str], length: int, fill: int, side: str = "source") -> Cut:
         """Of each text its tokens between its marks, at most `length` of them; `fill` stands behind.

@@ -61,7 +61,8 @@ class PairReader:
             present(name, file.names, file.path)
         texts = (islice(texts_of(file, name), _MOST_TEXTS) for name in (source, *roles.targets))
         pieces = pieces_for(sources, tokenizer, chain.from_iterable(texts))
-        reader = cls(source, roles, pieces, min(max(sources.text_length or MOST_TOKENS, 4), pieces.longest))
+        length = max(sources.text_length or MOST_TOKENS, pieces.least)
+        reader = cls(source, roles, pieces, min(length, pieces.longest))
         file.keep([source, *roles.all])
         reader._file = file
         return reader
@@ -125,10 +126,8 @@ class PairReader:
         long, empty = (np.zeros(file.rows, dtype=bool) for _ in range(2))
         texts = texts_of(file, name)
         for start in range(0, file.rows, _BLOCK):
-            block, part = (
-                self.pieces.encode(list(islice(texts, _BLOCK)), shape[1], fill, side),
-                slice(start, start + _BLOCK),
-            )
+            part = slice(start, start + _BLOCK)
+            block = self.pieces.encode(list(islice(texts, _BLOCK)), shape[1], fill, side)
             found[part], long[part], empty[part] = block
         return found.stored() if large else found, long, empty
 
