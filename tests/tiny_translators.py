@@ -25,8 +25,8 @@ def pieces(path, **more):
     return sentencepiece.SentencePieceProcessor(model_proto=written.getvalue())
 
 
-def marian(folder):
-    """A Marian model whose generation, as those of Helsinki-NLP, is set to beams and a length."""
+def marian(folder, **more):
+    """A Marian model whose generation, as those of Helsinki-NLP, is set to beams and a length; `more`: its configuration."""
     folder.mkdir(parents=True)
     model = pieces(folder / "source.spm")
     (folder / "target.spm").write_bytes((folder / "source.spm").read_bytes())
@@ -36,17 +36,19 @@ def marian(folder):
     transformers.MarianTokenizer(*files, source_lang="de", target_lang="en").save_pretrained(folder)
     pad = len(names) - 1
     special = {"pad_token_id": pad, "eos_token_id": 0, "decoder_start_token_id": pad, "forced_eos_token_id": 0}
-    return _saved(transformers.MarianMTModel, transformers.MarianConfig(vocab_size=pad + 1, **SMALL, **special), folder)
+    config = transformers.MarianConfig(vocab_size=pad + 1, **{**SMALL, **special, **more})
+    return _saved(transformers.MarianMTModel, config, folder)
 
 
-def t5(folder, outputs=96):
-    """A T5 model, which has more outputs than its tokenizer has pieces."""
+def t5(folder, outputs=96, **more):
+    """A T5 model, which has more outputs than its tokenizer has pieces; `more`: its configuration."""
     folder.mkdir(parents=True)
     model = pieces(folder / "spiece.model", pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
     vocabulary = [(model.id_to_piece(token), model.get_score(token)) for token in range(model.get_piece_size())]
     transformers.T5Tokenizer(vocab=vocabulary, extra_ids=3).save_pretrained(folder)
     small = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 1, "num_heads": 2, "decoder_start_token_id": 0}
-    return _saved(transformers.T5ForConditionalGeneration, transformers.T5Config(vocab_size=outputs, **small), folder)
+    config = transformers.T5Config(vocab_size=outputs, **{**small, **more})
+    return _saved(transformers.T5ForConditionalGeneration, config, folder)
 
 
 def nllb(folder, languages=("deu_Latn", "eng_Latn")):
