@@ -40,14 +40,14 @@ def marian(folder, **more):
     return _saved(transformers.MarianMTModel, config, folder)
 
 
-def t5(folder, outputs=96, **more):
-    """A T5 model, which has more outputs than its tokenizer has pieces; `more`: its configuration."""
+def t5(folder, outputs=96):
+    """A T5 model, which has more outputs than its tokenizer has pieces."""
     folder.mkdir(parents=True)
     model = pieces(folder / "spiece.model", pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
     vocabulary = [(model.id_to_piece(token), model.get_score(token)) for token in range(model.get_piece_size())]
     transformers.T5Tokenizer(vocab=vocabulary, extra_ids=3).save_pretrained(folder)
     small = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 1, "num_heads": 2, "decoder_start_token_id": 0}
-    config = transformers.T5Config(vocab_size=outputs, **{**small, **more})
+    config = transformers.T5Config(vocab_size=outputs, **small)
     return _saved(transformers.T5ForConditionalGeneration, config, folder)
 
 

@@ -145,14 +145,10 @@ def test_what_does_not_go_together_is_a_sentence(more, sentence, files, tmp_path
     assert "\n" not in str(refused.value)
 
 
-EASY = {"marian": {"d_model": 64, "init_std": 0.1, "scale_embedding": True, "dropout": 0.0},
-        "t5": {"d_model": 64, "num_heads": 4, "dropout_rate": 0.0}}  # fmt: skip
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("model", list(EASY))
-def test_translations_are_learnt_though_a_third_of_the_pairs_is_misaligned(model, tmp_path):
+def test_translations_are_learnt_though_a_third_of_the_pairs_is_misaligned(tmp_path):
     three_files(tmp_path, 300)
-    getattr(tiny, model)(tmp_path / model, **EASY[model])
-    start(Settings.of(**settings(tmp_path, model, epochs=None, steps=600, lr=0.003)), tmp_path / "run", Nobody())
+    easy = {"d_model": 64, "init_std": 0.1, "scale_embedding": True, "dropout": 0.0}  # also for transformers' own loop
+    tiny.marian(tmp_path / "marian", **easy)
+    start(Settings.of(**settings(tmp_path, "marian", epochs=None, steps=600, lr=0.003)), tmp_path / "run", Nobody())
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["test_bleu"] > 80
