@@ -169,6 +169,12 @@ def test_what_cannot_be_weighed_so_is_a_sentence():
         student(Looks())[1].backward(parts)
     with pytest.raises(BadInput, match="cannot be looked into as one"):
         student(L2RW())[1].weigh(parts)
+    normed = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)).double()
+    reweigher = Reweigher(normed, losses, rule=Uniform(), clean=batch_of(9, 6))
+    with pytest.raises(BadInput, match="batch normalisation looks at each of several batches by itself"):
+        reweigher.backward(parts)
+    normed.eval()
+    assert reweigher.backward(parts).weights.sum() == pytest.approx(1)
     model = Net().double()
     sgd = torch.optim.SGD(model.parameters(), 0.1)
     learns = Reweigher(model, losses, rule=MetaWeightNet(), clean=batch_of(9, 6), optimizer=sgd)

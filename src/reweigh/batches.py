@@ -88,6 +88,8 @@ def tensors_of(batch: Any) -> Iterator[Tensor]:
 
 
 DEEPEST = 12
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+"""Parts of models that look at a batch as a whole in training, and keep statistics of it."""
 
 
 class Parts:

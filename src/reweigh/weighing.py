@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reweigh import rng
 from reweigh.alignment import EngineTask, Weighted
-from reweigh.batches import found_in
+from reweigh.batches import BATCH_NORMS, found_in
 from reweigh.checked_pass import show
 from reweigh.clean_gradient import CleanGradient
 from reweigh.culprits import clean_examples
@@ -63,8 +63,13 @@ class Weigher:
         Each part draws the same in both of its passes, and other numbers than the next part.
 
         Raises:
-            BadInput: for tokens, or a rule that reads internal states or looks into batches.
+            BadInput: for tokens, a rule that reads internal states or looks into batches, or batch normalisation.
         """
+        if any(isinstance(part, BATCH_NORMS) and part.training for part in whole.walk.parts):
+            raise BadInput(
+                "batch normalisation looks at each of several batches by itself, and not at the step that they make: take a "
+                "model without it, or weigh each batch by itself"
+            )
         if whole.per == "token" or self._places(whole, progress) is not None:
             raise BadInput(
                 "batches that make one step have one weight an example, by losses and alignments alone: take such a rule, "

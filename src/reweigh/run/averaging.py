@@ -7,9 +7,9 @@ translation; Izmailov et al., 2018, as stochastic weight averaging).
 from typing import Any
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel
 
+from reweigh.batches import BATCH_NORMS
 from reweigh.errors import BadInput
 from reweigh.run.callbacks import Callback
 
@@ -22,7 +22,7 @@ class Averaging(Callback):
     """
 
     def __init__(self, model: nn.Module, epochs: int, count: int) -> None:
-        if any(isinstance(part, _BatchNorm) for part in model.modules()):
+        if any(isinstance(part, BATCH_NORMS) for part in model.modules()):
             raise BadInput(
                 "the mean of parameters has no statistics for batch normalisation, which the model has: leave --average "
                 "out, or take a model without it"
