@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 from reweigh.errors import require
@@ -15,7 +16,7 @@ def quiet() -> Iterator[Any]:
         MissingExtra: if transformers is not installed.
     """
     transformers = require("transformers", "transformers")
-    logging, of_hub = transformers.utils.logging, require("huggingface_hub", "transformers").utils.logging
+    logging, of_hub = transformers.utils.logging, import_module("huggingface_hub").utils.logging  # it brings that
     before, bars = (logging.get_verbosity(), of_hub.get_verbosity()), logging.is_progress_bar_enabled()
     try:
         logging.set_verbosity_error()
