@@ -7,10 +7,13 @@ other mappings (BatchEncoding among them), dataclasses and plain objects with at
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+
+from reweigh.errors import BadInput
 
 KINDS = "a tensor, a tuple, list, NamedTuple, dict or other mapping, a dataclass, or an object with attributes"
 """For sentences."""
@@ -85,3 +88,38 @@ def tensors_of(batch: Any) -> Iterator[Tensor]:
 
 
 DEEPEST = 12
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+"""Parts of models that look at a batch as a whole in training, and keep statistics of it."""
+
+
+class Parts:
+    """Several batches in the place of one, for `Reweigher.backward`: one step is made of them, and one is held at a time.
+
+    Args:
+        batches: at least one.
+
+    Raises:
+        BadInput: for none, and where somebody looks into the whole.
+    """
+
+    def __init__(self, batches: Sequence[Any]) -> None:
+        if not batches:
+            raise BadInput("no batch is given: make a step of one at least")
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, key: Any) -> Any:
+        raise BadInput(
+            "several batches that make one step cannot be looked into as one, which this rule or loss does: take each by "
+            "itself"
+        )
+
+
+def found_in(batch: Any, look_up: Callable[[Any], Any]) -> Any:
+    """What is looked up in a batch; in parts that of each, one behind the other, or None where one has none."""
+    if not isinstance(batch, Parts):
+        return look_up(batch)
+    each = [look_up(part) for part in batch.batches]
+    return None if any(part is None for part in each) else torch.cat([torch.as_tensor(part) for part in each])

@@ -18,10 +18,12 @@ from reweigh._types import AnyLoss, Batch, BatchGetter, LayerChoice
 from reweigh.alignment import AutoEngine, Engine, EngineTask, Selection, Weighted
 from reweigh.arguments import check_rule, check_together
 from reweigh.as_found import kept_if_failed
+from reweigh.batches import Parts
 from reweigh.carried import Carried
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
 from reweigh.contrast import Contrast, contrasted
+from reweigh.errors import BadInput
 from reweigh.fields import ids_in, labels_in
 from reweigh.first_look import first_look
 from reweigh.learning import Learner, Learning, Setup
@@ -148,12 +150,25 @@ class Reweigher:
         `losses.backward(weights)`, but passes are shared where the engine can. Buffers and random number generators move on
         as in one plain forward pass.
 
+        `Parts([batch, ...])` are weighed as one batch of them all would be, to rounding, and each is passed twice: the
+        gradient of a step that is larger than memory. Rules that learn, or look into batches or at internal states, cannot.
+
         Raises:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
+            BadInput: for parts that cannot be weighed together.
         """
+        if isinstance(batch, Parts):
+            return self._backward_parts(batch)
         task = self._task(batch)
         kept_if_failed(task.walk)
         return self._half().backward(task, self._progress)
+
+    def _backward_parts(self, parts: Parts) -> Weighted:
+        tasks, half = [self._task(part) for part in parts.batches], self._half()
+        if not isinstance(half, Weigher):
+            raise BadInput("a rule that learns does so from one pass a step: give it one batch, not several for a step")
+        kept_if_failed(tasks[0].walk)
+        return half.backward_parts(self._student.on(parts), tasks, self._progress)
 
     def after_backward(self) -> None:
         """To be called after a backward pass of one's own (`weigh`), where gradients are clipped before the step.

@@ -1,14 +1,18 @@
 """From a batch to its weights by a rule that does not learn: what it needs is worked out, examined, weighed and counted."""
 
 import functools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from reweigh import rng
 from reweigh.alignment import EngineTask, Weighted
+from reweigh.batches import BATCH_NORMS, found_in
 from reweigh.checked_pass import show
 from reweigh.clean_gradient import CleanGradient
 from reweigh.culprits import clean_examples
+from reweigh.errors import BadInput
 from reweigh.learning import Setup
 from reweigh.progress import Progress
 from reweigh.rules import Evidence, Rule
@@ -53,6 +57,43 @@ class Weigher:
         torch.autograd.backward(losses, weights)
         return Weighted(task.placed(alone), task.placed(weights))
 
+    def backward_parts(self, whole: EngineTask, tasks: Sequence[EngineTask], progress: Progress) -> Weighted:
+        """As `backward` of one batch that is `whole`, part by part: all are looked at, then weighed, then trained on.
+
+        Each part draws the same in both of its passes, and other numbers than the next part.
+
+        Raises:
+            BadInput: for tokens, a rule that reads internal states or looks into batches, or batch normalisation.
+        """
+        if any(isinstance(part, BATCH_NORMS) and part.training for part in whole.walk.parts):
+            raise BadInput(
+                "batch normalisation looks at each of several batches by itself, and not at the step that they make: take a "
+                "model without it, or weigh each batch by itself"
+            )
+        if whole.per == "token" or self._places(whole, progress) is not None:
+            raise BadInput(
+                "batches that make one step have one weight an example, by losses and alignments alone: take such a rule, "
+                "or weigh each batch by itself"
+            )
+        clean, devices, drawn = self._clean(), whole.walk.devices, int(torch.randint(2**62, ()))
+        alignments, losses, trained = list[Tensor](), list[Tensor](), list[Tensor]()
+        with rng.kept(devices):
+            for number, task in enumerate(tasks):
+                rng.seed(rng.mixed(drawn, number), devices)
+                if clean is not None:
+                    alignments.append(self._at.engine.alignments(task, clean.towards))
+                if clean is None or "losses" in self._rule.needs:
+                    losses.append(task.student.unscaled(task.losses_alone()))
+            found = [torch.cat(each) if each else None for each in (alignments, losses)]
+            weights = self._weights(progress, whole, clean, found[0], found[1])
+            each = weights.split(list(map(len, alignments or losses)))
+            for number, (task, part) in enumerate(zip(tasks, each, strict=True)):
+                rng.seed(rng.mixed(drawn, number), devices)
+                of_part = task.training_losses()
+                torch.autograd.backward(of_part, part)
+                trained.append(task.student.unscaled(of_part.detach()))
+        return Weighted(torch.cat(trained), weights)
+
     def _clean(self) -> Clean | None:
         """The direction for this batch and its clean loss, if the rule needs alignments."""
         return self._gradient.next() if "alignments" in self._rule.needs else None
@@ -89,13 +130,14 @@ class Weigher:
         at, batch = self._at, task.batch
         like = alignments if alignments is not None else losses
         assert like is not None
-        ids = task.each(at.ids(batch))
+        ids = task.each(found_in(batch, at.ids))
         if clean is not None and alignments is not None:
             alignments = clean.undone(alignments)
         bad_clean = functools.partial(clean_examples, at.clean_student, self._gradient.batch, at.ids)
         examine(done.step + 1, losses, alignments, clean, ids, bad_clean)
+        labels, names = (functools.partial(found_in, look_up=look_up) for look_up in (at.labels, at.ids))
         evidence = Evidence(
-            len(like), like, batch, alignments, losses, at.labels, at.ids, task.tokens, seen, done.step, ids=ids
+            len(like), like, batch, alignments, losses, labels, names, task.tokens, seen, done.step, ids=ids
         )
         weights = self._rule.weigh(evidence).detach().to(like.dtype)
         done.count(weights, alignments, losses, clean, ids, task.tokens)

@@ -33,7 +33,7 @@ def carry_on(settings, folder, kill_at_replace=None):
 
         os.replace = replace
     if (folder / "config.json").exists():
-        resume(folder, {}, Nobody())
+        resume(folder, {"model": settings["model"]} if "model" in settings else {}, Nobody())
     else:
         start(Settings.of(**settings), folder, Nobody())
 

@@ -75,6 +75,8 @@ def test_what_may_be_none_in_a_run_says_that_there_is_none():
         "epochs",
         "steps",
         "patience",
+        "average",
+        "accumulate_tokens",
     }
 
 

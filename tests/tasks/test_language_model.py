@@ -208,7 +208,7 @@ class TinyTranslator(nn.Module):
 
 
 def test_translation_learns_the_target_given_the_source():
-    task, model = Translation(vocabulary=V, start=1), TinyTranslator().double()
+    task, model = Translation(vocabulary=V), TinyTranslator().double()
     pairs = [
         {"x": one["x"], "y": other["x"], "id": one["id"]}
         for one, other in zip(sentences(5, 0), sentences(5, 1), strict=True)

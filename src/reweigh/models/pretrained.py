@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from reweigh.errors import BadInput, require
+from reweigh.hub import quiet
 
 PREFIX = "hf:"
 
@@ -39,7 +40,7 @@ def pretrained(name: str, classes: int, *, padding: int = 0, **_: Any) -> Pretra
         MissingExtra: if transformers is not installed.
     """
     with hugging_face(
-        f"{name} cannot be had as a Hugging Face model for sequence classification", _GIVE
+        f"{name} cannot be had as a Hugging Face model for sequence classification", GIVE
     ) as transformers:
         network = transformers.AutoModelForSequenceClassification.from_pretrained(
             name, num_labels=classes, ignore_mismatched_sizes=True, trust_remote_code=False
@@ -62,7 +63,7 @@ def reads_sentences(name: str) -> bool:
 
 
 _OF_SENTENCES = "modules.json"
-_GIVE = "give a folder that `save_pretrained` wrote, or a name on the hub that is downloaded or can be"
+GIVE = "give a folder that `save_pretrained` wrote, or a name on the hub that is downloaded or can be"
 
 
 @contextlib.contextmanager
@@ -73,18 +74,10 @@ def hugging_face(complaint: str, remedy: str, *also: type[Exception]) -> Iterato
         BadInput: for a refusal.
         MissingExtra: if transformers is not installed.
     """
-    transformers = require("transformers", "transformers")
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     refusals: tuple[type[Exception], ...] = (OSError, ValueError, RuntimeError, KeyError, *also)
     try:
-        logging.set_verbosity_error()  # that a layer is new, or left out, is meant
-        logging.disable_progress_bar()
-        yield transformers
+        with quiet() as transformers:
+            yield transformers
     except refusals as refused:
         reason = str(refused).strip().splitlines()[0].rstrip(".") if str(refused).strip() else type(refused).__name__
         raise BadInput(f"{complaint} ({reason}): {remedy}") from refused
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

@@ -13,6 +13,7 @@ from reweigh.models.imported import imported
 from reweigh.models.lenet import LeNet
 from reweigh.models.mlp import MLP
 from reweigh.models.pretrained import PREFIX, pretrained, reads_sentences
+from reweigh.models.pretrained_pairs import pretrained_pairs
 from reweigh.models.resnet import ResNet
 from reweigh.models.table import TableNet
 from reweigh.models.text_body import pretrained_sentences, sentences, tfidf
@@ -54,8 +55,8 @@ def build(
     """A model on the CPU, its weights drawn from `seed` alone; the global random state stays as found.
 
     `name` is one of `MODELS`, "hf:" and the name or path of a Hugging Face model (of images, and where it
-    encodes sentences, a frozen body under a new head; of texts else a whole model), or "module:function" of one's own, or
-    that function.
+    encodes sentences, a frozen body under a new head; of texts else a whole model, and of pairs an encoder-decoder), or
+    "module:function" of one's own, or that function.
     `input_shape` is the shape of one example: (channels, H, W) for pictures, (T,) for tokens, any for "mlp".
     On the `device` "meta" one of our models has names and shapes and takes no memory.
     `options` go to the model's constructor, such as `norm="group"` or `dropout=0.3`.
@@ -78,6 +79,8 @@ def build(
 def _of_hugging_face(name: str, input_shape: tuple[int, ...], classes: int, options: dict[str, Any]) -> nn.Module:
     if len(input_shape) == 3:
         return pretrained_images(name, input_shape, classes)
+    if "before_target" in options:
+        return pretrained_pairs(name, classes, **options)
     if reads_sentences(name):
         terms, padding = options.get("terms"), options.get("padding", 0)
         return pretrained_sentences(name, classes, terms=terms, padding=padding)

@@ -14,8 +14,8 @@ class Step:
     """A step that has been taken.
 
     Attributes:
-        done: how many steps the run has made with this one.
-        rows: (B,) the rows of the training set, `batch` what the model was given of them.
+        done: how many batches the run has trained on with this step.
+        rows: (B,) the rows of the training set, `batch` what the model was given of them, `Parts` where these are several.
         losses, weights: (B,).
         report: what else was found out about the batch; None of a step that was not weighed.
         taken: whether the optimizer made it; not where gradients overflowed in float16.

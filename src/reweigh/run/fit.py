@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from reweigh._types import Batch
+from reweigh.batches import Parts
 from reweigh.errors import Overflow
 from reweigh.reweigher import Reweigher
 from reweigh.run.callbacks import Callback, Step
@@ -19,11 +20,12 @@ class Trainer:
     """How a step is taken, and of which rows.
 
     Attributes:
-        batches: from an epoch's number, from 0, to its batches: the rows (B,) of each, and what the model is given of them.
+        batches: from an epoch's number, from 0, to its batches: the rows (B,) of each, and what the model is given of them,
+            `Parts` where several batches make one step.
         rate: from the steps done to the learning rate of the next; None leaves it as the optimizer has it.
         backward: leaves the weighted gradient in `.grad`, (losses, weights) of a batch; None: `reweigher.backward`.
         scale: of the losses, in float16; a step whose gradient overflows is left out.
-        done: how many steps were made, those left out among them.
+        done: how many batches were trained on, those left out among them; as many steps, but for `Parts`.
     """
 
     reweigher: Reweigher
@@ -44,6 +46,7 @@ class Trainer:
         if self.rate is not None:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.rate(self.done)
+        batches = len(batch) if isinstance(batch, Parts) else 1
         self.optimizer.zero_grad()
         try:
             losses, weights = (self.backward or self.reweigher.backward)(batch)
@@ -51,10 +54,10 @@ class Trainer:
             if self.scale is None:
                 raise
             self.scale.overflowed()
-            self.done += 1
+            self.done += batches
             return None
         taken = self._take()
-        self.done += 1
+        self.done += batches
         return Step(self.done, rows, batch, losses, weights, self.reweigher.report, taken)
 
     def _take(self) -> bool:

@@ -110,8 +110,8 @@ class Settings:
 class Resolved(Settings):
     """Settings with nothing left open, so that the run's folder says what was really done.
 
-    None stands only where there is nothing of the kind: no teacher, no patience, no `steps` beside `epochs`. What is open
-    of `Sources` is found in the data, and told.
+    None stands only where there is nothing of the kind: no teacher, no patience, no mean, no `steps` beside `epochs`. What
+    is open of `Sources` is found in the data, and told.
     """
 
     data: Sources | ResolvedKnown

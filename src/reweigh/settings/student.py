@@ -11,16 +11,21 @@ from reweigh.settings.schedule import SCHEDULES
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "reversible-sgd")
 AUGMENTATIONS = ("none", "crop", "crop-flip")
-_MODEL = "{}, hf:NAME_OR_FOLDER (Hugging Face, for texts and images) or module:function (your own)."
+_MODEL = "{}, hf:NAME_OR_FOLDER (Hugging Face, for texts, pairs of them and images) or module:function (your own)."
 _ELSEWHERE = ("hf:NAME", "module:function")
 _SCHEDULE = "Learning rate over time: {} (step divides by 10 at 1/2 and at 3/4 of the way)."
 _SMOOTHING = "How much of each token is left to all others, of sequences."
+_ACCUMULATE = (
+    "One step for as many batches of sequences as have so many target tokens; weighed as one batch of them all."
+)
+_AVERAGE = "The model is the mean of its parameters after so many last epochs."
 _PATIENCE = "End after so many epochs without a lower loss on held-back checked examples; the best model comes out."
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudentSettings:
-    """The model and its training; None is the usual, and of `patience` that training goes on to its end."""
+    """The model and its training; None is the usual, of `patience` that training goes on to its end, and of
+    `average` that the last epoch's model comes out."""
 
     title: ClassVar[str] = "The student"
 
@@ -30,6 +35,7 @@ class StudentSettings:
     )
     steps: int | None = option(None, "Or instead: how many steps to make.", least=1)
     batch_size: int | None = option(None, "Examples in each step.", known=100, own=128, least=1)
+    accumulate_tokens: int | None = option(None, _ACCUMULATE, least=1)
     optimizer: str | None = option(None, "One of {}.", known="sgd", own="adam", choices=OPTIMIZERS)
     lr: float | None = option(None, "Learning rate.", usual="0.01 for sgd, 0.001 for adam and adamw")
     momentum: float = option(0.9, "Momentum; for adam its first beta.")
@@ -42,6 +48,7 @@ class StudentSettings:
         None, _SMOOTHING, usual="0; 0.1 for pairs of texts", known=0.0, own=0.0, least=0.0, most=0.9
     )
     augment: str | None = option(None, "Random crops and flips: {}.", known="none", own="none", choices=AUGMENTATIONS)
+    average: int | None = option(None, _AVERAGE, least=2)
     patience: int | None = option(None, _PATIENCE, least=1)
     seed: int = option(0, "All randomness comes from it.", least=0)
 
@@ -53,6 +60,8 @@ class StudentSettings:
             raise BadInput(f"momentum is {self.momentum}: give a number from 0 to below 1, such as 0.9")
         if self.epochs is not None and self.steps is not None:
             raise BadInput("both epochs and steps are given: the length of a run is set by one of them")
+        if self.average is not None and self.patience is not None:
+            raise BadInput("average is the mean of the last epochs and patience the best of all: leave out one of them")
 
 
 @dataclass(frozen=True, kw_only=True)

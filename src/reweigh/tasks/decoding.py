@@ -1,8 +1,8 @@
 """Texts that an encoder-decoder writes: token by token, the likeliest each time, or the best of several beginnings.
 
 A model that has `begin(source)`, a list of tensors (B, ...), and `following(state, token)`, from these and the last tokens
-(B,) to the logits (B, V) of the next and the new state, keeps what it has worked out of the tokens before; of any other all
-is worked out again for each token.
+(B,) to the logits (B, V) of the next and the new state, keeps what it has worked out of the tokens before; one that has
+`write_texts(source, beam, most)` writes by itself; of any other all is worked out again for each token.
 """
 
 from collections.abc import Callable
@@ -53,6 +53,7 @@ def written(model: Any, source: Tensor, *, start: int, end: int, padding: int, b
     Sentences of about the same length are translated together. With `beam` above 1 the best by mean log-probability wins.
     """
     tokens, writer = Tokens(start, end, padding), model if hasattr(model, "begin") else Again(model)
+    by_itself = getattr(model, "write_texts", None)
     found = source.new_full((len(source), LONGEST), IGNORED, dtype=torch.int64)
     lengths, done = (source != padding).sum(1), 0
     order = lengths.argsort(descending=True)
@@ -60,10 +61,20 @@ def written(model: Any, source: Tensor, *, start: int, end: int, padding: int, b
         longest = max(int(lengths[order[done]]), 1)
         rows = order[done : done + max(1, AT_ONCE // (longest * beam))]
         most, part = (2 * lengths[rows] + 16).clamp(max=LONGEST), source[rows, :longest]
-        texts = _greedy(writer, part, tokens, most) if beam == 1 else _beam(writer, part, tokens, most, beam)
+        if by_itself is not None:
+            texts = _without_marks(by_itself(part, beam, int(most.max())), tokens, most)
+        else:
+            texts = _greedy(writer, part, tokens, most) if beam == 1 else _beam(writer, part, tokens, most, beam)
         found[rows, : texts.shape[1]] = texts
         done += len(rows)
     return found
+
+
+def _without_marks(texts: Tensor, tokens: Tokens, most: Tensor) -> Tensor:
+    """What a model wrote by itself, (B, T), without its start and from its end on, of at most so many tokens (B,)."""
+    texts = texts[:, 1:]
+    ended = (texts == tokens.end).cumsum(1).bool() | (torch.arange(texts.shape[1], device=most.device) >= most[:, None])
+    return texts.masked_fill(ended | (texts == tokens.padding), IGNORED)
 
 
 def _greedy(writer: Any, source: Tensor, tokens: Tokens, most: Tensor) -> Tensor:

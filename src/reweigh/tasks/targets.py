@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from reweigh.tasks.spelling import BYTES, Spelling
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -28,10 +30,11 @@ class Writing(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """Texts as tokens, with the names of all there are: (N, T) numbers, filled up at the end with -100."""
+    """Texts as tokens: (N, T) numbers, filled up at the end with -100, the names of all there are, how they spell texts."""
 
     numbers: IntArray
     names: tuple[str, ...]
+    spelling: Spelling = BYTES
 
 
 class Targets(Protocol):

@@ -22,6 +22,7 @@ from reweigh.tasks.answers import Answers
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.learners import Learner
 from reweigh.tasks.measures import Measure
+from reweigh.tasks.spelling import Spelling
 from reweigh.tasks.spoken import Judged, Overview, Words, counts
 from reweigh.tasks.targets import Array, BoolArray, Targets, Writing
 
@@ -156,6 +157,10 @@ class Task(abc.ABC):
         """
         if share:
             raise BadInput(f"label smoothing is for sequences of tokens, and the task is {self.name}: leave it out")
+        return self
+
+    def spelt(self, spelling: Spelling) -> Self:
+        """The task with tokens that spell texts so, where its targets are texts."""
         return self
 
     def losses(self, outputs: Tensor, y: Tensor) -> Tensor:

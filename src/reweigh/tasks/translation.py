@@ -1,8 +1,9 @@
 """A sequence from another: translations, learnt from pairs of texts by a language model's losses on the target.
 
 The model is called as `model(source, given)`, where `given` are the target's tokens before each position, and gives logits
-(B, T, V) of the next. What it writes by itself (`decoding`) is scored by BLEU and chrF as sacreBLEU has them. Tokens 0, 1
-and 2 are padding, the start and the end of a text; `classes` are the pieces that tokens stand for, byte-level.
+(B, T, V) of the next. What it writes by itself (`decoding`) is scored by BLEU and chrF as sacreBLEU has them. `classes` are
+the pieces that tokens stand for; how they spell a text, and which tokens are no pieces, its `spelling` knows: usually pieces
+are of bytes, and tokens 0, 1 and 2 are padding, the start and the end of a text.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,13 +27,10 @@ from reweigh.tasks.language_model import IGNORED, LanguageModel
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.pairs_seen import in_parts, pairs_seen
 from reweigh.tasks.registry import task
+from reweigh.tasks.spelling import BYTES, Spelling
 from reweigh.tasks.spoken import Judged, Overview, Words
 from reweigh.tasks.targets import Array, BoolArray, Targets
 
-FILL, START, END = 0, 1, 2
-"""The tokens that stand for no piece of a text."""
-BLANK = "Ġ"
-"""How a piece begins that begins a word, where pieces are of bytes."""
 ROUND = 8
 """Lengths of batches are multiples of it, so that few shapes come up."""
 
@@ -43,13 +41,11 @@ class Translation(LanguageModel):
     """The target's tokens, (B, T), and how a text is made of them.
 
     Attributes:
-        start: the token that stands before the target's first.
-        end: the token that ends a text.
+        spelling: how tokens spell texts; its marks are the tokens that are no pieces, `padding` among them.
         beam: how many beginnings are followed at a time when a text is written; 1 takes the likeliest token each time.
     """
 
-    start: int = START
-    end: int = END
+    spelling: Spelling = BYTES
     beam: int = 1
 
     measures: ClassVar = (Measure("test_bleu", "BLEU", share=False, doubtful=10.0),
@@ -64,6 +60,7 @@ class Translation(LanguageModel):
     def __post_init__(self) -> None:
         if not self.vocabulary:
             object.__setattr__(self, "vocabulary", len(self.classes))
+        object.__setattr__(self, "padding", self.spelling.marks.padding)
         super().__post_init__()
 
     # Reading targets
@@ -84,7 +81,11 @@ class Translation(LanguageModel):
         if found is None:
             raise BadInput(f"{cls.name} learns from pairs of texts: name the other column of {train.where} by --source")
         require("sacrebleu", "translation")  # rather now than after the first epoch
-        return cls(found.names, train.names)
+        return cls(found.names, train.names).spelt(found.spelling)
+
+    def spelt(self, spelling: Spelling) -> Self:
+        """With tokens that spell texts so."""
+        return replace(self, spelling=spelling)
 
     def encode(self, targets: Targets) -> Tensor:
         """y, (N, T) int32, filled up with `IGNORED`."""
@@ -101,14 +102,14 @@ class Translation(LanguageModel):
     def collate(self, examples: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Pairs as one batch: "x" (B, S), "given" and "y" (B, T), filled up at their ends, and "id"."""
         batch = super().collate(examples)
-        before = [torch.cat([one["y"].new_full((1,), self.start), one["y"][:-1]]) for one in examples]
+        before = [torch.cat([one["y"].new_full((1,), self.spelling.marks.start), one["y"][:-1]]) for one in examples]
         given = pad_sequence(before, batch_first=True, padding_value=self.padding)
         return {**batch, "given": torch.where(given == IGNORED, self.padding, given)}
 
     def completed(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The batch cut to its longest sides, rounded up, and with "given", the target before each position."""
         x, y = _cut(batch["x"], self.padding), _cut(batch["y"], IGNORED).long()
-        given = torch.cat([y.new_full((len(y), 1), self.start), y[:, :-1]], 1)
+        given = torch.cat([y.new_full((len(y), 1), self.spelling.marks.start), y[:, :-1]], 1)
         return {**batch, "x": x, "y": y, "given": torch.where(given == IGNORED, self.padding, given)}
 
     def lengths(self, y: Tensor) -> Tensor:
@@ -129,9 +130,9 @@ class Translation(LanguageModel):
 
     def outputs_of(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Tensor:
         """The texts that the model writes, (B, `decoding.LONGEST`) int64, filled up with `IGNORED`."""
-        source = _cut(batch["x"], self.padding)
-        found = written(model, source, start=self.start, end=self.end, padding=self.padding, beam=self.beam)
-        nothing = (source != self.padding).sum(1) <= 1  # an end and nothing before it
+        marks, source = self.spelling.marks, _cut(batch["x"], self.padding)
+        found = written(model, source, start=marks.start, end=marks.end, padding=marks.padding, beam=self.beam)
+        nothing = torch.isin(source, torch.tensor(sorted(marks.all), device=source.device)).all(1)
         return found.masked_fill(nothing[:, None], IGNORED)
 
     def predict(self, outputs: Tensor) -> Tensor:
@@ -176,13 +177,19 @@ class Translation(LanguageModel):
     def seen(self, student: Any, clean: Any, train: Any, rows: Tensor) -> PairsView:
         """By a loss without smoothing, of the pairs as they are, and of checked ones that are spoilt."""
 
+        marks, blank = self.spelling.marks, self.spelling.blank
+
         def loss(sources: Any, targets: Any) -> Tensor:
             both = zip(sources, targets, strict=True)
-            ends = [{"x": torch.tensor([*x, self.end]), "y": torch.tensor([*y, self.end]), "id": 0} for x, y in both]
-            return self.smoothed(0.0).loss(student, self.collate(ends))  # type: ignore[arg-type]
+            whole = [
+                {"x": torch.tensor([*marks.before_source, *x, marks.end]), "id": torch.tensor(0),
+                 "y": torch.tensor([*marks.before_target, *y, marks.end])}
+                for x, y in both
+            ]  # fmt: skip
+            return self.smoothed(0.0).loss(student, self.collate(whole))
 
         every = torch.arange(len(clean))
-        starts = frozenset(token for token, piece in enumerate(self.classes) if piece.startswith(BLANK))
+        starts = frozenset(token for token, piece in enumerate(self.classes) if piece.startswith(blank))
         return pairs_seen(in_parts(loss), self._sides(clean, every), self._sides(train, rows), starts)
 
     def _sides(self, examples: Any, rows: Tensor) -> tuple[list[list[int]], list[list[int]]]:
@@ -191,7 +198,7 @@ class Translation(LanguageModel):
         for part in rows.split(1000):
             batch = examples.batch(part)
             for side, name in zip(sides, ("x", "y"), strict=True):
-                side += [[token for token in text if token > self.end] for text in batch[name].tolist()]
+                side += [self._pieces(text) for text in batch[name].tolist()]
         return sides
 
     def judged(self, view: Witness, targets: Tensor, checked: Tensor, seed: int) -> Rightness:
@@ -206,10 +213,15 @@ class Translation(LanguageModel):
 
     # Words for people
 
+    def _pieces(self, tokens: Any) -> list[int]:
+        """The tokens without what stands for no piece."""
+        marks = self.spelling.marks.all
+        return [token for token in map(int, tokens) if token != IGNORED and token not in marks]
+
     def text(self, tokens: Any) -> str:
         """The text that tokens spell."""
-        spoken = [self.classes[int(token)] for token in tokens if int(token) > self.end]
-        return str(require("tokenizers", "text").decoders.ByteLevel().decode(spoken)).strip() if spoken else ""
+        spoken = self._pieces(tokens)
+        return self.spelling.text(spoken, self.classes).strip() if spoken else ""
 
     def _texts(self, tokens: Tensor) -> list[str]:
         return [self.text(row) for row in tokens.tolist()]

@@ -18,12 +18,13 @@ TEXTS = ["hund und katze", "Ein Ärger, [END] [PAD]!", "猫 \U0001f600 α", "a  
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_is_spelled_again(pieces, text):
-    numbers, long = pieces.encode([text], 64, 0)
+    numbers, long, empty = pieces.encode([text], 64, 0)
     tokens = numbers[0][numbers[0] != 0]
     assert tokens[-1] == 2
     assert 1 not in tokens
     assert list(tokens).count(2) == 1  # a text that spells the name of a special piece is a text
     assert not long[0]
+    assert empty[0] == (not text)
     assert Translation(pieces.names).text(tokens) == text
 
 
@@ -38,7 +39,7 @@ def test_frequent_words_are_one_piece_and_both_sides_share_them(pieces):
 
 
 def test_long_texts_are_cut_and_keep_their_end(pieces):
-    numbers, long = pieces.encode(["hund " * 2 + "hund", "hund " * 3 + "hund", "hund " * 50_000], 4, 0)
+    numbers, long, _ = pieces.encode(["hund " * 2 + "hund", "hund " * 3 + "hund", "hund " * 50_000], 4, 0)
     assert long.tolist() == [False, True, True]
     assert (numbers[:, 3] == 2).all()
     assert np.array_equal(numbers[1], numbers[2])

@@ -64,7 +64,9 @@ def test_what_is_usual_and_what_is_said_otherwise(files):
     ("more", "sentence"),
     [
         ({"model": "transformer"}, "model 'transformer' does not read pairs: take one of translator-tiny"),
-        ({"model": "hf:anything"}, "reads texts or images and these data are pairs"),
+        ({"model": "hf:./nowhere"}, "the tokenizer of hf:./nowhere cannot be loaded"),
+        ({"languages": "deu_Latn,eng_Latn"}, "--languages is for models of Hugging Face that know many"),
+        ({"pieces": "./nowhere.model"}, "there is nothing at ./nowhere.model|nowhere.model"),
         ({"noise": "uniform:0.4"}, "noise and imbalance are made of classes, and the task is translation"),
         ({"label_smoothing": 0.95}, "label_smoothing is 0.95: give a number of at most 0.9"),
         ({"contrast": "inputs"}, "contrast 'inputs' is not known .did you mean 'input'."),

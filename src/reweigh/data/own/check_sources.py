@@ -5,12 +5,13 @@ from ...tasks import task_named
 from .paths import existing, kind_at
 from .sources import Sources
 
+_OF_PAIRS = {"pieces", "languages"}
 _ONLY = {
     "pairs": {"text", "image_size", "drop"},
-    "images": {"target", "text", "clean_column", "id_column", "drop", "text_length"},
-    "arrays": {"text", "image_size", "text_length", "drop"},
-    "text": {"image_size"},
-    "table": {"image_size", "text_length"},
+    "images": {"target", "text", "clean_column", "id_column", "drop", "text_length", *_OF_PAIRS},
+    "arrays": {"text", "image_size", "text_length", "drop", *_OF_PAIRS},
+    "text": {"image_size", *_OF_PAIRS},
+    "table": {"image_size", "text_length", *_OF_PAIRS},
 }
 """What each kind of data has no use for."""
 

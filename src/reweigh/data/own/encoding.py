@@ -12,6 +12,7 @@ from typing import Any
 
 from ...errors import BadInput
 from ...tasks import Task, known_task, task_named
+from .pieces import spelling_of
 from .sources import KINDS, OUTSIDE
 
 FORMAT = 1
@@ -31,8 +32,8 @@ class Encoding:
         model_options: what a model for such data must know: table {"categories": (n1, n2, ...)}, where the first
             columns of x are numbers and the last len(categories) are category codes held as float, from 0 (unknown or
             missing) to n - 1; text {"vocabulary": n, "padding": p, "terms": t}, where tokens are 0 to n - 1, p (0 but for
-            some Hugging Face models) fills texts up, and t are the `terms.Terms` of TF-IDF; pairs {"padding": p}; images and
-            arrays {}.
+            some Hugging Face models) fills texts up, and t are the `terms.Terms` of TF-IDF; pairs {"padding": p}, and where
+            a Hugging Face model cuts them its marks as well (`tasks.spelling`); images and arrays {}.
         target_scale: (mean, standard deviation) of a regression's target, whose y is (value - mean) / deviation.
         reader: what the reader of this kind keeps for itself; JSON values only.
     """
@@ -55,7 +56,8 @@ class Encoding:
             BadInput: if no task is known by that name.
         """
         style, unit = self.reader.get("target_written", (".", ""))
-        return task_named(self.task)(self.classes, self.targets, self.target_scale, (str(style), str(unit)))
+        found = task_named(self.task)(self.classes, self.targets, self.target_scale, (str(style), str(unit)))
+        return found.spelt(spelling_of(self.reader))
 
     def as_json(self) -> dict[str, Any]:
         """The encoding as a dictionary that `json` can write."""

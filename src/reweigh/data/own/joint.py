@@ -1,15 +1,18 @@
 """The pieces that both sides of pairs are cut into: byte-level BPE (Sennrich et al., 2016), trained on both together.
 
 Byte-level pieces spell any text in any script, letters keep their case, and what tokens spell is the text again. Token 0 is
-padding, 1 stands before a target and 2 ends every text.
+padding, 1 stands before a target and 2 ends every text. Pieces that others have made are cut by likewise (`JointPieces`): a
+SentencePiece model's (`given_pieces.py`), and those of a Hugging Face encoder-decoder (`borrowed_pieces.py`).
 """
 
+import abc
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import require
+from ...tasks.spelling import BYTES, Spelling
 from .values import BoolArray
 from .vocabulary import SIZE, TokenArray
 
@@ -19,10 +22,65 @@ LONGEST = 100_000
 
 
 class Cut(NamedTuple):
-    """Texts as tokens (N, T), filled up, and which were longer and are cut, (N,)."""
+    """Texts as tokens (N, T), filled up; which were longer and are cut, and which have no piece, (N,) each."""
 
     numbers: TokenArray
     long: BoolArray
+    empty: BoolArray
+
+
+class JointPieces(abc.ABC):
+    """How both sides of pairs are cut.
+
+    Attributes:
+        spelling: how their tokens spell texts.
+        longest: as many tokens a text can have.
+    """
+
+    spelling: Spelling
+    longest: int = 1 << 16
+
+    @property
+    @abc.abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The pieces in the order of their tokens."""
+
+    @abc.abstractmethod
+    def as_json(self) -> dict[str, Any]:
+        """All that is needed to cut other texts likewise."""
+
+    @abc.abstractmethod
+    def _cut(self, texts: Sequence[str], side: str) -> Iterable[Sequence[int]]:
+        """The tokens of each text's pieces, and no marks."""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a model must know."""
+        return {"padding": self.spelling.marks.padding}
+
+    @property
+    def least(self) -> int:
+        """As many tokens has a text of one piece."""
+        marks = self.spelling.marks
+        return 2 + max(len(marks.before_source), len(marks.before_target))
+
+    def encode(self, texts: Sequence[str], length: int, fill: int, side: str = "source") -> Cut:
+        """Of each text its tokens between its marks, at most `length` of them; `fill` stands behind.
+
+        Args:
+            texts: N of them.
+            length: T.
+            fill: the token that stands behind.
+            side: "source" or "target".
+        """
+        marks = self.spelling.marks
+        before = marks.before_target if side == "target" else marks.before_source
+        numbers, room = np.full((len(texts), length), fill, dtype=np.int64), length - len(before) - 1
+        long, empty = (np.zeros(len(texts), dtype=bool) for _ in range(2))
+        for row, pieces in enumerate(self._cut([text[:LONGEST] for text in texts], side)):
+            ids = [*before, *pieces[:room], marks.end]
+            numbers[row, : len(ids)], long[row], empty[row] = ids, len(pieces) > room, not pieces
+        return Cut(numbers, long, empty)
 
 
 def trained(texts: Iterable[str]) -> "Pieces":
@@ -40,20 +98,17 @@ def trained(texts: Iterable[str]) -> "Pieces":
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = kit.processors.TemplateProcessing(
-        single=f"$A {SPECIAL[2]}", special_tokens=[(SPECIAL[2], tokenizer.token_to_id(SPECIAL[2]))]
-    )
     return Pieces(tokenizer.to_str())
 
 
-class Pieces:
-    """A tokenizer; `written` is all of it, as JSON.
+class Pieces(JointPieces):
+    """A tokenizer of our own; `written` is all of it, as JSON.
 
     Raises:
         ValueError: if that cannot be read.
     """
 
-    padding = 0
+    spelling = BYTES
 
     def __init__(self, written: str) -> None:
         self.written = written
@@ -69,10 +124,9 @@ class Pieces:
         """The pieces in the order of their tokens."""
         return tuple(str(self._tokenizer.id_to_token(token)) for token in range(self.size))
 
-    def encode(self, texts: Sequence[str], length: int, fill: int) -> Cut:
-        """Of each text its tokens and the end, at most `length` of them; `fill` stands behind."""
-        numbers, long = np.full((len(texts), length), fill, dtype=np.int64), np.zeros(len(texts), dtype=bool)
-        for row, one in enumerate(self._tokenizer.encode_batch([text[:LONGEST] for text in texts])):
-            ids = one.ids if len(one.ids) <= length else [*one.ids[: length - 1], one.ids[-1]]
-            numbers[row, : len(ids)], long[row] = ids, len(one.ids) > length
-        return Cut(numbers, long)
+    def as_json(self) -> dict[str, Any]:
+        """The tokenizer."""
+        return {"vocabulary": self.written}
+
+    def _cut(self, texts: Sequence[str], side: str) -> Iterable[Sequence[int]]:
+        return (one.ids for one in self._tokenizer.encode_batch(list(texts), add_special_tokens=False))

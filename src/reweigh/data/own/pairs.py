@@ -15,10 +15,11 @@ from ..scratch import in_memory
 from ..stored_files import RaggedFiles
 from .columns import Roles, present
 from .encode import Encoded
-from .joint import Pieces, trained
+from .joint import JointPieces
 from .pair_lines import Fields, Lines, TwoFiles
 from .pair_places import files_at
 from .paths import Table, kind_of_file, open_table
+from .pieces import pieces_for, pieces_of
 from .rows import Rows
 from .sources import Sources
 from .table_rows import read_table
@@ -38,28 +39,30 @@ class PairReader:
 
     kind = "pairs"
 
-    def __init__(self, source: str, roles: Roles, pieces: Pieces, length: int) -> None:
+    def __init__(self, source: str, roles: Roles, pieces: JointPieces, length: int) -> None:
         """Of columns or languages; sides of more than `length` tokens T are left out."""
         self.source, self.roles, self.pieces, self.notes = source, roles, pieces, list[str]()
         self.target_names = roles.targets
         self.input_shape: tuple[int, ...] = (length,)
         self._names = pieces.names
         self._file: Table | None = None
-        self.model_options: dict[str, Any] = {"padding": pieces.padding}
+        self.model_options: dict[str, Any] = pieces.told
 
     @classmethod
-    def learned(cls, sources: Sources) -> "PairReader":
-        """The reader for the training file, with a vocabulary of both sides.
+    def learned(cls, sources: Sources, tokenizer: str | None = None) -> "PairReader":
+        """The reader for the training file, with a vocabulary of both sides, or the pieces that are named.
 
         Raises:
-            BadInput: a side is missing, or holds no text.
+            BadInput: a side is missing, holds no text, or the pieces cannot be had.
         """
         source, roles = str(sources.source), Roles((str(sources.target),), sources.id_column, sources.clean_column)
         file = open_pairs(sources.train, source, roles)
         for name in (source, *roles.all):
             present(name, file.names, file.path)
-        texts = [islice(texts_of(file, name), _MOST_TEXTS) for name in (source, *roles.targets)]
-        reader = cls(source, roles, trained(chain(*texts)), max(sources.text_length or MOST_TOKENS, 2))
+        texts = (islice(texts_of(file, name), _MOST_TEXTS) for name in (source, *roles.targets))
+        pieces = pieces_for(sources, tokenizer, chain.from_iterable(texts))
+        length = max(sources.text_length or MOST_TOKENS, pieces.least)
+        reader = cls(source, roles, pieces, min(length, pieces.longest))
         file.keep([source, *roles.all])
         reader._file = file
         return reader
@@ -68,7 +71,7 @@ class PairReader:
     def restored(cls, kept: dict[str, Any]) -> "PairReader":
         """The reader that `as_json` wrote down."""
         roles = Roles((str(kept["target"]),), kept["id"])
-        return cls(str(kept["source"]), roles, Pieces(kept["vocabulary"]), int(kept["length"]))
+        return cls(str(kept["source"]), roles, pieces_of(kept), int(kept["length"]))
 
     def as_json(self) -> dict[str, Any]:
         """Both sides, the vocabulary, and how long they may be."""
@@ -77,8 +80,7 @@ class PairReader:
             "target": self.target_names[0],
             "id": self.roles.id,
             "length": self.input_shape[0],
-            "vocabulary": self.pieces.written,
-        }
+        } | self.pieces.as_json()
 
     def rows(self, path: str, part: str) -> Rows:
         """The pairs at `path`; those that cannot be learned from are marked, and new ones are cut instead."""
@@ -87,18 +89,18 @@ class PairReader:
             self._file if part == "train" and self._file is not None else open_pairs(path, self.source, self.roles, new)
         )
         self._file = None  # read once for both passes, and not kept
-        cut: dict[str, BoolArray] = {}
+        cut, bare = dict[str, BoolArray](), dict[str, BoolArray]()
 
         def sources(table: Table) -> Encoded:
-            x, cut["source"] = self._encoded(table, self.source)
+            x, cut["source"], bare["source"] = self._encoded(table, self.source, "source")
             return Encoded(x, [], {})
 
         found = read_table(file, part, self.roles, (self.source,), sources)
         if not found.targets:
             return replace(found, notes=(*found.notes, *_cut_notes(cut["source"], found.where, self.input_shape[0])))
-        numbers, cut["target"] = self._encoded(file, self.target_names[0], _IGNORED)
-        bare = _nothing(found.x) | (numbers[:, 1] == _IGNORED)
-        return replace(found, tokens=Tokens(numbers, self._names), **self._left_out(found, bare, cut, new))
+        numbers, cut["target"], bare["target"] = self._encoded(file, self.target_names[0], "target")
+        tokens = Tokens(numbers, self._names, self.pieces.spelling)
+        return replace(found, tokens=tokens, **self._left_out(found, bare["source"] | bare["target"], cut, new))
 
     def _left_out(self, found: Rows, bare: BoolArray, cut: dict[str, BoolArray], new: bool) -> dict[str, Any]:
         """Which pairs lack a side, or are too long for one, and what is said of them."""
@@ -114,17 +116,20 @@ class PairReader:
         notes = (*found.notes, *(note for note, is_so in said.items() if is_so))
         return {"left_out": bare | long, "notes": notes, "told": told}
 
-    def _encoded(self, file: Table, name: str, fill: int | None = None) -> tuple[Any, BoolArray]:
-        """One side (N, T), in memory or, of sources, on the disk where they are many; and which texts are cut, (N,)."""
-        shape, side = (file.rows, self.input_shape[0]), self.pieces.padding if fill is None else fill
-        large = fill is None and shape[0] * shape[1] * 8 > in_memory()
-        kind: Any = np.int64 if fill is None else np.int32
-        found: Any = RaggedFiles(shape, side) if large else np.full(shape, side, dtype=kind)
-        long, texts = np.zeros(file.rows, dtype=bool), texts_of(file, name)
+    def _encoded(self, file: Table, name: str, side: str) -> tuple[Any, BoolArray, BoolArray]:
+        """One side (N, T), in memory or, of many sources, on the disk; which are cut, and empty, (N,) each."""
+        shape, is_source = (file.rows, self.input_shape[0]), side == "source"
+        fill = self.pieces.spelling.marks.padding if is_source else _IGNORED
+        large = is_source and shape[0] * shape[1] * 8 > in_memory()
+        kind: Any = np.int64 if is_source else np.int32
+        found: Any = RaggedFiles(shape, fill) if large else np.full(shape, fill, dtype=kind)
+        long, empty = (np.zeros(file.rows, dtype=bool) for _ in range(2))
+        texts = texts_of(file, name)
         for start in range(0, file.rows, _BLOCK):
-            block = self.pieces.encode(list(islice(texts, _BLOCK)), shape[1], side)
-            found[start : start + _BLOCK], long[start : start + _BLOCK] = block.numbers, block.long
-        return found.stored() if large else found, long
+            part = slice(start, start + _BLOCK)
+            block = self.pieces.encode(list(islice(texts, _BLOCK)), shape[1], fill, side)
+            found[part], long[part], empty[part] = block
+        return found.stored() if large else found, long, empty
 
 
 def open_pairs(path: str | Path, source: str, roles: Roles, new: bool = False) -> Table:
@@ -175,12 +180,6 @@ def texts_of(file: Table, name: str) -> Iterator[str]:
             raise BadInput(f"column {shown(name)} of {file.path} holds lists or bytes: name a column of texts")
         for start in range(0, len(cells), _BLOCK):
             yield from map(str.strip, as_words(cells.slice(start, _BLOCK), ()).fill_null("").to_pylist())
-
-
-def _nothing(x: Any) -> BoolArray:
-    """(N,) which sources are an end and nothing before it."""
-    parts = (x[start : start + _BLOCK][:, 1] == 0 for start in range(0, len(x), _BLOCK))
-    return np.concatenate([part.numpy() for part in parts])
 
 
 def _cut_notes(cut: BoolArray, where: str, length: int) -> list[str]:

@@ -21,13 +21,14 @@ from .rows import Rows
 from .sources import OUTSIDE, Sources
 from .tables import TableReader
 from .targets import check_usable
-from .texts import TextReader
+from .texts import OPEN, TextReader
 
 
 def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> OwnData:
     """Read training, clean and test examples; `seed` decides which clean rows are held back for testing.
 
-    `tokenizer` is the name or path of a Hugging Face tokenizer, for texts that such a model learns from, or `texts.OPEN`.
+    `tokenizer` is the name or path of a Hugging Face tokenizer, for texts and pairs that such a model learns from, or
+    `texts.OPEN`.
 
     Raises:
         BadInput: in one sentence, if the data cannot be had or used.
@@ -96,7 +97,7 @@ def _reader(kind: str, sources: Sources, tokenizer: str | None) -> Reader:
     if kind == "arrays":
         return ArrayReader.learned(sources)
     if kind == "pairs":
-        return PairReader.learned(sources)
+        return PairReader.learned(sources, None if tokenizer == OPEN else tokenizer)
     return TextReader.learned(sources, tokenizer) if kind == "text" else TableReader.learned(sources)
 
 

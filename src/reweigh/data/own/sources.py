@@ -23,6 +23,8 @@ _TRAIN = (
 _TARGET = "The column to learn; several, 'a,b,c', for labels that may stand together."
 _TASK = f"{', '.join(column_tasks())} or module:Class (your own)."
 _SOURCE = "Of pairs of texts the column or language to translate from; --target is the other one."
+_LANGUAGES = "What a model that knows many languages calls both, FROM,TO such as deu_Latn,eng_Latn."
+_PIECES = "Of pairs of texts: a SentencePiece model (.model) by whose pieces both sides are cut."
 _SIZE = "the usual of the images, at most 128, grey ones 64"
 
 
@@ -44,6 +46,8 @@ class Sources:
     target: str | None = option(None, _TARGET)
     text: str | None = option(None, "The column of texts to learn from.")
     source: str | None = option(None, _SOURCE)
+    pieces: str | None = option(None, _PIECES, usual="pieces made of both sides, or a hf: model's own")
+    languages: str | None = option(None, _LANGUAGES, usual="--source and --target")
     id_column: str | None = option(None, "The column that names examples.", usual="row numbers")
     drop: tuple[str, ...] = option((), "A column not to learn from, may be repeated.")
     task: str | None = option(None, _TASK, usual="found from the target")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ... import minilm
 from ...errors import BadInput, require
+from ...hub import quiet
 from ...words import shown
 
 SIZE = 8192
@@ -109,10 +110,11 @@ class Borrowed:
         Raises:
             BadInput: it cannot be had.
         """
-        self.name, library = name, require("transformers", "transformers")
+        self.name = name
+        place = str(minilm.folder()) if name == minilm.NAME else name
         try:
-            place = str(minilm.folder()) if name == minilm.NAME else name
-            self._tokenizer: Any = library.AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+            with quiet() as library:
+                self._tokenizer: Any = library.AutoTokenizer.from_pretrained(place, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as refused:
             raise BadInput(
                 f"the tokenizer {shown(name)} cannot be loaded ({type(refused).__name__}): check the name or path of the "

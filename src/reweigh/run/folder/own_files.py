@@ -19,7 +19,7 @@ from reweigh.settings import Settings
 from reweigh.storage import home
 
 S = TypeVar("S", bound=Settings)
-PLACES = ("train", "clean", "test", "clean_ids")
+PLACES = ("train", "clean", "test", "clean_ids", "pieces")
 """The settings that name files."""
 
 

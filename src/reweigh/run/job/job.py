@@ -18,7 +18,9 @@ from reweigh.reweigher import Reweigher
 from reweigh.rightness.known import Known
 from reweigh.rules import Judged, LearnedRule, Rule, SecondModel, Uniform
 from reweigh.run import World
+from reweigh.run.averaging import Averaging
 from reweigh.run.early import EarlyStopping
+from reweigh.run.job.accumulation import check_accumulation
 from reweigh.run.job.augmentation import AugmentedClean
 from reweigh.run.job.features import learnt_from
 from reweigh.run.job.loss import loss_on
@@ -46,6 +48,7 @@ class Job:
         loader: hands out the batches of `inputs.train`.
         epochs_done: how many epochs are complete.
         early: what chooses the epoch, where that is wanted.
+        mean: what keeps the mean of the last epochs' parameters, likewise.
         scale: of the losses, in float16.
         choice: how the rule was chosen, where it was.
         stopped: whether a callback has ended training before its time.
@@ -66,6 +69,7 @@ class Job:
     epochs_done: int = 0
     stopped: bool = False
     early: EarlyStopping | None = None
+    mean: Averaging | None = None
     scale: LossScale | None = None
     choice: dict[str, Any] | None = None
 
@@ -73,6 +77,11 @@ class Job:
     def device(self) -> torch.device:
         """Where this process computes."""
         return self.world.device
+
+    @property
+    def answering(self) -> nn.Module:
+        """The student as it would come out now."""
+        return self.student if self.mean is None else self.mean.model
 
     @property
     def steps(self) -> int:
@@ -101,6 +110,7 @@ class Job:
             "epochs_done": self.epochs_done,
             "stopped": self.stopped,
             **({} if self.early is None else {"early": self.early.state_dict()}),
+            **({} if self.mean is None else {"mean": self.mean.state_dict()}),
             **({} if self.scale is None else {"scale": self.scale.state_dict()}),
             "model": self.student.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -122,6 +132,8 @@ class Job:
             self.epochs_done, self.stopped = int(state["epochs_done"]), bool(state.get("stopped", False))
             if self.early is not None:
                 self.early.load_state_dict(state["early"])
+            if self.mean is not None:
+                self.mean.load_state_dict(state["mean"])
             if self.scale is not None:
                 self.scale.load_state_dict(state["scale"])
             self._check_moments()
@@ -182,6 +194,7 @@ def assemble(
     rule = build_rule(config, data, second, objects, judged)
     optimizer = build_optimizer(config.student, student)
     learned = isinstance(rule, LearnedRule)
+    check_accumulation(config, data.train, world.size, learns=learned)
     if scale is not None and learned and learning.horizon > 1:
         raise BadInput("a horizon above 1 takes second derivatives, which float16 does not reach: use --precision bf16")
     reweigher = Reweigher(
@@ -206,7 +219,9 @@ def assemble(
     )  # fmt: skip
     records = Records(data.train.ids)
     job = Job(config, data, task, model, student, inputs, optimizer, rule, reweigher, records, world, loader)
-    return replace(job, early=early, scale=scale)
+    average = config.student.average
+    mean = None if average is None else Averaging(student, job.epochs, average)
+    return replace(job, early=early, mean=mean, scale=scale)
 
 
 def _clean(config: Resolved, inputs: RunData, world: World) -> CleanStream:

@@ -7,18 +7,21 @@ exactly.
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from reweigh._types import Batch
+from reweigh.batches import found_in
 from reweigh.data.sampling import seed_for
 from reweigh.distributed import weights_over
 from reweigh.ledger import Ledger
 from reweigh.metrics import effective_sample_size
 from reweigh.run import Callback, Step, Trainer, World, fit
 from reweigh.run.early import LOSS as VALIDATION_LOSS
+from reweigh.run.job.accumulation import together
 from reweigh.run.job.augmentation import augmented
 from reweigh.run.job.evaluate import mean_loss_on, scores_on
 from reweigh.run.job.job import Job
@@ -61,6 +64,12 @@ class Visited(NamedTuple):
             labels=None if self.labels is None else _whole(rest[-1]) if whole else rest[-1],
             clean_loss=float(clean.sum()),
         )
+
+
+def _labels(batch: Batch) -> Tensor | None:
+    """A ledger has one label an example, or none."""
+    y: Tensor = batch["y"]
+    return y if y.ndim == 1 else None
 
 
 def _bits(numbers: Tensor) -> Tensor:
@@ -109,8 +118,10 @@ class Notes(Callback):
         """Note weights and losses."""
         report, batch, losses = step.report, step.batch, step.losses
         assert report is not None  # since `backward` has just made it
-        labels = batch["y"] if batch["y"].ndim == 1 else None  # a ledger has one label an example
-        seen = Visited(batch["id"], step.weights, report.alignments, losses, labels, report.clean_loss)
+        labels = found_in(batch, _labels)
+        seen = Visited(
+            found_in(batch, itemgetter("id")), step.weights, report.alignments, losses, labels, report.clean_loss
+        )
         if self.job.world.size > 1:
             seen = seen.by_all(self.job.world)
         if not self.job.world.is_main:
@@ -148,7 +159,7 @@ class Notes(Callback):
         job, held = self.job, self.job.inputs.held
         tested: dict[str, float | None] = {job.task.score: None}
         if self._test:
-            tested = {**scores_on(job.student, job.inputs.test, job.task, job.device)}
+            tested = {**scores_on(job.answering, job.inputs.test, job.task, job.device)}
         if held is not None:
             tested[VALIDATION_LOSS] = mean_loss_on(job.student, held, loss_on(job.device, job.task))
         return tested
@@ -193,7 +204,7 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
     """
     student, done = job.config.student, job.epochs_done
 
-    def batches(epoch: int) -> Iterator[tuple[Tensor, Batch]]:
+    def single(epoch: int) -> Iterator[tuple[Tensor, Batch]]:
         own = [job.world.rank] if job.world.rank else []
         torch.manual_seed(seed_for(student.seed, "epoch", epoch, *own))  # crops, dropout, whatever a model draws
         job.model.train()
@@ -203,13 +214,18 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
         for rows, batch, _ in job.loader.epoch(epoch, sampling=sampling, most=most):
             yield rows, batch | {"x": augmented(batch["x"], student.augment)}
 
+    def batches(epoch: int) -> Iterator[tuple[Tensor, Batch]]:
+        most = student.accumulate_tokens
+        return single(epoch) if most is None else together(single(epoch), job.task, most)
+
     def rate(step: int) -> float:
         return learning_rate(student.schedule, student.lr, step, job.steps, student.lr_warm_up)
 
     steps = done * job.steps_an_epoch
     trainer = Trainer(job.reweigher, job.optimizer, batches, rate, scale=job.scale, done=steps)
     last = done if job.stopped else job.epochs if epochs is None else done + epochs
-    fit(trainer, range(done, last), [notes, *callbacks])
+    mean = [] if job.mean is None else [job.mean]  # first, since notes ask it
+    fit(trainer, range(done, last), [*mean, notes, *callbacks])
 
 
 def train_along(job: Job, notes: Notes, callbacks: Sequence[Callback] = (), last: Sequence[Callback] = ()) -> None:

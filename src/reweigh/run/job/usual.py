@@ -26,6 +26,8 @@ from reweigh.tasks import Task
 LEAST_STEPS, MOST_STEPS, MOST_EPOCHS = 600, 6000, 200
 LEAST_OF_PROBE, LR_OF_PROBE = 200, 0.003
 """For a linear layer on what a frozen body says of texts: as good as 600 steps of 0.001, and done in a third of the time."""
+LR_OF_TRANSLATOR = 0.00005
+"""For a pretrained encoder-decoder that goes on learning: as is usual for such models."""
 MODELS_FOR = {
     "table": ("table",),
     "text": TEXT_MODELS,
@@ -57,6 +59,8 @@ def with_usual(config: Settings, data: RunData, objects: Objects = NONE) -> Reso
     taken["epochs"] = usual_epochs(count, batch_size, LEAST_OF_PROBE if text_probe else LEAST_STEPS)
     if text_probe and guess.student.optimizer in ("adam", "adamw"):
         taken["lr"] = LR_OF_PROBE
+    if data.encoding.kind == "pairs" and guess.student.model.startswith(PREFIX):
+        taken["lr"] = LR_OF_TRANSLATOR
     if _is_probe(guess, data, data.encoding, objects):
         taken["threads"] = torch.get_num_threads()
     else:
@@ -130,9 +134,10 @@ def check_model_reads(model: str, encoding: Encoding) -> None:
     Raises:
         BadInput: naming those that can.
     """
-    if model.startswith(PREFIX) and encoding.kind not in ("text", "images"):
+    if model.startswith(PREFIX) and encoding.kind not in ("text", "pairs", "images"):
         raise BadInput(
-            f"model {model!r} reads texts or images and these data are {encoding.kind}: name a column of texts by --text"
+            f"model {model!r} reads texts, pairs of them or images and these data are {encoding.kind}: name a column of "
+            "texts by --text"
         )
     if ":" not in model and model not in MODELS_FOR[encoding.kind]:
         known = ", ".join(MODELS_FOR[encoding.kind])
