@@ -76,7 +76,9 @@ def loader_of(rows, size, devices):
 def fitted(module, size, *, devices, rows=120, resume=None, save_to=None, own_loader=None, **settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        trainer = lightning.Trainer(**QUIET | {"devices": devices, "strategy": "ddp" if devices > 1 else "auto"} | settings)
+        trainer = lightning.Trainer(
+            **QUIET | {"devices": devices, "strategy": "ddp" if devices > 1 else "auto"} | settings
+        )
         loader = own_loader or loader_of(rows, size, devices)
         trainer.fit(module, loader, ckpt_path=resume)
         if save_to:

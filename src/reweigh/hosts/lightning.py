@@ -129,7 +129,12 @@ class Reweighed:
             self._looking = False
 
     def _made(self) -> Reweigher:
-        trainer: Any = self.trainer  # type: ignore[attr-defined]
+        trainer: Any = getattr(self, "_trainer", None)
+        if trainer is None:
+            raise BadInput(
+                "there is no Reweigher, since no fit is under way: strategy='ddp_spawn' brings back the parameters alone, so "
+                "save checkpoints during the fit (ModelCheckpoint), or train with strategy='ddp'"
+            )
         several = len(trainer.optimizers) > 1
         try:
             reweigher = self.configure_reweigher()
