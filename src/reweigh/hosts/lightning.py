@@ -132,8 +132,8 @@ class Reweighed:
         trainer: Any = getattr(self, "_trainer", None)
         if trainer is None:
             raise BadInput(
-                "there is no Reweigher, since no fit is under way: strategy='ddp_spawn' brings back the parameters alone, so "
-                "save checkpoints during the fit (ModelCheckpoint), or train with strategy='ddp'"
+                "there is no Reweigher, since no fit is under way: strategy='ddp_spawn' brings back the parameters alone, "
+                "so save checkpoints during the fit (ModelCheckpoint), or train with strategy='ddp'"
             )
         several = len(trainer.optimizers) > 1
         try:
