@@ -86,4 +86,11 @@ def _of_losses(trainer: "ReweighTrainer", per_example_loss: Any) -> str:
 def _of_data(trainer: "ReweighTrainer") -> str:
     if isinstance(trainer.data_collator, DataCollatorWithFlattening):
         return "DataCollatorWithFlattening joins a batch to one sequence, which has one weight: pad instead"
+    for name, holder in (
+        ("packing", trainer.args),
+        ("padding_free", trainer.args),
+        ("padding_free", trainer.data_collator),
+    ):
+        if getattr(holder, name, False):  # TRL's SFTTrainer
+            return f"{name}=True joins examples to one sequence, which has one weight: leave it out"
     return ""
