@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-trl = pytest.importorskip("trl")
+pytest.importorskip("trl")
 pytest.importorskip("datasets")
 import transformers
+import trl
 from datasets import Dataset
 from tokenizers import Tokenizer, models
 
