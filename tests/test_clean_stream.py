@@ -146,10 +146,51 @@ def test_the_order_is_a_function_of_the_seed(name):
     assert [rows_of(b) for b in taken(stream_of(name, seed=4), 6)] != [rows_of(b) for b in one]
 
 
-@pytest.mark.parametrize("name", [*INDEXED, *SHUFFLED])
-def test_every_rank_gets_other_batches(name):
-    ranks = [str([rows_of(b) for b in taken(stream_of(name, rank=rank), 3)]) for rank in range(4)]
-    assert len(set(ranks)) == 4
+@pytest.mark.parametrize("name", INDEXED)
+def test_the_batches_of_all_ranks_are_parts_of_one(name):
+    parts = [[rows_of(b) for b in taken(stream_of(name, batch_size=2, ranks=(rank, 2)), 5)] for rank in range(2)]
+    whole = [rows_of(b) for b in taken(stream_of(name, batch_size=4), 5)]
+    assert [one + other for one, other in zip(*parts, strict=True)] == whole
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_batches_as_they_come_are_the_same_on_all_ranks(name):
+    ranks = [taken(stream_of(name, ranks=(rank, 2)), 5) for rank in range(2)]
+    assert_same(*ranks)
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "ranks", "each"),
+    [(10, 100, 2, 5), (9, 100, 2, 9), (9, 6, 2, 4), (3, 1, 4, 1), (2, 2, 3, 2), (150, 100, 4, 37)],
+)
+def test_parts_are_of_one_size_or_all_ranks_take_the_whole(rows, size, ranks, each):
+    parts = [
+        clean_stream({"y": torch.arange(rows)}, batch_size=size, ranks=(r, ranks)).next()["y"] for r in range(ranks)
+    ]
+    assert [len(part) for part in parts] == [each] * ranks
+    shared = len(torch.cat(parts).unique()) > each
+    assert shared == (each * ranks <= rows)
+
+
+def test_a_state_serves_every_rank_and_another_number_of_them():
+    streams = [clean_stream({"y": ROWS}, batch_size=2, seed=5, ranks=(rank, 2)) for rank in range(2)]
+    states = [(taken(stream, 3), stream.state_dict())[1] for stream in streams]
+    assert states[0] == states[1]
+    whole = clean_stream({"y": ROWS}, batch_size=4)
+    whole.load_state_dict(states[0])
+    assert rows_of(whole.next()) == [row for stream in streams for row in rows_of(stream.next())]
+
+
+def test_a_loader_prepared_for_ranks_hands_out_parts_of_one_order():
+    """As Accelerate makes it: a batch sampler of a rank's part around a sampler that draws by a generator of its own."""
+    accelerate = pytest.importorskip("accelerate")
+    loaders = [
+        accelerate.data_loader.prepare_data_loader(loader(shuffle=True), num_processes=2, process_index=rank)
+        for rank in range(2)
+    ]
+    epochs = [[row for b in taken(clean_stream(one), 4) for row in rows_of(b)] for one in loaders]
+    first = [part[: len(part) // 2] for part in epochs]
+    assert set(first[0] + first[1]) == set(range(10))
 
 
 @pytest.mark.parametrize("name", [*INDEXED, *BATCHES])

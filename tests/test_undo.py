@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from reweigh import undo
+from reweigh import rng, undo
 from reweigh.undo import ForAWhile, lent, remember, restore, unless_done, whole
 
 
@@ -214,3 +214,31 @@ def test_a_generator_that_was_half_entered_puts_nothing_back_later():
         interrupted()
     gc.collect()
     assert torch._C._len_torch_function_stack() == 0
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_lent_around_a_call_is_put_back_at_the_end_of_the_block(fails):
+    """An estimator seeds the generators for its whole fit, in which a batch after the other is a public call."""
+
+    @whole
+    def call():
+        torch.rand(1)
+        if fails:
+            raise ValueError
+
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    drawn = []
+    for _ in range(2):
+        with rng.kept():
+            rng.seed(5)
+            with contextlib.suppress(ValueError):
+                call()
+            drawn.append(torch.rand(1))
+        torch.testing.assert_close(torch.get_rng_state(), before)
+        torch.manual_seed(0)
+    assert drawn[0] == drawn[1] == _second_of(5)
+
+
+def _second_of(seed):
+    return torch.rand(2, generator=torch.Generator().manual_seed(seed))[1]

@@ -38,6 +38,13 @@ def gradient_of(student: Student, optimizer: Optimizer | None = None, weight_dec
     return functools.partial(direction_and_loss, student, optimizer=optimizer, weight_decay=weight_decay)
 
 
+def over_ranks(v: dict[str, Tensor], loss: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """The direction, by parameter name, and the loss, (), of the clean batches of all ranks, which are of one size."""
+    found = distributed.averaged({**v, "": loss})
+    loss = found.pop("")
+    return found, loss
+
+
 @dataclass(frozen=True)
 class _Kept:
     """The running mean of `count` directions, the last clean loss, and for how many batches it still serves."""
@@ -96,8 +103,8 @@ class CleanGradient:
 
     def _renewed(self, kept: _Kept | None) -> _Kept:
         self.batch = self._stream.next()
-        v, loss = self._gradient(self.batch)
-        v, beta = distributed.averaged(v), self._average
+        v, loss = over_ranks(*self._gradient(self.batch))
+        beta = self._average
         if not beta:
             return _Kept(v, loss, 1, self._every)
         mean = {name: (1 - beta) * g for name, g in v.items()}

@@ -30,7 +30,7 @@ USUAL_SIZE = 100
 
 
 def clean_stream(
-    source: Any, *, batch_size: int | None = None, seed: int = 0, rank: int = 0, share: tuple[int, int] = (0, 1)
+    source: Any, *, batch_size: int | None = None, seed: int = 0, ranks: tuple[int, int] = (0, 1)
 ) -> "CleanStream":
     """A stream over whatever holds the clean set.
 
@@ -38,9 +38,9 @@ def clean_stream(
         source: a Dataset; a dict, tuple, NamedTuple, dataclass or object of tensors with one row an example; or an iterable
             of batches.
         batch_size: M, for an indexed source; default 100, or the whole clean set where that is smaller.
-        seed: of the order. `rank` is mixed in, so that ranks see different batches.
-        share: of an indexed source, which of how many equal parts of each batch is handed out: with the same seed the parts
-            of all ranks are one batch.
+        seed: of the order, the same on all ranks, so that a state serves them all.
+        ranks: this rank's number, and how many there are. Of an indexed source their batches are the parts of one, M each;
+            where that cannot be, and of an iterable of batches, all go through the same ones.
 
     Raises:
         BadInput: if the source is empty or is none of these.
@@ -50,15 +50,15 @@ def clean_stream(
     if hasattr(source, "gradient_state") and hasattr(source, "base_dataloader"):
         # Prepared by Accelerate: going through it would tell Accelerate that it is the training set that ends here, and with
         # it a step's accumulated batches. So the loader inside is gone through.
-        inside = clean_stream(source.base_dataloader, batch_size=batch_size, seed=seed, rank=rank)
+        inside = clean_stream(source.base_dataloader, batch_size=batch_size, seed=seed)
         inside.prepare = functools.partial(_on_device, device=source.device)
         return inside
-    seed, size = rng.mixed(seed, rank), USUAL_SIZE if batch_size is None else batch_size
+    seed, size = rng.mixed(seed, 0), USUAL_SIZE if batch_size is None else batch_size
     if isinstance(source, Dataset) and hasattr(source, "__len__"):
-        return IndexedStream(len(source), dataset_batches(source), size, seed, share)
+        return IndexedStream(len(source), dataset_batches(source), size, seed, ranks)
     if is_of_fields(source):
         fields = fields_of(source) or {}
-        return IndexedStream(row_count(fields), field_batches(source, fields), size, seed, share)
+        return IndexedStream(row_count(fields), field_batches(source, fields), size, seed, ranks)
     if isinstance(source, Iterator) or not isinstance(source, Iterable):
         raise BadInput(
             f"clean= is a {type(source).__name__}, which cannot be gone through more than once: pass a Dataset, "
@@ -131,16 +131,16 @@ class IndexedStream(CleanStream):
     """Shuffles the rows of a source anew each epoch and fills every batch."""
 
     def __init__(
-        self, length: int, take: Callable[[Tensor], Batch], batch_size: int, seed: int, share: tuple[int, int] = (0, 1)
+        self, length: int, take: Callable[[Tensor], Batch], batch_size: int, seed: int, ranks: tuple[int, int] = (0, 1)
     ) -> None:
         if length == 0:
             raise BadInput("the clean set is empty: it needs at least one checked example, better ten a class")
         if batch_size < 1:
             raise BadInput(f"the clean batch size is {batch_size}: it must be at least 1")
         self._length, self._rows, self._seed = length, take, seed
-        self._size, self._share = min(batch_size, length), share
-        if self._size % share[1]:
-            raise BadInput(f"clean batches of {self._size} do not divide among {share[1]} ranks: take another size")
+        each, of_all = min(batch_size, length), min(batch_size * ranks[1], length) // ranks[1] * ranks[1]
+        # Parts of one size only, since their means are averaged; and not less than a rank alone would see.
+        self._size, self._share = (each, (0, 1)) if of_all < each else (of_all, ranks)
         self._epoch = self._offset = 0
         self._order: tuple[int, Tensor] | None = None
 
@@ -240,12 +240,11 @@ class BatchStream(CleanStream):
             self._offset += 1
 
     def _start(self) -> None:
-        sampler = getattr(self._source, "sampler", None)
-        if sampler is not None and hasattr(sampler, "set_epoch"):
-            sampler.set_epoch(self._epoch)
-        generator = getattr(self._source, "generator", None)
-        if isinstance(generator, torch.Generator):
-            generator.manual_seed(rng.mixed(self._seed, self._epoch))
+        for part in _parts_that_draw(self._source):
+            if hasattr(part, "set_epoch") and part is not self._source:
+                part.set_epoch(self._epoch)
+            if isinstance(generator := getattr(part, "generator", None), torch.Generator):
+                generator.manual_seed(rng.mixed(self._seed, self._epoch))
         with rng.kept():
             rng.seed(rng.mixed(self._seed, self._epoch))
             self._iterator = iter(self._source)
@@ -272,6 +271,14 @@ class BatchStream(CleanStream):
 
 
 _END = object()
+
+
+def _parts_that_draw(source: Any) -> Iterator[Any]:
+    """A loader, its samplers, and those inside these: Accelerate puts one that hands out a rank's part around another."""
+    yield source
+    for name in ("sampler", "batch_sampler"):
+        if (inner := getattr(source, name, None)) is not None:
+            yield from _parts_that_draw(inner)
 
 
 def _on_device(batch: Batch, device: torch.device | None) -> Batch:

@@ -63,7 +63,8 @@ class Reweigher:
         per: what gets a weight where the loss is (losses, counts) of tokens, (B, T): "example", whose loss is the mean of
             its tokens that count, or "token"; weights are (B, T) then, zero where none counts.
         preset: "exact", or "fast": the last quarter of the layers, zero weights skipped; other arguments count before it.
-        clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 or all of it.
+        clean_batch_size: M, where `clean` is a Dataset or tensors; default 100 or all of it. Under several ranks M is each
+            one's, and theirs are parts of one batch; batches that `clean` has itself all of them go through whole.
         clean_every: k, how many batches one clean gradient serves; default 1.
         clean_average: β of a running mean over clean gradients; default 0, none.
         skip_zeros: run the training pass over the examples with a weight only, where that gives the same gradient.
@@ -111,7 +112,9 @@ class Reweigher:
         skips = chosen.skip_zeros if skip_zeros is None else skip_zeros
         self._engine = AutoEngine(engine, Selection() if skips else None)
         self._given_optimizer, self._optimizer = optimizer, unwrapped(optimizer)
-        self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, rank=distributed.rank())
+        # A contrast pairs the examples of a whole batch.
+        ranks = (0, 1) if contrast else (distributed.rank(), distributed.world_size())
+        self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, ranks=ranks)
         clean_student = self._student.with_loss(contrasted(contrast, clean_loss or per_example_loss, self._stream))
         students = self._student, clean_student
         self._at = Setup(*students, self._optimizer, self._engine, self._stream, labels, ids)

@@ -89,20 +89,20 @@ def whole(call: Callable[_In, _Out]) -> Callable[_In, _Out]:
     def in_turn(*args: _In.args, **kwargs: _In.kwargs) -> _Out:
         if (notes := _notes).within:
             return call(*args, **kwargs)
-        modes = None
+        modes, before = None, 0
         try:
             _turn.acquire()
-            modes = Modes.now()
+            modes, before = Modes.now(), len(notes.lent)  # what is lent by then is for whoever is around the call
             notes.within = True
             done = call(*args, **kwargs)
-            _give_back(notes.lent)  # what was interrupted, and the interrupt swallowed
+            _give_back(notes.lent, before)  # what was interrupted, and the interrupt swallowed
             notes.made.clear()
             notes.within = False
             _pass_on()
             return done
         except BaseException as error:
             _let_go(error)
-            _put_all_back(modes)
+            _put_all_back(modes, before)
             if (interrupt := _interrupt_behind(error)) is not None:
                 raise interrupt from None
             raise
@@ -133,14 +133,14 @@ def _interrupt_behind(error: BaseException) -> KeyboardInterrupt | None:
     return behind if behind is not error and isinstance(behind, KeyboardInterrupt) else None
 
 
-def _put_all_back(modes: Modes | None) -> None:
+def _put_all_back(modes: Modes | None, before: int) -> None:
     failures = 0
     while True:
         try:
             if _notes.within and modes is not None:
                 modes.put_back()
                 with torch.no_grad():
-                    _give_back(_notes.lent)
+                    _give_back(_notes.lent, before)
                     _give_back(_notes.made)
                 modes.put_back()
                 _notes.within = False
@@ -150,7 +150,7 @@ def _put_all_back(modes: Modes | None) -> None:
             continue
         except Exception:  # a way back that cannot be taken must not bar the others
             failures += 1
-            if failures % _TRIES == 0 and (left := _notes.lent or _notes.made):
+            if failures % _TRIES == 0 and (left := _notes.lent if len(_notes.lent) > before else _notes.made):
                 left.pop()
 
 

@@ -176,6 +176,11 @@ def test_a_second_fit_goes_on_with_its_own_optimizer():
     assert module.reweigher._optimizer is module.trainer.optimizers[0]
 
 
+def test_without_a_fit_there_is_no_reweigher():
+    with pytest.raises(BadInput, match="no fit is under way: strategy='ddp_spawn' brings back the parameters alone"):
+        _ = Student().reweigher
+
+
 def test_several_optimizers_with_a_rule_that_learns_get_a_sentence():
     class Two(Student):
         automatic_optimization = False

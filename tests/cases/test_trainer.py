@@ -17,6 +17,7 @@ from transformers import TrainingArguments, default_data_collator
 from reweigh import L2RW, MetaWeightNet
 from reweigh.errors import BadInput
 from reweigh.hosts.transformers import ReweighTrainer, classification_loss
+from reweigh.hosts.transformers.refusals import refuse_what_cannot_be_honoured
 
 pytestmark = pytest.mark.usefixtures("quiet_transformers")
 
@@ -163,6 +164,20 @@ def test_half_precision_that_scales_losses_is_refused(tmp_path):
         ReweighTrainer(
             kind_of("single label")[0](), arguments, train_dataset=kind_of("single label")[1], rule=L2RW(), clean={}
         )
+
+
+def test_what_accelerate_launch_asks_for_is_refused_too(tmp_path, monkeypatch):
+    rows = kind_of("single label")[1]
+    arguments = TrainingArguments(tmp_path, use_cpu=True, report_to="none")
+    trainer = ReweighTrainer(kind_of("single label")[0](), arguments, train_dataset=rows, rule=L2RW(), clean=rows[:5])
+    refuse_what_cannot_be_honoured(trainer, None)
+    monkeypatch.setattr(type(trainer.accelerator), "mixed_precision", "fp16")
+    with pytest.raises(BadInput, match="fp16=True scales the training loss"):
+        refuse_what_cannot_be_honoured(trainer, None)
+    for name in ("fsdp", "deepspeed"):
+        setattr(trainer, f"is_{name}_enabled", True)
+        with pytest.raises(BadInput, match=f"{name}= shards the parameters"):
+            refuse_what_cannot_be_honoured(trainer, None)
 
 
 @pytest.mark.parametrize("kind", ["tokens", "next words", "several labels, told"])

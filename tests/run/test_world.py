@@ -144,11 +144,14 @@ def test_several_processes_are_told_that_one_is_wanted(told, tmp_path, monkeypat
 
 def test_nobody_else_in_the_application_asks_for_a_rank():
     root = Path(reweigh.__file__).parent
+    agreeing = "together|everywhere|summed|size_of_batch"  # what hosts let all ranks agree on, whoever has which number
     rooms = ("settings", "run", "audit", "hosts", "api", "cli", "predict", "report", "data", "tasks")
     asking = [
         path.relative_to(root).as_posix()
         for room in rooms
         for path in (root / room).rglob("*.py")
-        if re.search(r"world_size|get_rank|\brank\(\)|WORLD_SIZE|LOCAL_RANK|distributed\.", path.read_text())
+        if re.search(
+            rf"world_size|get_rank|\brank\(\)|WORLD_SIZE|LOCAL_RANK|distributed\.(?!{agreeing})", path.read_text()
+        )
     ]
     assert sorted(asking) == ["run/together.py", "run/world.py"]

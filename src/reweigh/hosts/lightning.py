@@ -17,6 +17,7 @@ from typing import Any
 
 from torch import Tensor
 
+from reweigh import distributed
 from reweigh._types import Batch
 from reweigh.errors import BadInput
 from reweigh.reweigher import Reweigher
@@ -81,6 +82,16 @@ class Reweighed:
                 self._saved = self._reweigher.state_dict()
             self._reweigher = None
 
+    def on_train_start(self) -> None:
+        """Processes with unevenly many batches would wait for each other for ever: all of them are told."""
+        super().on_train_start()  # type: ignore[misc]
+        counts = distributed.everywhere(self.trainer.num_training_batches)  # type: ignore[attr-defined]
+        if len(set(counts)) > 1:
+            raise BadInput(
+                f"the processes have {', '.join(map(str, counts))} batches an epoch, and one that is done would be waited "
+                "for: leave use_distributed_sampler=True, or give every process as many"
+            )
+
     def on_after_backward(self) -> None:
         """Let a rule that learns see the gradient before it is clipped."""
         super().on_after_backward()  # type: ignore[misc]
@@ -118,7 +129,12 @@ class Reweighed:
             self._looking = False
 
     def _made(self) -> Reweigher:
-        trainer: Any = self.trainer  # type: ignore[attr-defined]
+        trainer: Any = getattr(self, "_trainer", None)
+        if trainer is None:
+            raise BadInput(
+                "there is no Reweigher, since no fit is under way: strategy='ddp_spawn' brings back the parameters alone, "
+                "so save checkpoints during the fit (ModelCheckpoint), or train with strategy='ddp'"
+            )
         several = len(trainer.optimizers) > 1
         try:
             reweigher = self.configure_reweigher()

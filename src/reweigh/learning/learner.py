@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from reweigh import distributed, optimizers
 from reweigh._types import Batch, BatchGetter
 from reweigh.alignment import AutoEngine, EngineTask, Weighted
+from reweigh.clean_gradient import over_ranks
 from reweigh.clean_stream import CleanStream
 from reweigh.culprits import clean_examples, gradient_not_finite
 from reweigh.direction import direction_and_loss
@@ -179,6 +180,11 @@ class Learner:
         self._steps, self._due = self._steps + 1, False
         return MetaStep(clean, -clean.undone(latest[-1]))
 
+    def _needed(self) -> int:
+        """How many of the recorded steps the rule will learn from again: none right after it has, unless windows overlap."""
+        every = self.learning.every or self.learning.horizon
+        return max(0, self.learning.horizon - every + self._steps % every)
+
     def explain(self) -> str:
         """How Hessian-vector products are computed, where the horizon asks for them."""
         return self.curvature.reason if self.learning.horizon > 1 else ""
@@ -187,7 +193,7 @@ class Learner:
         """The rule's optimizer, the recorded steps, and the counters; the rule itself is saved by the Reweigher."""
         return {
             "teaching": self._teaching.state_dict(),
-            "window": self._window.state_dict(),
+            "window": self._window.state_dict(self._needed()),
             "steps": self._steps,
             "clean_loss": self._clean_loss,
             "curvature": self.curvature.state_dict(),
@@ -214,7 +220,7 @@ class Learner:
             if places is not None:
                 labels = self._at.labels(batch) if self.rule.reads_labels else None
                 self.rule.check_clean(seen, labels)
-        v, loss = distributed.averaged(v), distributed.summed(loss) / distributed.world_size()
+        v, loss = over_ranks(v, loss)
         clean = Clean(v, loss)
         states = [s.abs().amax() for s in seen.states.values()]
         examine_clean(clean, states, lambda: clean_examples(self._at.clean_student, batch, self._at.ids, at))

@@ -1,11 +1,13 @@
 """The student's last K steps as they are recorded: opened by a weighed batch, closed when the optimizer has stepped."""
 
 import math
+import warnings
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 
+from reweigh import distributed
 from reweigh._types import Params
 from reweigh.errors import BadInput
 from reweigh.learning.settings import Learning
@@ -90,22 +92,33 @@ class Window:
         self.steps = [*self.steps, step][-self._learning.horizon :]
         return True
 
-    def state_dict(self) -> dict[str, Any]:
-        """The closed steps; parameters ω that several batches were weighed with are there once."""
+    def state_dict(self, needed: int) -> dict[str, Any]:
+        """The last steps, so many; parameters ω that several batches were weighed with are there once."""
         omegas: list[dict[str, Tensor]] = []
+        last = self.steps[len(self.steps) - needed :] if needed < len(self.steps) else self.steps
         steps = [
             {
                 "params": step.params, "held": step.held.state_dict(), "gradient": step.gradient, "factor": step.factor,
                 "checksum": step.checksum,
                 "parts": [(_place(omegas, part.omega), part.state_dict()) for part in step.parts],
             }
-            for step in self.steps
+            for step in last
         ]  # fmt: skip
-        return {"steps": steps, "omegas": omegas}
+        return {"steps": steps, "omegas": omegas, "of": [distributed.rank(), distributed.world_size()]}
 
     def load_state_dict(self, state: dict[str, Any], rule: LearnedRule, like: Evidence) -> None:
-        """Take up where `state_dict` left off; `like` brings what finds labels in a batch."""
+        """Take up where `state_dict` left off; `like` brings what finds labels in a batch. All ranks must call.
+
+        The steps are those of a rank's own batches: where one of them has another's, all go on without.
+        """
         self._open, self.steps, self._traces = None, [], []
+        if state["steps"] and _is_anothers(state.get("of")):
+            warnings.warn(
+                "the checkpoint stands between the steps that the rule learns from together, and has those of one process "
+                "only, or of another number of processes: it learns from fewer steps once",
+                stacklevel=2,
+            )
+            return
         held = Snapshot.of(self._optimizer, self._walk.refresh().parameters)
         for saved in state["steps"]:
             parts = [
@@ -121,6 +134,12 @@ class Window:
             step.parts, self._traces = step.parts[:-1], self._traces[:-1]
         first = max((k for k, trace in enumerate(self._traces) if k and trace.made_anew(params)), default=0)
         step.parts, self._traces = step.parts[first:], self._traces[first:]
+
+
+def _is_anothers(of: list[int] | None) -> bool:
+    """Whether a rank has been given the steps of another one."""
+    here = [distributed.rank(), distributed.world_size()]
+    return any(distributed.everywhere(of is not None and of != here))
 
 
 def _place(omegas: list[dict[str, Tensor]], omega: dict[str, Tensor]) -> int:

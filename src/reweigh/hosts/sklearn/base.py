@@ -22,7 +22,7 @@ from reweigh.hosts.sklearn.clean_rows import Ints, stand_in
 from reweigh.hosts.sklearn.judges import Judges
 from reweigh.hosts.sklearn.rows import Rows, Scaling, inputs
 from reweigh.hosts.sklearn.settings import build_module, build_optimizer, build_rule, check_outputs
-from reweigh.hosts.sklearn.training import Loss, Parts, Plan, Trained, loss_of_batch, train
+from reweigh.hosts.sklearn.training import TURN, Loss, Parts, Plan, Trained, loss_of_batch, train
 from reweigh.reweigher import Reweigher
 from reweigh.rules import Judged, LearnedRule, Materials, Rule, SecondModel, Uniform
 from reweigh.rules.registry import AUTO, DEFAULT, PLAIN
@@ -105,7 +105,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             clean = rows.select(clean_rows)
         self.clean_rows_ = clean_rows
         device = World.here(self.device).device
-        with rng.kept([device]):
+        with TURN, rng.kept([device]):
             rng.seed(seed, [device])
             module = build_module(self.module, X.shape[1], outputs, self.hidden).to(device)
             check_outputs(module, rows.batch(torch.arange(min(2, len(rows))))["x"].to(device), outputs)

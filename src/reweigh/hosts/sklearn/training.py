@@ -1,6 +1,7 @@
 """What the estimators train with, and the relative weights that come out of it."""
 
 import math
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from reweigh.run import Callback, Step, Trainer, batches_of, fit
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(outputs (B, outputs), targets (B, ...)) -> (B,)."""
+TURN = threading.RLock()
+"""Modules, masks and orders are drawn from generators of the process: fits in several threads take turns."""
 
 
 @dataclass

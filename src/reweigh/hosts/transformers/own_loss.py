@@ -3,7 +3,8 @@
     ℓ_i = B · (sum over the example's items) / (items of a batch, on average over the batches that are accumulated)
 
 So a sequence counts by its tokens, as in the Trainer. The number of items is not an example's own: it comes with the batch,
-as a column of factors, such that a part of a batch has the losses that it has within the whole.
+as a column of factors, such that a part of a batch has the losses that it has within the whole. Where several processes
+train together their batches are parts of one: B and the items are averages over them.
 
 That a model descends what its kind does is not believed but checked: at training batches 1, 2, 4, 8, ... the mean of
 the losses is held against the loss that the Trainer computes itself.
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from reweigh import distributed
 from reweigh.errors import BadInput
 from reweigh.hosts.transformers.kinds import Kind, kind_of, labels_of, settle_problem
 from reweigh.hosts.transformers.losses import outputs_of, reads_labels
@@ -37,7 +39,7 @@ class OwnLoss:
         self._batches = 0
 
     def __call__(self, model: nn.Module, batch: Mapping[str, Any]) -> Tensor:
-        """The losses of a batch, by its factors where it has them, otherwise averaged over its own items."""
+        """The losses of a batch, by its factors where it has them, otherwise averaged over its own items alone."""
         factors = batch.get(_FACTORS)
         batch = {name: value for name, value in batch.items() if name != _FACTORS}
         outputs = outputs_of(model, batch)
@@ -46,32 +48,52 @@ class OwnLoss:
         kind = kind_of(unwrap(model), batch)
         sums = kind.sums(outputs, batch, self._smoothing(kind))
         if factors is None:
-            factors = _factors(kind.items(batch))
+            items = kind.items(batch)
+            factors = _factors(items, len(items), items.sum(0))
         return (sums * factors.to(sums)).sum(1)
 
     def prepared(self, batch: dict[str, Any], items: Tensor | int | None) -> dict[str, Any]:
-        """The batch with its factors; `items` is the Trainer's `num_items_in_batch`, of all batches that are accumulated."""
-        trainer = self._trainer
+        """The batch with its factors; `items` is the Trainer's `num_items_in_batch`, of all batches that are accumulated.
+
+        All ranks must call.
+
+        Raises:
+            BadInput: if the batch of one of them has no labels, on all of them.
+        """
+        trainer, device = self._trainer, self._trainer.args.device
         if trainer.compute_loss_func is not None:
             return batch
-        kind = kind_of(unwrap(trainer.model), batch)
-        settle_problem(unwrap(trainer.model), batch)
+        with distributed.together(device):
+            kind = kind_of(unwrap(trainer.model), batch)
+            settle_problem(unwrap(trainer.model), batch)
+            own = kind.items(batch)
+        batches = 1
         if items is None or not kind.of_labels:
-            return {**batch, _FACTORS: _factors(kind.items(batch))}
-        batches = trainer.current_gradient_accumulation_steps
-        if trainer.args.average_tokens_across_devices:  # then they are counted on all ranks
-            batches *= trainer.accelerator.num_processes
-        return {**batch, _FACTORS: _factors(kind.items(batch), items, batches)}
+            all_items = own.sum(0)
+            all_items = distributed.summed(all_items) if self._processes > 1 else all_items
+        else:  # the Trainer has counted them on all processes
+            all_items, batches = torch.as_tensor(items).reshape(-1)[:1], trainer.current_gradient_accumulation_steps
+        rows = distributed.size_of_batch(len(own), device)
+        return {**batch, _FACTORS: _factors(own, rows * batches * self._processes, all_items)}
+
+    @property
+    def _processes(self) -> int:
+        """Over how many processes a token's share of the loss is averaged."""
+        return int(self._trainer.accelerator.num_processes) if self._trainer.args.average_tokens_across_devices else 1
 
     def check(self, batch: dict[str, Any], items: Tensor | int | None) -> str:
         """Hold the losses of a batch, without factors, against the Trainer's own; what is to be told once, or nothing.
 
         Raises:
-            BadInput: if they are not the same.
+            BadInput: if they are not the same, on all ranks.
         """
         self._batches += 1
         if self._batches & (self._batches - 1):
             return ""
+        with distributed.together(self._trainer.args.device):
+            return self._checked(batch, items)
+
+    def _checked(self, batch: dict[str, Any], items: Tensor | int | None) -> str:
         model = unwrap(self._trainer.model)
         if self._trainer.label_smoother is not None and reads_labels(model) and "decoder_input_ids" not in batch:
             raise BadInput(
@@ -88,10 +110,10 @@ class OwnLoss:
                 f"{float(own):.6g}: it descends something else than transformers' usual losses, so pass per_example_loss=, "
                 "a function (model, batch) -> (B,)"
             )
-        if items is None or self._trainer.current_gradient_accumulation_steps == 1:
+        if items is None or self._trainer.current_gradient_accumulation_steps * self._processes == 1:
             return ""
         with preserve_module_state(model), torch.no_grad():
-            by_items = self._trainer.loss_of_the_trainer(model, batch, items).mean()
+            by_items = self._trainer.loss_of_the_trainer(model, batch, items).mean() / self._processes
         # Many models take `num_items_in_batch` and do nothing with it; the plain Trainer believes them.
         return _IGNORES.format(name=type(model).__name__) if _close(by_items, own, model) else ""
 
@@ -113,10 +135,10 @@ class OwnLoss:
         return float(smoother.epsilon)
 
 
-def _factors(items: Tensor, all_items: Tensor | int | None = None, batches: int = 1) -> Tensor:
-    """B / n / K for each of K sums, (B, K); n is the number of items of a batch, on average over so many batches."""
-    n = items.sum(0) if all_items is None else torch.as_tensor(all_items, device=items.device).reshape(-1)[:1]
-    return (len(items) * batches / items.shape[1] / n.clamp(min=1)).expand(items.shape).contiguous()
+def _factors(items: Tensor, rows: float, all_items: Tensor) -> Tensor:
+    """What each of K sums is multiplied by, (B, K): so many rows have all these items, (K,) or (1,)."""
+    n = all_items.to(items.device).clamp(min=1)
+    return (rows / items.shape[1] / n).expand(items.shape).contiguous()
 
 
 def _close(one: Tensor, other: Tensor, model: nn.Module) -> bool:
@@ -132,5 +154,6 @@ def _autocasts(model: nn.Module) -> bool:
 
 _IGNORES = (
     "{name} takes num_items_in_batch and does not use it, so the plain Trainer adds up the mean losses of the batches "
-    "that it accumulates; ReweighTrainer averages them, so that the learning rate means the same for any number of batches"
+    "that it accumulates, and of its processes; ReweighTrainer averages them, so that the learning rate means the same for "
+    "any number of either"
 )

@@ -2,8 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from torch.utils.data import DataLoader
 from transformers import DataCollatorWithFlattening
+from transformers.trainer_utils import has_length
 
+from reweigh import distributed
 from reweigh.errors import BadInput
 from reweigh.tasks.problems import NUMBERS
 
@@ -19,17 +22,33 @@ def refuse_what_cannot_be_honoured(trainer: "ReweighTrainer", per_example_loss: 
     Raises:
         BadInput: naming the first argument that cannot.
     """
-    for hindrance in (_of_arguments(trainer.args), _of_losses(trainer, per_example_loss), _of_data(trainer)):
+    for hindrance in (_of_arguments(trainer), _of_losses(trainer, per_example_loss), _of_data(trainer)):
         if hindrance:
             raise BadInput(hindrance)
 
 
-def _of_arguments(args: Any) -> str:
-    if getattr(args, "deepspeed", None):
+def refuse_uneven(loader: DataLoader[Any]) -> None:
+    """Processes with unevenly many batches would wait for each other for ever. All must call.
+
+    Raises:
+        BadInput: if they are, on all of them.
+    """
+    counts = distributed.everywhere(len(loader) if has_length(loader) else None)
+    if len(set(counts)) > 1:
+        raise BadInput(
+            f"the processes have {', '.join(map(str, counts))} batches an epoch, and one that is done would be waited for: "
+            "leave even_batches=False out of accelerator_config=, or set dataloader_drop_last=True"
+        )
+
+
+def _of_arguments(trainer: "ReweighTrainer") -> str:
+    """What is asked for by an argument, or by `accelerate launch`."""
+    args = trainer.args
+    if getattr(args, "deepspeed", None) or trainer.is_deepspeed_enabled:
         return "deepspeed= shards the parameters that weights are computed from: train without it"
-    if getattr(args, "fsdp", None):
+    if getattr(args, "fsdp", None) or trainer.is_fsdp_enabled:
         return "fsdp= shards the parameters that weights are computed from: train without it"
-    if getattr(args, "fp16", False):
+    if getattr(args, "fp16", False) or trainer.accelerator.mixed_precision == "fp16":
         return (
             "fp16=True scales the training loss so that small gradients survive, and the clean gradient would not be "
             "scaled: set bf16=True, or leave both out"
@@ -67,4 +86,11 @@ def _of_losses(trainer: "ReweighTrainer", per_example_loss: Any) -> str:
 def _of_data(trainer: "ReweighTrainer") -> str:
     if isinstance(trainer.data_collator, DataCollatorWithFlattening):
         return "DataCollatorWithFlattening joins a batch to one sequence, which has one weight: pad instead"
+    for name, holder in (
+        ("packing", trainer.args),
+        ("padding_free", trainer.args),
+        ("padding_free", trainer.data_collator),
+    ):
+        if getattr(holder, name, False):  # TRL's SFTTrainer
+            return f"{name}=True joins examples to one sequence, which has one weight: leave it out"
     return ""

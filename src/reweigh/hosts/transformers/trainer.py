@@ -16,12 +16,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
 
+from reweigh import distributed
 from reweigh._types import PerExampleLoss
+from reweigh.errors import BadInput
 from reweigh.hosts.transformers.clean_set import clean_source
 from reweigh.hosts.transformers.ids import KeepsIds, id_columns
 from reweigh.hosts.transformers.losses import without_ids
 from reweigh.hosts.transformers.own_loss import OwnLoss
-from reweigh.hosts.transformers.refusals import refuse_what_cannot_be_honoured
+from reweigh.hosts.transformers.refusals import refuse_uneven, refuse_what_cannot_be_honoured
 from reweigh.reweigher import Reweigher
 from reweigh.rules import LearnedRule, Rule
 from reweigh.student import unwrap
@@ -61,7 +63,7 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
         self._own = OwnLoss(self) if per_example_loss is None else None
         self._given_loss = per_example_loss
         self._rule, self._untrained_rule = rule, copy.deepcopy(rule)
-        self._settings = {"clean": clean_source(clean, self), "clean_loss": self._clean_loss, **(reweigh or {})}
+        self._settings = {"clean": clean_source(clean, self), **(reweigh or {})}
         self._made: tuple[nn.Module, Any, Reweigher] | None = None
         self.add_callback(_AfterStep(self))
 
@@ -74,6 +76,7 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
             rule = copy.deepcopy(self._untrained_rule) if anew else self._rule
             told = {"optimizer": optimizer} if isinstance(rule, LearnedRule) else {}
             made = Reweigher(self.model, self._losses, rule=rule, **{**told, **self._settings})
+            made.prepare_clean(self._prepared_clean)
             self._made = self.model, optimizer, made
         return self._made[2]
 
@@ -91,7 +94,8 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch, **named)
         batch = dict(inputs)
         if self._own is not None:
-            if told := self._own.check(batch, num_items_in_batch):
+            told = self._own.check(batch, num_items_in_batch)
+            if told and self.is_world_process_zero():
                 warnings.warn(told, stacklevel=2)
             batch = self._own.prepared(batch, num_items_in_batch)
         weights = self.reweigher.weigh(batch)
@@ -133,6 +137,7 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
             loader: DataLoader[Any] = super().get_train_dataloader()
         finally:
             self.data_collator = collator
+        refuse_uneven(loader)
         return loader
 
     def _remove_unused_columns(self, dataset: Any, description: str | None = None) -> Any:
@@ -158,9 +163,10 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
         kept = self.args.remove_unused_columns  # what the Trainer would have dropped is not for the user's loss
         return self._given_loss(model, without_ids(unwrap(self.model), batch) if kept else batch)
 
-    def _clean_loss(self, model: nn.Module, batch: Any) -> Tensor:
-        """The clean batch is brought to the model's device, as the Trainer does with its own."""
-        return self._losses(model, self._prepare_inputs(batch))
+    def _prepared_clean(self, batch: Any) -> Any:
+        """A clean batch on the model's device, as the Trainer brings its own there; its loss is normalised as theirs is."""
+        there = self._prepare_inputs(batch)
+        return there if self._own is None or "clean_loss" in self._settings else self._own.prepared(dict(there), None)
 
     def _believes_it_is_whole(self, items: Tensor | int | None) -> bool:
         """Whether the Trainer takes the loss for one of all accumulated batches, and so will not divide it."""
@@ -173,12 +179,23 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
         torch.save(self.reweigher.state_dict(), self._place(output_dir))
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
-        if checkpoint is not None and self._place(checkpoint).exists():
-            self.reweigher.load_state_dict(torch.load(self._place(checkpoint), weights_only=True))
+        if checkpoint is not None and (state := self._saved(checkpoint)) is not None:
+            self.reweigher.load_state_dict(torch.load(state, weights_only=True))
         super()._load_rng_state(checkpoint)  # last, since making things may draw
 
-    def _place(self, folder: str) -> Path:
-        return Path(folder) / f"reweigher_{self.args.process_index}.pt"
+    def _saved(self, checkpoint: str) -> Path | None:
+        """Where this process's state lies, or that of the first one where there were fewer; None in a plain checkpoint."""
+        places = (self._place(checkpoint), self._place(checkpoint, 0))
+        place = next((place for place in places if place.exists()), None)
+        there = distributed.everywhere(place is not None)
+        if any(there) and not all(there):
+            raise BadInput(
+                f"{checkpoint} holds the weights' state for some of the processes only: copy reweigher_0.pt to each machine"
+            )
+        return place
+
+    def _place(self, folder: str, process: int | None = None) -> Path:
+        return Path(folder) / f"reweigher_{self.args.process_index if process is None else process}.pt"
 
 
 class _AfterStep(TrainerCallback):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reweigh.clean_stream import USUAL_SIZE, CleanStream, clean_stream
+from reweigh.clean_stream import CleanStream, clean_stream
 from reweigh.contrast import OtherInput
 from reweigh.data import Loader
 from reweigh.data.sampling import seed_for, steps_an_epoch
@@ -230,12 +230,13 @@ def _clean(config: Resolved, inputs: RunData, world: World) -> CleanStream:
     Where they cannot every process goes through them all, which comes to the same.
     """
     weights, augment, clean = config.weights, config.student.augment, inputs.clean
-    even = min(weights.clean_batch_size or USUAL_SIZE, len(clean)) % world.size == 0
+    size = min(weights.clean_batch_size, len(clean))
+    shared = size % world.size == 0 and weights.contrast != "input"
     return clean_stream(
         AugmentedClean(clean, augment) if augment != "none" else clean,
-        batch_size=weights.clean_batch_size,
+        batch_size=size // world.size if shared else size,
         seed=seed_for(config.student.seed, "clean"),
-        share=(world.rank, world.size) if even and weights.contrast != "input" else (0, 1),
+        ranks=(world.rank, world.size) if shared else (0, 1),
     )
 
 
