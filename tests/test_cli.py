@@ -151,7 +151,8 @@ def test_every_option_reaches_the_settings(tmp_path):
         **options, "epochs": None, "keep_clean_in_train": True, "download": False, "layers": ["layers.5*", "layers.1"],
         "teacher": None, "teacher_reads": ["surface", "internal"], "teacher_states": ["layers.5:input"],
         "ledger": False, "test_share": 0.3, "drop": [],
-            "rule_option": [], "contrast": "none", "label_smoothing": 0.0, "lr_warm_up": 0,
+        "rule_option": [], "contrast": "none", "label_smoothing": 0.0, "lr_warm_up": 0, "average": None,
+        "accumulate_tokens": None,
         **dict.fromkeys(field.name for field in fields(Sources) if field.name not in ("test_share", "drop")),
     }  # fmt: skip
 

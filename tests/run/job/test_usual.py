@@ -54,7 +54,7 @@ def test_models_fit_the_data(kind, shape, model):
 def test_a_model_that_reads_something_else():
     with pytest.raises(BadInput, match="does not read table: take one of table, or module:function"):
         check_model_reads("lenet", encoding())
-    with pytest.raises(BadInput, match="reads texts or images and these data are table"):
+    with pytest.raises(BadInput, match="reads texts, pairs of them or images and these data are table"):
         check_model_reads("hf:some", encoding())
     check_model_reads("mine:build", encoding())
 
