@@ -96,7 +96,7 @@ def test_from_the_disk_the_same_model_and_weights_come_out(tmp_path, monkeypatch
     """The same as the slow ones, small: what may be in memory is set to nothing."""
     pytest.importorskip("tokenizers")
     path, taken, place = tmp_path / f"train.{kind}", [], tmp_path / "cache"
-    write_csv(path, 3000, 20) if kind == "csv" else write_jsonl(path, 3_000_000, 20)
+    write_csv(path, 3000, 20) if kind == "csv" else write_jsonl(path, 900_000, 20)
     settings = {"target": "label", "clean_column": "ok", "id_column": "id", "steps": 6, "seed": 1, "verbose": False}
     settings["rule"] = "judged-and-helpful"  # of which both halves and weights come from the disk
     settings |= {"text": "text", "text_length": 16} if kind == "jsonl" else {}

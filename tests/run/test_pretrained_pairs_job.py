@@ -42,7 +42,7 @@ def settings(files, model=None, **more):
     }
 
 
-@pytest.mark.parametrize("model", ["marian", "t5", None])
+@pytest.mark.parametrize("model", ["marian", pytest.param("t5", marks=pytest.mark.slow), None])
 def test_a_killed_run_ends_with_the_same_files(model, files, tmp_path, in_process):
     said = settings(files, model)
     whole, folder = tmp_path / "whole", tmp_path / "killed"

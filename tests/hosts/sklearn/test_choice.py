@@ -36,24 +36,24 @@ def test_it_is_the_fit_with_that_rule_named(fitted, labelled):
     assert np.array_equal(named.sample_weight_, fitted.sample_weight_)
 
 
-def test_how_long_it_trains_is_tried_too_unless_it_is_said(fitted, labelled):
+def test_how_long_it_trains_is_tried_too_unless_it_is_said(fitted, labelled, monkeypatch):
+    monkeypatch.setattr("reweigh.run.choice.choose.CHEAP_FOLDS", 2)
     assert not any(" steps" in way for way in fitted.choice_.tried)
     assert (fitted.n_iter_, fitted.choice_.usual) == (8, None)
-    rows = np.flatnonzero(~labelled.clean)
-    noisy = labelled.y.copy()
+    some = np.flatnonzero(labelled.clean)[:24].tolist() + np.flatnonzero(~labelled.clean)[:130].tolist()
+    X, noisy, clean = labelled.X[some], labelled.y[some], np.arange(len(some)) < 24
     draw = np.random.default_rng(0)
-    wrong = draw.choice(rows, len(rows) // 2, replace=False)
+    wrong = draw.choice(np.arange(24, len(some)), 65, replace=False)
     noisy[wrong] = draw.integers(3, size=len(wrong))
-    settings = {"lr": 0.05, "hidden": (200,), "random_state": 0}  # soon learnt by heart
-    open_ = ReweighClassifier(**settings).fit(labelled.X, noisy, clean=labelled.clean)
+    settings = {"lr": 0.05, "batch_size": 25, "random_state": 0}
+    open_ = ReweighClassifier(**settings).fit(X, noisy, clean=clean)
     assert any(way.endswith(" steps") for way in open_.choice_.tried)
     steps, usual = open_.choice_.way.steps, open_.choice_.usual
     assert open_.n_iter_ == len(open_.history_) == (30 if steps is None else round(30 * steps / usual))
-    named = ReweighClassifier(rule=open_.choice_.rule, epochs=open_.n_iter_, **settings)
-    named.fit(labelled.X, noisy, clean=labelled.clean)
+    named = ReweighClassifier(rule=open_.choice_.rule, epochs=open_.n_iter_, **settings).fit(X, noisy, clean=clean)
     assert named.choice_ is None
     if open_.choice_.rule in ("uniform", "l2rw"):  # no judges, who learn for a share of the usual length
-        assert np.array_equal(named.predict_proba(labelled.X), open_.predict_proba(labelled.X))
+        assert np.array_equal(named.predict_proba(X), open_.predict_proba(X))
 
 
 def test_a_shorter_training_is_the_one_that_is_made(labelled, monkeypatch):
