@@ -1,8 +1,6 @@
 """Hosts that find their processes as torchrun tells them, on two spawned ranks."""
 
 import os
-import tempfile
-from pathlib import Path
 
 from many import free_port
 from two_ranks import on_two_ranks
@@ -10,8 +8,7 @@ from two_ranks import on_two_ranks
 
 def on_two_processes(run, *args):
     """What `run(*args)` returns on each of two ranks that a host takes for processes of torchrun."""
-    with tempfile.TemporaryDirectory() as folder:
-        return on_two_ranks(_as_torchrun, Path(folder), run, free_port(), *args)
+    return on_two_ranks(_as_torchrun, run, free_port(), *args)
 
 
 def _as_torchrun(rank, run, port, *args):

@@ -26,18 +26,18 @@ def sleeps(rank):
     time.sleep(600)
 
 
-def test_both_are_asked_in_one_group(tmp_path):
-    assert on_two_ranks(each, tmp_path, 2) == [(0, 5.0), (1, 5.0)]
+def test_both_are_asked_in_one_group():
+    assert on_two_ranks(each, 2) == [(0, 5.0), (1, 5.0)]
 
 
-def test_an_error_of_one_is_raised(tmp_path):
+def test_an_error_of_one_is_raised():
     with pytest.raises(Exception, match="rank 1 has nothing"):
-        on_two_ranks(stumbles, tmp_path)
+        on_two_ranks(stumbles)
 
 
-def test_nobody_hangs(tmp_path, monkeypatch):
+def test_nobody_hangs(monkeypatch):
     monkeypatch.setattr(two_ranks, "SECONDS", 4.0)
     begun = time.monotonic()
     with pytest.raises(pytest.fail.Exception, match="have been running for 4 seconds"):
-        on_two_ranks(sleeps, tmp_path)
+        on_two_ranks(sleeps)
     assert time.monotonic() - begun < 60

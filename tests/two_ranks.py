@@ -1,9 +1,9 @@
 """A function on two ranks: processes of their own in one group, which nobody waits for longer than need be."""
 
 import os
+import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,16 +13,17 @@ from torch import distributed
 SECONDS = 240.0
 
 
-def on_two_ranks(run: Callable[..., Any], folder: Path, *args: Any) -> list[Any]:
+def on_two_ranks(run: Callable[..., Any], *args: Any) -> list[Any]:
     """What `run(rank, *args)` returns on each of two ranks; `run` is a function of a module. Nobody hangs for ever."""
-    context = torch.multiprocessing.spawn(_on_rank, (run, str(folder), *args), nprocs=2, join=False)
-    end = time.monotonic() + SECONDS
-    while not context.join(timeout=5):
-        if time.monotonic() > end:
-            for process in context.processes:
-                process.kill()
-            pytest.fail(f"the ranks have been running for {SECONDS:.0f} seconds")
-    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(2)]
+    with tempfile.TemporaryDirectory() as folder:  # where they meet, and leave what they have found
+        context = torch.multiprocessing.spawn(_on_rank, (run, folder, *args), nprocs=2, join=False)
+        end = time.monotonic() + SECONDS
+        while not context.join(timeout=5):
+            if time.monotonic() > end:
+                for process in context.processes:
+                    process.kill()
+                pytest.fail(f"the ranks have been running for {SECONDS:.0f} seconds")
+        return [torch.load(f"{folder}/{rank}.pt", weights_only=False) for rank in range(2)]
 
 
 def _on_rank(rank: int, run: Callable[..., Any], folder: str, *args: Any) -> None:

@@ -58,9 +58,9 @@ def on_rank(rank):
 
 
 @pytest.fixture(scope="module")
-def ranks(tmp_path_factory):
+def ranks():
     """What two ranks have to say of each case; processes are dear to start, so one pair serves all."""
-    return on_two_ranks(on_rank, tmp_path_factory.mktemp("ranks"))
+    return on_two_ranks(on_rank)
 
 
 @pytest.mark.parametrize("case", ["uneven", "class", "curve"])

@@ -268,6 +268,6 @@ def sharded(rank):
     return said
 
 
-def test_parameters_spread_over_ranks_are_refused(tmp_path):
-    said = on_two_ranks(sharded, tmp_path)
+def test_parameters_spread_over_ranks_are_refused():
+    said = on_two_ranks(sharded)
     assert all("'0.weight' is spread over ranks" in sentence for each in said for sentence in each)

@@ -263,8 +263,8 @@ def on_rank(rank):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_where_one_rank_has_a_bad_number_all_raise(tmp_path):
-    one, two = on_two_ranks(on_rank, tmp_path)
+def test_where_one_rank_has_a_bad_number_all_raise():
+    one, two = on_two_ranks(on_rank)
     for kind, (said, weights, step) in one.items():
         others, their_weights, their_step = two[kind]
         assert [(k, name) for k, name, _ in said] == [(k, name) for k, name, _ in others], kind

@@ -1,7 +1,6 @@
 """Several ranks are one."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -29,13 +28,13 @@ def weigh_on_rank(rank: int, names: list[str], engines: list[str]) -> dict[str, 
     return found
 
 
-def two_ranks_are_one(cases: Iterable[Case], engines: Iterable[str], folder: Path) -> None:
+def two_ranks_are_one(cases: Iterable[Case], engines: Iterable[str]) -> None:
     """Two ranks with half a batch each take the step that one rank takes with the whole batch.
 
     DDP averages the gradients of its ranks, so each rank's weights are twice those that the one rank gives.
     """
     names, engines = [str(case) for case in cases], list(engines)
-    halves = on_two_ranks(weigh_on_rank, folder, names, engines)
+    halves = on_two_ranks(weigh_on_rank, names, engines)
     for case in named(*names):
         for engine in engines:
             scene = case.build()

@@ -51,8 +51,8 @@ def on_rank(rank):
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_two_ranks_teach_what_one_does(tmp_path):
-    one, other = on_two_ranks(on_rank, tmp_path)
+def test_two_ranks_teach_what_one_does():
+    one, other = on_two_ranks(on_rank)
     for kind in KINDS:
         torch.testing.assert_close(one[kind], other[kind], rtol=0, atol=0)
         whole = taught(kind, lambda n: slice(None), lambda model: model)

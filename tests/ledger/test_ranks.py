@@ -17,7 +17,7 @@ def _on_rank(rank, folder):
 
 
 def test_two_ranks_write_one_part_an_epoch(tmp_path):
-    on_two_ranks(_on_rank, tmp_path, tmp_path)
+    on_two_ranks(_on_rank, tmp_path)
     assert sorted(file.name for file in (tmp_path / "ledger").iterdir()) == [
         "epoch-00001.parquet",
         "epoch-00002.parquet",

@@ -273,8 +273,8 @@ def half(visit, rank):
     return evidence(ids[rows], along[rows])
 
 
-def test_two_ranks_that_get_other_examples_each_time_equal_one(tmp_path):
-    (left, mine), (right, yours) = on_two_ranks(weigh_on_rank, tmp_path)
+def test_two_ranks_that_get_other_examples_each_time_equal_one():
+    (left, mine), (right, yours) = on_two_ranks(weigh_on_rank)
     rule = SmoothedL2RW()
     for visit in range(3):
         along = torch.cat([half(visit, 0).alignments, half(visit, 1).alignments])

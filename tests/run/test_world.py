@@ -51,8 +51,8 @@ def _rank(rank):
     assert float(model.module.weight.grad) == 0.5
 
 
-def test_two_processes(tmp_path):
-    on_two_ranks(_rank, tmp_path)
+def test_two_processes():
+    on_two_ranks(_rank)
 
 
 class StandIn(World):

@@ -17,9 +17,9 @@ from typing import Any
 
 from torch import Tensor
 
-from reweigh import distributed
 from reweigh._types import Batch
 from reweigh.errors import BadInput
+from reweigh.hosts.uneven import refuse_uneven
 from reweigh.reweigher import Reweigher
 from reweigh.rules import LearnedRule
 
@@ -85,12 +85,8 @@ class Reweighed:
     def on_train_start(self) -> None:
         """Processes with unevenly many batches would wait for each other for ever: all of them are told."""
         super().on_train_start()  # type: ignore[misc]
-        counts = distributed.everywhere(self.trainer.num_training_batches)  # type: ignore[attr-defined]
-        if len(set(counts)) > 1:
-            raise BadInput(
-                f"the processes have {', '.join(map(str, counts))} batches an epoch, and one that is done would be waited "
-                "for: leave use_distributed_sampler=True, or give every process as many"
-            )
+        batches = self.trainer.num_training_batches  # type: ignore[attr-defined]
+        refuse_uneven(batches, "leave use_distributed_sampler=True, or give every process as many")
 
     def on_after_backward(self) -> None:
         """Let a rule that learns see the gradient before it is clipped."""

@@ -95,14 +95,13 @@ class Window:
     def state_dict(self, needed: int) -> dict[str, Any]:
         """The last steps, so many; parameters ω that several batches were weighed with are there once."""
         omegas: list[dict[str, Tensor]] = []
-        last = self.steps[len(self.steps) - needed :] if needed < len(self.steps) else self.steps
         steps = [
             {
                 "params": step.params, "held": step.held.state_dict(), "gradient": step.gradient, "factor": step.factor,
                 "checksum": step.checksum,
                 "parts": [(_place(omegas, part.omega), part.state_dict()) for part in step.parts],
             }
-            for step in last
+            for step in self.steps[max(0, len(self.steps) - needed) :]
         ]  # fmt: skip
         return {"steps": steps, "omegas": omegas, "of": [distributed.rank(), distributed.world_size()]}
 

@@ -24,6 +24,11 @@ from reweigh.run.world import World
 from reweigh.settings import Resolved
 
 
+def part_of_warm_up(warm_up: int, steps: int, usual: int) -> int:
+    """As large a part of a run of so many steps counts uniformly at first as of one of the usual length, and no more."""
+    return min(warm_up, warm_up * steps // usual)
+
+
 class Bench:
     """Trains models like the run's own, from the same beginning. Nothing is worked out before it is asked for."""
 
@@ -55,9 +60,8 @@ class Bench:
 
     def shortened(self, config: Resolved, steps: int) -> Resolved:
         """The settings with so many steps, and as large a part of these plain ones at first."""
-        warm_up = self._config.weights.warm_up
         return config.but(
-            steps=steps, epochs=None, warm_up=warm_up if steps >= self.steps else warm_up * steps // self.steps
+            steps=steps, epochs=None, warm_up=part_of_warm_up(self._config.weights.warm_up, steps, self.steps)
         )
 
     @property

@@ -62,7 +62,7 @@ def choose(accuracies, made=None, seed=0, lengths=(), times=FOLDS):
 
     task = task_of(found.given, CLASSES)
     rules = candidates(task)
-    return chosen_way(task, found, Trial(rules.ways(lengths), rules.safe, 10, times, 0), train)
+    return chosen_way(task, found, Trial(rules, lengths, True, 10, times, 0), train)
 
 
 ALIKE = dict.fromkeys(("judged", "judged-and-helpful", "l2rw", "uniform", "checked-only"), 0.9)

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from torch import nn
 
 import reweigh
-from made_up_pairs import three_files
+from own_translator import own
 from reweigh.errors import BadInput
 from reweigh.run import Callback
 from reweigh.run.job.accumulation import together
@@ -15,30 +14,6 @@ from reweigh.tasks import Translation
 from reweigh.tasks.language_model import IGNORED
 
 from ..conftest import Nobody
-
-
-class Own(nn.Module):
-    """A translator that draws nothing."""
-
-    def __init__(self, outputs):
-        super().__init__()
-        self.embed, self.out = nn.Embedding(outputs, 8), nn.Linear(16, outputs)
-
-    def forward(self, source, given):
-        filled = (source != 0)[..., None]
-        context = ((self.embed(source) * filled).sum(1) / filled.sum(1)).unsqueeze(1).expand(-1, given.shape[1], -1)
-        return self.out(torch.cat([context, self.embed(given)], 2))
-
-
-def own(input_shape, outputs):
-    return Own(outputs)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pairs")
-    three_files(folder, 60)
-    return folder
 
 
 def trained(files, **more):

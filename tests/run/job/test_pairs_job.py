@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 import reweigh
-from made_up_pairs import pairs, three_files, tsv
+from made_up_pairs import pairs, tsv
+from own_translator import Own, own
 from reweigh.data.own import Sources, read_own
 from reweigh.errors import BadInput
 from reweigh.run.folder.own_files import check_unchanged, fingerprints, located
@@ -20,29 +21,6 @@ from reweigh.settings import Settings
 from reweigh.verdict.learners import learner_for
 
 from ..conftest import Nobody
-
-
-class Own(nn.Module):
-    """A model of somebody's own: it has no memory of what it wrote."""
-
-    def __init__(self, outputs):
-        super().__init__()
-        self.embed, self.out = nn.Embedding(outputs, 8), nn.Linear(16, outputs)
-
-    def forward(self, source, given):
-        context = self.embed(source).mean(1, keepdim=True).expand(-1, given.shape[1], -1)
-        return self.out(torch.cat([context, self.embed(given)], 2))
-
-
-def own_model(input_shape, outputs):
-    return Own(outputs)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pairs")
-    three_files(folder, 60)
-    return folder
 
 
 def said(files, **more):
@@ -112,7 +90,7 @@ def test_half_precision(files, tmp_path):
 def test_a_model_of_ones_own_by_its_name_and_as_an_object(files, tmp_path):
     named = said(files, rule="l2rw", layers=None)
     train, clean = named.pop("train"), named.pop("clean")
-    run = reweigh.fit(train, clean=clean, model=own_model, quick=True, verbose=False, **named)
+    run = reweigh.fit(train, clean=clean, model=own, quick=True, verbose=False, **named)
     assert run.summary["score"] == "test_bleu"
     wrong = nn.Linear(3, 3)
     with pytest.raises(BadInput, match="cannot be called with these data"):

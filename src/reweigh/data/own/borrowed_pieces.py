@@ -65,11 +65,18 @@ class OfTokenizer:
     marks: Marks
     blank: str
 
+    @functools.cached_property
+    def _tokenizer(self) -> Any:
+        return _loaded(self.name)[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the tokenizer, which is loaded again where it is asked."""
+        return {"name": self.name, "marks": self.marks, "blank": self.blank}
+
     def text(self, tokens: Sequence[int], names: Sequence[str]) -> str:
         """As the tokenizer decodes, without special tokens."""
-        tokenizer, _ = _loaded(self.name)
-        known = [token for token in tokens if token < len(tokenizer)]
-        return str(tokenizer.decode(known, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        known = [token for token in tokens if token < len(self._tokenizer)]
+        return str(self._tokenizer.decode(known, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def as_json(self) -> dict[str, Any]:
         """All of it."""

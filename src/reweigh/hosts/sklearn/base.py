@@ -27,6 +27,7 @@ from reweigh.reweigher import Reweigher
 from reweigh.rules import Judged, LearnedRule, Materials, Rule, SecondModel, Uniform
 from reweigh.rules.registry import AUTO, DEFAULT, PLAIN
 from reweigh.run import World
+from reweigh.run.bench import part_of_warm_up
 from reweigh.tasks import Task
 
 USUAL_EPOCHS = 30
@@ -114,11 +115,8 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             rule, steps = self._choose(module, parts, task if told else None, told=told, judges=judges)
             trained, self.rule_ = self._train(module, rule, parts, self._trained_on(len(rows)), steps, judges=judges)
         self.module_, self.history_ = module.eval(), trained.history
-        self.sample_weight_, self.explanation_, self.n_iter_ = (
-            trained.weights,
-            trained.explanation,
-            len(trained.history),
-        )
+        self.sample_weight_, self.explanation_ = trained.weights, trained.explanation
+        self.n_iter_ = len(trained.history)
         if trained.vanished_at and told:
             named = (
                 "later weights are noise: train for fewer epochs, with a smaller learning rate, or give more clean rows"
@@ -215,7 +213,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             optimizer=optimizer if learned else None,
             learning=self.learning,
             clean_batch_size=self.clean_batch_size,
-            warm_up=min(self.warm_up, self.warm_up * epochs * an_epoch // usual),
+            warm_up=part_of_warm_up(self.warm_up, epochs * an_epoch, usual),
             when_vanished=when_vanished if default_for(self.rule) else None,
             seed=seed,
         )

@@ -70,7 +70,7 @@ def chosen(
 
     some_wrong = None if judges is None else judges.some_wrong(clean.ids)
     lengths = shorter(tried) if length_open else ()
-    trial = Trial.of(ways, ways.ways(lengths), some_wrong, tried, folds(rows.first, len(open_)), seed)
+    trial = Trial(ways, lengths, some_wrong, tried, folds(rows.first, len(open_)), seed)
     found = chosen_way(task, held, trial, outputs)
     return found if found.way.steps is None else replace(found, usual=steps)
 

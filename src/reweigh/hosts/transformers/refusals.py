@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from torch.utils.data import DataLoader
 from transformers import DataCollatorWithFlattening
-from transformers.trainer_utils import has_length
 
-from reweigh import distributed
 from reweigh.errors import BadInput
 from reweigh.tasks.problems import NUMBERS
 
@@ -25,20 +22,6 @@ def refuse_what_cannot_be_honoured(trainer: "ReweighTrainer", per_example_loss: 
     for hindrance in (_of_arguments(trainer), _of_losses(trainer, per_example_loss), _of_data(trainer)):
         if hindrance:
             raise BadInput(hindrance)
-
-
-def refuse_uneven(loader: DataLoader[Any]) -> None:
-    """Processes with unevenly many batches would wait for each other for ever. All must call.
-
-    Raises:
-        BadInput: if they are, on all of them.
-    """
-    counts = distributed.everywhere(len(loader) if has_length(loader) else None)
-    if len(set(counts)) > 1:
-        raise BadInput(
-            f"the processes have {', '.join(map(str, counts))} batches an epoch, and one that is done would be waited for: "
-            "leave even_batches=False out of accelerator_config=, or set dataloader_drop_last=True"
-        )
 
 
 def _of_arguments(trainer: "ReweighTrainer") -> str:

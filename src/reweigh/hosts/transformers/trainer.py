@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
+from transformers.trainer_utils import has_length
 
 from reweigh import distributed
 from reweigh._types import PerExampleLoss
@@ -23,11 +24,13 @@ from reweigh.hosts.transformers.clean_set import clean_source
 from reweigh.hosts.transformers.ids import KeepsIds, id_columns
 from reweigh.hosts.transformers.losses import without_ids
 from reweigh.hosts.transformers.own_loss import OwnLoss
-from reweigh.hosts.transformers.refusals import refuse_uneven, refuse_what_cannot_be_honoured
+from reweigh.hosts.transformers.refusals import refuse_what_cannot_be_honoured
+from reweigh.hosts.uneven import refuse_uneven
 from reweigh.reweigher import Reweigher
 from reweigh.rules import LearnedRule, Rule
 from reweigh.student import unwrap
 
+_EVEN = "leave even_batches=False out of accelerator_config=, or set dataloader_drop_last=True"
 _TRAINING = "Training"
 """What the Trainer calls the training set where it drops columns."""
 
@@ -137,7 +140,7 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
             loader: DataLoader[Any] = super().get_train_dataloader()
         finally:
             self.data_collator = collator
-        refuse_uneven(loader)
+        refuse_uneven(len(loader) if has_length(loader) else None, _EVEN)
         return loader
 
     def _remove_unused_columns(self, dataset: Any, description: str | None = None) -> Any:

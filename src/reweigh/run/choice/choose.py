@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -61,8 +61,8 @@ def settled(
     choice = without_trials(train.task, held, ways)
     if choice is None:
         steps, times = budget(bench.steps), folds(bench.inputs.train.x, len(open_))
-        tried = ways.ways(shorter(steps) if length_open else ())
-        trial = Trial.of(ways, tried, bench.some_wrong(clean.ids), steps, times, config.student.seed)
+        lengths = shorter(steps) if length_open else ()
+        trial = Trial(ways, lengths, bench.some_wrong(clean.ids), steps, times, config.student.seed)
         held = held._replace(right=bench.right(clean.ids))
         number, most = count(1), times * len(trial.ways)
         outputs = _on(
@@ -131,26 +131,34 @@ class Trial(NamedTuple):
     """What is tried.
 
     Attributes:
-        ways: the ways, and `safe` the rule that is taken where they cannot be told apart.
+        rules: the rules, each for as long as the run and for these shorter `lengths`.
+        some_wrong: whether some labels are wrong for sure; None where nobody can tell.
         steps: how many are made with those that are as long as the run.
         folds: how often each is tried.
         seed: of all that is drawn.
-        fine: whether no label is wrong for sure, or hardly one.
     """
 
-    ways: tuple[Way, ...]
-    safe: str
+    rules: Candidates
+    lengths: tuple[int, ...]
+    some_wrong: bool | None
     steps: int
     folds: int
     seed: int
-    fine: bool = False
 
-    @classmethod
-    def of(
-        cls, rules: Candidates, ways: tuple[Way, ...], some_wrong: bool | None, steps: int, folds: int, seed: int
-    ) -> Self:
-        """Of these `ways`, where `some_wrong` tells whether labels are wrong for sure; None where nobody can tell."""
-        return cls(ways, rules.safe_where(some_wrong), steps, folds, seed, some_wrong is False)
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """Each rule for each length."""
+        return self.rules.ways(self.lengths)
+
+    @property
+    def safe(self) -> str:
+        """The rule that is taken where they cannot be told apart."""
+        return self.rules.safe_where(self.some_wrong)
+
+    @property
+    def fine(self) -> bool:
+        """Whether no label is wrong for sure, or hardly one."""
+        return self.some_wrong is False
 
 
 def chosen_way(task: Task, held: Held, trial: Trial, train: Train) -> Choice:
