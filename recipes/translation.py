@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import torch
 
+from reweigh.allocator import keep_freed_memory
 from reweigh.metrics import auroc
 from reweigh.rightness.pairs import PAIR_KINDS, spoil
 from reweigh.run.start import start
@@ -97,8 +98,16 @@ def run(job: Job, data: Path) -> dict[str, Any]:
             "source": "de",
             "target": "en",
             "text_length": 48,
+            "vocabulary": 4000,
         }
-        more = {"steps": job.steps, "batch_size": 128, "seed": job.seed, "ledger": False, **ROWS[job.row]}
+        more = {
+            "steps": job.steps,
+            "batch_size": 128,
+            "clean_batch_size": 64,
+            "seed": job.seed,
+            "ledger": False,
+            **ROWS[job.row],
+        }
         found = start(Settings.of(**settings, **more), folder / "run", SILENT)
         weights = pq.read_table(folder / "run" / "weights.parquet", columns=["id", "mean_weight"]).to_pydict()
     rows = [place for place, name in enumerate(weights["id"]) if name < len(given)]  # checked ones come after them
@@ -139,6 +148,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("translation.jsonl"))
     parser.add_argument("--table", action="store_true", help="only show what is there")
     args = parser.parse_args()
+    keep_freed_memory()
     for seed, kind, row in product(range(args.seeds), args.kinds, args.rows) if not args.table else ():
         job = Job(row, kind, args.share, args.pairs, args.steps, seed)
         if job not in read_results(args.results, Job):

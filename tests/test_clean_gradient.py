@@ -37,6 +37,8 @@ CLEAN = [batch_of(50 + i, 9) for i in range(7)]
 class Numbered:
     """A stream whose i-th clean batch has the gradient {"w": i}, i from 1."""
 
+    parted = None
+
     def __init__(self):
         self.taken = 0
 

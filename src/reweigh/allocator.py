@@ -8,8 +8,7 @@ this reason; where none was chosen, glibc can be told to keep what it has.
 import ctypes
 import sys
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # the names of malloc.h, without M_
-_LARGEST = 32 * 2**20  # glibc takes no higher threshold for blocks that are mapped one by one
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # the names of malloc.h, without M_
 _KEPT = 2**31 - 1
 
 
@@ -24,5 +23,6 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # another C library
         return False
-    settings = ((_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, _KEPT), (_TOP_PAD, 64 * 2**20))
+    # No block is mapped by itself, whatever its size: a threshold for that ends at 32 MiB, and logits are larger.
+    settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _KEPT), (_TOP_PAD, 64 * 2**20))
     return all(mallopt(name, value) == 1 for name, value in settings)

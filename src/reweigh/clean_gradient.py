@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -103,7 +104,7 @@ class CleanGradient:
 
     def _renewed(self, kept: _Kept | None) -> _Kept:
         self.batch = self._stream.next()
-        v, loss = over_ranks(*self._gradient(self.batch))
+        v, loss = over_ranks(*self._of(self.batch))
         beta = self._average
         if not beta:
             return _Kept(v, loss, 1, self._every)
@@ -111,6 +112,19 @@ class CleanGradient:
         for name, m in kept.mean.items() if kept else ():
             mean[name] = mean[name].add_(m.to(mean[name]), alpha=beta) if name in mean else beta * m
         return _Kept(mean, loss, 1 + (kept.count if kept else 0), self._every)
+
+    def _of(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """The direction and loss of a batch, or their means over the examples of its parts."""
+        if self._stream.parted is None:
+            return self._gradient(batch)
+        parts = self._stream.parted(batch)
+        of_all, v, loss = sum(size for size, _ in parts), dict[str, Tensor](), torch.zeros(())
+        for size, part in parts:
+            theirs, their_loss = self._gradient(part)
+            loss = loss.to(their_loss) + size / of_all * their_loss
+            for name, g in theirs.items():
+                v[name] = v[name].add_(g, alpha=size / of_all) if name in v else g * (size / of_all)
+        return v, loss
 
     def state_dict(self) -> dict[str, Any] | None:
         """What is carried on: as large as the parameters; None where nothing is."""

@@ -11,7 +11,7 @@ are left as found: a DataLoader that shuffles by them does so under a seed of th
 import abc
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -78,6 +78,8 @@ class CleanStream(abc.ABC):
     """What every batch goes through before it is handed out; a host brings it to its device and precision."""
     told: Callable[[int], None] | None = None
     """Is told a number of each batch that is handed out; it follows from seed and position, so that a resume has it too."""
+    parted: Callable[[Batch], Sequence[tuple[int, Batch]]] | None = None
+    """From a batch to parts of it and their sizes, as of sequences of like length: its gradient is then taken part by part."""
     _seed: int
     _epoch: int
     _offset: int

@@ -113,9 +113,9 @@ class LanguageModel(Task):
                 f"the model gave {tuple(outputs.shape)} for {tuple(y.shape)} tokens but the task needs "
                 f"{(*y.shape, self.vocabulary)}: let it end in {self.vocabulary} outputs a position"
             )
-        return F.cross_entropy(
-            outputs.movedim(-1, 1), y, ignore_index=IGNORED, reduction="none", label_smoothing=self.smoothing
-        )
+        rows, targets = outputs.reshape(-1, self.vocabulary), y.reshape(-1)  # no copy with the tokens in front
+        found = F.cross_entropy(rows, targets, ignore_index=IGNORED, reduction="none", label_smoothing=self.smoothing)
+        return found.view(y.shape)
 
     def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Of logits (B, T, V): the mean loss of each sequence's tokens, (B,), 0 where none counts."""

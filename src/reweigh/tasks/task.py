@@ -141,6 +141,10 @@ class Task(abc.ABC):
         """(N,) how long examples with such targets are, where batches are to hold examples of about the same length."""
         return None
 
+    def parted(self, batch: dict[str, Tensor]) -> Sequence[tuple[int, dict[str, Tensor]]]:
+        """A batch in parts of examples of about the same length, and how many are in each."""
+        return [(len(batch["id"]), batch)]
+
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """What the model is called with."""
         return (batch["x"],)

@@ -33,6 +33,8 @@ from reweigh.tasks.targets import Array, BoolArray, Targets
 
 ROUND = 8
 """Lengths of batches are multiples of it, so that few shapes come up."""
+_LEAST_PART = 8
+"""Fewer pairs of about the same length go along with others."""
 
 
 @task("translation")
@@ -111,6 +113,19 @@ class Translation(LanguageModel):
         x, y = _cut(batch["x"], self.padding), _cut(batch["y"], IGNORED).long()
         given = torch.cat([y.new_full((len(y), 1), self.spelling.marks.start), y[:, :-1]], 1)
         return {**batch, "x": x, "y": y, "given": torch.where(given == IGNORED, self.padding, given)}
+
+    def parted(self, batch: dict[str, Tensor]) -> Sequence[tuple[int, dict[str, Tensor]]]:
+        """By the width that each target needs, since one long target would have all others filled up to its own."""
+        width = -(-self.lengths(batch["y"]) // ROUND)
+        groups, left = list[Tensor](), torch.zeros(0, dtype=torch.int64)
+        for wide in width.unique():
+            left = torch.cat([left, torch.nonzero(width == wide).flatten()])
+            if len(left) >= _LEAST_PART:
+                groups, left = [*groups, left], left[:0]
+        if not groups:
+            groups, left = [left], left[:0]
+        groups[-1] = torch.cat([groups[-1], left])  # the few longest go along with others: a contrast needs two
+        return [(len(rows), self.completed(_rows(batch, rows))) for rows in groups]
 
     def lengths(self, y: Tensor) -> Tensor:
         """Those of the targets."""
@@ -243,3 +258,7 @@ def _cut(tokens: Tensor, fill: int) -> Tensor:
     """(B, L) without the columns at the end that are filled up in every row, but for what rounding leaves."""
     longest = int((tokens != fill).sum(1).max().clamp(min=1))
     return tokens[:, : -(-longest // ROUND) * ROUND]
+
+
+def _rows(batch: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    return {name: values[rows] for name, values in batch.items()}

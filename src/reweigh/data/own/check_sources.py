@@ -5,7 +5,7 @@ from ...tasks import task_named
 from .paths import existing, kind_at
 from .sources import Sources
 
-_OF_PAIRS = {"pieces", "languages"}
+_OF_PAIRS = {"pieces", "vocabulary", "languages"}
 _ONLY = {
     "pairs": {"text", "image_size", "drop"},
     "images": {"target", "text", "clean_column", "id_column", "drop", "text_length", *_OF_PAIRS},

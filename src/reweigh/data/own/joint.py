@@ -83,15 +83,15 @@ class JointPieces(abc.ABC):
         return Cut(numbers, long, empty)
 
 
-def trained(texts: Iterable[str]) -> "Pieces":
-    """At most `SIZE` pieces, merged by their frequency."""
+def trained(texts: Iterable[str], size: int = SIZE) -> "Pieces":
+    """At most `size` pieces, merged by their frequency."""
     kit = require("tokenizers", "text")
     tokenizer = kit.Tokenizer(kit.models.BPE())
     tokenizer.normalizer = kit.normalizers.NFC()
     tokenizer.pre_tokenizer = kit.pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = kit.decoders.ByteLevel()
     trainer = kit.trainers.BpeTrainer(
-        vocab_size=SIZE,
+        vocab_size=size,
         min_frequency=2,
         special_tokens=list(SPECIAL),
         initial_alphabet=kit.pre_tokenizers.ByteLevel.alphabet(),

@@ -9,6 +9,7 @@ from .borrowed_pieces import BorrowedPieces, Languages, OfTokenizer
 from .given_pieces import GivenPieces, OfSentencePiece
 from .joint import JointPieces, Pieces, trained
 from .sources import Sources
+from .vocabulary import SIZE
 
 
 def pieces_for(sources: Sources, tokenizer: str | None, texts: Iterable[str]) -> JointPieces:
@@ -19,14 +20,19 @@ def pieces_for(sources: Sources, tokenizer: str | None, texts: Iterable[str]) ->
         MissingExtra: if a library is not installed.
     """
     if tokenizer is not None:
-        if sources.pieces is not None:
-            raise BadInput(f"hf:{tokenizer} cuts texts into pieces of its own: leave --pieces out")
+        for name in ("pieces", "vocabulary"):
+            if getattr(sources, name) is not None:
+                raise BadInput(f"hf:{tokenizer} cuts texts into pieces of its own: leave --{name} out")
         return BorrowedPieces(tokenizer, _languages(sources), asked=sources.languages is not None)
     if sources.languages is not None:
         raise BadInput(
             "--languages is for models of Hugging Face that know many: name one by --model hf:NAME_OR_FOLDER"
         )
-    return trained(texts) if sources.pieces is None else GivenPieces.at(sources.pieces)
+    if sources.pieces is None:
+        return trained(texts, sources.vocabulary or SIZE)
+    if sources.vocabulary is not None:
+        raise BadInput(f"{sources.pieces} has pieces of its own, and --vocabulary says how many to make: leave one out")
+    return GivenPieces.at(sources.pieces)
 
 
 def pieces_of(kept: dict[str, Any]) -> JointPieces:

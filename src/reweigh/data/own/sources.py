@@ -10,6 +10,7 @@ from typing import ClassVar
 from ...errors import BadInput
 from ...options import check, option
 from ...tasks import check_task, column_tasks
+from .vocabulary import SIZE
 
 KINDS = ("table", "images", "text", "arrays", "pairs")
 """What an example can be in a file: a row of a table, an image, a text, a row of NumPy arrays, or a pair of texts."""
@@ -25,6 +26,7 @@ _TASK = f"{', '.join(column_tasks())} or module:Class (your own)."
 _SOURCE = "Of pairs of texts the column or language to translate from; --target is the other one."
 _LANGUAGES = "What a model that knows many languages calls both, FROM,TO such as deu_Latn,eng_Latn."
 _PIECES = "Of pairs of texts: a SentencePiece model (.model) by whose pieces both sides are cut."
+_VOCABULARY = "Of pairs of texts: so many pieces are made of both sides at most."
 _SIZE = "the usual of the images, at most 128, grey ones 64"
 
 
@@ -47,6 +49,7 @@ class Sources:
     text: str | None = option(None, "The column of texts to learn from.")
     source: str | None = option(None, _SOURCE)
     pieces: str | None = option(None, _PIECES, usual="pieces made of both sides, or a hf: model's own")
+    vocabulary: int | None = option(None, _VOCABULARY, usual=f"at most {SIZE}", least=300, most=200_000)
     languages: str | None = option(None, _LANGUAGES, usual="--source and --target")
     id_column: str | None = option(None, "The column that names examples.", usual="row numbers")
     drop: tuple[str, ...] = option((), "A column not to learn from, may be repeated.")

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reweigh.batches import BATCH_NORMS
 from reweigh.clean_stream import CleanStream, clean_stream
 from reweigh.contrast import OtherInput
 from reweigh.data import Loader
@@ -201,7 +202,7 @@ def assemble(
         world.wrap(student),
         loss if scale is None else scale.loss,
         rule=rule,
-        clean=_clean(config, inputs, world),
+        clean=_clean(config, inputs, world, student),
         engine=weights.engine,
         layers=weights.layers,
         preset=weights.preset,
@@ -224,7 +225,7 @@ def assemble(
     return replace(job, early=early, mean=mean, scale=scale)
 
 
-def _clean(config: Resolved, inputs: RunData, world: World) -> CleanStream:
+def _clean(config: Resolved, inputs: RunData, world: World, student: nn.Module) -> CleanStream:
     """The clean batches, or this process's share of them where they can be shared: each example by itself, and evenly.
 
     Where they cannot every process goes through them all, which comes to the same.
@@ -232,12 +233,15 @@ def _clean(config: Resolved, inputs: RunData, world: World) -> CleanStream:
     weights, augment, clean = config.weights, config.student.augment, inputs.clean
     size = min(weights.clean_batch_size, len(clean))
     shared = size % world.size == 0 and weights.contrast != "input"
-    return clean_stream(
+    stream = clean_stream(
         AugmentedClean(clean, augment) if augment != "none" else clean,
         batch_size=size // world.size if shared else size,
         seed=seed_for(config.student.seed, "clean"),
         ranks=(world.rank, world.size) if shared else (0, 1),
     )
+    if not any(isinstance(part, BATCH_NORMS) for part in student.modules()):
+        stream.parted = clean.task.parted
+    return stream
 
 
 def _when_vanished(task: Task, judged: Callable[[], Known] | None) -> Rule:
