@@ -79,7 +79,7 @@ class CleanStream(abc.ABC):
     told: Callable[[int], None] | None = None
     """Is told a number of each batch that is handed out; it follows from seed and position, so that a resume has it too."""
     parted: Callable[[Batch], Sequence[tuple[int, Batch]]] | None = None
-    """From a batch to parts of it and their sizes, as of sequences of like length: its gradient is then taken part by part."""
+    """From a batch to its parts and their sizes, as of sequences of like length: its gradient is then taken part by part."""
     _seed: int
     _epoch: int
     _offset: int

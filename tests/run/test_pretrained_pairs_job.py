@@ -129,6 +129,7 @@ def test_new_texts_are_cut_by_the_pieces_that_the_run_has_kept(files, tmp_path):
     ("more", "sentence"),
     [
         ({"model": "t5", "pieces": "joint.model"}, "cuts texts into pieces of its own: leave --pieces out"),
+        ({"model": "t5", "vocabulary": 4000}, "cuts texts into pieces of its own: leave --vocabulary out"),
         ({"model": "t5", "languages": "de,en"}, "leave --languages out"),
         ({"model": "nllb", "languages": "de"}, "--languages is 'de': give both, FROM,TO"),
         ({"model": "nllb"}, "knows no language 'de'"),

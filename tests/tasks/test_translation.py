@@ -5,7 +5,11 @@ import sacrebleu
 import torch
 from torch.nn import functional as F
 
+from reweigh.clean_gradient import CleanGradient, gradient_of
+from reweigh.clean_stream import clean_stream
 from reweigh.errors import BadInput
+from reweigh.models import Translator
+from reweigh.student import Student
 from reweigh.tasks import Translation, bleu
 from reweigh.tasks.language_model import IGNORED
 
@@ -32,6 +36,43 @@ def test_a_batch_is_cut_and_has_the_target_before_each_position(task):
     assert found["given"].tolist() == [[1, 6, 5, 7, 2, 0, 0, 0], [1, 5, 2, 0, 0, 0, 0, 0]]
     assert task.inputs(found)[1] is found["given"]
     assert task.lengths(found["y"]).tolist() == [4, 2]
+
+
+def of_lengths(task, lengths, longest=40):
+    """Pairs whose targets have these lengths; the sources have one token less."""
+    x = torch.zeros(len(lengths), longest, dtype=torch.int64)
+    y = torch.full((len(lengths), longest), IGNORED)
+    for row, length in enumerate(lengths):
+        x[row, : length - 1], y[row, :length] = torch.arange(length - 1) % 4 + 3, torch.arange(length) % 6 + 3
+    return task.completed({"x": x, "y": y, "id": torch.arange(len(lengths))})
+
+
+def test_parts_are_of_like_length_and_hold_all_pairs(task):
+    lengths = [7, 3, 20] * 8 + [39, 38]  # two alone are too few
+    parts = task.parted(of_lengths(task, lengths))
+    assert [(size, *part["y"].shape) for size, part in parts] == [(16, 16, 8), (10, 10, 40)]
+    names = torch.cat([part["id"] for _, part in parts])
+    assert sorted(names.tolist()) == list(range(26))
+    assert [len(part["x"]) for _, part in parts] == [16, 10]
+    assert parts[0][1]["given"][0].tolist()[:8] == [1, 3, 4, 5, 6, 7, 8, 3]
+
+
+def test_few_pairs_are_one_part(task):
+    assert [size for size, _ in task.parted(of_lengths(task, [2, 9, 30]))] == [3]
+
+
+def test_the_direction_of_parts_is_that_of_the_batch(task):
+    torch.manual_seed(0)
+    model = Translator(classes=len(PIECES), width=16, dropout=0.0).double().train()
+    clean = of_lengths(task, [7, 20] * 8)
+    stream = clean_stream([clean])
+    gradient = gradient_of(Student(model, task.loss))
+    whole = CleanGradient(stream, gradient).next()
+    stream.parted = task.parted
+    parts = CleanGradient(stream, gradient).next()
+    assert len(task.parted(clean)) == 2
+    torch.testing.assert_close(parts.direction, whole.direction, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(parts.loss, whole.loss, rtol=1e-12, atol=0)
 
 
 def test_smoothed_losses_are_those_of_pytorch(task):

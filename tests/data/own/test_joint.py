@@ -56,3 +56,8 @@ def test_what_is_written_is_read_again(pieces):
 def test_the_same_texts_give_the_same_pieces(pieces):
     again = trained(text for pair in pairs(200)[0] for text in pair)
     assert again.written == pieces.written
+
+
+def test_so_many_pieces_are_made_as_are_asked_for(pieces):
+    fewer = trained((text for pair in pairs(200)[0] for text in pair), 300)
+    assert fewer.size == 300 < pieces.size
