@@ -29,32 +29,6 @@ class Uniform(Rule):
         return to_sum_one(torch.ones_like(evidence.like))
 
 
-@rule("checked-only", needs={"checked"}, title="the checked rows alone")
-class CheckedOnly(Rule):
-    """Plain training on the checked examples alone, with as many steps: the others are never drawn."""
-
-    tells_apart: ClassVar[bool] = False
-
-    def __init__(self, checked: Tensor) -> None:
-        self._checked = checked
-
-    @classmethod
-    def made(cls, materials: Materials, options: NoOptions) -> Self:
-        """For a training set of which these are checked."""
-        assert materials.checked is not None
-        return cls(materials.checked)
-
-    def weigh(self, evidence: Evidence) -> Tensor:
-        """1/B: what counts is in the drawing."""
-        return to_sum_one(torch.ones_like(evidence.like))
-
-    def sampling_weights(self, labels: Tensor) -> Tensor:
-        """One for checked examples and zero for the others, (N,)."""
-        if len(labels) != len(self._checked):
-            raise BadInput(f"{len(self._checked)} examples are known to be checked or not, and there are {len(labels)}")
-        return self._checked.double()
-
-
 @rule("random", title="random weights")
 class RandomRectified(Rule):
     """max(z_i, 0) / Σ max(z_j, 0), z standard normal (equation 16): the control for any rule that zeroes half a batch."""

@@ -96,7 +96,7 @@ class Materials:
 
 _MISSING = {
     "checked": "the rule {} trains on checked examples, and none is among those to train on: keep them there "
-    "(--keep-clean-in-train), or take another rule",
+    "(--keep-clean-in-train, train_on_clean=True), or take another rule",
     "classes": "the rule {} looks at each example's class, and there are none: take another rule",
     "rightness": "the rule {} weighs by what two students say of each other's half of the training set, and nobody asks "
     "them here: give it what is known of the labels, or train by `reweigh train` or `reweigh.fit`",

@@ -46,3 +46,20 @@ def test_what_does_not_fit_is_said(measured):
         ReweighRegressor(rule="proportion").fit(measured.X, measured.y)
     with pytest.raises(BadInput, match="y_clean has 2 targets a row, but y has 1"):
         ReweighRegressor().fit(measured.X, measured.y, X_clean=measured.X[:5], y_clean=np.zeros((5, 2)))
+
+
+def test_what_is_drawn_is_up_to_the_rule(measured):
+    said, checked = {"epochs": 10, "random_state": 0, "train_on_clean": True}, measured.clean
+
+    def error(rule):
+        found = ReweighRegressor(rule=rule, **said).fit(measured.X, measured.y, clean=checked).predict(measured.X)
+        return round(np.abs(found - measured.truth)[checked].mean(), 6)
+
+    errors = {rule: error(rule) for rule in ("uniform", "checked-only", "fine-tuned")}
+    assert len(set(errors.values())) == 3
+    assert errors["checked-only"] < errors["uniform"]
+
+
+def test_a_rule_of_checked_rows_wants_some_among_those_trained_on(measured):
+    with pytest.raises(BadInput, match="the rule checked-only trains on checked examples.*train_on_clean=True"):
+        ReweighRegressor(rule="checked-only").fit(measured.X, measured.y, clean=measured.clean)

@@ -4,6 +4,7 @@ Targets pass through here as the module is trained on them: class numbers, or st
 drawn from `random_state`; the global random number generators are left as found.
 """
 
+import functools
 import warnings
 from typing import Any
 
@@ -217,7 +218,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             when_vanished=when_vanished if default_for(self.rule) else None,
             seed=seed,
         )
-        sampling = None if counts is None else rule.sampling_weights(rows.y[trained_on])
+        sampling = functools.partial(rule.sampling_weights, rows.y[trained_on])
         plan = Plan(trained_on, sampling, epochs, self.batch_size, seed, self.verbose and not quiet)
         return train(module, reweigher, optimizer, rows, plan), rule
 

@@ -60,8 +60,8 @@ def build_rule(given: Any, materials: Materials) -> Rule:
     if isinstance(given, str) and ":" in given:
         return registry.entry_of(given).make(materials)
     entry, known = registry.inside(given if isinstance(given, str) else None), registry.offered(materials.has)
-    if entry is None or not entry.needs <= materials.has:
-        of_classes = entry is not None and "classes" in entry.needs
+    of_classes = entry is not None and "classes" in entry.needs - materials.has
+    if entry is None or of_classes:
         why = "is a rule of classes, which regression has not" if of_classes else "is not known"
         raise BadInput(f"rule={given!r} {why}: choose one of {', '.join(known)}, or give a rule object")
     return entry.make(materials)

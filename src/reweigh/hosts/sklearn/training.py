@@ -52,10 +52,10 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and in what portions; `train` (n,) are the rows trained on, `sampling` (n,) how often each is drawn."""
+    """How long and in what portions; `train` (n,) are the rows trained on, `sampling` how often each is drawn, (n,)."""
 
     train: Tensor
-    sampling: Tensor | None
+    sampling: Callable[[], Tensor | None]
     epochs: int
     batch_size: int
     seed: int
@@ -65,10 +65,10 @@ class Plan:
         """The epoch's rows in portions of nearly one size: no last batch of one, which batch normalisation cannot take."""
         draw = torch.Generator().manual_seed(rng.mixed(self.seed, 1, epoch))
         n = len(self.train)
-        if self.sampling is None:
+        if (sampling := self.sampling()) is None:
             order = torch.randperm(n, generator=draw)
         else:
-            order = torch.multinomial(self.sampling, n, replacement=True, generator=draw)
+            order = torch.multinomial(sampling, n, replacement=True, generator=draw)
         yield from self.train[order].tensor_split(math.ceil(n / self.batch_size))
 
 

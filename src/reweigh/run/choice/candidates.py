@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from reweigh.rules import L2RW, Uniform
-from reweigh.rules.baselines import CheckedOnly
+from reweigh.rules import CheckedOnly
 from reweigh.rules.judged import Judged, JudgedAndHelpful
 from reweigh.tasks import Task
 

@@ -1,0 +1,89 @@
+"""What the checked examples teach by themselves: training on them alone, and fine-tuning on them after plain training.
+
+Weights sum to one over each batch, as those of all rules; what differs is which examples are drawn.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from reweigh.errors import BadInput
+from reweigh.rules.materials import Materials, NoOptions
+from reweigh.rules.registry import rule
+from reweigh.rules.rule import Evidence, Rule, to_sum_one
+
+
+@rule("checked-only", needs={"checked"}, title="the checked rows alone")
+class CheckedOnly(Rule):
+    """Plain training on the checked examples alone, with as many steps: the others are never drawn."""
+
+    tells_apart: ClassVar[bool] = False
+
+    def __init__(self, checked: Tensor) -> None:
+        self._checked = checked
+
+    @classmethod
+    def made(cls, materials: Materials, options: NoOptions) -> Self:
+        """For a training set of which these are checked."""
+        assert materials.checked is not None
+        return cls(materials.checked)
+
+    def weigh(self, evidence: Evidence) -> Tensor:
+        """1/B: what counts is in the drawing."""
+        return to_sum_one(torch.ones_like(evidence.like))
+
+    def sampling_weights(self, labels: Tensor) -> Tensor | None:
+        """One for checked examples and zero for the others, (N,)."""
+        if len(labels) != len(self._checked):
+            raise BadInput(f"{len(self._checked)} examples are known to be checked or not, and there are {len(labels)}")
+        return self._checked.double()
+
+
+@dataclass(frozen=True)
+class FineTunedOptions:
+    """As the argument of `FineTuned`."""
+
+    share: float = 0.1
+
+
+@rule("fine-tuned", needs={"checked"}, options=FineTunedOptions, title="fine-tuning on the checked rows")
+class FineTuned(CheckedOnly):
+    """Plain training on all examples, and in the last epochs on the checked ones alone.
+
+    Args:
+        checked: which training examples are checked, (N,) bool.
+        first: the step after which the next epoch is the first of checked ones alone.
+    """
+
+    def __init__(self, checked: Tensor, first: int) -> None:
+        super().__init__(checked)
+        self._first, self._step = first, 0
+
+    @classmethod
+    def made(cls, materials: Materials, options: FineTunedOptions) -> Self:
+        """With this share of all steps, or somewhat more, on checked ones alone."""
+        assert materials.checked is not None
+        if materials.steps is None:
+            raise BadInput("fine-tuning comes at the end of training, and nobody knows how many steps there will be")
+        if not 0 < options.share < 1:
+            raise BadInput(f"share is {options.share}: give that of the steps on checked rows alone, such as 0.1")
+        return cls(materials.checked, round((1 - options.share) * materials.steps))
+
+    def weigh(self, evidence: Evidence) -> Tensor:
+        """1/B: what counts is in the drawing."""
+        self._step = evidence.step + 1
+        return super().weigh(evidence)
+
+    def sampling_weights(self, labels: Tensor) -> Tensor | None:
+        """None at first, and then one for checked examples and zero for the others, (N,)."""
+        return super().sampling_weights(labels) if self._step >= self._first else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far training is."""
+        return {"step": self._step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on there."""
+        self._step = int(state["step"])
