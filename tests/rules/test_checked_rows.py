@@ -41,7 +41,11 @@ def test_fine_tuning_goes_on_where_it_was():
 
 @pytest.mark.parametrize(
     ("materials", "share", "said"),
-    [({"steps": None}, 0.1, "nobody knows how many steps"), ({"steps": 9}, 1.0, "share is 1.0"), ({"steps": 9}, 0, "is 0")],
+    [
+        ({"steps": None}, 0.1, "nobody knows how many steps"),
+        ({"steps": 9}, 1.0, "share is 1.0"),
+        ({"steps": 9}, 0, "is 0"),
+    ],
 )
 def test_fine_tuning_without_an_end_is_refused(materials, share, said):
     with pytest.raises(BadInput, match=said):

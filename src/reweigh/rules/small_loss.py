@@ -1,8 +1,8 @@
 """Small-loss selection: what a batch's lowest losses belong to counts alike, and the rest not at all.
 
-This is co-teaching (Han et al., NeurIPS 2018) without its second network: a network learns right labels before wrong ones, so
-that a high loss is taken for a wrong label. The share of wrong labels has to be known beforehand, and the clean set is not
-asked. Of B examples R(t)·B are kept,
+This is co-teaching (Han et al., NeurIPS 2018) without its second network: a network learns right labels before wrong ones,
+so that a high loss is taken for a wrong label. The share of wrong labels has to be known beforehand, and the clean set is
+not asked. Of B examples R(t)·B are kept,
 
     R(t) = 1 − share · min(t / T, 1)
 

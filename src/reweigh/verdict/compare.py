@@ -14,8 +14,7 @@ from reweigh.data import Examples
 from reweigh.data.own import Sources
 from reweigh.data.seeds import stream
 from reweigh.ledger.visits import Array
-from reweigh.rules import registry
-from reweigh.rules import CheckedOnly
+from reweigh.rules import CheckedOnly, registry
 from reweigh.run.bench import Bench
 from reweigh.run.choice.scoring import score_of
 from reweigh.run.job.prepare import RunData, joined

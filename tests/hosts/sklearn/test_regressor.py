@@ -61,5 +61,5 @@ def test_what_is_drawn_is_up_to_the_rule(measured):
 
 
 def test_a_rule_of_checked_rows_wants_some_among_those_trained_on(measured):
-    with pytest.raises(BadInput, match="the rule checked-only trains on checked examples.*train_on_clean=True"):
+    with pytest.raises(BadInput, match=r"the rule checked-only trains on checked examples.*train_on_clean=True"):
         ReweighRegressor(rule="checked-only").fit(measured.X, measured.y, clean=measured.clean)

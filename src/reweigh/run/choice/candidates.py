@@ -7,8 +7,7 @@ better by more than a rule is on some data (UCI Adult, people's labels of pictur
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from reweigh.rules import L2RW, Uniform
-from reweigh.rules import CheckedOnly
+from reweigh.rules import L2RW, CheckedOnly, Uniform
 from reweigh.rules.judged import Judged, JudgedAndHelpful
 from reweigh.tasks import Task
 
