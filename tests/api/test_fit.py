@@ -175,3 +175,40 @@ def test_what_cannot_be_used_is_said_in_arguments(given, said):
         reweigh.fit(**{"train": (X, WORDS), **QUICK, **given})
     assert "--" not in str(caught.value)
     assert str(Path("/tmp")) not in str(caught.value)
+
+
+SOURCES = [f"{word} {n}" for n in range(10) for word in ("hund rot", "katze", "rot und", "und katze")]
+
+
+@pytest.mark.parametrize("of", [list, np.array, pd.Series, pl.Series])
+def test_texts_by_themselves_are_those_of_the_column_that_is_read(of, texts_runs):
+    new = of(["hund rot", "katze"])
+    for run, column in texts_runs:
+        assert run.predict(new).values.tolist() == run.predict({column: ["hund rot", "katze"]}).values.tolist()
+
+
+@pytest.fixture(scope="module")
+def texts_runs():
+    """A run of pairs and one of texts, and the column that each reads."""
+    quick = {"steps": 2, "quick": True, "verbose": False}
+    pairs = {"de": SOURCES, "en": [text.upper() for text in SOURCES]}
+    texts = {"text": SOURCES, "y": ["a", "b"] * 20}
+    return [
+        (
+            reweigh.fit(
+                pairs, clean={name: column[:20] for name, column in pairs.items()}, source="de", target="en", **quick
+            ),
+            "de",
+        ),
+        (
+            reweigh.fit(
+                texts, clean={name: column[:20] for name, column in texts.items()}, text="text", target="y", **quick
+            ),
+            "text",
+        ),
+    ]
+
+
+def test_numbers_are_no_texts(texts_runs):
+    with pytest.raises(BadInput, match="of the kind arrays, but the model learned from text"):
+        texts_runs[1][0].predict([1, 2])

@@ -89,6 +89,14 @@ class Given:
         self.sources.append(source)
         return hand_over(source)
 
+    def new(self, data: Any, column: str | None, target: str | None) -> str:
+        """Where new data lie; texts by themselves are those of `column`, where a model reads one.
+
+        Raises:
+            BadInput: as `path_of`.
+        """
+        return self.path_of({column: list(data)} if column and _are_texts(data) else data, "new", target)
+
     def path_of(self, data: Any, role: str, target: str | None = None, extra: dict[str, Any] | None = None) -> str:
         """Where the data lie: a path as it is given, else that of a file which is written; `extra` columns go with it.
 
@@ -239,3 +247,9 @@ def _is_pair(data: Any) -> bool:
 
 def _is_data(data: Any) -> bool:
     return is_frame(data) or (_is_pair(data) and np.ndim(data[0] if not is_frame(data[0]) else [[0]]) > 1)
+
+
+def _are_texts(data: Any) -> bool:
+    """Whether it is a list, an array or a series of texts, and nothing beside."""
+    one_column = isinstance(data, list) or (hasattr(data, "dtype") and not is_frame(data) and len(data.shape) == 1)
+    return one_column and len(data) > 0 and all(isinstance(text, str) for text in data)

@@ -100,7 +100,7 @@ class Run:
         return self._model
 
     def predict(self, data: Any) -> Prediction:
-        """What the model says of each row of `data`: a frame, an array x, a pair (x, y), a data set or a path.
+        """What the model says of each row of `data`: a frame, an array x, a pair (x, y), a data set, texts or a path.
 
         Columns are found by their names, so their order does not matter; the target need not be there. Where it is, the
         scores are worked out too.
@@ -111,8 +111,10 @@ class Run:
         with tempfile.TemporaryDirectory(prefix="reweigh-") as folder:
             given = Given(Path(folder))
             with said_in_python(given.places):
-                target = None if self.encoding is None else self.encoding.targets[0]
-                found = predict_new(self.path, given.path_of(data, "new", target), model=self._named)
+                column, target = (
+                    (None, None) if (known := self.encoding) is None else (known.read_alone, known.targets[0])
+                )
+                found = predict_new(self.path, given.new(data, column, target), model=self._named)
                 notes = [*given.notes, *(in_python(note, given.places) for note in found.data.notes)]
             return Prediction(found, self._labels, getattr(data, "index", None), tuple(notes))
 

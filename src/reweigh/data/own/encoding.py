@@ -59,6 +59,12 @@ class Encoding:
         found = task_named(self.task)(self.classes, self.targets, self.target_scale, (str(style), str(unit)))
         return found.spelt(spelling_of(self.reader))
 
+    @property
+    def read_alone(self) -> str | None:
+        """The column of texts, or of sources of pairs, beside which nothing is read; None where more is, or no texts are."""
+        found = self.reader.get("source", self.reader.get("column"))
+        return None if found is None else str(found)
+
     def as_json(self) -> dict[str, Any]:
         """The encoding as a dictionary that `json` can write."""
         return {"format": FORMAT, **asdict(self)}
