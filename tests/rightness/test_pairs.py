@@ -38,7 +38,7 @@ def loss(sources, targets):
             elif word - AWAY in source:
                 costs.append(1.0 if abs(source.index(word - AWAY) - place) < 2 else 5.0)
             else:
-                costs.append(6.0)
+                costs.append(6.0 if word >= AWAY else 9.0)  # a word of the other language
         found.append(np.mean(costs) + g.normal(0, 0.1))
     return torch.tensor(found)
 
@@ -51,7 +51,7 @@ def judged(kinds, taught=tuple(PAIR_KINDS)):
     return done, verify_pairs(told, np.arange(CHECKED), wrong)
 
 
-@pytest.mark.parametrize("kind", ["exchanged", "copied", "shuffled", "cut"])
+@pytest.mark.parametrize("kind", ["exchanged", "copied", "shuffled", "cut", "foreign"])
 def test_the_share_and_the_kind_of_wrong_pairs_are_told(kind):
     done, found = judged([kind])
     open_ = ~found.checked
@@ -107,6 +107,10 @@ def test_every_kind_is_wrong_and_a_kind_of_ones_own_is_known():
     assert [sorted(one) for one in spoil(sources, targets, "shuffled")] == targets
     assert spoil(sources, targets, "shuffled") != targets
     assert spoil(sources, targets, "cut") == [[11, 12, 13], [21, 22, 23]]
+    made = spoil(sources, targets, "foreign")
+    assert [len(one) for one in made] == [6, 6]
+    assert set(made[0]) <= {*sources[0], *targets[0], *targets[1]}
+    assert made != spoil(sources, targets, "foreign", 1)
     try:
 
         @pair_kind
@@ -119,7 +123,7 @@ def test_every_kind_is_wrong_and_a_kind_of_ones_own_is_known():
 
 
 def test_what_does_not_fit_gets_one_sentence():
-    with pytest.raises(BadInput, match="no kind of wrong pairs 'copy': choose from exchanged, copied, shuffled, cut"):
+    with pytest.raises(BadInput, match="no kind of wrong pairs 'copy': choose from exchanged, copied, shuffled, cut, foreign"):
         spoil([[1]], [[2]], "copy")
     with pytest.raises(BadInput, match="1 sources and 2 targets"):
         spoil([[1]], [[2], [3]], "copied")

@@ -1,4 +1,4 @@
-"""Kinds of wrong pairs, each made from right ones: exchanged, copied, shuffled, cut; and anybody's."""
+"""Kinds of wrong pairs, each made from right ones: exchanged, copied, shuffled, cut, foreign; and anybody's."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -58,3 +58,10 @@ def shuffled(sources: Sequences, targets: Sequences, generator: torch.Generator)
 def cut(sources: Sequences, targets: Sequences, generator: torch.Generator) -> Sequences:
     """The first half."""
     return [one[: max(len(one) // 2, 1)] for one in targets]
+
+
+@pair_kind
+def foreign(sources: Sequences, targets: Sequences, generator: torch.Generator) -> Sequences:
+    """As many words of either side, drawn at random: a language that neither is."""
+    words = list(dict.fromkeys(word for text in [*sources, *targets] for word in text))
+    return [[words[i] for i in torch.randint(len(words), (len(one),), generator=generator).tolist()] for one in targets]
