@@ -36,6 +36,7 @@ from translation_pairs import KINDS, Pair, added, parts_of, replaced
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "translation.jsonl"
 PLAIN = {"rule": "uniform"}
 DUAL_STEPS = 400
+BINS = 20
 
 
 class Row(NamedTuple):
@@ -156,13 +157,19 @@ def run(job: Job, data: Path, more: dict[str, Any]) -> dict[str, Any]:
         "bleu": found["test_bleu"],
         "chrf": found["test_chrf"],
         "auroc": auroc(-mean, truth) if told else None,
-        "rule": found.get("rule"),
+        "weights_of_right": spread(mean[~truth] / mean.mean()) if told else None,
+        "weights_of_wrong": spread(mean[truth] / mean.mean()) if told else None,
         "seconds": round(seconds, 1),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "torch": torch.__version__,
         **{name: value for name, value in more.items() if name not in files},
     }
+
+
+def spread(weights: Tensor) -> list[int]:
+    """How many mean weights, in means of all, are from 0 to 0.1, to 0.2, ... and from 1.9 on."""
+    return torch.histc(weights.clamp(0, 1.999), BINS, 0, 2).int().tolist()
 
 
 def write(path: Path, pairs: list[Pair]) -> str:
