@@ -4,7 +4,7 @@
     pip install spacy                                    # for the tokens of the score, no model of it is needed
 
 The figure is that of a Transformer of 3 + 3 layers and width 256 with 9.0 million parameters after 10 epochs, lowercase, on
-the test part of 2016 (bentrevett/pytorch-seq2seq, notebook 6). Ours is `translator-small` under `reweigh train --rule uniform`
+the test part of 2016 (bentrevett/pytorch-seq2seq, notebook 6). Ours is `translator-small` by `reweigh train --rule uniform`
 with the same pairs, epochs and batches: 7.6 million parameters, pieces in the place of words, the mean of the last three
 epochs. The scorer is torchtext's `bleu_score`: corpus BLEU up to four tokens without smoothing, by spaCy's tokens.
 """

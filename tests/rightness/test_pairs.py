@@ -123,7 +123,7 @@ def test_every_kind_is_wrong_and_a_kind_of_ones_own_is_known():
 
 
 def test_what_does_not_fit_gets_one_sentence():
-    with pytest.raises(BadInput, match="no kind of wrong pairs 'copy': choose from exchanged, copied, shuffled, cut, foreign"):
+    with pytest.raises(BadInput, match=r"no kind of wrong pairs .copy.: choose from exchanged, .*, cut, foreign"):
         spoil([[1]], [[2]], "copy")
     with pytest.raises(BadInput, match="1 sources and 2 targets"):
         spoil([[1]], [[2], [3]], "copied")
