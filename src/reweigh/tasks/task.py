@@ -18,6 +18,7 @@ from reweigh.errors import BadInput
 from reweigh.rightness.judging import OF_CLASSES, Judging
 from reweigh.rightness.rightness import Rightness
 from reweigh.rightness.witness import Witness
+from reweigh.rules import Masks
 from reweigh.tasks.answers import Answers
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.learners import Learner
@@ -144,6 +145,11 @@ class Task(abc.ABC):
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """What the model is called with."""
         return (batch["x"],)
+
+    @property
+    def masks(self) -> Masks:
+        """Which positions of a model's internal states count, by the fields of a batch; empty where they have none."""
+        return {}
 
     def loss(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Tensor:
         """The loss of each example of a batch {"x": ..., "y": ...}, (B,): what `Reweigher` is given."""

@@ -20,7 +20,7 @@ from reweigh.rightness.judging import Judging
 from reweigh.rightness.pairs.verify import OF_PAIRS, PairsView
 from reweigh.rightness.rightness import Rightness
 from reweigh.rightness.witness import Witness
-from reweigh.rules import SmoothedL2RW
+from reweigh.rules import Masks, SmoothedL2RW
 from reweigh.tasks import bleu
 from reweigh.tasks.decoding import written
 from reweigh.tasks.language_model import IGNORED, LanguageModel
@@ -119,6 +119,12 @@ class Translation(LanguageModel):
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """The source, and the target before each position."""
         return batch["x"], batch["given"]
+
+    @property
+    def masks(self) -> Masks:
+        """The source's tokens in the encoder, the target's in all else."""
+        target = ("y", IGNORED)
+        return {"*": target, "*encoder*": ("x", self.padding), "*decoder*": target}
 
     # Scoring and predicting
 
