@@ -96,8 +96,7 @@ class _Keeping(NamedTuple):
         if state.ndim != 3 or state.shape[:2] != mask.shape:
             raise BadInput(
                 f"the internal state {place!r} has shape {tuple(state.shape)} and its mask {tuple(mask.shape)}: masks= must "
-                "name the field of this state's own positions, (B, T); of pairs of texts only parts called '*encoder*' are "
-                "taken to read the source"
+                "name the field of this state's own positions, (B, T)"
             )
         return pooled(state, mask)
 

@@ -25,7 +25,7 @@ from reweigh._types import Batch
 from reweigh.errors import BadInput
 from reweigh.rules.clean_means import Means, means_from
 from reweigh.rules.learned import LearnedOptions, LearnedRule, a_width, seed_from
-from reweigh.rules.masks import checked_masks, masks_of
+from reweigh.rules.masks import checked_masks, known, masks_of
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence, whole_labels
@@ -105,6 +105,7 @@ class DeepInteraction(LearnedRule):
             raise BadInput(f"classes is {classes!r}: give the number of classes, or None where there are none")
         self.classes, self.states = classes, None if states is None else list(states)
         self.reads_labels, self._masks = classes is not None, checked_masks(masks)
+        self._all_masked = False
         self.surface, self.internal, self.interaction, self.follow = surface, internal, interaction, follow
         self.width, self.hidden = a_width("width", width), a_width("hidden", hidden)
         self.total_steps = None if total_steps is None else a_width("total_steps", total_steps)
@@ -121,7 +122,7 @@ class DeepInteraction(LearnedRule):
     def prepare(self, materials: Materials) -> None:
         """The task knows which positions count, unless somebody has said it; for a trained teacher it is another one."""
         if materials.masks and (self.frozen or not self._masks):
-            self._masks = checked_masks(materials.masks)
+            self._masks, self._all_masked = dict(materials.masks), True
 
     @property
     def class_count(self) -> int | None:
@@ -142,6 +143,8 @@ class DeepInteraction(LearnedRule):
                 self._places = usual_places(module)
             else:
                 self._places = named_places(module, self.states)
+            if self._all_masked:
+                self._places = known(self._masks, self._places, named=self.states is not None)
         return self._places
 
     def masks(self, batch: Batch) -> dict[str, Tensor]:

@@ -35,6 +35,21 @@ def checked_masks(masks: Any) -> Masks:
     return found
 
 
+def known(masks: Masks, places: Sequence[str], *, named: bool) -> list[str]:
+    """The places that have a mask, all of them where they were `named`.
+
+    Raises:
+        BadInput: naming one that was and has none, or where none is left.
+    """
+    without = [place for place in places if not any(fnmatch.fnmatchcase(place, glob) for glob in masks)]
+    if without and (named or len(without) == len(places)):
+        raise BadInput(
+            f"nothing says which positions of the internal state {without[0]!r} count: they are known of parts whose names "
+            f"are like {', '.join(map(repr, masks))}"
+        )
+    return [place for place in places if place not in without]
+
+
 def masks_of(masks: Masks, places: Sequence[str], batch: Batch) -> dict[str, Tensor]:
     """The masks (B, T) of the places that have one: the field itself where it is boolean, else where it is no padding.
 

@@ -122,9 +122,9 @@ class Translation(LanguageModel):
 
     @property
     def masks(self) -> Masks:
-        """The source's tokens in the encoder, the target's in all else."""
+        """The source's tokens in the encoder, the target's in the decoder and where logits are made."""
         target = ("y", IGNORED)
-        return {"*": target, "*encoder*": ("x", self.padding), "*decoder*": target}
+        return {"*:input": target, "*encoder*": ("x", self.padding), "*decoder*": target}
 
     # Scoring and predicting
 
