@@ -111,14 +111,15 @@ class Sides(nn.Module):
 
 
 def test_of_an_encoder_and_a_decoder_both_are_read():
-    block = nn.Sequential(nn.Linear(3, 3))
-    many = nn.ModuleList([block, nn.ReLU()])
-    three = nn.ModuleList(nn.Sequential(nn.Linear(3, 3)) for _ in range(3))
-    assert usual_places(Sides(block, three)) == ["body.text_encoder", "body.text_decoder.2"]
-    found = usual_places(Sides(many, block, head=nn.Linear(3, 9)))
+    def block():
+        return nn.Sequential(nn.Linear(3, 3))
+
+    three = nn.ModuleList(block() for _ in range(3))
+    assert usual_places(Sides(block(), three)) == ["body.text_encoder", "body.text_decoder.2"]
+    found = usual_places(Sides(nn.ModuleList([block(), nn.ReLU()]), block(), head=nn.Linear(3, 9)))
     assert found == ["body.text_encoder.0", "body.text_decoder", "head:input"]
     assert usual_places(build("translator-tiny", input_shape=(9,), classes=9)) == ["encoder.1", "decoder.1"]
-    alone = Sides(nn.Identity(), block, rest=nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)))
+    alone = Sides(nn.Identity(), block(), rest=nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)))
     assert "body.text_encoder" not in usual_places(alone)  # nothing is learnt in it
 
 

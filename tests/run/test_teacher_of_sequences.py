@@ -9,6 +9,7 @@ import torch
 import reweigh
 import tiny_translators as tiny
 from made_up_pairs import three_files
+from reweigh.data.outside import use_sources
 from reweigh.errors import BadInput
 from reweigh.rules import DeepInteraction, read_rule
 from reweigh.run.start import start
@@ -117,11 +118,10 @@ def test_numbers_and_labels_have_no_classes(kind):
 
 def test_texts_of_a_source_are_weighed_by_the_states_of_their_words(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend("tests")
-    said = {"train": "small_sources:Sentences", "clean": "small_sources:CheckedSentences", "test": "small_sources:NewSentences",
-            "model": "small_sources:next_word", "rule": "deep-interaction", "steps": 4, "horizon": 2}  # fmt: skip
-    from reweigh.data.outside import use_sources
-
-    use_sources(said["train"], said["clean"], said["test"])
+    sources = {"train": "Sentences", "clean": "CheckedSentences", "test": "NewSentences"}
+    named = {part: f"small_sources:{name}" for part, name in sources.items()}
+    use_sources(*named.values())
+    said = {**named, "model": "small_sources:next_word", "rule": "deep-interaction", "steps": 4, "horizon": 2}
     summary = start(Settings.of(**said), tmp_path / "run", Nobody())
     assert "2:input" in summary["engine"]
     assert teacher_of(tmp_path / "run")[1]["masks"] == {"*": ["y", IGNORED]}

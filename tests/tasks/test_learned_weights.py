@@ -1,4 +1,4 @@
-"""Rules that learn weigh a task's sequences and tokens: by what counts of both sides, at any horizon, contrasted, resumed."""
+"""Rules that learn weigh sequences and tokens of a task: by what counts of both sides, at any horizon, resumed."""
 
 import io
 
