@@ -31,7 +31,7 @@ def files(tmp_path_factory):
 
 def settings(files, rule="deep-interaction", **more):
     named = {"train": f"{files}/pairs.tsv", "clean": f"{files}/checked.tsv", "source": "de", "target": "en"}
-    return {**named, "rule": rule, "batch_size": 32, "threads": 1, **more}
+    return {**named, "rule": rule, "batch_size": 64, "threads": 1, **more}
 
 
 def teacher_of(folder):
@@ -49,7 +49,7 @@ def teacher_of(folder):
     ],
 )
 def test_a_killed_run_ends_with_the_same_bits(rule, more, files, tmp_path, in_process):
-    """Each epoch has five steps, so that a window of four is open at its end."""
+    """Each epoch has three steps, so that a window of two or four is open at its end."""
     said, whole, folder = settings(files, rule, epochs=3, **more), tmp_path / "whole", tmp_path / "killed"
     summary = start(Settings.of(**said), whole, Nobody())
     assert finish(in_process(said, folder, 7)) == -signal.SIGKILL
