@@ -41,10 +41,10 @@ def teacher_of(folder):
 @pytest.mark.parametrize(
     ("rule", "more"),
     [
-        ("deep-interaction", {}),
-        ("deep-interaction", {"horizon": 2, "contrast": "none"}),
+        pytest.param("deep-interaction", {}, marks=pytest.mark.slow),
+        pytest.param("deep-interaction", {"horizon": 2, "contrast": "none"}, marks=pytest.mark.slow),
         ("deep-interaction", {"horizon": 4, "teacher_every": 1}),
-        ("meta-weight-net", {}),
+        pytest.param("meta-weight-net", {}, marks=pytest.mark.slow),
         ("meta-weight-net", {"horizon": 4}),
     ],
 )
