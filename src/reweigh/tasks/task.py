@@ -23,6 +23,7 @@ from reweigh.tasks.answers import Answers
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.learners import Learner
 from reweigh.tasks.measures import Measure
+from reweigh.tasks.shapes import Shapes
 from reweigh.tasks.spelling import Spelling
 from reweigh.tasks.spoken import Judged, Overview, Words, counts
 from reweigh.tasks.targets import Array, BoolArray, Targets, Writing
@@ -138,9 +139,18 @@ class Task(abc.ABC):
         """A batch {"x", "y", "id"} of examples that were put together, with what else the model and the loss take."""
         return batch
 
-    def lengths(self, y: Tensor) -> Tensor | None:
-        """(N,) how long examples with such targets are, where batches are to hold examples of about the same length."""
-        return None
+    def lengths(self, x: Tensor, y: Tensor) -> Tensor:
+        """(N, 2): how many tokens the two sides of pairs have; of other examples nobody asks."""
+        raise NotImplementedError(f"{self.name} is no task of pairs")
+
+    @property
+    def shapes(self) -> Shapes:
+        """The widths of both sides that batches of pairs have; empty where none were chosen."""
+        return ()
+
+    def in_shapes(self, shapes: Shapes) -> Self:
+        """The task of pairs with batches of these widths."""
+        raise NotImplementedError(f"{self.name} is no task of pairs")
 
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """What the model is called with."""

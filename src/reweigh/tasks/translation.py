@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from reweigh.errors import BadInput, require
@@ -27,12 +28,10 @@ from reweigh.tasks.language_model import IGNORED, LanguageModel
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.pairs_seen import in_parts, pairs_seen
 from reweigh.tasks.registry import task
+from reweigh.tasks.shapes import Shapes, rounded, shape_of
 from reweigh.tasks.spelling import BYTES, Spelling
 from reweigh.tasks.spoken import Judged, Overview, Words
 from reweigh.tasks.targets import Array, BoolArray, Targets
-
-ROUND = 8
-"""Lengths of batches are multiples of it, so that few shapes come up."""
 
 
 @task("translation")
@@ -43,10 +42,12 @@ class Translation(LanguageModel):
     Attributes:
         spelling: how tokens spell texts; its marks are the tokens that are no pieces, `padding` among them.
         beam: how many beginnings are followed at a time when a text is written; 1 takes the likeliest token each time.
+        shapes: the widths of batches; without, or where none is wide enough, multiples of eight.
     """
 
     spelling: Spelling = BYTES
     beam: int = 1
+    shapes: Shapes = ()
 
     measures: ClassVar = (Measure("test_bleu", "BLEU", share=False, doubtful=10.0),
                           Measure("test_chrf", "chrF", share=False))  # fmt: skip
@@ -107,14 +108,21 @@ class Translation(LanguageModel):
         return {**batch, "given": torch.where(given == IGNORED, self.padding, given)}
 
     def completed(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The batch cut to its longest sides, rounded up, and with "given", the target before each position."""
-        x, y = _cut(batch["x"], self.padding), _cut(batch["y"], IGNORED).long()
-        given = torch.cat([y.new_full((len(y), 1), self.spelling.marks.start), y[:, :-1]], 1)
-        return {**batch, "x": x, "y": y, "given": torch.where(given == IGNORED, self.padding, given)}
+        """The batch in the first shape that holds its longest sides, and with "given", the target before each position."""
+        longest = self.lengths(batch["x"], batch["y"]).amax(0, keepdim=True)
+        place = int(shape_of(longest, self.shapes)[0])
+        widths = self.shapes[place] if place < len(self.shapes) else rounded(longest[0]).tolist()
+        x, y = (_wide(batch[name], widths[k], (self.padding, IGNORED)[k]) for k, name in enumerate("xy"))
+        given = torch.cat([y.new_full((len(y), 1), self.spelling.marks.start), y[:, :-1]], 1).long()
+        return {**batch, "x": x, "y": y.long(), "given": torch.where(given == IGNORED, self.padding, given)}
 
-    def lengths(self, y: Tensor) -> Tensor:
-        """Those of the targets."""
-        return (y != IGNORED).sum(1)
+    def lengths(self, x: Tensor, y: Tensor) -> Tensor:
+        """(N, 2): how many tokens sources and targets have."""
+        return torch.stack([(x != self.padding).sum(1), (y != IGNORED).sum(1)], 1)
+
+    def in_shapes(self, shapes: Shapes) -> Self:
+        """With batches of these widths."""
+        return replace(self, shapes=shapes)
 
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """The source, and the target before each position."""
@@ -247,5 +255,8 @@ class Translation(LanguageModel):
 
 def _cut(tokens: Tensor, fill: int) -> Tensor:
     """(B, L) without the columns at the end that are filled up in every row, but for what rounding leaves."""
-    longest = int((tokens != fill).sum(1).max().clamp(min=1))
-    return tokens[:, : -(-longest // ROUND) * ROUND]
+    return tokens[:, : rounded(int((tokens != fill).sum(1).max().clamp(min=1)))]
+
+
+def _wide(tokens: Tensor, width: int, fill: int) -> Tensor:
+    return functional.pad(tokens, (0, width - tokens.shape[1]), value=fill)  # less than nothing cuts

@@ -1,0 +1,33 @@
+"""The shapes of a run's batches: chosen once, by how long its examples are, both those to train on and checked ones."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from reweigh.data.sampling import seed_for, steps_an_epoch
+from reweigh.run.job.prepare import RunData
+from reweigh.settings import Resolved
+from reweigh.tasks.shapes import shapes_for
+
+_DRAWN = 200
+
+
+def with_shapes(config: Resolved, data: RunData) -> RunData:
+    """The data with the shapes of their batches, where the examples are pairs.
+
+    What an epoch fills in is what counts. Training examples go together with others as long, checked ones with any: of
+    these the longest sides of drawn batches are looked at.
+    """
+    if not data.train.task.of_pairs:
+        return data
+    lengths, checked = data.train.lengths, data.clean.lengths
+    size, batches = config.weights.clean_batch_size, steps_an_epoch(len(lengths), config.student.batch_size)
+    generator = torch.Generator().manual_seed(seed_for(config.student.seed, "shapes"))
+    draws = [torch.randperm(len(checked), generator=generator)[:size] for _ in range(_DRAWN)]
+    longest = torch.stack([checked[rows].amax(0) for rows in draws])
+    parts = [(lengths, 1.0), (longest, size * batches / _DRAWN), (checked.amax(0, keepdim=True), 0.0)]
+    counts = torch.cat([torch.full((len(part),), each) for part, each in parts])
+    task = data.train.task.in_shapes(shapes_for(torch.cat([part for part, _ in parts]), counts))
+    named: dict[str, Any] = {"train": data.train, "clean": data.clean, "test": data.test, "held": data.held}
+    return data._replace(**{name: replace(part, task=task) for name, part in named.items() if part is not None})
