@@ -16,9 +16,8 @@ def test_a_batch_is_as_it_is_and_nothing_is_smoothed_or_searched(task):
     batch = {"x": torch.rand(3, 2), "y": torch.zeros(3), "id": torch.arange(3)}
     assert task.completed(batch) is batch
     assert task.shapes == ()
-    for ask in (lambda: task.lengths(batch["x"], batch["y"]), lambda: task.in_shapes(((8, 8),))):
-        with pytest.raises(NotImplementedError, match=f"{task.name} is no task of pairs"):
-            ask()
+    with pytest.raises(NotImplementedError, match=f"{task.name} is no task of pairs"):
+        task.lengths(batch["x"], batch["y"])
     assert task.inputs(batch) == (batch["x"],)
     assert task.source_told(batch["x"][0]) is None
     assert (task.scored_by, task.usual, task.of_pairs) == ({}, {}, False)
@@ -59,7 +58,7 @@ def translations(count=60):
     for row, length in enumerate(lengths.tolist()):
         y[row, :length], x[row, :length] = 3, 4
         y[row, length], x[row, length] = 2, 2
-    return Examples(x, y, torch.arange(count), PIECES, task=Translation(PIECES, ("en",)).in_shapes(SHAPES))
+    return Examples(x, y, torch.arange(count), PIECES, task=Translation(PIECES, ("en",), shapes=SHAPES))
 
 
 def test_a_loader_brings_examples_of_about_the_same_length_together():

@@ -68,7 +68,7 @@ def test_longer_pairs_than_any_shape_holds_have_none():
     [((3, 5), (8, 8)), ((9, 2), (16, 24)), ((2, 17), (16, 24)), ((20, 2), (24, 8)), ((3, 30), (8, 32))],
 )
 def test_a_batch_has_the_first_shape_that_holds_it_or_multiples_of_eight(lengths, expected):
-    task = Translation(("[PAD]", "[START]", "[END]", "a")).in_shapes(((8, 8), (16, 24)))
+    task = Translation(("[PAD]", "[START]", "[END]", "a"), shapes=((8, 8), (16, 24)))
     x, y = torch.zeros(2, 20, dtype=torch.int64), torch.full((2, 30), IGNORED, dtype=torch.int32)
     x[0, : lengths[0]], y[1, : lengths[1]], x[1, :1], y[0, :1] = 3, 3, 2, 2
     batch = task.completed({"x": x, "y": y, "id": torch.arange(2)})

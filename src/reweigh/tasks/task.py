@@ -148,10 +148,6 @@ class Task(abc.ABC):
         """The widths of both sides that batches of pairs have; empty where none were chosen."""
         return ()
 
-    def in_shapes(self, shapes: Shapes) -> Self:
-        """The task of pairs with batches of these widths."""
-        raise NotImplementedError(f"{self.name} is no task of pairs")
-
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """What the model is called with."""
         return (batch["x"],)

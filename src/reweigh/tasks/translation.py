@@ -120,10 +120,6 @@ class Translation(LanguageModel):
         """(N, 2): how many tokens sources and targets have."""
         return torch.stack([(x != self.padding).sum(1), (y != IGNORED).sum(1)], 1)
 
-    def in_shapes(self, shapes: Shapes) -> Self:
-        """With batches of these widths."""
-        return replace(self, shapes=shapes)
-
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """The source, and the target before each position."""
         return batch["x"], batch["given"]

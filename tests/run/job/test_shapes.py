@@ -1,4 +1,4 @@
-"""A run of pairs has few shapes of batches, which its summary names; what is filled in changes neither losses nor weights."""
+"""A run of pairs has few shapes of batches, which its summary names; what is filled in changes no loss and no weight."""
 
 import json
 from dataclasses import replace

@@ -19,15 +19,16 @@ def with_shapes(config: Resolved, data: RunData) -> RunData:
     What an epoch fills in is what counts. Training examples go together with others as long, checked ones with any: of
     these the longest sides of drawn batches are looked at.
     """
-    if not data.train.task.of_pairs:
+    task: Any = data.train.task
+    if not task.of_pairs:
         return data
     lengths, checked = data.train.lengths, data.clean.lengths
     size, batches = config.weights.clean_batch_size, steps_an_epoch(len(lengths), config.student.batch_size)
     generator = torch.Generator().manual_seed(seed_for(config.student.seed, "shapes"))
     draws = [torch.randperm(len(checked), generator=generator)[:size] for _ in range(_DRAWN)]
     longest = torch.stack([checked[rows].amax(0) for rows in draws])
-    parts = [(lengths, 1.0), (longest, size * batches / _DRAWN), (checked.amax(0, keepdim=True), 0.0)]
-    counts = torch.cat([torch.full((len(part),), each) for part, each in parts])
-    task = data.train.task.in_shapes(shapes_for(torch.cat([part for part, _ in parts]), counts))
+    all_lengths = torch.cat([lengths, longest, checked.amax(0, keepdim=True)])
+    counts = torch.cat([torch.ones(len(lengths)), torch.full((_DRAWN,), size * batches / _DRAWN), torch.zeros(1)])
+    task = replace(task, shapes=shapes_for(all_lengths, counts))
     named: dict[str, Any] = {"train": data.train, "clean": data.clean, "test": data.test, "held": data.held}
     return data._replace(**{name: replace(part, task=task) for name, part in named.items() if part is not None})
