@@ -78,3 +78,9 @@ def test_a_batch_has_the_first_shape_that_holds_it_or_multiples_of_eight(lengths
     assert (batch["y"] != IGNORED).sum(1).tolist() == [1, lengths[1]]
     assert batch["given"][1].tolist() == [1, *[3] * (lengths[1] - 1), *[3] * (expected[1] > lengths[1]),
                                           *[0] * (expected[1] - lengths[1] - 1)]  # fmt: skip
+
+
+def test_without_a_target_a_batch_still_has_a_width():
+    task = Translation(("[PAD]", "[START]", "[END]", "a"))
+    batch = task.completed({"x": torch.full((2, 12), 3), "y": torch.full((2, 12), IGNORED), "id": torch.arange(2)})
+    assert (batch["x"].shape, batch["given"].shape) == ((2, 16), (2, 8))

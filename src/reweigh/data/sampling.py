@@ -37,7 +37,8 @@ def steps_an_epoch(count: int, batch_size: int) -> int:
 def by_shape(order: Tensor, shapes: Tensor, batch_size: int, *, seed: int, epoch: int) -> tuple[Tensor, ...]:
     """An epoch's rows in as many batches, each of examples of about the same shape; all are equally large but the last.
 
-    The last has what is left, examples of any shape.
+    So a step that was prepared for one batch serves many. The last has what is left, examples of any shape: the long ones
+    would otherwise be those that few share a step of full length.
     """
     generator = torch.Generator().manual_seed(seed_for(seed, "shapes", epoch))
     size = whole_size(len(order), batch_size)

@@ -25,7 +25,7 @@ from reweigh._types import Batch
 from reweigh.errors import BadInput
 from reweigh.rules.clean_means import Means, means_from
 from reweigh.rules.learned import LearnedOptions, LearnedRule, a_width, seed_from
-from reweigh.rules.masks import checked_masks, known, masks_of
+from reweigh.rules.masks import checked_masks, masked_only, masks_of
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence, whole_labels
@@ -144,7 +144,7 @@ class DeepInteraction(LearnedRule):
             else:
                 self._places = named_places(module, self.states)
             if self._all_masked:
-                self._places = known(self._masks, self._places, named=self.states is not None)
+                self._places = masked_only(self._masks, self._places, named=self.states is not None)
         return self._places
 
     def masks(self, batch: Batch) -> dict[str, Tensor]:

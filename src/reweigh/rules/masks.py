@@ -35,7 +35,7 @@ def checked_masks(masks: Any) -> Masks:
     return found
 
 
-def known(masks: Masks, places: Sequence[str], *, named: bool) -> list[str]:
+def masked_only(masks: Masks, places: Sequence[str], *, named: bool) -> list[str]:
     """The places that have a mask, all of them where they were `named`.
 
     Raises:

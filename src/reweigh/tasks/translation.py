@@ -109,12 +109,12 @@ class Translation(LanguageModel):
 
     def completed(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The batch in the first shape that holds its longest sides, and with "given", the target before each position."""
-        longest = self.lengths(batch["x"], batch["y"]).amax(0, keepdim=True)
+        longest = self.lengths(batch["x"], batch["y"]).amax(0, keepdim=True).clamp(min=1)
         place = int(shape_of(longest, self.shapes)[0])
         widths = self.shapes[place] if place < len(self.shapes) else rounded(longest[0]).tolist()
-        x, y = (_wide(batch[name], widths[k], (self.padding, IGNORED)[k]) for k, name in enumerate("xy"))
-        given = torch.cat([y.new_full((len(y), 1), self.spelling.marks.start), y[:, :-1]], 1).long()
-        return {**batch, "x": x, "y": y.long(), "given": torch.where(given == IGNORED, self.padding, given)}
+        x, y = _wide(batch["x"], widths[0], self.padding), _wide(batch["y"], widths[1], IGNORED).long()
+        given = torch.cat([y.new_full((len(y), 1), self.spelling.marks.start), y[:, :-1]], 1)
+        return {**batch, "x": x, "y": y, "given": torch.where(given == IGNORED, self.padding, given)}
 
     def lengths(self, x: Tensor, y: Tensor) -> Tensor:
         """(N, 2): how many tokens sources and targets have."""
@@ -255,4 +255,5 @@ def _cut(tokens: Tensor, fill: int) -> Tensor:
 
 
 def _wide(tokens: Tensor, width: int, fill: int) -> Tensor:
-    return functional.pad(tokens, (0, width - tokens.shape[1]), value=fill)  # less than nothing cuts
+    """(B, width): cut, or filled up."""
+    return functional.pad(tokens, (0, width - tokens.shape[1]), value=fill)

@@ -23,7 +23,8 @@ def with_shapes(config: Resolved, data: RunData) -> RunData:
     if not task.of_pairs:
         return data
     lengths, checked = data.train.lengths, data.clean.lengths
-    size, batches = config.weights.clean_batch_size, steps_an_epoch(len(lengths), config.student.batch_size)
+    batches = steps_an_epoch(len(lengths), config.student.batch_size)
+    size = min(config.weights.clean_batch_size, len(checked))
     generator = torch.Generator().manual_seed(seed_for(config.student.seed, "shapes"))
     draws = [torch.randperm(len(checked), generator=generator)[:size] for _ in range(_DRAWN)]
     longest = torch.stack([checked[rows].amax(0) for rows in draws])
