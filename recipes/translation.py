@@ -87,9 +87,7 @@ def _losses_of_one_trained_on_checked(settings: dict[str, Any], folder: Path) ->
     run = reweigh.load(folder)
     train, model = data_of(run.finished).train, run.model.module
     ours = torch.nonzero(~torch.isin(train.ids, data_of(run.finished).clean.ids)).flatten()
-    lengths = train.task.lengths(train.y[ours])
-    assert lengths is not None
-    found, order = torch.full((int(train.ids.max()) + 1,), torch.inf), lengths.argsort()
+    found, order = torch.full((int(train.ids.max()) + 1,), torch.inf), train.lengths[ours, 1].argsort()
     with torch.no_grad():
         for rows in ours[order].split(500):
             batch = train.batch(rows)

@@ -100,6 +100,39 @@ def test_globs():
     assert named_places(model, ["layers.5:input", "layers.5:input"]) == ["layers.5:input"]
 
 
+class Sides(nn.Module):
+    """An encoder and a decoder, deep inside or not, and perhaps a layer after them."""
+
+    def __init__(self, encoder, decoder, **more):
+        super().__init__()
+        self.body = nn.ModuleDict({"text_encoder": encoder, "text_decoder": decoder})
+        for name, part in more.items():
+            self.add_module(name, part)
+
+
+def test_of_an_encoder_and_a_decoder_both_are_read():
+    def block():
+        return nn.Sequential(nn.Linear(3, 3))
+
+    three = nn.ModuleList(block() for _ in range(3))
+    assert usual_places(Sides(block(), three)) == ["body.text_encoder", "body.text_decoder.2"]
+    found = usual_places(Sides(nn.ModuleList([block(), nn.ReLU()]), block(), head=nn.Linear(3, 9)))
+    assert found == ["body.text_encoder.0", "body.text_decoder", "head:input"]
+    assert usual_places(build("translator-tiny", input_shape=(9,), classes=9)) == ["encoder.1", "decoder.1"]
+    alone = Sides(nn.Identity(), block(), rest=nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)))
+    assert "body.text_encoder" not in usual_places(alone)  # nothing is learnt in it
+
+
+def test_a_vector_an_example_has_no_positions_and_others_must_fit_their_mask():
+    model, mask = nn.Linear(3, 4), torch.ones(5, 2, dtype=torch.bool)
+    with watching(model, [""], masks={"": mask}) as seen:
+        model(torch.rand(5, 3))
+        assert seen.states[""].shape == (5, 4)
+        for shape in ((5, 3, 3), (5, 2, 2, 3)):
+            with pytest.raises(BadInput, match=r"has shape .* and its mask \(5, 2\)"):
+                model(torch.rand(shape))
+
+
 def test_what_cannot_be_read():
     with pytest.raises(BadInput, match="no internal states were found in Identity: name some"):
         usual_places(nn.Identity())

@@ -5,7 +5,8 @@ state is pooled to one vector an example, over the positions that a mask says or
 state without a mask gives each token its own vector, and one that has a mask its example's. Hooks stand on the model within
 `watching(...)` only, and nothing is left on it.
 
-Where no places are named they are found: the input of the last Linear layer, and the outputs of up to three main stages.
+Where no places are named they are found: the input of the last Linear layer, and the outputs of up to three main stages; of
+an encoder and a decoder, what both put out.
 """
 
 import fnmatch
@@ -90,7 +91,9 @@ class _Keeping(NamedTuple):
         state, mask = state if self.follow else state.detach(), self.masks.get(place)
         if self.tokens and mask is None and state.ndim == 3:
             return state.clone()  # an in-place activation may follow
-        if mask is not None and state.shape[:2] != mask.shape:
+        if mask is None or state.ndim == 2:  # one vector an example has no positions
+            return pooled(state)
+        if state.ndim != 3 or state.shape[:2] != mask.shape:
             raise BadInput(
                 f"the internal state {place!r} has shape {tuple(state.shape)} and its mask {tuple(mask.shape)}: masks= must "
                 "name the field of this state's own positions, (B, T)"
@@ -178,7 +181,7 @@ def named_places(module: nn.Module, patterns: Sequence[str]) -> list[str]:
 
 
 def usual_places(module: nn.Module) -> list[str]:
-    """The outputs of up to three main stages, and the input of the last Linear layer.
+    """The outputs of up to three main stages, or of encoder and decoder, and the input of a last Linear layer.
 
     Raises:
         BadInput: if the model has neither.
@@ -188,7 +191,10 @@ def usual_places(module: nn.Module) -> list[str]:
     )  # of several, the network
     linear = [prefix + name for name, part in main.named_modules() if name and isinstance(part, nn.Linear)]
     head = linear[-1] if linear else None
-    stages = [name for name in _stages(main, prefix, head) if name != head]
+    stages = _both_sides(main, prefix)
+    if head is not None and any(head.startswith(f"{stage}.") for stage in stages):
+        head = None  # the logits are made by the embedding
+    stages = stages or [name for name in _stages(main, prefix, head) if name != head]
     if len(stages) > _MOST_STAGES:
         stages = [stages[(i + 1) * len(stages) // _MOST_STAGES - 1] for i in range(_MOST_STAGES)]
     places = stages + ([head + INPUT] if head else [])
@@ -206,6 +212,16 @@ def _stages(module: nn.Module, prefix: str, head: str | None) -> list[str]:
         if isinstance(part, nn.Sequential | nn.ModuleList) and len(inside) > 1 and 2 * _size(part) > total:
             return _stages(part, f"{name}.", head)
     return [_called(name, part) for name, part in parts.items()]
+
+
+def _both_sides(module: nn.Module, prefix: str) -> list[str]:
+    """The ends of an encoder and of the decoder beside it, wherever they lie; none where there are no such two."""
+    parts = dict(module.named_modules())
+    for name in parts:
+        two = [name, f"{name.removesuffix('encoder')}decoder"]
+        if name.endswith("encoder") and all(side in parts and _works(parts[side]) for side in two):
+            return [_called(f"{prefix}{side}", parts[side]) for side in two]
+    return []
 
 
 def _called(name: str, part: nn.Module) -> str:

@@ -192,7 +192,7 @@ def test_a_saved_teacher_keeps_its_masks(tmp_path):
     rule.save(tmp_path / "teacher.safetensors")
     loaded = DeepInteraction.load(tmp_path / "teacher.safetensors")
     assert loaded.config() == rule.config()
-    assert loaded.config()["masks"] == MASKS
+    assert loaded.config()["masks"] == {place: [field, 0] for place, field in MASKS.items()}
 
 
 def test_without_classes_no_label_is_asked_for_and_the_clean_mean_is_remembered():
@@ -231,6 +231,6 @@ def test_wrong_arguments_are_named(options, sentence):
 
 def test_a_mask_may_be_a_field_of_booleans():
     there = torch.tensor([[True, False]])
-    assert masks_of({"a*": "m"}, 0, ["ab", "b"], {"m": there}) == {"ab": there}
+    assert masks_of({"a*": ("m", 0)}, ["ab", "b"], {"m": there}) == {"ab": there}
     with pytest.raises(BadInput, match="has no such field"):
-        masks_of({"a*": "m"}, 0, ["ab"], {"m": torch.zeros(1, 2)})
+        masks_of({"a*": ("m", 0)}, ["ab"], {"m": torch.zeros(1, 2)})

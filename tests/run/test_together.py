@@ -170,7 +170,16 @@ def test_all_rules_and_tasks_are_as_in_one_process(tmp_path):
         (tmp_path / name).mkdir()
         make(tmp_path / name)
     pairs = {name: f"{tmp_path}/pairs/{file}.tsv" for name, file in (("train", "pairs"), ("clean", "checked"))}
-    columns = {"source": "de", "target": "en", "task": "translation"}
+    of_pairs = {
+        **pairs,
+        "source": "de",
+        "target": "en",
+        "task": "translation",
+        "model": "small_sources:steady_translator",
+        "batch_size": 64,
+        "steps": 6,
+        "threads": 1,
+    }
     source = {name: f"small_sources:{kind}Sentences" for name, kind in zip(PARTS, ("", "Checked", "New"), strict=True)}
     cases = {rule: {**UNEVEN, "rule": rule, "keep_clean_in_train": rule == "checked-only"} for rule in registry.names()}
     cases |= {
@@ -183,14 +192,8 @@ def test_all_rules_and_tasks_are_as_in_one_process(tmp_path):
         "table": own(tmp_path / "table", "buys"),
         "numbers": own(tmp_path / "numbers", "price", rule="judged"),
         "labels": own(tmp_path / "labels", "tags", task="multi-label", rule="l2rw"),
-        "pairs": {
-            **pairs,
-            **columns,
-            "model": "small_sources:steady_translator",
-            "batch_size": 64,
-            "steps": 6,
-            "threads": 1,
-        },
+        "pairs": of_pairs,
+        "taught": {**of_pairs, "rule": "deep-interaction", "horizon": 2},
         "tokens": {**source, "model": "small_sources:next_word", "rule": "l2rw", "steps": 9, "batch_size": 16},
     }
     two_are_one(cases, tmp_path)

@@ -35,7 +35,7 @@ def test_a_batch_is_cut_and_has_the_target_before_each_position(task):
     assert found["y"].dtype == torch.int64
     assert found["given"].tolist() == [[1, 6, 5, 7, 2, 0, 0, 0], [1, 5, 2, 0, 0, 0, 0, 0]]
     assert task.inputs(found)[1] is found["given"]
-    assert task.lengths(found["y"]).tolist() == [4, 2]
+    assert task.lengths(found["x"], found["y"]).tolist() == [[3, 4], [2, 2]]
 
 
 def of_lengths(task, lengths, longest=40):

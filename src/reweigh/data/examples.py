@@ -6,6 +6,7 @@ their ids (the inputs on the disk, where they are larger than memory), the label
 the true ones; it checks itself when it is made, so that everything later may trust it.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -17,8 +18,10 @@ from torch.utils.data import Dataset
 from ..errors import BadInput
 from ..tasks import Task, task_of
 from ..tasks.checks import check_vector
+from ..tasks.shapes import shape_of
 from .stored import Inputs, Stored, chosen
 
+_AT_ONCE = 10_000
 _FOUND: Any = None  # stands for "the task is found from y"
 _AS_GIVEN = torch.empty(0, dtype=torch.int64)  # stands for "the true labels are the given ones"
 
@@ -96,10 +99,16 @@ class Examples(Dataset[dict[str, Tensor]]):
         """The same examples with other given labels (N,); the true labels stay."""
         return replace(self, y=y)
 
+    @functools.cached_property
+    def lengths(self) -> Tensor:
+        """(N, 2) how many tokens both sides have, of examples that are pairs."""
+        parts = torch.arange(len(self)).split(_AT_ONCE)
+        return torch.cat([self.task.lengths(self.x[rows], self.y[rows]) for rows in parts])
+
     @property
-    def lengths(self) -> Tensor | None:
-        """(N,) how long the examples are, where batches are to hold examples of about the same length."""
-        return self.task.lengths(self.y)
+    def shapes(self) -> Tensor | None:
+        """(N,) which of the task's shapes each fits in; None where it has none."""
+        return shape_of(self.lengths, self.task.shapes) if self.task.shapes else None
 
     @property
     def corrupted(self) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import BadInput, ReweighError
-from .sampling import batches, by_length, epoch_order, steps_an_epoch
+from .sampling import batches, by_shape, epoch_order, steps_an_epoch, whole_size
 from .source import Source, examples_at
 
 Loaded = dict[str, Tensor]
@@ -40,7 +40,8 @@ class Loader:
 
     Args:
         source: what is loaded from.
-        batch_size: examples a batch of all processes together; batches are equally large to within one.
+        batch_size: examples a batch of all processes together; batches are equally large to within one, or, where examples
+            have shapes, but for the last.
         seed: of the order.
         rank, size: which of how many processes this is.
         workers: processes that load ahead; 0 loads in this one.
@@ -66,7 +67,9 @@ class Loader:
         self._source, self._batch_size, self._seed = source, batch_size, seed
         self._rank, self._size, self._workers, self._pin = rank, size, workers, pin
         self._epoch = self._done = 0
-        smallest = len(source) // len(self)
+        self._shapes: Tensor | None = getattr(source, "shapes", None)
+        whole = whole_size(len(source), batch_size)
+        smallest = len(source) // len(self) if self._shapes is None else len(source) % whole or whole
         if smallest < size:
             raise BadInput(
                 f"batches of {smallest} examples are too small for {size} processes: take a larger --batch-size, or fewer"
@@ -87,11 +90,10 @@ class Loader:
         begun = self._done if number == self._epoch else 0
         self._epoch, self._done = number, begun
         order = epoch_order(len(self._source), seed=self._seed, epoch=number, sampling=sampling)
-        lengths = getattr(self._source, "lengths", None)
         whole = (
             batches(order, self._batch_size)
-            if lengths is None
-            else by_length(order, lengths, self._batch_size, seed=self._seed, epoch=number)
+            if self._shapes is None
+            else by_shape(order, self._shapes, self._batch_size, seed=self._seed, epoch=number)
         )[:most]
         parts = [part.tensor_split(self._size) for part in whole[begun:]]
         loads = self._loads([part[self._rank] for part in parts])

@@ -34,17 +34,23 @@ def steps_an_epoch(count: int, batch_size: int) -> int:
     return math.ceil(count / batch_size)
 
 
-WINDOW = 50
-"""Batches within which examples are brought together by their lengths."""
+def by_shape(order: Tensor, shapes: Tensor, batch_size: int, *, seed: int, epoch: int) -> tuple[Tensor, ...]:
+    """An epoch's rows in as many batches, each of examples of about the same shape; all are equally large but the last.
+
+    So a step that was prepared for one batch serves many. The last has what is left, examples of any shape: the long ones
+    would otherwise be those that few share a step of full length.
+    """
+    generator = torch.Generator().manual_seed(seed_for(seed, "shapes", epoch))
+    size = whole_size(len(order), batch_size)
+    whole, rest = order.split([len(order) - len(order) % size, len(order) % size])
+    found = whole[shapes[whole].argsort(stable=True)].split(size)
+    mixed = [found[place] for place in torch.randperm(len(found), generator=generator).tolist()]
+    return (*mixed, rest) if len(rest) else tuple(mixed)
 
 
-def by_length(order: Tensor, lengths: Tensor, batch_size: int, *, seed: int, epoch: int) -> tuple[Tensor, ...]:
-    """An epoch's rows in as many batches, each of about equally long examples: neighbours among those of some batches."""
-    generator = torch.Generator().manual_seed(seed_for(seed, "lengths", epoch))
-    found = list[Tensor]()
-    for part in order.split(WINDOW * batch_size):
-        found += batches(part[lengths[part].argsort(stable=True)], batch_size)
-    return tuple(found[place] for place in torch.randperm(len(found), generator=generator).tolist())
+def whole_size(count: int, batch_size: int) -> int:
+    """How large an epoch's batches are where all but the last are equally large."""
+    return -(-count // steps_an_epoch(count, batch_size))
 
 
 def batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:

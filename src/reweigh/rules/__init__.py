@@ -7,6 +7,7 @@ from reweigh.rules.deep_interaction import READS, DeepInteraction
 from reweigh.rules.judged import Judged, JudgedAndHelpful
 from reweigh.rules.l2rw import L2RW
 from reweigh.rules.learned import NORMALISATIONS, LearnedRule
+from reweigh.rules.masks import Masks
 from reweigh.rules.materials import Materials, SecondModel
 from reweigh.rules.meta_weight_net import MetaWeightNet
 from reweigh.rules.rightness import RightAndHelpful, RightnessRule
@@ -30,6 +31,7 @@ __all__ = [
     "Judged",
     "JudgedAndHelpful",
     "LearnedRule",
+    "Masks",
     "Materials",
     "MetaWeightNet",
     "Oracle",

@@ -25,7 +25,7 @@ from reweigh._types import Batch
 from reweigh.errors import BadInput
 from reweigh.rules.clean_means import Means, means_from
 from reweigh.rules.learned import LearnedOptions, LearnedRule, a_width, seed_from
-from reweigh.rules.masks import checked_masks, masks_of
+from reweigh.rules.masks import checked_masks, masked_only, masks_of
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence, whole_labels
@@ -44,7 +44,7 @@ class TeacherOptions(LearnedOptions):
     states: tuple[str, ...] | None = None
 
 
-@rule("deep-interaction", needs={"classes"}, options=TeacherOptions)
+@rule("deep-interaction", options=TeacherOptions)
 class DeepInteraction(LearnedRule):
     """The teacher.
 
@@ -57,9 +57,10 @@ class DeepInteraction(LearnedRule):
         internal: tell it the internal states.
         interaction: tell it how the states lie to the clean examples' class means.
         masks: which positions of a sequence are pooled: by place or glob the field of the batch whose positions these are,
-            tokens or booleans, as {"encoder*": "source"}; without, all. Weights of tokens read a state without a mask at
-            their own positions, and need `interaction=False`.
-        padding: the token that does not count there.
+            booleans or tokens, as {"encoder*": "source"}, and the token that does not count where it is not 0, as
+            {"encoder*": ("source", 3)}; the last glob that fits counts. Without, all, or what whoever prepares the rule
+            knows of the task. Weights of tokens read a state without a mask at their own positions, and need
+            `interaction=False`.
         follow: let the meta-gradient follow how the states depend on the student's parameters (horizons above 1).
         width: of the projections.
         hidden: width of the teacher's hidden layer.
@@ -79,8 +80,7 @@ class DeepInteraction(LearnedRule):
         surface: bool = True,
         internal: bool = True,
         interaction: bool = True,
-        masks: Mapping[str, str] | None = None,
-        padding: int = 0,
+        masks: Mapping[str, str | tuple[str, int]] | None = None,
         follow: bool = False,
         width: int = 16,
         hidden: int = 64,
@@ -104,7 +104,8 @@ class DeepInteraction(LearnedRule):
         if classes is not None and (not isinstance(classes, int) or isinstance(classes, bool) or classes < 1):
             raise BadInput(f"classes is {classes!r}: give the number of classes, or None where there are none")
         self.classes, self.states = classes, None if states is None else list(states)
-        self.reads_labels, self._masks, self.padding = classes is not None, checked_masks(masks), padding
+        self.reads_labels, self._masks = classes is not None, checked_masks(masks)
+        self._all_masked = False
         self.surface, self.internal, self.interaction, self.follow = surface, internal, interaction, follow
         self.width, self.hidden = a_width("width", width), a_width("hidden", hidden)
         self.total_steps = None if total_steps is None else a_width("total_steps", total_steps)
@@ -113,10 +114,15 @@ class DeepInteraction(LearnedRule):
 
     @classmethod
     def made(cls, materials: Materials, options: TeacherOptions) -> Self:
-        """For the number of classes."""
+        """For the number of classes, or for none."""
         told: dict[str, Any] = {what: what in options.reads for what in READS}
-        states, seed = options.states, seed_from(materials)
-        return cls(len(materials.sizes), states=states, **told, normalise=options.normalise, seed=seed)
+        classes = None if materials.class_sizes is None else len(materials.class_sizes)
+        return cls(classes, states=options.states, **told, normalise=options.normalise, seed=seed_from(materials))
+
+    def prepare(self, materials: Materials) -> None:
+        """The task knows which positions count, unless somebody has said it; for a trained teacher it is another one."""
+        if materials.masks and (self.frozen or not self._masks):
+            self._masks, self._all_masked = dict(materials.masks), True
 
     @property
     def class_count(self) -> int | None:
@@ -137,11 +143,13 @@ class DeepInteraction(LearnedRule):
                 self._places = usual_places(module)
             else:
                 self._places = named_places(module, self.states)
+            if self._all_masked:
+                self._places = masked_only(self._masks, self._places, named=self.states is not None)
         return self._places
 
     def masks(self, batch: Batch) -> dict[str, Tensor]:
         """Which positions of the states count, by place."""
-        return masks_of(self._masks, self.padding, self._places or (), batch) if self._masks else {}
+        return masks_of(self._masks, self._places or (), batch)
 
     def build(self, evidence: Evidence) -> nn.Module:
         """The network for the widths of these states."""
@@ -238,7 +246,8 @@ class DeepInteraction(LearnedRule):
         """All arguments."""
         names = ("classes", "states", "surface", "internal", "interaction", "follow", "width", "hidden", "total_steps")
         told = {name: getattr(self, name) for name in names}
-        return {**told, "masks": self._masks, "padding": self.padding, "normalise": self.normalise, "seed": self.seed}
+        masks = {glob: list(said) for glob, said in self._masks.items()}
+        return {**told, "masks": masks, "normalise": self.normalise, "seed": self.seed}
 
     def _teacher(self, widths: list[int]) -> Teacher:
         told = {"surface": self.surface, "internal": self.internal, "interaction": self.interaction}

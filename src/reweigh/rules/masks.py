@@ -11,32 +11,59 @@ from reweigh._types import Batch
 from reweigh.batches import fields_of
 from reweigh.errors import BadInput
 
+Masks = dict[str, tuple[str, int]]
+"""By glob over places: a field of the batch that has their positions, and the token that does not count there."""
 
-def checked_masks(masks: Any) -> dict[str, str]:
-    """Globs of places, each with the name of a field.
+
+def checked_masks(masks: Any) -> Masks:
+    """Globs of places, each with the name of a field, or with that and the token that does not count there; 0 if not said.
 
     Raises:
         BadInput: if it is anything else.
     """
-    if masks is None:
-        return {}
-    if not isinstance(masks, Mapping) or not all(isinstance(word, str) for pair in masks.items() for word in pair):
+    found: Masks = {}
+    good = masks is None or isinstance(masks, Mapping)
+    for glob, said in masks.items() if isinstance(masks, Mapping) else ():
+        field, padding = said if isinstance(said, tuple | list) and len(said) == 2 else (said, 0)
+        good = good and isinstance(glob, str) and isinstance(field, str) and type(padding) is int
+        found[glob] = (field, padding)
+    if not good:
         raise BadInput(
-            f"masks={masks!r:.100}: name the field of each place's positions, such as {{'encoder*': 'source'}}"
+            f"masks={masks!r:.100}: name the field of each place's positions, such as {{'encoder*': 'source'}}, or that and "
+            "its padding, {'encoder*': ('source', 0)}"
         )
-    return dict(masks)
+    return found
 
 
-def masks_of(masks: Mapping[str, str], padding: int, places: Sequence[str], batch: Batch) -> dict[str, Tensor]:
-    """The masks (B, T) of the places that have one: the field itself where it is boolean, else where it is not `padding`.
+def masked_only(masks: Masks, places: Sequence[str], *, named: bool) -> list[str]:
+    """The places that have a mask, all of them where they were `named`.
 
     Raises:
-        BadInput: if a field is not in the batch, or holds no whole numbers; or a glob fits no place.
+        BadInput: naming one that was and has none, or where none is left.
+    """
+    without = [place for place in places if not any(fnmatch.fnmatchcase(place, glob) for glob in masks)]
+    if without and (named or len(without) == len(places)):
+        raise BadInput(
+            f"nothing says which positions of the internal state {without[0]!r} count: they are known of parts whose names "
+            f"are like {', '.join(map(repr, masks))}"
+        )
+    return [place for place in places if place not in without]
+
+
+def masks_of(masks: Masks, places: Sequence[str], batch: Batch) -> dict[str, Tensor]:
+    """The masks (B, T) of the places that have one: the field itself where it is boolean, else where it is no padding.
+
+    Of several globs that fit a place the last counts. One that begins with `*` speaks of whatever is read.
+
+    Raises:
+        BadInput: if a field is not in the batch, or holds no whole numbers; or another glob fits no place.
     """
     found: dict[str, Tensor] = {}
-    for glob, field in masks.items():
+    for glob, (field, padding) in masks.items() if places else ():
         hits = [place for place in places if fnmatch.fnmatchcase(place, glob)]
         if not hits:
+            if glob.startswith("*"):
+                continue
             raise BadInput(
                 f"masks= names {glob!r}, which fits none of the internal states {', '.join(map(repr, places))}"
             )

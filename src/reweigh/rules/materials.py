@@ -1,7 +1,7 @@
 """What a rule may be made from: what the caller knows of the data and the student, each None where it is not known."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from reweigh._types import Batch, BatchGetter, PerExampleLoss
 from reweigh.errors import BadInput
 from reweigh.rightness.known import Known
+from reweigh.rules.masks import Masks
 
 
 class ByRows(Protocol):
@@ -56,6 +57,7 @@ class Materials:
         steps: how many steps the student will take; None where nobody knows.
         checked: which training examples are checked themselves, (N,) bool; None where none is.
         judged: what is known of the training set's labels, once somebody asks; None where nobody judges them.
+        masks: which positions of the student's internal states count, by the fields of its batches.
     """
 
     seed: Callable[[str], int] = lambda purpose: 0
@@ -65,6 +67,7 @@ class Materials:
     steps: int | None = None
     checked: Tensor | None = None
     judged: Callable[[], Known] | None = None
+    masks: Masks = field(default_factory=dict)
 
     @property
     def has(self) -> frozenset[str]:

@@ -89,6 +89,7 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
         **({"mass_per_class": _mass(job)} if job.task.has_classes else {}),
         **({"read": {"notes": list(job.data.notes), "files": job.data.told or {}}} if job.data.encoding else {}),
         **_temperature(job),
+        **({"shapes": job.task.shapes} if job.task.shapes else {}),
         "engine": job.reweigher.explain(),
         "seconds": round(sum(line["seconds"] for line in lines), 3),
     }

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from reweigh.errors import BadInput
+from reweigh.rules import Masks
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.registry import task
 from reweigh.tasks.spoken import Judged, Words
@@ -88,6 +89,11 @@ class LanguageModel(Task):
                 f"the {what} of the example with id {int(ids[wrong[0]])} holds a token outside 0..{self.vocabulary - 1}: "
                 f"correct it, or write {IGNORED} where none counts"
             )
+
+    @property
+    def masks(self) -> Masks:
+        """Those at which something is to be foretold."""
+        return {"*": ("y", IGNORED)}
 
     def loss(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Tensor:
         """The loss of each sequence, (B,)."""

@@ -18,10 +18,12 @@ from reweigh.errors import BadInput
 from reweigh.rightness.judging import OF_CLASSES, Judging
 from reweigh.rightness.rightness import Rightness
 from reweigh.rightness.witness import Witness
+from reweigh.rules import Masks
 from reweigh.tasks.answers import Answers
 from reweigh.tasks.groups import Groups
 from reweigh.tasks.learners import Learner
 from reweigh.tasks.measures import Measure
+from reweigh.tasks.shapes import Shapes
 from reweigh.tasks.spelling import Spelling
 from reweigh.tasks.spoken import Judged, Overview, Words, counts
 from reweigh.tasks.targets import Array, BoolArray, Targets, Writing
@@ -137,9 +139,14 @@ class Task(abc.ABC):
         """A batch {"x", "y", "id"} of examples that were put together, with what else the model and the loss take."""
         return batch
 
-    def lengths(self, y: Tensor) -> Tensor | None:
-        """(N,) how long examples with such targets are, where batches are to hold examples of about the same length."""
-        return None
+    def lengths(self, x: Tensor, y: Tensor) -> Tensor:
+        """(N, 2): how many tokens the two sides of pairs have; of other examples nobody asks."""
+        raise NotImplementedError(f"{self.name} is no task of pairs")
+
+    @property
+    def shapes(self) -> Shapes:
+        """The widths of both sides that batches of pairs have; empty where none were chosen."""
+        return ()
 
     def parted(self, batch: dict[str, Tensor]) -> Sequence[tuple[int, dict[str, Tensor]]]:
         """A batch in parts of examples of about the same length, and how many are in each."""
@@ -148,6 +155,11 @@ class Task(abc.ABC):
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """What the model is called with."""
         return (batch["x"],)
+
+    @property
+    def masks(self) -> Masks:
+        """Which positions of a model's internal states count, by the fields of a batch; empty where they have none."""
+        return {}
 
     def loss(self, model: Callable[..., Tensor], batch: Mapping[str, Tensor]) -> Tensor:
         """The loss of each example of a batch {"x": ..., "y": ...}, (B,): what `Reweigher` is given."""

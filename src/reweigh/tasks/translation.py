@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from reweigh.errors import BadInput, require
@@ -20,19 +21,18 @@ from reweigh.rightness.judging import Judging
 from reweigh.rightness.pairs.verify import OF_PAIRS, PairsView
 from reweigh.rightness.rightness import Rightness
 from reweigh.rightness.witness import Witness
-from reweigh.rules import SmoothedL2RW
+from reweigh.rules import Masks, SmoothedL2RW
 from reweigh.tasks import bleu
 from reweigh.tasks.decoding import written
 from reweigh.tasks.language_model import IGNORED, LanguageModel
 from reweigh.tasks.measures import Measure
 from reweigh.tasks.pairs_seen import in_parts, pairs_seen
 from reweigh.tasks.registry import task
+from reweigh.tasks.shapes import Shapes, rounded, shape_of
 from reweigh.tasks.spelling import BYTES, Spelling
 from reweigh.tasks.spoken import Judged, Overview, Words
 from reweigh.tasks.targets import Array, BoolArray, Targets
 
-ROUND = 8
-"""Lengths of batches are multiples of it, so that few shapes come up."""
 _LEAST_PART = 8
 """Fewer pairs of about the same length go along with others."""
 
@@ -45,10 +45,12 @@ class Translation(LanguageModel):
     Attributes:
         spelling: how tokens spell texts; its marks are the tokens that are no pieces, `padding` among them.
         beam: how many beginnings are followed at a time when a text is written; 1 takes the likeliest token each time.
+        shapes: the widths of batches; without, or where none is wide enough, multiples of eight.
     """
 
     spelling: Spelling = BYTES
     beam: int = 1
+    shapes: Shapes = ()
 
     measures: ClassVar = (Measure("test_bleu", "BLEU", share=False, doubtful=10.0),
                           Measure("test_chrf", "chrF", share=False))  # fmt: skip
@@ -109,17 +111,21 @@ class Translation(LanguageModel):
         return {**batch, "given": torch.where(given == IGNORED, self.padding, given)}
 
     def completed(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The batch cut to its longest sides, rounded up, and with "given", the target before each position."""
-        x, y = _cut(batch["x"], self.padding), _cut(batch["y"], IGNORED).long()
+        """The batch in the first shape that holds its longest sides, and with "given", the target before each position."""
+        longest = self.lengths(batch["x"], batch["y"]).amax(0, keepdim=True).clamp(min=1)
+        place = int(shape_of(longest, self.shapes)[0])
+        widths = self.shapes[place] if place < len(self.shapes) else rounded(longest[0]).tolist()
+        x, y = _wide(batch["x"], widths[0], self.padding), _wide(batch["y"], widths[1], IGNORED).long()
         given = torch.cat([y.new_full((len(y), 1), self.spelling.marks.start), y[:, :-1]], 1)
         return {**batch, "x": x, "y": y, "given": torch.where(given == IGNORED, self.padding, given)}
 
     def parted(self, batch: dict[str, Tensor]) -> Sequence[tuple[int, dict[str, Tensor]]]:
-        """By the width that each target needs, since one long target would have all others filled up to its own."""
-        width = -(-self.lengths(batch["y"]) // ROUND)
+        """By the shape that each pair fits in, since one long text would have all others filled up to its own."""
+        lengths = self.lengths(batch["x"], batch["y"])
+        shape = shape_of(lengths, self.shapes) if self.shapes else rounded(lengths[:, 1])
         groups, left = list[Tensor](), torch.zeros(0, dtype=torch.int64)
-        for wide in width.unique():
-            left = torch.cat([left, torch.nonzero(width == wide).flatten()])
+        for which in shape.unique():
+            left = torch.cat([left, torch.nonzero(shape == which).flatten()])
             if len(left) >= _LEAST_PART:
                 groups, left = [*groups, left], left[:0]
         if not groups:
@@ -127,13 +133,19 @@ class Translation(LanguageModel):
         groups[-1] = torch.cat([groups[-1], left])  # the few longest go along with others: a contrast needs two
         return [(len(rows), self.completed(_rows(batch, rows))) for rows in groups]
 
-    def lengths(self, y: Tensor) -> Tensor:
-        """Those of the targets."""
-        return (y != IGNORED).sum(1)
+    def lengths(self, x: Tensor, y: Tensor) -> Tensor:
+        """(N, 2): how many tokens sources and targets have."""
+        return torch.stack([(x != self.padding).sum(1), (y != IGNORED).sum(1)], 1)
 
     def inputs(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """The source, and the target before each position."""
         return batch["x"], batch["given"]
+
+    @property
+    def masks(self) -> Masks:
+        """The source's tokens in the encoder, the target's in the decoder and where logits are made."""
+        target = ("y", IGNORED)
+        return {"*:input": target, "*encoder*": ("x", self.padding), "*decoder*": target}
 
     # Scoring and predicting
 
@@ -256,8 +268,12 @@ class Translation(LanguageModel):
 
 def _cut(tokens: Tensor, fill: int) -> Tensor:
     """(B, L) without the columns at the end that are filled up in every row, but for what rounding leaves."""
-    longest = int((tokens != fill).sum(1).max().clamp(min=1))
-    return tokens[:, : -(-longest // ROUND) * ROUND]
+    return tokens[:, : rounded(int((tokens != fill).sum(1).max().clamp(min=1)))]
+
+
+def _wide(tokens: Tensor, width: int, fill: int) -> Tensor:
+    """(B, width): cut, or filled up."""
+    return functional.pad(tokens, (0, width - tokens.shape[1]), value=fill)
 
 
 def _rows(batch: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ def steps(lengths, tokens):
     for number, size in enumerate(lengths):
         y = torch.full((2, 8), IGNORED)
         y[0, :size] = 3
-        batches.append((torch.tensor([2 * number, 2 * number + 1]), {"y": y}))
+        batches.append((torch.tensor([2 * number, 2 * number + 1]), {"x": y, "y": y}))
     return [(rows.tolist(), len(parts)) for rows, parts in together(batches, task, tokens)]
 
 

@@ -59,7 +59,7 @@ def test_a_model_that_reads_something_else():
     check_model_reads("mine:build", encoding())
 
 
-@pytest.mark.parametrize("rule", ["proportion", "resampling", "hard-mining", "class-aware", "deep-interaction"])
+@pytest.mark.parametrize("rule", ["proportion", "resampling", "hard-mining", "class-aware", "verifier"])
 @pytest.mark.parametrize("task", ["regression", "multi-label"])
 def test_rules_of_classes_need_classes(rule, task):
     config = Settings.of(train="x.csv", rule=rule)

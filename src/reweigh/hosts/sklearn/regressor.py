@@ -22,11 +22,11 @@ class ReweighRegressor(RegressorMixin, ReweighEstimator):  # type: ignore[misc]
     """A neural regressor whose training rows are weighted such that each step lowers the loss on a clean set.
 
     Parameters, attributes and the clean set are those of `ReweighClassifier`, with these differences: rules of classes
-    ("class-aware", "deep-interaction", "proportion", "resampling", "hard-mining") and of rightness ("verifier",
-    "right-and-helpful") do not apply, and "auto" is "l2rw" where each row has several targets; the module makes
-    (B, targets), or (B,) for one target; `loss` is given outputs and targets (B, targets), by default the squared error,
-    averaged over targets. With `standardize` the targets are standardised too, by median and interquartile range, which a
-    quarter of wrong values cannot move far, and predictions are brought back.
+    ("class-aware", "proportion", "resampling", "hard-mining") and of rightness ("verifier", "right-and-helpful") do not
+    apply, and "auto" is "l2rw" where each row has several targets; the module makes (B, targets), or (B,) for one target;
+    `loss` is given outputs and targets (B, targets), by default the squared error, averaged over targets. With
+    `standardize` the targets are standardised too, by median and interquartile range, which a quarter of wrong values
+    cannot move far, and predictions are brought back.
     """
 
     def fit(self, X: Any, y: Any, *, clean: Any = None, X_clean: Any = None, y_clean: Any = None) -> Self:

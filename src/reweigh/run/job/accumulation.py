@@ -17,9 +17,8 @@ def together(batches: Iterable[tuple[Tensor, Batch]], task: Task, tokens: int) -
     """Rows and batches of an epoch, so many to a step that their targets have this many tokens; the last may have fewer."""
     rows, parts, count = list[Tensor](), list[Batch](), 0
     for row, batch in batches:
-        lengths = task.lengths(batch["y"])
-        assert lengths is not None
-        rows, parts, count = [*rows, row], [*parts, batch], count + int(lengths.sum())
+        lengths = task.lengths(batch["x"], batch["y"])
+        rows, parts, count = [*rows, row], [*parts, batch], count + int(lengths[:, 1].sum())
         if count >= tokens:
             yield torch.cat(rows), Parts(parts)
             rows, parts, count = [], [], 0
@@ -35,7 +34,7 @@ def check_accumulation(config: Resolved, train: Examples, processes: int, *, lea
     """
     if config.student.accumulate_tokens is None:
         return
-    if train.lengths is None:
+    if not train.task.of_pairs:
         raise BadInput(
             f"accumulate_tokens counts the tokens of sequences, and the task is {train.task.name}: set --batch-size instead"
         )

@@ -28,6 +28,7 @@ from reweigh.run.job.loss import loss_on
 from reweigh.run.job.prepare import RunData
 from reweigh.run.job.records import Records
 from reweigh.run.job.rule import build_rule, learning_of
+from reweigh.run.job.shapes import with_shapes
 from reweigh.run.job.student import build_student
 from reweigh.run.loss_scale import LossScale
 from reweigh.run.objects import NONE, Objects
@@ -181,6 +182,7 @@ def assemble(
         BadInput: if the settings do not fit the data or this machine.
     """
     weights, learning, seed = config.weights, config.learning, config.student.seed
+    data = with_shapes(config, data)
     augment, world = config.student.augment, World.here(config.run.device) if world is None else world
     device, task = world.device, data.train.task
     learnt = task.smoothed(config.student.label_smoothing)

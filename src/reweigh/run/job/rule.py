@@ -33,20 +33,21 @@ def build_rule(
         BadInput: if it cannot be made of these data, or the teacher is no such rule, or one of other classes.
     """
     weights, learning, student = config.weights, config.learning, config.student
-    entry, outputs = objects.rule_entry(weights.rule), len(data.train.classes)
+    entry, task = objects.rule_entry(weights.rule), data.train.task
     settings = {"normalise": learning.normalise, "reads": learning.teacher_reads, "states": learning.teacher_states}
     options = registry.options_from(entry, settings, weights.rule_option)
-    if learning.teacher is not None:
-        return _trained_before(learning.teacher, entry, outputs, options)
     materials = Materials(
         seed=lambda purpose: seed_for(student.seed, purpose),
-        class_sizes=data.train.y.bincount(minlength=outputs) if data.train.task.has_classes else None,
+        class_sizes=data.train.y.bincount(minlength=len(task.classes)) if task.has_classes else None,
         wrong=_truth(data),
         second_model=second,
         steps=student.steps_in_all(steps_an_epoch(len(data.train), student.batch_size)),
         checked=_checked(data),
         judged=judged,
+        masks=task.masks,
     )
+    if learning.teacher is not None:
+        return _trained_before(learning.teacher, entry, materials, options)
     if isinstance(objects.rule, Rule):
         rule = copy.deepcopy(objects.rule)
         rule.prepare(materials)
@@ -67,18 +68,20 @@ def learning_of(settings: LearningSettings) -> Learning:
     )
 
 
-def _trained_before(path: str, entry: registry.Entry, classes: int, options: Any) -> LearnedRule:
+def _trained_before(path: str, entry: registry.Entry, materials: Materials, options: Any) -> LearnedRule:
     name, kind = read_rule(path)[0], entry.kind
     if not issubclass(kind, LearnedRule):
         raise BadInput(f"a teacher is given, but the rule {kind.name} learns nothing: leave --teacher out")
     if name != kind.name:
         raise BadInput(f"{path} holds a {name} rule: add --rule {name}")
     rule = kind.load(path)
-    if (rule.class_count or classes) != classes:
+    classes = 0 if materials.class_sizes is None else len(materials.class_sizes)
+    if rule.class_count not in (None, classes):
         raise BadInput(
-            f"the teacher in {path} was made for {rule.class_count} classes, and this data set has {classes}: "
+            f"the teacher in {path} was made for {rule.class_count} classes, and this data set has {classes or 'none'}: "
             "train one on it"
         )
+    rule.prepare(materials)
     rule.used_with(options)
     return rule
 
