@@ -79,17 +79,19 @@ class Loader:
         """Batches an epoch."""
         return steps_an_epoch(len(self._source), self._batch_size)
 
-    def epoch(self, number: int, *, sampling: Tensor | None = None, most: int | None = None) -> Iterator[Portion]:
+    def epoch(
+        self, number: int, *, sampling: Tensor | None = None, thinned: bool = False, most: int | None = None
+    ) -> Iterator[Portion]:
         """The batches of epoch `number`, or what is left of it where the state says that it was begun; at most `most`.
 
-        `sampling` (N,) draws rows with replacement in proportion, anew each epoch.
+        `sampling` (N,) draws rows in proportion, anew each epoch: with replacement, or of `thinned` permutations.
 
         Raises:
             ReweighError: what the source raises, or if a worker dies.
         """
         begun = self._done if number == self._epoch else 0
         self._epoch, self._done = number, begun
-        order = epoch_order(len(self._source), seed=self._seed, epoch=number, sampling=sampling)
+        order = epoch_order(len(self._source), seed=self._seed, epoch=number, sampling=sampling, thinned=thinned)
         whole = (
             batches(order, self._batch_size)
             if self._shapes is None

@@ -21,12 +21,33 @@ def seed_for(seed: int, *purpose: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
-def epoch_order(count: int, *, seed: int, epoch: int, sampling: Tensor | None = None) -> Tensor:
-    """The rows (N,) of one epoch: a permutation, or N draws with replacement where sampling weights are given."""
+_MOST_PASSES = 100
+"""Where an epoch were more, of few examples, all that is left come up many times."""
+
+
+def epoch_order(count: int, *, seed: int, epoch: int, sampling: Tensor | None = None, thinned: bool = False) -> Tensor:
+    """The rows (N,) of one epoch: a permutation, or as `drawn` where sampling weights are given."""
     generator = torch.Generator().manual_seed(seed_for(seed, "order", epoch))
     if sampling is None:
         return torch.randperm(count, generator=generator)
-    return torch.multinomial(sampling.double(), count, replacement=True, generator=generator)
+    return drawn(sampling, generator, thinned=thinned)
+
+
+def drawn(sampling: Tensor, generator: torch.Generator, *, thinned: bool) -> Tensor:
+    """N rows in proportion to sampling weights (N,): with replacement, or of permutations that are thinned by them.
+
+    `thinned`, weights are from 0 to 1, how likely an example stands in each permutation: of N that are drawn in proportion
+    a third would be missed though their weight is one, and others come up three times.
+    """
+    count, weights = len(sampling), sampling.double()
+    if not thinned or float(weights.sum()) * _MOST_PASSES < count:
+        return torch.multinomial(weights, count, replacement=True, generator=generator)
+    found, missing = list[Tensor](), count
+    while missing > 0:
+        order = torch.randperm(count, generator=generator)
+        order = order[torch.rand(count, generator=generator, dtype=torch.double) < weights[order]]
+        found, missing = [*found, order], missing - len(order)
+    return torch.cat(found)[:count]
 
 
 def steps_an_epoch(count: int, batch_size: int) -> int:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import BadInput
-from reweigh.rules.materials import Materials, NoOptions
+from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence, Rule, to_sum_one
 
@@ -25,7 +25,7 @@ class CheckedOnly(Rule):
         self._checked = checked
 
     @classmethod
-    def made(cls, materials: Materials, options: NoOptions) -> Self:
+    def made(cls, materials: Materials, options: Any) -> Self:
         """For a training set of which these are checked."""
         assert materials.checked is not None
         return cls(materials.checked)
@@ -62,7 +62,7 @@ class FineTuned(CheckedOnly):
         self._first, self._step = first, 0
 
     @classmethod
-    def made(cls, materials: Materials, options: FineTunedOptions) -> Self:
+    def made(cls, materials: Materials, options: Any) -> Self:
         """With this share of all steps, or somewhat more, on checked ones alone."""
         assert materials.checked is not None
         if materials.steps is None:

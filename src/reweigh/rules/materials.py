@@ -58,6 +58,7 @@ class Materials:
         checked: which training examples are checked themselves, (N,) bool; None where none is.
         judged: what is known of the training set's labels, once somebody asks; None where nobody judges them.
         masks: which positions of the student's internal states count, by the fields of its batches.
+        ids: of the training examples in their order, (N,) int64; None where they have none.
     """
 
     seed: Callable[[str], int] = lambda purpose: 0
@@ -68,6 +69,7 @@ class Materials:
     checked: Tensor | None = None
     judged: Callable[[], Known] | None = None
     masks: Masks = field(default_factory=dict)
+    ids: Tensor | None = None
 
     @property
     def has(self) -> frozenset[str]:

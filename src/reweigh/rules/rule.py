@@ -123,6 +123,8 @@ class Rule(abc.ABC):
     """What the registry knows of it, once it is made known."""
     words: ClassVar[str] = "another rule weighs"
     """What is said where it takes over from a rule whose clean gradient has vanished."""
+    thins: bool = False
+    """Whether `sampling_weights` are from 0 to 1 and say how likely an example stands in each pass over them all."""
     tells_apart: ClassVar[bool] = True
     """Whether a low weight says anything of an example; not where all of them count alike."""
 

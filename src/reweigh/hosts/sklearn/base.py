@@ -200,6 +200,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             steps=epochs * an_epoch,
             checked=checked if bool(checked.any()) else None,
             judged=None if judges is None else lambda: judges.known(clean.ids),
+            ids=trained_on,
         )
         rule = build_rule(given, materials)
         when_vanished = Uniform() if judges is None else Judged(lambda: judges.known(clean.ids))
@@ -219,7 +220,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             seed=seed,
         )
         sampling = functools.partial(rule.sampling_weights, rows.y[trained_on])
-        plan = Plan(trained_on, sampling, epochs, self.batch_size, seed, self.verbose and not quiet)
+        plan = Plan(trained_on, sampling, rule.thins, epochs, self.batch_size, seed, self.verbose and not quiet)
         return train(module, reweigher, optimizer, rows, plan), rule
 
     def _trained_on(self, rows: int) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from reweigh import rng
 from reweigh._types import Batch
+from reweigh.data.sampling import drawn
 from reweigh.hosts.sklearn.rows import Rows
 from reweigh.reweigher import Reweigher
 from reweigh.run import Callback, Step, Trainer, batches_of, fit
@@ -52,10 +53,14 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and in what portions; `train` (n,) are the rows trained on, `sampling` how often each is drawn, (n,)."""
+    """How long and in what portions; `train` (n,) are the rows trained on, `sampling` how often each is drawn, (n,).
+
+    `thinned` says by which way (`data.sampling.drawn`).
+    """
 
     train: Tensor
     sampling: Callable[[], Tensor | None]
+    thinned: bool
     epochs: int
     batch_size: int
     seed: int
@@ -68,7 +73,7 @@ class Plan:
         if (sampling := self.sampling()) is None:
             order = torch.randperm(n, generator=draw)
         else:
-            order = torch.multinomial(sampling, n, replacement=True, generator=draw)
+            order = drawn(sampling, draw, thinned=self.thinned)
         yield from self.train[order].tensor_split(math.ceil(n / self.batch_size))
 
 

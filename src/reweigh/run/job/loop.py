@@ -211,7 +211,7 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
         notes.start()
         sampling = job.rule.sampling_weights(job.data.train.y)
         most = job.steps - epoch * job.steps_an_epoch
-        for rows, batch, _ in job.loader.epoch(epoch, sampling=sampling, most=most):
+        for rows, batch, _ in job.loader.epoch(epoch, sampling=sampling, thinned=job.rule.thins, most=most):
             yield rows, batch | {"x": augmented(batch["x"], student.augment)}
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Batch]]:

@@ -44,6 +44,7 @@ def build_rule(
         steps=student.steps_in_all(steps_an_epoch(len(data.train), student.batch_size)),
         checked=_checked(data),
         judged=judged,
+        ids=data.train.ids,
         masks=task.masks,
     )
     if learning.teacher is not None:
