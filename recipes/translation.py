@@ -108,7 +108,7 @@ ROWS: dict[str, Row] = {
     "smoothed": Row({"rule": "smoothed", "contrast": "none"}),
     "smoothed, contrast": Row({"rule": "smoothed"}),
     "judged": Row({"rule": "judged"}),
-    "judged, drawn": Row({"rule": "judged", "rule_option": ("draw=true",)}),
+    "drawn": Row({"rule": "drawn"}),
     "judged-and-helpful": Row({"rule": "judged-and-helpful"}),
     "meta-weight-net": Row({"rule": "meta-weight-net", "contrast": "none"}),
     "teacher, surface": Row({"rule": "deep-interaction", "teacher_reads": ("surface",)}),

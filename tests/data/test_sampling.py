@@ -36,6 +36,27 @@ def test_an_epoch_is_a_permutation_that_depends_on_seed_and_epoch_only():
     assert not torch.equal(order, epoch_order(50, seed=2, epoch=2))
 
 
+def test_thinned_passes_hold_each_example_once_and_in_proportion():
+    weights = torch.cat([torch.ones(300), torch.full((300,), 0.2), torch.zeros(400)])
+    orders = [epoch_order(1000, seed=0, epoch=epoch, sampling=weights, thinned=True) for epoch in range(40)]
+    assert {len(order) for order in orders} == {1000}
+    often = torch.bincount(torch.cat(orders), minlength=1000).double()
+    passes = 40_000 / float(weights.sum())
+    assert often[:300].mean() == pytest.approx(passes, rel=0.01)
+    assert often[:300].std() < 4  # it were 10.5 if each were drawn anew
+    assert often[300:600].mean() == pytest.approx(0.2 * passes, rel=0.03)
+    assert not often[600:].any()
+    assert torch.equal(orders[3], epoch_order(1000, seed=0, epoch=3, sampling=weights, thinned=True))
+
+
+def test_hardly_any_weight_is_drawn_from_as_well():
+    weights = torch.full((500,), 1e-9)
+    weights[3] = 1e-6
+    order = epoch_order(500, seed=0, epoch=0, sampling=weights, thinned=True)
+    assert len(order) == 500
+    assert (order == 3).double().mean() > 0.5
+
+
 def test_sampling_weights_are_drawn_in_proportion():
     order = epoch_order(20_000, seed=0, epoch=0, sampling=torch.tensor([3.0, 1.0] + [0.0] * 19_998))
     share = (order == 0).double().mean().item()

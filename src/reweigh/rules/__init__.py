@@ -4,6 +4,7 @@ from reweigh.rules.baselines import ClassProportion, ClassResampling, HardMining
 from reweigh.rules.checked_rows import CheckedOnly, FineTuned
 from reweigh.rules.class_aware import ClassAwareWeightNet
 from reweigh.rules.deep_interaction import READS, DeepInteraction
+from reweigh.rules.drawn import Drawn
 from reweigh.rules.judged import Judged, JudgedAndHelpful
 from reweigh.rules.l2rw import L2RW
 from reweigh.rules.learned import NORMALISATIONS, LearnedRule
@@ -25,6 +26,7 @@ __all__ = [
     "ClassProportion",
     "ClassResampling",
     "DeepInteraction",
+    "Drawn",
     "Evidence",
     "FineTuned",
     "HardMining",

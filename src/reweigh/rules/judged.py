@@ -35,10 +35,9 @@ _STEEP = 6.0
 
 @dataclass(frozen=True)
 class JudgedOptions:
-    """As the arguments of `Judged`."""
+    """As the argument of `Judged`."""
 
     sharpness: float = 3.0
-    draw: bool = False
 
 
 @rule("judged", needs={"rightness"}, options=JudgedOptions, title="labels judged beforehand")
@@ -48,56 +47,31 @@ class Judged(Rule):
     Args:
         known: ids (N,) and P(right) (N,), or a function that has them, called at the first batch.
         sharpness: weights take so many times the log-odds.
-        draw: examples are drawn as often as they would weigh, and what is drawn counts alike. Each pass over the training
-            set has another choice, and no batch holds examples that hardly count: more is learnt in as many steps.
-        rows: the ids of the training examples in their order, (N,), which drawing needs.
 
     Raises:
-        BadInput: if a probability is none, the sharpness is no number above zero, or nobody has said what to draw from.
+        BadInput: if a probability is none, or the sharpness is no number above zero.
     """
 
     words: ClassVar[str] = "examples count by how likely their labels are right, which was judged before"
 
-    def __init__(
-        self,
-        known: Known | Callable[[], Known],
-        *,
-        sharpness: float = 3.0,
-        draw: bool = False,
-        rows: Tensor | None = None,
-    ) -> None:
-        if draw and rows is None:
-            raise BadInput(
-                f"the {self.name} rule is to draw, and knows no examples: pass rows=, their ids in their order"
-            )
+    def __init__(self, known: Known | Callable[[], Known], *, sharpness: float = 3.0) -> None:
         if not 0 < sharpness < math.inf:
             raise BadInput(f"sharpness={sharpness!r}: give a number above 0, 1 for the probabilities themselves")
-        self.sharpness, self._ask, self.thins, self._rows = sharpness, known, draw, rows
+        self.sharpness, self._ask = sharpness, known
         self._table = None if callable(known) else self._sorted(known)
 
     @classmethod
     def made(cls, materials: Materials, options: JudgedOptions) -> Self:
         """By what is said of the training set's labels when it is first asked for."""
         assert materials.judged is not None
-        return cls(materials.judged, sharpness=options.sharpness, draw=options.draw, rows=materials.ids)
+        return cls(materials.judged, sharpness=options.sharpness)
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """By the examples' ids, whole numbers; (B,), summing to one."""
         return to_sum_one(self._rightness(evidence))
 
-    def sampling_weights(self, labels: Tensor) -> Tensor | None:
-        """How much each training example counts, (N,) from 0 to 1, where they are drawn by that; else None."""
-        if not self.thins:
-            return None
-        assert self._rows is not None
-        if len(labels) != len(self._rows):
-            raise BadInput(f"{len(self._rows)} examples are to be drawn, and there are {len(labels)}")
-        return self._weights(self._rows.cpu())
-
     def _rightness(self, evidence: Evidence) -> Tensor:
-        """From 0 to 1, (B,); one for what has been drawn by it."""
-        if self.thins:
-            return torch.ones_like(evidence.like)
+        """From 0 to 1, (B,)."""
         with distributed.together(evidence.like.device):
             ids = id_tensor(evidence.ids, evidence.size)
             if ids is None:

@@ -200,7 +200,7 @@ class ReweighEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             steps=epochs * an_epoch,
             checked=checked if bool(checked.any()) else None,
             judged=None if judges is None else lambda: judges.known(clean.ids),
-            ids=trained_on,
+            ids=rows.ids[trained_on],
         )
         rule = build_rule(given, materials)
         when_vanished = Uniform() if judges is None else Judged(lambda: judges.known(clean.ids))
