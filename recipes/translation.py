@@ -25,8 +25,10 @@ from torch import Tensor
 
 import reweigh
 from reweigh.allocator import keep_freed_memory
+from reweigh.audit.halves import judged_by_halves
 from reweigh.metrics import auroc
 from reweigh.run.finished import data_of
+from reweigh.run.folder.run_folder import HALVES, WEIGHTS
 from reweigh.run.start import start
 from reweigh.run.watcher import SILENT
 from reweigh.settings import Settings
@@ -146,18 +148,18 @@ def run(job: Job, data: Path, more: dict[str, Any]) -> dict[str, Any]:
             settings["rule_option"] = tuple(option.format(wrong=share) for option in settings["rule_option"])
         found = start(Settings.of(**settings), folder / "run", SILENT)
         seconds = time.perf_counter() - began
-        weights = pq.read_table(folder / "run" / "weights.parquet", columns=["id", "mean_weight"]).to_pydict()
-    rows = [place for place, name in enumerate(weights["id"]) if name < len(given)]  # checked ones come after them
-    mean = torch.tensor([weights["mean_weight"][row] or 0.0 for row in rows])
-    truth = torch.tensor([wrong[weights["id"][row]] for row in rows])
-    told = bool(truth.any()) and float(mean.max() - mean.min()) > 1e-4
+        trust, right = told_of_pairs(folder / "run", len(given))
+    known = ~trust.isnan()
+    trust, truth = trust[known], torch.tensor(wrong)[known]
+    told = bool(truth.any()) and float(trust.max() - trust.min()) > 1e-4
     return {
         **asdict(job),
         "bleu": found["test_bleu"],
         "chrf": found["test_chrf"],
-        "auroc": auroc(-mean, truth) if told else None,
-        "weights_of_right": spread(mean[~truth] / mean.mean()) if told else None,
-        "weights_of_wrong": spread(mean[truth] / mean.mean()) if told else None,
+        "auroc": auroc(-trust, truth) if told else None,
+        "trust_of_right": spread(trust[~truth]) if told else None,
+        "trust_of_wrong": spread(trust[truth]) if told else None,
+        "right_told": right,
         "seconds": round(seconds, 1),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
@@ -166,9 +168,30 @@ def run(job: Job, data: Path, more: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def spread(weights: Tensor) -> list[int]:
-    """How many mean weights, in means of all, are from 0 to 0.1, to 0.2, ... and from 1.9 on."""
-    return torch.histc(weights.clamp(0, 1.999), BINS, 0, 2).int().tolist()
+def told_of_pairs(folder: Path, count: int) -> tuple[Tensor, list[float] | None]:
+    """How far each of the given pairs is trusted, (N,) from 0 to 1, and the share of right ones with its interval.
+
+    NaN of those that are left out, whose sources are in another part too.
+
+    By the probability that it is right where that was judged, else w / (1 + w) of its mean weight w, 1 as in plain training.
+    """
+    finished, trust = reweigh.load(folder).finished, torch.full((count,), torch.nan)
+    data, share = data_of(finished), None
+    if (folder / HALVES).exists() and (judged := judged_by_halves(finished, data)) is not None:
+        ids, found, of_all = data.train.ids, torch.from_numpy(judged.right), judged.of_all
+        share = None if of_all.share is None or of_all.interval is None else [of_all.share, *of_all.interval]
+    else:
+        weights = pq.read_table(folder / WEIGHTS, columns=["id", "mean_weight"]).to_pydict()
+        mean = torch.tensor([weight or 0.0 for weight in weights["mean_weight"]])
+        ids, found = torch.tensor(weights["id"]), mean / (1 + mean)
+    ours = ids < count  # checked ones come after them
+    trust[ids[ours]] = found[ours].float()
+    return trust, share
+
+
+def spread(trust: Tensor) -> list[int]:
+    """How many pairs are trusted by 0 to 0.05, to 0.1, ..."""
+    return torch.histc(trust.clamp(0, 1).float(), BINS, 0, 1).int().tolist()
 
 
 def write(path: Path, pairs: list[Pair]) -> str:

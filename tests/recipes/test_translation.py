@@ -80,7 +80,7 @@ def job(row, steps=2):
 def test_a_row_is_a_run_and_a_line(data, tmp_path):
     result = translation.run(job("L2RW"), data, QUICK)
     assert 0 <= result["auroc"] <= 1
-    assert (sum(result["weights_of_right"]), sum(result["weights_of_wrong"])) == (30, 20)
+    assert (sum(result["trust_of_right"]), sum(result["trust_of_wrong"])) == (30, 20)
     add_result(tmp_path / "r.jsonl", result)
     add_result(tmp_path / "r.jsonl", {**result, "row": "plain", "auroc": None})
     rows = table(read_results(tmp_path / "r.jsonl", Job), ("plain", "L2RW", "judged"))

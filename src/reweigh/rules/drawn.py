@@ -4,7 +4,7 @@
     chance    the sigmoid of s times the log-odds of P_i: how likely the example stands in a pass over the training set
 
 A gradient is the same on average as under weights, but no batch holds examples that hardly count. Where 40 % of the pairs of
-a corpus are misaligned, weights leave 77 of a batch of 128 that teach something; so in as many steps more is learnt, which is
+a corpus are misaligned, weights leave 77 of a batch of 128 that teach something: in as many steps more is learnt, which is
 what matters where a student has not learnt all there is. Each pass makes another choice: what is doubtful comes up at times.
 """
 
