@@ -14,7 +14,8 @@ from reweigh.run import halves as halves_file
 from reweigh.run.bench import Bench
 from reweigh.run.finished import data_of, open_run
 from reweigh.run.folder import run_folder as files
-from reweigh.run.halves import ROUNDS, Half, Halves, Targets, by_turns, is_cheap, judged_by_two, unchecked
+from reweigh.run.halves import ROUNDS, Half, Halves, Targets, by_turns, is_cheap, judged_by_two
+from reweigh.run.job.unchecked import unchecked
 
 ARGS = ["--dataset", "digits", "--noise", "pair:0.4", "--steps", "150", "--clean-per-class", "10", "--seed", "1"]
 NONE = torch.empty(0)

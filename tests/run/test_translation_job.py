@@ -50,13 +50,13 @@ def test_a_killed_run_ends_with_the_same_files(files, trained, tmp_path, in_proc
 
 def test_what_is_usual_for_pairs_and_what_the_summary_says(trained):
     told = json.loads((trained / "config.json").read_text())["settings"]
-    usual = {"rule": "smoothed", "layers": ["body"], "contrast": "input", "label_smoothing": 0.1, "lr_warm_up": 100,
+    usual = {"rule": "drawn", "layers": ["body"], "contrast": "input", "label_smoothing": 0.1, "lr_warm_up": 100,
              "model": "translator-tiny", "task": None}  # fmt: skip
     assert {name: told[name] for name in usual} == usual
     summary = json.loads((trained / "summary.json").read_text())
     assert summary["score"] == "test_bleu"
     assert summary["scored_by"]["test_bleu"].startswith("nrefs:1|case:mixed")
-    assert "Ghost" in summary["engine"]
+    assert "not chosen yet" in summary["engine"]  # nothing is aligned
     weights = pq.read_table(trained / "weights.parquet")
     assert weights.column("given_label")[0].as_py() == pairs(300, 0, 0.3)[0][0][1]
 
@@ -98,10 +98,13 @@ def test_pairs_are_looked_at_from_both_sides_and_handed_on(trained, tmp_path, ca
     assert "corpus.de exists" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("rule", ["l2rw", "uniform", "checked-only", "meta-weight-net", "rho-loss"])
+@pytest.mark.parametrize(
+    "rule", ["l2rw", "smoothed", "uniform", "checked-only", "fine-tuned", "small-loss", "meta-weight-net", "rho-loss"]
+)
 def test_other_rules_weigh_pairs_too(rule, files, tmp_path):
     summary = start(Settings.of(**settings(files, rule=rule, steps=2)), tmp_path / "run", Nobody())
     assert summary["rule"] == rule
+    assert ("Ghost" in summary["engine"]) == (rule in ("l2rw", "smoothed", "meta-weight-net"))
     assert summary["test_chrf"] >= 0
 
 
@@ -110,6 +113,22 @@ def test_a_rule_of_classes_is_refused(files, tmp_path, capsys):
     options = [word for name, value in settings(files).items() for word in (f"--{name.replace('_', '-')}", str(value))]
     assert run([*command, *options]) == 2
     assert "looks at each example's class, and the task is translation" in capsys.readouterr().err
+
+
+def test_without_checked_pairs_to_judge_by_all_count_alike(files, tmp_path):
+    lines = (files / "checked.tsv").read_text().split("\n")
+    (tmp_path / "few.tsv").write_text("\n".join(lines[:3]) + "\n")
+    said = settings(files, steps=2) | {"clean": str(tmp_path / "few.tsv"), "test": str(files / "new.tsv")}
+    assert start(Settings.of(**said), tmp_path / "run", Nobody())["rule"] == "uniform"
+
+
+def test_what_is_drawn_is_ranked_by_how_it_was_drawn(trained):
+    found = audit_run(trained)
+    ours = ~torch.isin(found.examples.ids, found.checked.ids).numpy()
+    assert found.judged is not None
+    assert np.array_equal(found.trust[ours], found.judged.right[ours])
+    assert found.mean_weight.mean() == pytest.approx(1)
+    assert np.ptp(found.mean_weight) > 0.01
 
 
 @pytest.mark.slow

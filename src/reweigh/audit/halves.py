@@ -14,8 +14,9 @@ from reweigh.run.bench import Bench
 from reweigh.run.finished import FinishedRun
 from reweigh.run.folder.kept_halves import read_halves, write_halves
 from reweigh.run.folder.run_folder import RunFolder
-from reweigh.run.halves import Targets, rightness_of, unchecked
+from reweigh.run.halves import Targets, rightness_of
 from reweigh.run.job.prepare import RunData
+from reweigh.run.job.unchecked import unchecked
 from reweigh.run.objects import Objects
 from reweigh.run.watcher import SILENT, Watcher
 

@@ -12,7 +12,8 @@ from reweigh.audit.judge import judge
 from reweigh.audit.quality import label_quality, most_distrusted_first, trust
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
-from reweigh.run.finished import audited_data, ledger_summary, open_run, trained_model
+from reweigh.rules import registry
+from reweigh.run.finished import FinishedRun, audited_data, ledger_summary, open_run, trained_model
 from reweigh.tasks import Task
 
 THRESHOLD = 0.5
@@ -55,8 +56,10 @@ def audit_run(
     trained = trained_model(run, tuple(examples.x.shape[1:]), learnt.outputs, data.encoding)
     judged = judged_by_halves(run, data)
     told = None if judged is None or not judged.of_all.evidence.ranks else judged
+    if judged is not None and _draws(run):  # by that, and what is drawn counts alike
+        trusted, mean_weight = judged.right, judged.right / judged.right.mean()
     if told is None:
-        if not len(rows) or np.ptp(summary.mean_weight) < _EQUAL:
+        if not len(rows) or np.ptp(np.nan_to_num(mean_weight[rows])) < _EQUAL:
             what = "trusted every example of {} alike" if len(rows) else "trained {} on the checked examples alone"
             raise BadInput(
                 f"the rule {run.config.weights.rule} {what.format(run.path)}, and {_why(judged)}: audit a run with "
@@ -93,6 +96,12 @@ def audit_run(
         names=data.names,
         encoding=data.encoding,
     )
+
+
+def _draws(run: FinishedRun) -> bool:
+    """Whether the run's rule says how likely examples are drawn, in the place of weights."""
+    entry = registry.inside(run.config.weights.rule)
+    return entry is not None and entry.kind.thins
 
 
 def _why(judged: LabelsJudged | None) -> str:

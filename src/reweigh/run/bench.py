@@ -11,13 +11,14 @@ from reweigh.data.sampling import steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.rightness.known import Known
 from reweigh.rules import registry
-from reweigh.run.halves import NOT_JUDGED, Halves, judged_by_two, rounds_of, unchecked
+from reweigh.run.halves import NOT_JUDGED, Halves, judged_by_two, rounds_of
 from reweigh.run.job.evaluate import outputs_on
 from reweigh.run.job.features import learnt_from
 from reweigh.run.job.job import Job, assemble
 from reweigh.run.job.loop import Notes, Told, train_along
 from reweigh.run.job.prepare import RunData, with_clean_kept
 from reweigh.run.job.student import build_student
+from reweigh.run.job.unchecked import unchecked
 from reweigh.run.objects import NONE, Objects
 from reweigh.run.watcher import SILENT, Watcher
 from reweigh.run.world import World

@@ -27,15 +27,15 @@ from reweigh.rightness.known import Known
 from reweigh.rightness.witness import Witness
 from reweigh.run.job.look import look
 from reweigh.run.job.prepare import RunData, joined
+from reweigh.run.job.unchecked import LEAST_CHECKED, unchecked
 from reweigh.tasks import Task
 
 LEAST_STEPS, SHARE = 300, 0.2
 """Each student is trained for so many steps at least, where the run has as many, and for such a share of the run's."""
 ROUNDS, FEW = 3, 5000
 """How often the training set is halved where it has no more rows than that, of numbers; once elsewhere."""
-_LEAST_CHECKED, _LEAST = 4, 2
 NOT_JUDGED = (
-    f"nobody can say which labels are right: that needs {_LEAST_CHECKED} checked examples, others beside them, and a task "
+    f"nobody can say which labels are right: that needs {LEAST_CHECKED} checked examples, others beside them, and a task "
     "whose targets are judged (classes, labels or numbers); take another rule"
 )
 Train = Callable[[RunData, int], nn.Module]
@@ -148,7 +148,7 @@ class Halves:
         key = tuple(clean.tolist())
         if key not in self._taught:
             checked = torch.nonzero(torch.isin(self.clean.ids, clean)).flatten()
-            if len(checked) < _LEAST_CHECKED:
+            if len(checked) < LEAST_CHECKED:
                 raise BadInput(NOT_JUDGED)
             self._taught[key] = rightness_of(self.witness(checked), self.clean.select(checked), self.train, self.seed)
         return self._taught[key]
@@ -158,14 +158,6 @@ def rightness_of(view: Witness, clean: Targets, train: Targets, seed: int) -> Ri
     """How likely the labels of `train` are right, of a view of `clean` and then of them."""
     labels, checked = torch.cat([clean.y, train.y]), torch.arange(len(clean))
     return clean.task.judged(view, labels, checked, seed)
-
-
-def unchecked(data: RunData) -> Tensor | None:
-    """Rows of the training examples that are not checked; None where their labels cannot be judged."""
-    rows = torch.nonzero(~torch.isin(data.train.ids, data.clean.ids)).flatten()
-    if data.train.task.judging is None or len(data.clean) < _LEAST_CHECKED or len(rows) < _LEAST:
-        return None
-    return rows
 
 
 def is_cheap(x: Inputs, count: int) -> bool:

@@ -21,7 +21,7 @@ from reweigh.rightness.judging import Judging
 from reweigh.rightness.pairs.verify import OF_PAIRS, PairsView
 from reweigh.rightness.rightness import Rightness
 from reweigh.rightness.witness import Witness
-from reweigh.rules import Masks, SmoothedL2RW
+from reweigh.rules import Drawn, Masks
 from reweigh.tasks import bleu
 from reweigh.tasks.decoding import written
 from reweigh.tasks.language_model import IGNORED, LanguageModel
@@ -58,7 +58,7 @@ class Translation(LanguageModel):
     from_columns: ClassVar[bool] = True
     of_pairs: ClassVar[bool] = True
     usual: ClassVar[Mapping[str, Any]] = {
-        "rule": SmoothedL2RW.name, "layers": ("body",), "contrast": "input", "label_smoothing": 0.1, "lr_warm_up": 100,
+        "rule": Drawn.name, "layers": ("body",), "contrast": "input", "label_smoothing": 0.1, "lr_warm_up": 100,
     }  # fmt: skip
 
     def __post_init__(self) -> None:

@@ -31,7 +31,7 @@ def said(files, **more):
 def test_what_is_usual_and_what_is_said_otherwise(files):
     config = Settings.of(**said(files))
     run = with_usual(config, prepare(config))
-    assert (run.weights.rule, run.weights.layers, run.weights.contrast) == ("smoothed", ("body",), "input")
+    assert (run.weights.rule, run.weights.layers, run.weights.contrast) == ("drawn", ("body",), "input")
     assert (run.student.label_smoothing, run.student.lr_warm_up, run.student.schedule) == (0.1, 100, "cosine")
     other = with_usual(config.but(rule="uniform", contrast="none", label_smoothing=0.0, lr_warm_up=0), prepare(config))
     assert (other.weights.rule, other.weights.contrast) == ("uniform", "none")

@@ -18,6 +18,7 @@ from reweigh.models.registry import PAIR_MODELS, TEXT_MODELS
 from reweigh.rules import registry
 from reweigh.run.job.prepare import RunData
 from reweigh.run.job.student import FROZEN, build_student
+from reweigh.run.job.unchecked import unchecked
 from reweigh.run.objects import NONE, Objects
 from reweigh.settings import Resolved, Settings
 from reweigh.settings.usual import closed, resolved, usual
@@ -49,6 +50,8 @@ def with_usual(config: Settings, data: RunData, objects: Objects = NONE) -> Reso
         return resolved(config)
     taken = {**usual("own"), "model": usual_model(data.encoding), "epochs": 1, "threads": 1, "warm_up": 0}
     taken |= data.train.task.usual
+    if "rightness" in registry.entry_of(taken["rule"]).needs and unchecked(data) is None:
+        taken["rule"] = registry.PLAIN  # nobody can judge here
     guess = closed(config, taken)
     check_model_reads(guess.student.model, data.encoding)
     if guess.weights.rule != registry.AUTO:
