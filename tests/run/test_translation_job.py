@@ -98,7 +98,7 @@ def test_pairs_are_looked_at_from_both_sides_and_handed_on(trained, tmp_path, ca
     assert "corpus.de exists" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("rule", ["l2rw", "uniform", "checked-only", "meta-weight-net", "rho-loss"])
+@pytest.mark.parametrize("rule", ["l2rw", "uniform", "checked-only", "meta-weight-net", "deep-interaction", "rho-loss"])
 def test_other_rules_weigh_pairs_too(rule, files, tmp_path):
     summary = start(Settings.of(**settings(files, rule=rule, steps=2)), tmp_path / "run", Nobody())
     assert summary["rule"] == rule
