@@ -98,13 +98,14 @@ def test_pairs_are_looked_at_from_both_sides_and_handed_on(trained, tmp_path, ca
     assert "corpus.de exists" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "rule", ["l2rw", "smoothed", "uniform", "checked-only", "fine-tuned", "small-loss", "meta-weight-net", "rho-loss"]
-)
+ALIGNED = ("l2rw", "smoothed", "meta-weight-net", "deep-interaction")
+
+
+@pytest.mark.parametrize("rule", [*ALIGNED, "uniform", "checked-only", "fine-tuned", "small-loss", "rho-loss"])
 def test_other_rules_weigh_pairs_too(rule, files, tmp_path):
     summary = start(Settings.of(**settings(files, rule=rule, steps=2)), tmp_path / "run", Nobody())
     assert summary["rule"] == rule
-    assert ("Ghost" in summary["engine"]) == (rule in ("l2rw", "smoothed", "meta-weight-net"))
+    assert ("Ghost" in summary["engine"]) == (rule in ALIGNED)
     assert summary["test_chrf"] >= 0
 
 

@@ -27,6 +27,13 @@ def test_several_targets(measured):
     assert r2_score(-1000 * measured.test[1], predicted[:, 1]) > 0.5
 
 
+def test_a_teacher_of_numbers_reads_no_class(measured):
+    estimator = ReweighRegressor(rule="deep-interaction", epochs=3, random_state=0)
+    estimator.fit(measured.X, measured.y, clean=measured.clean)
+    assert estimator.rule_.classes is None
+    assert estimator.sample_weight_[~measured.clean].std() > 0
+
+
 def test_a_constant_or_mostly_constant_target(measured):
     assert ReweighRegressor(epochs=30).fit(measured.X, np.full(600, 7.0)).predict(measured.X[:5]) == pytest.approx(
         7, abs=0.5
