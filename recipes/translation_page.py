@@ -1,0 +1,72 @@
+"""The table and the picture of `translation.py`, from its results.
+
+python recipes/translation_page.py            # docs/results_translation.md and docs/images/translation_trust.png
+"""
+
+import argparse
+import io
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from reweigh.storage import write_bytes
+from runs import as_markdown, read_results
+from translation import BINS, RESULTS, Job, table
+
+DOCS = RESULTS.parent.parent
+BEGIN, END = "<!-- table, by recipes/translation_page.py -->\n", "<!-- end of the table -->"
+BLUE, ORANGE = "#3b6fb6", "#e07b39"
+
+
+def picture(results: dict[Job, dict[str, Any]]) -> Figure:
+    """How far right and wrong pairs are trusted, of each row that has told them apart, where targets are exchanged."""
+    shown = {
+        job.row: result
+        for job, result in results.items()
+        if job.kind == "exchanged" and job.how == "replaced" and result.get("trust_of_wrong")
+    }
+    figure = Figure(figsize=(4.2 * max(len(shown), 1), 3.2), layout="constrained")
+    for axes, (row, result) in zip(
+        figure.subplots(1, max(len(shown), 1), squeeze=False)[0], shown.items(), strict=False
+    ):
+        places = [(place + 0.5) / BINS for place in range(BINS)]
+        right, wrong = result["trust_of_right"], result["trust_of_wrong"]
+        axes.bar(places, right, 1 / BINS, color=BLUE, label="right pairs")
+        axes.bar(places, wrong, 1 / BINS, bottom=right, color=ORANGE, label="targets exchanged")
+        axes.set(title=row, xlabel="how far a pair is trusted", xlim=(0, 1))
+    first = figure.axes[0]
+    first.set_ylabel("pairs")
+    if shown:
+        first.legend(frameon=False)
+    return figure
+
+
+def with_table(page: str, found: str) -> str:
+    """The page with this table in the place of the one between the marks.
+
+    Raises:
+        SystemExit: if it has no marks.
+    """
+    head, begin, rest = page.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"the page has no place for the table: write {BEGIN.strip()} and {END} into it")
+    return f"{head}{BEGIN}\n{found}\n{END}{tail}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The table and the picture of translation.py.")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--page", type=Path, default=DOCS / "results_translation.md")
+    parser.add_argument("--picture", type=Path, default=DOCS / "images" / "translation_trust.png")
+    args = parser.parse_args()
+    results = read_results(args.results, Job)
+    write_bytes(args.page, with_table(args.page.read_text("utf-8"), as_markdown(table(results))).encode())
+    buffer = io.BytesIO()
+    picture(results).savefig(buffer, format="png", dpi=130)
+    write_bytes(args.picture, buffer.getvalue())
+
+
+if __name__ == "__main__":
+    main()
