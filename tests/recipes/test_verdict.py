@@ -127,6 +127,7 @@ def test_scores():
     assert found["ece"] == pytest.approx(15)  # nine in ten are expected, three in four are right
 
 
+@pytest.mark.slow
 def test_one_set_and_the_tables(tmp_path, monkeypatch, capsys):
     threads = torch.get_num_threads()
     monkeypatch.setattr(recipe, "SETS", {"blobs": sets.Set(blobs, sets.pair, 0.3, checked=8, most=150)})

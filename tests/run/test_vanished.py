@@ -39,6 +39,7 @@ def only_l2rw(monkeypatch):
     monkeypatch.setattr("reweigh.run.choice.choose.CHEAP_FOLDS", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:for 3 batches in a row")
 @pytest.mark.usefixtures("only_l2rw")
 def test_a_chosen_rule_stops_and_a_named_one_goes_on(tmp_path):

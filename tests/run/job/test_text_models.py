@@ -103,6 +103,7 @@ def test_a_finished_run_predicts_without_its_training_data(said, tmp_path, capsy
     assert len(predicted) == 41
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installed")
 def test_where_it_is_installed_minilm_reads_each_text_once(said, tmp_path, monkeypatch):
     asked = []
