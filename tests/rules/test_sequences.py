@@ -222,7 +222,13 @@ def test_what_cannot_be_is_a_sentence(options, per, sentence):
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"), [({"masks": ["source"]}, "masks="), ({"classes": 0}, "or None where there are none")]
+    ("options", "sentence"),
+    [
+        ({"masks": ["source"]}, "masks="),
+        ({"masks": {"encoder": ("source", "0")}}, "or that and its padding"),
+        ({"masks": {"encoder": ("source", 0, 1)}}, "or that and its padding"),
+        ({"classes": 0}, "or None where there are none"),
+    ],
 )
 def test_wrong_arguments_are_named(options, sentence):
     with pytest.raises(BadInput, match=sentence):
