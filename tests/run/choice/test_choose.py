@@ -16,7 +16,7 @@ from reweigh.run.choice.choose import Trial, budget, chosen_way, folds
 from reweigh.run.choice.heard import Held
 from reweigh.run.folder.stored import read_config
 from reweigh.run.job import usual
-from reweigh.tasks import task_of
+from reweigh.tasks import Translation, task_of
 from reweigh.verdict import verdict_of
 
 choose_, candidates_ = (sys.modules[f"reweigh.run.choice.{name}"] for name in ("choose", "candidates"))
@@ -122,6 +122,12 @@ def test_numbers_are_judged_too_and_have_no_verifier_beside_a_student():
     assert candidates(task).safe == "judged"
     assert {"judged", "judged-and-helpful"} <= set(candidates(task).names)
     assert "checked-only" not in candidates(task, checked_kept=False).names
+
+
+def test_pairs_are_drawn_where_other_examples_are_weighed():
+    ways = candidates(Translation(("[PAD]", "[START]", "[END]", "a")))
+    assert (ways.safe, ways.safe_where(None)) == ("drawn", "uniform")
+    assert set(ways.names) == {"drawn", "judged-and-helpful", "l2rw", "uniform", "checked-only"}
 
 
 def test_a_shorter_run_is_taken_where_it_is_better():

@@ -7,7 +7,7 @@ better by more than a rule is on some data (UCI Adult, people's labels of pictur
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from reweigh.rules import L2RW, CheckedOnly, Uniform
+from reweigh.rules import L2RW, CheckedOnly, Drawn, Uniform
 from reweigh.rules.judged import Judged, JudgedAndHelpful
 from reweigh.tasks import Task
 
@@ -52,10 +52,11 @@ def of_classes(task: Task) -> bool:
 def candidates(task: Task, *, checked_kept: bool = True) -> Candidates:
     """For a task; those alone that see checked examples in training need some `checked_kept` among those to train on.
 
-    The safe one weighs by labels judged beforehand; where nobody judges such targets it is plain training.
+    The safe one goes by labels judged beforehand, by which pairs are drawn and other examples weighed; where nobody judges such targets it is plain training.
     """
     alone = (CheckedOnly.name,) if checked_kept else ()
-    judged = () if task.judging is None else (Judged.name, JudgedAndHelpful.name)
+    by_rightness = Drawn.name if task.of_pairs else Judged.name
+    judged = () if task.judging is None else (by_rightness, JudgedAndHelpful.name)
     return Candidates((*judged, L2RW.name, Uniform.name, *alone), (*judged, Uniform.name)[0])
 
 
