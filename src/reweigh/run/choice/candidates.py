@@ -52,7 +52,8 @@ def of_classes(task: Task) -> bool:
 def candidates(task: Task, *, checked_kept: bool = True) -> Candidates:
     """For a task; those alone that see checked examples in training need some `checked_kept` among those to train on.
 
-    The safe one goes by labels judged beforehand, by which pairs are drawn and other examples weighed; where nobody judges such targets it is plain training.
+    The safe one goes by labels judged beforehand, by which pairs are drawn and other examples weighed; where nobody judges
+    such targets it is plain training.
     """
     alone = (CheckedOnly.name,) if checked_kept else ()
     by_rightness = Drawn.name if task.of_pairs else Judged.name

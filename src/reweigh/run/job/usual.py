@@ -50,7 +50,8 @@ def with_usual(config: Settings, data: RunData, objects: Objects = NONE) -> Reso
         return resolved(config)
     taken = {**usual("own"), "model": usual_model(data.encoding), "epochs": 1, "threads": 1, "warm_up": 0}
     taken |= data.train.task.usual
-    if "rightness" in registry.entry_of(taken["rule"]).needs and unchecked(data) is None:
+    entry = registry.inside(taken["rule"])
+    if entry is not None and "rightness" in entry.needs and unchecked(data) is None:
         taken["rule"] = registry.PLAIN  # nobody can judge here
     guess = closed(config, taken)
     check_model_reads(guess.student.model, data.encoding)
