@@ -21,6 +21,7 @@ from reweigh.scoring.texts import Encoded, Part, batches
 
 _FLOOR = 1e-8
 """What Adam adds to its root."""
+_NOT_FINITE = "the {} of the target set hold a number that is not finite: look at its rows and at the model"
 
 
 def target_of(
@@ -74,12 +75,14 @@ class _Sums:
         if self._own:
             v = {name: g / ((self._second[name] / self.rows).sqrt() + _FLOOR) for name, g in v.items()}
         if not all(bool(g.isfinite().all()) for g in v.values()):
-            raise NonFinite("the gradient of the target set is not finite: look at its rows and at the model")
+            raise NonFinite(_NOT_FINITE.format("gradients"))
         if empty(v):
             raise BadInput("the gradient of the target set is exactly zero, and so would be every alignment: take other rows")
         return v
 
     def state(self) -> Tensor:
+        if not bool(self._states[0].isfinite().all()):
+            raise NonFinite(_NOT_FINITE.format("hidden states"))
         return torch.nn.functional.normalize(self._states[0], dim=0)
 
 

@@ -9,7 +9,7 @@ from reweigh.arrow import pa, parquet
 from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
 from reweigh.scoring.files.json_lines import taken
-from reweigh.scoring.files.source import WINDOW, Row
+from reweigh.scoring.files.source import WINDOW, Row, in_windows
 
 
 class Parquet:
@@ -29,14 +29,14 @@ class Parquet:
 
     def windows(self, path: Path, columns: Sequence[str] | None = None) -> Iterator[list[Row]]:
         """Rows as Python has them."""
-        for batch in _batches(path, columns):
-            yield batch.to_pylist()
+        with _opened(path) as file:
+            yield from in_windows(row for batch in _batches(file, columns) for row in batch.to_pylist())
 
     def keep(self, path: Path, target: Path, kept: Array) -> None:
         """Rows with their types."""
         with _opened(path) as file, parquet.ParquetWriter(target, file.schema_arrow) as writer:
             start = 0
-            for batch in file.iter_batches(batch_size=WINDOW):
+            for batch in _batches(file):
                 here = batch.filter(pa.array(kept[start : start + len(batch)]))
                 start += len(batch)
                 if len(here):
@@ -54,15 +54,17 @@ class Parquet:
                 raise taken(path, column)
             with parquet.ParquetWriter(target, schema.append(pa.field(column, pa.float64()))) as writer:
                 start = 0
-                for batch in file.iter_batches(batch_size=WINDOW):
+                for batch in _batches(file):
                     theirs = pa.array(weights[start : start + len(batch)], type=pa.float64())
                     writer.write_batch(batch.append_column(column, theirs))
                     start += len(batch)
 
 
-def _batches(path: Path, columns: Sequence[str] | None) -> Iterator[Any]:
-    with _opened(path) as file:
-        yield from file.iter_batches(batch_size=WINDOW, columns=None if columns is None else list(columns))
+def _batches(file: Any, columns: Sequence[str] | None = None) -> Iterator[Any]:
+    """Group by group: Arrow cannot read columns of every nested type across the end of one."""
+    named = None if columns is None else list(columns)
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(batch_size=WINDOW, columns=named, row_groups=[group])
 
 
 @contextmanager
