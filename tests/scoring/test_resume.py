@@ -3,18 +3,17 @@
 import os
 import random
 import signal
-import subprocess
-import sys
-import time
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import tiny_language_models as tiny
 from reweigh.errors import BadInput
 from reweigh.scoring import score
 from reweigh.scoring.parts import parts_of
 from reweigh.scoring.worker import Worker
+from run.conftest import CONTEXT
 
 
 @pytest.fixture
@@ -113,23 +112,30 @@ def test_what_was_there_stays_until_the_new_scores_are_complete(files, gpt2):
     assert "alignment" not in pq.read_schema(files / "scores.parquet").names
 
 
+def go_on(data, model, target, output):
+    torch.set_num_threads(1)
+    score(data, model=model, target=target, output=output, resume=True)
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments(files, gpt2):
     """The process is killed from without, again and again, until one is faster; every time the bytes come out the same."""
+    draw, killed, output = random.Random(0), 0, files / "killed.parquet"
+    torch.set_num_threads(1)
     whole = begin(files, gpt2, output=files / "whole.parquet").path.read_bytes()
-    code = "import sys; from reweigh.scoring import score; score(sys.argv[1], model=sys.argv[2], target=sys.argv[3], output=sys.argv[4], resume=True)"
-    draw = random.Random(0)
-    for round_ in range(4):
-        output, killed = files / f"killed{round_}.parquet", 0
-        while not output.exists():
-            arguments = [files / "data", gpt2, files / "clean.jsonl", output]
-            process = subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], stderr=subprocess.DEVNULL)
-            end = time.monotonic() + draw.uniform(2, 8) + 2 * killed
-            while process.poll() is None and time.monotonic() < end:
-                time.sleep(0.01)
-            if process.poll() is None:
-                os.kill(process.pid, signal.SIGKILL)
-                killed += 1
-            process.wait()
+    for _ in range(10):
+        longest = 0.5
+        while True:
+            process = CONTEXT.Process(target=go_on, args=(files / "data", gpt2, files / "clean.jsonl", output))
+            process.start()
+            process.join(draw.uniform(0, longest))
+            if process.exitcode is not None:
+                break
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+            killed, longest = killed + 1, longest * 1.3
+        assert process.exitcode == 0
         assert output.read_bytes() == whole
         assert not parts_of(output).exists()
+        output.unlink()
+    assert killed > 10
