@@ -15,11 +15,18 @@ from reweigh.arrow import pa, parquet
 from reweigh.errors import BadInput
 from reweigh.scoring.files import Shard
 from reweigh.storage import appearing, make_folder, read_plain, write_bytes
-from reweigh.strict_json import parse_object
+from reweigh.strict_json import check_kind, parse_object
 from reweigh.words import listed
 
 KEY = b"reweigh"
 MARK = "scores.json"
+_KIND = {
+    "model": {"name": str, "digest": str},
+    "target": {"name": str, "digest": str},
+    "settings": {"columns": [str], "id": str | None},
+    "shards": [{"name": str, "path": str, "rows": int, "digest": str}],
+}
+"""What a mark has at least."""
 
 
 def parts_of(output: Path) -> Path:
@@ -97,7 +104,9 @@ def mark_in(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path} cannot be read as Parquet: name a file that `reweigh score` wrote") from refused
     if KEY not in metadata:
         raise BadInput(f"{path} is no file of scores: name one that `reweigh score` wrote")
-    return parse_object(metadata[KEY], path)
+    found = parse_object(metadata[KEY], path)
+    check_kind(found, _KIND, path)
+    return found
 
 
 def check_same(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:

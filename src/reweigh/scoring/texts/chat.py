@@ -52,6 +52,11 @@ class Chats:
         """The turns as they are."""
         return [turn for name in self.names for turn in _messages(row, name, where)]
 
+    def standard(self, row: Row, where: str) -> dict[str, Any]:
+        """Messages, or those of a prompt and of its completion."""
+        parts = [_messages(row, name, where) for name in self.names]
+        return {"messages": parts[0]} if len(parts) == 1 else {"prompt": parts[0], "completion": parts[1]}
+
     def pair(self, row: Row, where: str) -> tuple[str, str]:
         """Of two turns, a question and an answer."""
         turns = self.messages(row, where)

@@ -24,6 +24,10 @@ class Texts:
         """One turn of the assistant's, as trainers have it for texts that nobody asked for."""
         return [{"role": "assistant", "content": text_in(row, self.names[0], where)}]
 
+    def standard(self, row: Row, where: str) -> dict[str, Any]:
+        """A text."""
+        return {"text": text_in(row, self.names[0], where)}
+
     def pair(self, row: Row, where: str) -> tuple[str, str]:
         """There is none."""
         raise BadInput(f"{where} is a text, and no prompt with its response: name both columns by --prompt and --response")
@@ -45,6 +49,11 @@ class Pairs:
         """Two turns."""
         prompt, response = self.pair(row, where)
         return [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
+
+    def standard(self, row: Row, where: str) -> dict[str, Any]:
+        """A prompt and its completion."""
+        prompt, response = self.pair(row, where)
+        return {"prompt": prompt, "completion": response}
 
     def pair(self, row: Row, where: str) -> tuple[str, str]:
         """Both."""

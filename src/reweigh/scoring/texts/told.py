@@ -40,6 +40,10 @@ class Columns(Protocol):
         """The same as turns of a conversation, each with its role and content."""
         ...
 
+    def standard(self, row: Row, where: str) -> dict[str, Any]:
+        """The same in the columns that trainers of Hugging Face know."""
+        ...
+
     def pair(self, row: Row, where: str) -> tuple[str, str]:
         """The same as a prompt and a response.
 
