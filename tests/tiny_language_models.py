@@ -6,7 +6,23 @@ import random
 import pytest
 import torch
 
-WORDS = "one two three four five six seven eight nine ten red green blue the a is not of and to".split()
+WORDS = [
+    *"abcdefgh",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "seven",
+    "eight",
+    "red",
+    "green",
+    "blue",
+    "the",
+    "is",
+    "of",
+    "and",
+]
 TEMPLATE = (
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}<end>{% endfor %}"
     "{% if add_generation_prompt %}<assistant>{% endif %}"
@@ -20,7 +36,10 @@ def tokenizer(template=None):
     words.pre_tokenizer = kit.pre_tokenizers.ByteLevel(add_prefix_space=False)
     words.decoder = kit.decoders.ByteLevel()
     trainer = kit.trainers.BpeTrainer(
-        vocab_size=400, special_tokens=special, initial_alphabet=kit.pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=400,
+        special_tokens=special,
+        initial_alphabet=kit.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     words.train_from_iterator([" ".join(WORDS)] * 3, trainer)
     fast = transformers.PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>")

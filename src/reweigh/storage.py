@@ -51,7 +51,8 @@ def write_bytes(path: Path, content: bytes | memoryview, before_renaming: Callab
 
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """A temporary place for a file that is written piece by piece; it gets its name at the end of the block, flushed to the disk.
+    """A temporary place for a file that is written piece by piece; it gets its name at the end of the block, flushed
+    to the disk.
 
     Raises:
         ReweighError: if the disk refuses.

@@ -35,7 +35,9 @@ def test_data_that_are_none(data, tmp_path, monkeypatch):
 
 def test_lines_as_editors_and_spreadsheets_leave_them(tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_bytes(b'\xef\xbb\xbf{"text": "one"}\r\n\r\n{"text": "two\xe2\x80\xa8"}\n  \n{"text": "three", "more": 1}')
+    path.write_bytes(
+        b'\xef\xbb\xbf{"text": "one"}\r\n\r\n{"text": "two\xe2\x80\xa8"}\n  \n{"text": "three", "more": 1}'
+    )
     kind = JsonLines()
     assert kind.count(path) == 3
     assert [row["text"] for row in next(kind.windows(path))] == ["one", "two\u2028", "three"]
@@ -46,7 +48,11 @@ def test_lines_as_editors_and_spreadsheets_leave_them(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "said"),
-    [("{", "line 2 of .*cannot be read as JSON"), ("[1]", "line 2 of .*must hold a JSON object"), ('{"a": NaN}', "no number")],
+    [
+        ("{", "line 2 of .*cannot be read as JSON"),
+        ("[1]", "line 2 of .*must hold a JSON object"),
+        ('{"a": NaN}', "no number"),
+    ],
 )
 def test_a_broken_line_is_named(line, said, tmp_path):
     (tmp_path / "a.jsonl").write_text(f'{{"a": 1}}\n{line}\n')

@@ -94,7 +94,10 @@ def test_batches_files_and_row_groups_change_no_score(gpt2, tmp_path):
 def test_rows_of_which_nothing_counts_have_no_scores(gpt2, tmp_path):
     rows = [*tiny.pairs(3), {"id": "none", "prompt": "one two", "response": None}]
     rows.append({"id": "late", "prompt": "one two three four " * 20, "response": "five"})  # cut off
-    data, clean = tiny.json_lines(tmp_path / "d.jsonl", rows), tiny.json_lines(tmp_path / "c.jsonl", tiny.pairs(2, seed=1))
+    data, clean = (
+        tiny.json_lines(tmp_path / "d.jsonl", rows),
+        tiny.json_lines(tmp_path / "c.jsonl", tiny.pairs(2, seed=1)),
+    )
     done = score(data, model=gpt2, target=clean, output=tmp_path / "s.parquet")
     found = table(done.path)
     assert done.empty == 2
@@ -148,7 +151,7 @@ def test_a_mistake_is_one_sentence(sentence, gpt2, tmp_path):
 
 @pytest.mark.parametrize("name", ["hf:/nowhere/at/all", "gpt2", "hf:"])
 def test_a_model_that_cannot_be_had(name, tmp_path):
-    with pytest.raises(BadInput, match="cannot be had|the model is"):
+    with pytest.raises(BadInput, match=r"cannot be had|the model is"):
         scored(tmp_path, tiny.texts(3), tiny.texts(2), name)
 
 

@@ -161,7 +161,13 @@ def test_rows_with_a_column_more(name, data, tmp_path):
 def test_rows_of_many_kinds_make_one_parquet_file(gpt2, tmp_path):
     rows = [{"text": "one two", "n": 1}, {"text": "three", "n": 1.5, "more": {"a": [1]}}, {"text": "four"}]
     tiny.json_lines(tmp_path / "d.jsonl", rows)
-    score(tmp_path / "d.jsonl", model=gpt2, target=tmp_path / "d.jsonl", output=tmp_path / "s.parquet", by="representation")
+    score(
+        tmp_path / "d.jsonl",
+        model=gpt2,
+        target=tmp_path / "d.jsonl",
+        output=tmp_path / "s.parquet",
+        by="representation",
+    )
     select(tmp_path / "s.parquet", weights=True, format="parquet", output=tmp_path / "out")
     found = pq.read_table(tmp_path / "out" / "weighed.parquet").to_pylist()
     assert [(row["text"], row["n"], row["more"]) for row in found] == [

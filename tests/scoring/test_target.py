@@ -76,7 +76,8 @@ def test_states_that_do_not_fit_are_refused(gpt2, llama, tmp_path):
     sgd = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9)
     (sum(p.sum() for p in network.parameters())).backward()
     sgd.step()
-    states = {"second moments": sgd.state_dict(), "no optimizer's state": {"a": 1}, "of 21 parameters": trained(llama)[1].state_dict()}
+    others = trained(llama)[1].state_dict()
+    states = {"second moments": sgd.state_dict(), "no optimizer's state": {"a": 1}, "of 21 parameters": others}
     for sentence, state in states.items():
         torch.save(state, tmp_path / "state.pt")
         with pytest.raises(BadInput, match=sentence):
@@ -105,7 +106,9 @@ def test_with_an_adapter_alignments_are_over_its_parameters(gpt2, tmp_path):
     for row, loss, alignment in zip(rows, found["loss"], found["alignment"], strict=True):
         g = torch.autograd.grad(hand.loss(row), list(lora.values()))
         assert loss == pytest.approx(hand.loss(row).item(), rel=1e-5)
-        assert alignment == pytest.approx(sum((a * b).sum().item() for a, b in zip(g, v, strict=True)), rel=1e-3, abs=1e-4)
+        assert alignment == pytest.approx(
+            sum((a * b).sum().item() for a, b in zip(g, v, strict=True)), rel=1e-3, abs=1e-4
+        )
     with pytest.raises(BadInput, match="cannot be had as an adapter"):
         scored(tmp_path, ROWS, CLEAN, gpt2, adapter=str(tmp_path / "nothing"))
     assert pq.read_schema(tmp_path / "scores.parquet").metadata

@@ -79,7 +79,9 @@ def test_of_a_conversation_what_the_assistant_says_counts():
 
 def test_conversations_as_sharegpt_and_as_parts():
     cut = tiny.tokenizer(tiny.TEMPLATE)
-    row = {"m": [{"from": "human", "value": "one"}, {"role": "assistant", "content": [{"type": "text", "text": "two"}]}]}
+    row = {
+        "m": [{"from": "human", "value": "one"}, {"role": "assistant", "content": [{"type": "text", "text": "two"}]}]
+    }
     assert Chats(("m",)).told(row, "row 1", cut).text == "<user>one<end><assistant>two<end>"
     assert Chats(("m",)).pair(row, "row 1") == ("one", "two")
 
@@ -90,10 +92,16 @@ REFUSES = "{{ raise_exception('roles must alternate') }}"
 
 @pytest.mark.parametrize(
     ("template", "said"),
-    [(LATE, "writes earlier turns of row 1 otherwise"), (REFUSES, r"refuses row 1 \(roles must alternate\)"), (None, "no chat template")],
+    [
+        (LATE, "writes earlier turns of row 1 otherwise"),
+        (REFUSES, r"refuses row 1 \(roles must alternate\)"),
+        (None, "no chat template"),
+    ],
 )
 def test_templates_that_do_not_serve(template, said):
-    row = {"m": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]}
+    row = {
+        "m": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+    }
     with pytest.raises(BadInput, match=said):
         Chats(("m",)).told(row, "row 1", tiny.tokenizer(template))
 

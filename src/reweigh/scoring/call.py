@@ -82,9 +82,9 @@ def score(
 ) -> Scored:
     """Score each row of a data set by how it lies to a small target set, in one pass with a causal language model.
 
-    Of each row three numbers: its loss; its alignment ⟨∇ℓ_i, v⟩ with the gradient v of the target set's mean loss (greater: a step on
-    it lowers the target's loss more); and the cosine of its hidden states, position-weighted means (`representation.py`), with the
-    target set's. Rows of which no token counts have none.
+    Of each row three numbers: its loss; its alignment ⟨∇ℓ_i, v⟩ with the gradient v of the target set's mean loss
+    (greater: a step on it lowers the target's loss more); and the cosine of its hidden states, position-weighted means
+    (`representation.py`), with the target set's. Rows of which no token counts have none.
 
     Args:
         data: Parquet or JSON lines: a file, a pattern or a folder; each file is a shard.
@@ -95,9 +95,11 @@ def score(
         adapter: the folder or name of an adapter (peft) on the model; alignments are then over its parameters alone.
         text, prompt, response, messages: the columns that texts are in; found by the usual names if left out.
         id: the column that rows are called by; one of that name if left out, else FILE:ROW.
-        layers: the submodules whose parameters take part in alignments, "body" for all but embeddings and what is tied to them,
+        layers: the submodules whose parameters take part in alignments, "body" for all but embeddings and what is
+        tied to them,
             None for all.
-        precondition: "adam" applies v as the Adam would whose state is in `optimizer`; "target" divides it by the root of the
+        precondition: "adam" applies v as the Adam would whose state is in `optimizer`; "target" divides it by the
+        root of the
             target rows' second moments.
         optimizer: that file.
         max_length: of longer rows so many tokens are taken; what the model takes if left out, 1,024 at most.
@@ -111,7 +113,8 @@ def score(
         watcher: who looks on.
 
     Raises:
-        BadInput: in one sentence, for data, a target, a model or settings that cannot be used, or that are not those that the
+        BadInput: in one sentence, for data, a target, a model or settings that cannot be used, or that are not those
+        that the
             scores were begun with.
         NonFinite: if a number of a row is not finite, with ids.
         MissingExtra: if a library is not installed.
@@ -185,7 +188,7 @@ def _begin(plan: Plan, loaded: Loaded, target: Path | str, place: Path, *, resum
 
 
 def _target(plan: Plan, loaded: Loaded, target: Path | str) -> Target:
-    how, kind, *names = plan.how, *plan.mark["target"]["columns"]
+    how, (kind, *names) = plan.how, plan.mark["target"]["columns"]
     windows = _encoded(loaded, find_shards(target), columns_again(kind, names))
     found = target_of(loaded, windows, how.scores, how.layers, how.batch_size, own=how.precondition == "target")
     if how.optimizer is None or found.direction is None:

@@ -38,7 +38,9 @@ class Keep:
         except ValueError:
             keep = cls(share=np.nan)
         if not 0 < (keep.share or 0) <= 1:
-            raise BadInput(f"--keep is {shown(text)}: give a share above 0 and up to 1, such as 0.3 or 30%, or a number of rows")
+            raise BadInput(
+                f"--keep is {shown(text)}: give a share above 0 and up to 1, such as 0.3 or 30%, or a number of rows"
+            )
         return keep
 
     @classmethod
@@ -56,7 +58,9 @@ class Keep:
         if self.number is None:
             return max(1, round((self.share or 0) * rows))
         if self.number > rows:
-            raise BadInput(f"--keep is {self.number:,} and there are {counted(rows, 'row')}: give a number up to that, or a share")
+            raise BadInput(
+                f"--keep is {self.number:,} and there are {counted(rows, 'row')}: give a number up to that, or a share"
+            )
         return self.number
 
 
@@ -100,8 +104,8 @@ def kept(path: Path, scores: Array, keep: Keep) -> Array:
 def weights_of(scores: Array, chosen: Array | None) -> Array:
     """A weight for each row, (N,), none below zero, their mean one; zero for rows without a score.
 
-    Of the rows that are `chosen` alike, the others zero; or else, where nobody chooses, the score where it is above zero, as L2RW
-    has it (Ren et al. 2018).
+    Of the rows that are `chosen` alike, the others zero; or else, where nobody chooses, the score where it is above
+    zero, as L2RW has it (Ren et al. 2018).
 
     Raises:
         BadInput: if no score is above zero.
@@ -110,7 +114,8 @@ def weights_of(scores: Array, chosen: Array | None) -> Array:
     weights = weights.astype(np.float64)
     if not weights.any():
         raise BadInput("no score is above zero, so that every weight would be zero: choose rows by --keep instead")
-    return weights / weights.mean()
+    mean_one: Array = weights / weights.mean()
+    return mean_one
 
 
 def _numbers(column: Any) -> Array:

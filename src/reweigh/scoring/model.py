@@ -61,7 +61,9 @@ class Loaded:
             found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         tokenizer = self.encoder.tokenizer
-        found.update(f"{tokenizer.backend_tokenizer.to_str()}{tokenizer.chat_template}".encode("utf-8", "surrogatepass"))
+        found.update(
+            f"{tokenizer.backend_tokenizer.to_str()}{tokenizer.chat_template}".encode("utf-8", "surrogatepass")
+        )
         return found.hexdigest()
 
     @property
@@ -75,7 +77,9 @@ class Loaded:
         network = network.get_base_model() if hasattr(network, "get_base_model") else network
         body = getattr(network, "base_model", None)
         if not isinstance(body, nn.Module) or body is network:
-            raise BadInput(f"{type(network).__name__} does not say where its hidden states are: leave out --by representation")
+            raise BadInput(
+                f"{type(network).__name__} does not say where its hidden states are: leave out --by representation"
+            )
         return body
 
 
@@ -87,7 +91,9 @@ def load(named: Named, device: torch.device) -> Loaded:
         MissingExtra: if transformers, or for an adapter peft, is not installed.
     """
     name = named.model.removeprefix(PREFIX)
-    with hugging_face(f"{name} cannot be had as a causal language model of Hugging Face", GIVE, TypeError) as transformers:
+    with hugging_face(
+        f"{name} cannot be had as a causal language model of Hugging Face", GIVE, TypeError
+    ) as transformers:
         network = transformers.AutoModelForCausalLM.from_pretrained(
             name, dtype=PRECISIONS[named.precision], trust_remote_code=False
         )
@@ -95,7 +101,9 @@ def load(named: Named, device: torch.device) -> Loaded:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     if len(tokenizer) > network.get_input_embeddings().num_embeddings:
         known = network.get_input_embeddings().num_embeddings
-        raise BadInput(f"the tokenizer of {name} knows {len(tokenizer):,} tokens and the model {known:,}: save what belongs together")
+        raise BadInput(
+            f"the tokenizer of {name} knows {len(tokenizer):,} tokens and the model {known:,}: save what belongs together"
+        )
     network.config.use_cache = False
     if named.adapter is not None:
         network = _with_adapter(network, named.adapter)

@@ -1,6 +1,7 @@
 """The scores as files: a part for each shard, whole or not at all, and in the end one file of them all.
 
-Parts lie in a folder beside the file of scores, with a mark: the digests of model, target and data, and the settings. So a resume
+Parts lie in a folder beside the file of scores, with a mark: the digests of model, target and data, and the
+settings. So a resume
 knows what is done, and refuses to go on with anything else. The file of scores carries the mark in its schema.
 """
 
@@ -79,7 +80,9 @@ class Parts:
     def table(self, columns: Mapping[str, Any]) -> Any:
         """Columns as one table of these scores."""
         schema = self._schema
-        return pa.table({name: pa.array(columns[name]).cast(schema.field(name).type) for name in schema.names}, schema=schema)
+        return pa.table(
+            {name: pa.array(columns[name]).cast(schema.field(name).type) for name in schema.names}, schema=schema
+        )
 
     def join(self, numbers: Iterable[int], output: Path) -> None:
         """All parts one behind the other, as one file; then they are gone."""

@@ -39,13 +39,17 @@ class How:
         if self.by not in BY:
             raise BadInput(f"scores by {self.by!r} are not known: {meant(self.by, list(BY))}")
         if self.precondition not in PRECONDITIONS:
-            raise BadInput(f"precondition={self.precondition!r} is not known: {meant(self.precondition, PRECONDITIONS)}")
+            raise BadInput(
+                f"precondition={self.precondition!r} is not known: {meant(self.precondition, PRECONDITIONS)}"
+            )
         if (self.precondition == "adam") != (self.optimizer is not None):
             raise BadInput(
                 "--precondition adam and --optimizer go together: the state of an optimizer, as optimizer.pt of the Trainer"
             )
         if self.precondition != "none" and self.by == "representation":
-            raise BadInput("--precondition is for alignments, and --by representation takes none: leave one of them out")
+            raise BadInput(
+                "--precondition is for alignments, and --by representation takes none: leave one of them out"
+            )
         if self.batch_size < 1:
             raise BadInput(f"--batch-size is {self.batch_size}: give a number of at least 1")
 

@@ -1,6 +1,7 @@
 """A direction as an Adam of the user's would apply it, from the state that its training saved.
 
-`optimizer.pt` of the Trainer, or `torch.save(optimizer.state_dict(), file)`. Such a state calls parameters by numbers: they are those
+`optimizer.pt` of the Trainer, or `torch.save(optimizer.state_dict(), file)`. Such a state calls parameters by
+numbers: they are those
 of the model in its order, or, in two groups, in the Trainer's: first those that weight decay is for, then the others.
 """
 
@@ -43,7 +44,7 @@ def as_adam_applies(direction: Mapping[str, Tensor], network: nn.Module, file: P
 def _read(place: Path) -> dict[str, Any]:
     remedy = "give optimizer.pt of the Trainer, or what `torch.save(optimizer.state_dict(), file)` wrote"
     try:
-        state = torch.load(place, map_location="cpu", weights_only=True)
+        state: Any = torch.load(place, map_location="cpu", weights_only=True)
     except Exception as refused:  # a pickle may be broken in any way
         raise BadInput(f"{place} cannot be read as an optimizer's state: {remedy}") from refused
     groups = state.get("param_groups") if isinstance(state, dict) else None
@@ -51,7 +52,7 @@ def _read(place: Path) -> dict[str, Any]:
         raise BadInput(f"{place} holds no optimizer's state: {remedy}")
     if not any("exp_avg_sq" in one for one in state["state"].values()):
         raise BadInput(f"{place} is of an optimizer without second moments, and not of Adam: leave --precondition out")
-    return state
+    return dict(state)
 
 
 def _names(groups: Sequence[Mapping[str, Any]], network: nn.Module, trained: list[str], place: Path) -> list[list[str]]:
@@ -73,7 +74,9 @@ def _check(state: Mapping[str, Any], groups: list[list[str]], trained: Mapping[s
     fits = [len(names) == len(group) for names, group in zip(groups, numbers, strict=True)]
     remedy = "give the state that was saved with this model (and adapter)"
     if not all(fits) or not {name for names in groups for name in names} <= trained.keys():
-        raise BadInput(f"{place} is of {sum(map(len, numbers))} parameters and the model trains {len(trained)}: {remedy}")
+        raise BadInput(
+            f"{place} is of {sum(map(len, numbers))} parameters and the model trains {len(trained)}: {remedy}"
+        )
     for names, group in zip(groups, numbers, strict=True):
         for name, number in zip(names, group, strict=True):
             moments = state["state"].get(number, {}).get("exp_avg_sq")

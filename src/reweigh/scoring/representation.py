@@ -2,7 +2,8 @@
 
     h = Σ_t t·h_t / Σ_t t        over the row's T tokens, t = 1 ... T
 
-In a causal model the later states have seen more of the row (Muennighoff 2022, SGPT). A row's score is the cosine of h with the
+In a causal model the later states have seen more of the row (Muennighoff 2022, SGPT). A row's score is the cosine of
+h with the
 mean of the target rows' h, each of length one, which is the mean of its cosines with all of them, times a constant.
 """
 
@@ -16,7 +17,8 @@ class Seen:
     """Within the block the last hidden states of a model's body, (B, T, D), as its pass leaves them."""
 
     def __init__(self, body: nn.Module) -> None:
-        self._body, self._states = body, None
+        self._body = body
+        self._states: Tensor | None = None
 
     def __enter__(self) -> "Seen":
         self._hook = self._body.register_forward_hook(self._see)
@@ -26,9 +28,8 @@ class Seen:
         self._hook.remove()
 
     def _see(self, body: nn.Module, inputs: Any, outputs: Any) -> None:
-        self._states = getattr(outputs, "last_hidden_state", None)
-        if self._states is None:
-            self._states = outputs[0]
+        states = getattr(outputs, "last_hidden_state", None)
+        self._states = outputs[0] if states is None else states
 
     def pooled(self, lengths: Tensor) -> Tensor:
         """Of each row its mean, of length one, (B, D) in single precision; rows have `lengths` tokens, (B,)."""

@@ -11,7 +11,6 @@ from reweigh.alignment import AutoEngine, Student
 from reweigh.culprits import named, not_finite
 from reweigh.errors import NonFinite
 from reweigh.first_look import first_look
-from reweigh.hosts.transformers import causal_lm_loss
 from reweigh.scoring.model import Loaded
 from reweigh.scoring.representation import Seen
 from reweigh.scoring.texts import Part
@@ -30,6 +29,8 @@ class Target(NamedTuple):
 
 def losses(model: nn.Module, batch: Batch) -> Tensor:
     """Of each row the mean loss of its tokens that count, (B,)."""
+    from reweigh.hosts.transformers import causal_lm_loss  # whoever scores nothing does without the library
+
     return causal_lm_loss(model, {name: batch[name] for name in ("input_ids", "labels")})
 
 
@@ -69,7 +70,8 @@ class Scorer:
         for name, values in found.items():
             if rows := not_finite(values):
                 raise NonFinite(
-                    f"the {name} of {named(rows, ids, len(ids))} is not finite: look at these rows and at the model, or leave "
+                    f"the {name} of {named(rows, ids, len(ids))} is not finite: look at these rows and at the model, "
+                    f"or leave "
                     "them out"
                 )
         return {name: values.detach().double().cpu() for name, values in found.items()}

@@ -61,29 +61,38 @@ def select(
 ) -> Selected:
     """Keep the rows of scored data with the greatest scores, or give all of them a weight.
 
-    Kept rows are written into `output`, files under their own names, rows as they stand there. With `weights` all rows are, with a
-    weight each, none below zero and their mean one: of kept rows alike and zero of the others, or without `keep` the score where it
-    is above zero.
+    Kept rows are written into `output`, files under their own names, rows as they stand there. With `weights` all
+    rows are, with a
+    weight each, none below zero and their mean one: of kept rows alike and zero of the others, or without `keep` the
+    score where it is above zero.
 
     Args:
         scores: the file that `score` wrote.
         keep: a share of the rows (0.3, "30%") or a number of them (1000).
-        by: "alignment" or "representation"; the former where there is one and nobody says. Of equal scores the first ids win.
-        output: the folder to write.
+        by: "alignment" or "representation"; the former where there is one and nobody says. Of equal scores the first
+        ids win. output: the folder to write.
         weights: write weights instead of leaving rows out.
-        format: for which program: "ms-swift", "llama-factory", "trl", "marian"; or "jsonl" or "parquet", all in one file; the
+        format: for which program: "ms-swift", "llama-factory", "trl", "marian"; or "jsonl" or "parquet", all in one
+        file; the
             files' own form if left out.
         column: what weights are called there, where the program does not say.
         data: the folder that the scored files lie in now, if it has moved.
         overwrite: replace what an earlier selection wrote there.
 
     Raises:
-        BadInput: in one sentence, for a file that holds no scores, data that have changed or gone, or settings that cannot be used.
+        BadInput: in one sentence, for a file that holds no scores, data that have changed or gone, or settings that
+        cannot be used.
     """
     if not weights and (keep is None or format is not None):
-        raise BadInput("--format is for --weights: give that as well" if keep is not None else "give --keep, such as 0.3, or --weights")
+        raise BadInput(
+            "--format is for --weights: give that as well"
+            if keep is not None
+            else "give --keep, such as 0.3, or --weights"
+        )
     if (format or "own") not in FORMATS:
-        raise BadInput(f"the format {format!r} is not known: {meant(str(format), [name for name in FORMATS if name != 'own'])}")
+        raise BadInput(
+            f"the format {format!r} is not known: {meant(str(format), [name for name in FORMATS if name != 'own'])}"
+        )
     share, place, source = None if keep is None else Keep.of(keep), home(output), home(scores)
     mark = mark_in(source)
     shards = [_shard(told, data) for told in mark["shards"]]
@@ -105,8 +114,16 @@ def select(
         else:
             assert chosen is not None
             files, count = _keep(shards, chosen, folder), int(chosen.sum())
-        told = {"scores": str(source.resolve()), "by": name, "keep": None if keep is None else str(keep), "format": format}
-        write_bytes(folder / SELECTION, json.dumps({**told, "weights": weights, "rows": len(found), "kept": count}, indent=1).encode())
+        told = {
+            "scores": str(source.resolve()),
+            "by": name,
+            "keep": None if keep is None else str(keep),
+            "format": format,
+        }
+        write_bytes(
+            folder / SELECTION,
+            json.dumps({**told, "weights": weights, "rows": len(found), "kept": count}, indent=1).encode(),
+        )
     return Selected(place, tuple(files), len(found), count, name, step)
 
 
@@ -133,7 +150,9 @@ def _check_output(place: Path, shards: Sequence[Shard], *, overwrite: bool) -> N
         return
     ours = place.is_dir() and not place.is_symlink() and (place / SELECTION).is_file()
     if not (ours and overwrite):
-        remedy = "replace it with --overwrite, or name another folder" if ours else "name a folder that is not there yet"
+        remedy = (
+            "replace it with --overwrite, or name another folder" if ours else "name a folder that is not there yet"
+        )
         raise BadInput(f"{place} exists: {remedy} with --output")
 
 

@@ -25,7 +25,13 @@ _NOT_FINITE = "the {} of the target set hold a number that is not finite: look a
 
 
 def target_of(
-    loaded: Loaded, windows: Iterable[Sequence[Encoded]], scores: Sequence[str], layers: str | None, most: int, *, own: bool
+    loaded: Loaded,
+    windows: Iterable[Sequence[Encoded]],
+    scores: Sequence[str],
+    layers: str | None,
+    most: int,
+    *,
+    own: bool,
 ) -> Target:
     """The target rows, window by window, as what examples are compared with.
 
@@ -46,8 +52,12 @@ def target_of(
         for part in batches(window, 1 if own and ALIGNMENT in scores else most):
             found.take(part, scores)
     if not found.rows:
-        raise BadInput("the target set is empty: no row of it has a token that counts, so name rows with texts by --target")
-    return Target(found.direction() if ALIGNMENT in scores else None, found.state() if REPRESENTATION in scores else None)
+        raise BadInput(
+            "the target set is empty: no row of it has a token that counts, so name rows with texts by --target"
+        )
+    return Target(
+        found.direction() if ALIGNMENT in scores else None, found.state() if REPRESENTATION in scores else None
+    )
 
 
 class _Sums:
@@ -77,7 +87,9 @@ class _Sums:
         if not all(bool(g.isfinite().all()) for g in v.values()):
             raise NonFinite(_NOT_FINITE.format("gradients"))
         if empty(v):
-            raise BadInput("the gradient of the target set is exactly zero, and so would be every alignment: take other rows")
+            raise BadInput(
+                "the gradient of the target set is exactly zero, and so would be every alignment: take other rows"
+            )
         return v
 
     def state(self) -> Tensor:

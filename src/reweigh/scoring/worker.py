@@ -1,7 +1,7 @@
 """One process's part of the work: the model and the target loaded once, and shards scored one after the other.
 
-A shard's batches are made of its own rows alone, window by window. So its scores do not depend on who scores it, or what else
-is scored by whom.
+A shard's batches are made of its own rows alone, window by window. So its scores do not depend on who scores it, or
+what else is scored by whom.
 """
 
 from collections.abc import Callable, Iterator
@@ -68,7 +68,13 @@ class Worker:
                 numbers[name][part.places] = values.numpy()
         masked = {name: np.ma.masked_invalid(values) for name, values in numbers.items()}
         tokens = [row.counted for row in window.rows]
-        return {"id": window.ids, "file": [shard.name] * n, "row": np.arange(start, start + n), "tokens": tokens, **masked}
+        return {
+            "id": window.ids,
+            "file": [shard.name] * n,
+            "row": np.arange(start, start + n),
+            "tokens": tokens,
+            **masked,
+        }
 
 
 def windows_of(shard: Shard, columns: Columns, encoder: Encoder, id: str | None) -> Iterator[Named]:
@@ -76,7 +82,10 @@ def windows_of(shard: Shard, columns: Columns, encoder: Encoder, id: str | None)
     start = 0
     for window in shard.kind.windows(shard.path, [*columns.names, *([] if id is None else [id])]):
         ids = [_id(row, id, f"{shard.name}:{place}") for place, row in enumerate(window, start)]
-        told = [columns.told(row, f"row {name} of {shard.path}", encoder.tokenizer) for name, row in zip(ids, window, strict=True)]
+        told = [
+            columns.told(row, f"row {name} of {shard.path}", encoder.tokenizer)
+            for name, row in zip(ids, window, strict=True)
+        ]
         yield Named(ids, encoder(told))
         start += len(window)
 

@@ -15,7 +15,10 @@ Row = dict[str, Any]
 class Kind(Protocol):
     """Reads one kind of file, and writes rows of it again as they stand there."""
 
-    endings: tuple[str, ...]
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """What the names of such files end in."""
+        ...
 
     def columns(self, path: Path) -> list[str]:
         """The names of the columns."""

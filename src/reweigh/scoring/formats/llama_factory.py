@@ -1,7 +1,7 @@
 """LLaMA-Factory, its new code (`src/llamafactory/v1`): `loss_weight` on each message, whose content is a list of parts.
 
-Weights are normalised within a micro-batch there: of one row alone a weight says nothing (`v1/trainers/sft_trainer.py`). The classic
-data sets have no place for weights.
+Weights are normalised within a micro-batch there: of one row alone a weight says nothing
+(`v1/trainers/sft_trainer.py`). The classic data sets have no place for weights.
 """
 
 from pathlib import Path
@@ -39,6 +39,7 @@ class LlamaFactory:
     def step(self, folder: Path) -> str:
         """The code that reads it, and when a weight says nothing."""
         return (
-            f"train on {folder / NAME} with LLaMA-Factory's v1 code and no converter, several rows a micro-batch: weights are "
+            f"train on {folder / NAME} with LLaMA-Factory's v1 code and no converter, several rows a micro-batch: "
+            f"weights are "
             "normalised within one, and of one row alone they cancel"
         )

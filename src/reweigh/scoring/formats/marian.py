@@ -1,7 +1,7 @@
 """Marian: both sides and a file of weights, line by line, for `--data-weighting`.
 
-Marian divides by the labels as they are counted, whatever they weigh, so the mean weight is one. An empty line of weights would be
-read as any number: each has one.
+Marian divides by the labels as they are counted, whatever they weigh, so the mean weight is one. An empty line of
+weights would be read as any number: each has one.
 """
 
 from pathlib import Path

@@ -1,6 +1,7 @@
 """ms-swift: `loss_scale` on each of the assistant's messages.
 
-Left to itself it takes any scale above zero for one, and trains 0.3 like 1.0 (`swift/loss_scale/base.py`, `template/base.py`).
+Left to itself it takes any scale above zero for one, and trains 0.3 like 1.0 (`swift/loss_scale/base.py`,
+`template/base.py`).
 """
 
 from pathlib import Path
@@ -32,6 +33,7 @@ class MsSwift:
     def step(self, folder: Path) -> str:
         """The option without which weights are lost."""
         return (
-            f"train with `swift sft --dataset {folder / NAME} --is_binary_loss_scale false ...` (4.2 or later), since it takes every "
+            f"train with `swift sft --dataset {folder / NAME} --is_binary_loss_scale false ...` (4.2 or later), since "
+            f"it takes every "
             "weight above zero for one otherwise"
         )

@@ -30,6 +30,7 @@ class Trl:
     def step(self, folder: Path) -> str:
         """What drops the weights."""
         return (
-            f'load_dataset("json", data_files="{folder / NAME}") has them: SFTTrainer drops them unless remove_unused_columns=False, '
-            "packing=False, and a collator and a compute_loss of your own carry them (docs/language_models.md)"
+            f"load_dataset('json', data_files='{folder / NAME}') has them: SFTTrainer drops them unless "
+            "remove_unused_columns=False, packing=False, and a collator and a compute_loss of your own carry them "
+            "(docs/language_models.md)"
         )

@@ -31,7 +31,7 @@ class Chats:
             BadInput: if the tokenizer has no template, or it refuses the conversation.
         """
         parts = [_messages(row, name, where) for name in self.names]
-        turns, silent = sum(parts, []), len(parts[0]) if len(parts) > 1 else 0
+        turns, silent = [turn for part in parts for turn in part], len(parts[0]) if len(parts) > 1 else 0
         counts = []
         for number, turn in enumerate(turns):
             if turn["role"] == ASSISTANT and number >= silent:
@@ -61,19 +61,25 @@ class Chats:
         """Of two turns, a question and an answer."""
         turns = self.messages(row, where)
         if [turn["role"] for turn in turns] != ["user", ASSISTANT]:
-            raise BadInput(f"{where} is a conversation of other turns than one question and one answer, and no pair of texts")
+            raise BadInput(
+                f"{where} is a conversation of other turns than one question and one answer, and no pair of texts"
+            )
         return turns[0]["content"], turns[1]["content"]
 
 
 def _messages(row: Row, column: str, where: str) -> list[Message]:
-    return [_message(one, f"message {number} of {where}") for number, one in enumerate(listed_in(row, column, where), 1)]
+    return [
+        _message(one, f"message {number} of {where}") for number, one in enumerate(listed_in(row, column, where), 1)
+    ]
 
 
 def _message(one: Any, where: str) -> Message:
     role = content = None
     if isinstance(one, dict):
         role, content = one.get("role", one.get("from")), one.get("content", one.get("value"))
-    if isinstance(content, list) and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in content):
+    if isinstance(content, list) and all(
+        isinstance(part, dict) and isinstance(part.get("text"), str) for part in content
+    ):
         content = "".join(part["text"] for part in content)
     if not isinstance(role, str) or not isinstance(content, str):
         raise BadInput(f"{where} is {shown(one)}, and not a role with a content of text: write both")
@@ -85,7 +91,8 @@ def _written(tokenizer: Any, turns: list[Message], where: str, *, waiting: bool 
         return ""
     if not tokenizer.chat_template:
         raise BadInput(
-            f"{where} is a conversation, and the tokenizer has no chat template: name a model that was taught to converse, or "
+            f"{where} is a conversation, and the tokenizer has no chat template: name a model that was taught to "
+            f"converse, or "
             "columns of texts by --prompt and --response"
         )
     try:
@@ -94,4 +101,6 @@ def _written(tokenizer: Any, turns: list[Message], where: str, *, waiting: bool 
         if not turns:
             return ""
         reason = str(refused).strip().splitlines()[0].rstrip(".") if str(refused).strip() else type(refused).__name__
-        raise BadInput(f"the chat template refuses {where} ({reason}): correct the conversation, or leave it out") from refused
+        raise BadInput(
+            f"the chat template refuses {where} ({reason}): correct the conversation, or leave it out"
+        ) from refused

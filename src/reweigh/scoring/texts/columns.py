@@ -1,6 +1,6 @@
 """Which columns of a data set are its texts: those that are named, or the usual ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from reweigh.errors import BadInput
@@ -13,7 +13,7 @@ from reweigh.words import listed, shown
 _CHATS = ("messages", "conversations", "conversation")
 _PROMPTS, _RESPONSES = ("prompt", "instruction", "question"), ("response", "completion", "output", "answer")
 _TEXTS = ("text", "content")
-_KINDS = {kind.kind: kind for kind in (Texts, Pairs, Chats)}
+_KINDS: dict[str, Callable[[tuple[str, ...]], Columns]] = {kind.kind: kind for kind in (Texts, Pairs, Chats)}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def columns_of(shards: Sequence[Shard], named: Named) -> Columns:
     found = _named(named) or _usual(common, shards[0])
     if found is None:
         raise BadInput(
-            f"{path} has no column of texts that is known by its name: name one by --text, two by --prompt and --response, or "
+            f"{path} has no column of texts that is known by its name: name one by --text, two by --prompt and "
+            f"--response, or "
             f"one of conversations by --messages; its columns are {listed(names)}"
         )
     return found

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import BadInput
-from reweigh.hosts.transformers.kinds import IGNORED
 from reweigh.scoring.texts.told import Told
+from reweigh.tasks.language_model import IGNORED
 
 Batch = dict[str, Tensor]
 

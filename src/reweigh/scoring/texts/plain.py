@@ -30,7 +30,9 @@ class Texts:
 
     def pair(self, row: Row, where: str) -> tuple[str, str]:
         """There is none."""
-        raise BadInput(f"{where} is a text, and no prompt with its response: name both columns by --prompt and --response")
+        raise BadInput(
+            f"{where} is a text, and no prompt with its response: name both columns by --prompt and --response"
+        )
 
 
 @dataclass(frozen=True)

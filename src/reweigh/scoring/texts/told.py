@@ -24,9 +24,15 @@ class Told(NamedTuple):
 class Columns(Protocol):
     """How rows of a data set are texts."""
 
-    kind: str
-    names: tuple[str, ...]
-    """The columns that are read."""
+    @property
+    def kind(self) -> str:
+        """What a file of scores calls it."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        ...
 
     def told(self, row: Row, where: str, tokenizer: Any) -> Told:
         """A row as a text.
