@@ -1,12 +1,15 @@
 """What `reweigh score` costs beside a plain forward pass: rows a second by alignment, by representation, and by both.
 
-    python -m benchmarks.scoring                                       # GPT-2's kind, 4 layers of 256; rows of 16 to 48 tokens
-    python -m benchmarks.scoring --layers 6 --width 384 --rows 256 --longest 128
+    python -m benchmarks.scoring                             # Llama's kind, 4 layers of 256; rows of 16 to 48 tokens
+    python -m benchmarks.scoring --kind gpt2 --layers 6 --width 384 --rows 256 --longest 128
 
-A round scores all rows each way in turn, batch by batch, so that whatever else the machine does falls on all alike; times are
-CPU seconds of one thread, each divided by the plain pass's of the same round, which works out the rows' losses without a gradient. A
-first round is left out, for what a process pays once. The engine's checks at the batches 1, 2, 4, 8, ... of a kind of shapes are
-within the time: over a long data set they vanish. Reading, cutting into tokens and writing are the same for all and left out.
+A round scores all rows each way in turn, batch by batch, so that whatever else the machine does falls on all alike;
+times are CPU seconds of one thread, each divided by the plain pass's of the same round, which works out the rows' losses
+without a gradient. A
+first round is left out, for what a process pays once. The engine's checks at the batches 1, 2, 4, 8, ... of a kind
+of shapes are
+within the time: over a long data set they vanish. Reading, cutting into tokens and writing are the same for all and
+left out.
 """
 
 import argparse
@@ -28,9 +31,16 @@ from reweigh.scoring.texts import Encoded, Part, batches
 VOCABULARY, BARS = 4096, {"alignment": 3.5, "representation": 1.1}
 
 
-def make_model(layers: int, width: int, longest: int) -> nn.Module:
+def make_model(kind: str, layers: int, width: int, longest: int) -> nn.Module:
     transformers = require("transformers", "transformers")
     torch.manual_seed(0)
+    if kind == "llama":
+        config = transformers.LlamaConfig(
+            vocab_size=VOCABULARY, max_position_embeddings=longest, hidden_size=width, intermediate_size=4 * width,
+            num_hidden_layers=layers, num_attention_heads=width // 64 or 1, num_key_value_heads=1, use_cache=False,
+        )  # fmt: skip
+        llama: nn.Module = transformers.LlamaForCausalLM(config).eval()
+        return llama
     config = transformers.GPT2Config(
         vocab_size=VOCABULARY, n_positions=longest, n_embd=width, n_layer=layers, n_head=width // 64 or 1,
         bos_token_id=0, eos_token_id=0, use_cache=False,
@@ -85,6 +95,7 @@ def told(name: str, seconds: Sequence[float], plain: Sequence[float], rows: int)
 def main(arguments: Sequence[str] | None = None) -> None:
     """A line a way."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring", description="What scoring costs.")
+    parser.add_argument("--kind", choices=["llama", "gpt2"], default="llama")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--longest", type=int, default=48, help="tokens of the longest rows (default 48)")
@@ -94,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     keep_freed_memory()
-    model = make_model(options.layers, options.width, options.longest)
+    model = make_model(options.kind, options.layers, options.width, options.longest)
     parts = list(batches(make_rows(options.rows, options.longest), options.batch_size))
     seconds = measure(ways(model, make_rows(16, options.longest, seed=1)), parts, options.rounds)
     print("| by | rows a second | plain forward passes | at most |\n|---|---|---|---|")

@@ -128,13 +128,14 @@ def score(
         raise BadInput("--resume and --overwrite contradict each other: give one of them")
     world, place = World.here(device), home(output)
     resume = resume or restarted()
+    ENGINES[engine].check(world, workers)
     world.on_main(lambda: _check_output(place, resume=resume, overwrite=overwrite))
     with distributed.alone():  # each process computes by itself
         loaded = load(which, world.device)
     plan = world.on_main(lambda: _planned(loaded, which, how, named, data, target, place))
     todo = world.on_main(lambda: _begin(plan, loaded, target, place, resume=resume, watcher=watcher))
     watcher.phase("scoring", steps=sum(plan.shards[number].rows for number in todo))
-    done = ENGINES[engine](plan, loaded, todo, world, workers, watcher)
+    done = ENGINES[engine].score(plan, loaded, todo, world, workers, watcher)
     return world.on_main(lambda: _finished(plan, place, done))
 
 
@@ -142,7 +143,7 @@ def _check_output(place: Path, *, resume: bool, overwrite: bool) -> None:
     """Refuse what cannot be written, before any work is done."""
     if not resume:
         check_free(place, overwrite=overwrite)
-    if parts_of(place).exists() and not (resume or overwrite):
+    if (parts_of(place) / TARGET).exists() and not (resume or overwrite):
         raise BadInput(f"{place} was begun and is not complete: go on with --resume, or begin anew with --overwrite")
     make_folder(place.parent)
 
@@ -176,13 +177,16 @@ def _planned(
 def _begin(plan: Plan, loaded: Loaded, target: Path | str, place: Path, *, resume: bool, watcher: Watcher) -> list[int]:
     """The folder of parts with the target in it, and the shards that are to be done."""
     parts = Parts(plan.folder, plan.mark, plan.how.scores)
-    if resume and place.exists() and not plan.folder.exists():
+    begun = (plan.folder / TARGET).exists()
+    if resume and place.exists() and not begun:
         check_same(mark_in(place), plan.mark, str(place))
         return []
-    parts.begin(resume=resume, name=str(place))
-    if not (plan.folder / TARGET).exists():
+    if resume and begun:
+        parts.go_on(str(place))
+    else:
         watcher.phase("the target set")
         found = _target(plan, loaded, target)
+        parts.begin()
         write_bytes(plan.folder / TARGET, target_content(found))
     return parts.undone(plan.shards)
 
@@ -208,7 +212,7 @@ def _usual_id(shards: Sequence[Shard]) -> str | None:
 
 def _finished(plan: Plan, place: Path, done: int) -> Scored:
     """All parts joined, where they are not yet."""
-    if plan.folder.exists():
+    if (plan.folder / TARGET).exists():
         Parts(plan.folder, plan.mark, plan.how.scores).join(range(len(plan.shards)), place)
     return Scored(place, sum(shard.rows for shard in plan.shards), done, _nulls(place), tuple(plan.how.scores))
 

@@ -48,19 +48,22 @@ class Parts:
     def __init__(self, folder: Path, mark: Mapping[str, Any], scores: Sequence[str]) -> None:
         self.folder, self._mark, self._schema = folder, mark, schema_of(scores)
 
-    def begin(self, *, resume: bool, name: str) -> None:
-        """Make the folder with its mark, or go on with what lies there.
-
-        Raises:
-            BadInput: if scores of anything else were begun under that name.
-        """
-        place = self.folder / MARK
-        if resume and place.exists():
-            check_same(parse_object(read_plain(place), place), self._mark, name)
-            return
+    def begin(self) -> None:
+        """Make the folder anew, with its mark."""
         shutil.rmtree(self.folder, ignore_errors=True)
         make_folder(self.folder)
-        write_bytes(place, json.dumps(self._mark, indent=1).encode())
+        write_bytes(self.folder / MARK, json.dumps(self._mark, indent=1).encode())
+
+    def go_on(self, name: str) -> None:
+        """What lies there was begun with the same mark.
+
+        Raises:
+            BadInput: if not; `name` is what people call these scores by.
+        """
+        place = self.folder / MARK
+        before = parse_object(read_plain(place), place)
+        check_kind(before, _KIND, place)
+        check_same(before, self._mark, name)
 
     def path(self, number: int) -> Path:
         """Where the part of a shard is, or will be."""
