@@ -4,12 +4,10 @@
     python -m benchmarks.scoring --kind gpt2 --layers 6 --width 384 --rows 256 --longest 128
 
 A round scores all rows each way in turn, batch by batch, so that whatever else the machine does falls on all alike;
-times are CPU seconds of one thread, each divided by the plain pass's of the same round, which works out the rows' losses
-without a gradient. A
-first round is left out, for what a process pays once. The engine's checks at the batches 1, 2, 4, 8, ... of a kind
-of shapes are
-within the time: over a long data set they vanish. Reading, cutting into tokens and writing are the same for all and
-left out.
+times are CPU seconds of one thread, each divided by the plain pass's of the same round, which works out the rows'
+losses without a gradient. A first round is left out, for what a process pays once. The engine's checks at the batches
+1, 2, 4, 8, ... of a kind of shapes are within the time: over a long data set they vanish. Reading, cutting into
+tokens and writing are the same for all and left out.
 """
 
 import argparse

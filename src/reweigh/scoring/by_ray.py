@@ -1,7 +1,7 @@
 """Shards scored by actors of Ray Data: on one machine, or on all of a cluster that see the same files.
 
-A row of the data set is the number of a shard, and what comes back is how many rows it had: the scores go to their parts, as
-ever. So batches are those of one process, and a shard whose actor dies is done again by another, whole.
+A row of the data set is the number of a shard, and what comes back is how many rows it had: the scores go to their
+parts, as ever. So batches are those of one process, and a shard whose actor dies is done again by another, whole.
 """
 
 from collections.abc import Mapping, Sequence

@@ -98,9 +98,8 @@ def score(
         layers: the submodules whose parameters take part in alignments, "body" for all but embeddings and what is
         tied to them,
             None for all.
-        precondition: "adam" applies v as the Adam would whose state is in `optimizer`; "target" divides it by the
-        root of the
-            target rows' second moments.
+        precondition: "adam" applies v as the Adam would whose state is in `optimizer`; "target" divides it by the root
+            of the target rows' second moments.
         optimizer: that file.
         max_length: of longer rows so many tokens are taken; what the model takes if left out, 1,024 at most.
         batch_size: rows a batch.
@@ -114,8 +113,7 @@ def score(
 
     Raises:
         BadInput: in one sentence, for data, a target, a model or settings that cannot be used, or that are not those
-        that the
-            scores were begun with.
+            that the scores were begun with.
         NonFinite: if a number of a row is not finite, with ids.
         MissingExtra: if a library is not installed.
     """

@@ -1,7 +1,7 @@
 """The model that scores: a causal language model of Hugging Face with its tokenizer, an adapter on it where one is named.
 
-Code that a model brings along is never run. It computes as in use (`eval`), without dropout. With an adapter (LoRA and its
-kin, by peft) only the adapter's parameters take part in alignments, as they alone would be trained.
+Code that a model brings along is never run. It computes as in use (`eval`), without dropout. With an adapter (LoRA
+and its kin, by peft) only the adapter's parameters take part in alignments, as they alone would be trained.
 """
 
 import hashlib

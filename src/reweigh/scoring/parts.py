@@ -1,8 +1,8 @@
 """The scores as files: a part for each shard, whole or not at all, and in the end one file of them all.
 
 Parts lie in a folder beside the file of scores, with a mark: the digests of model, target and data, and the
-settings. So a resume
-knows what is done, and refuses to go on with anything else. The file of scores carries the mark in its schema.
+settings. So a resume knows what is done, and refuses to go on with anything else. The file of scores carries the mark
+in its schema.
 """
 
 import json

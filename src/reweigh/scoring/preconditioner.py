@@ -1,8 +1,8 @@
 """A direction as an Adam of the user's would apply it, from the state that its training saved.
 
 `optimizer.pt` of the Trainer, or `torch.save(optimizer.state_dict(), file)`. Such a state calls parameters by
-numbers: they are those
-of the model in its order, or, in two groups, in the Trainer's: first those that weight decay is for, then the others.
+numbers: they are those of the model in its order, or, in two groups, in the Trainer's: first those that weight decay
+is for, then the others.
 """
 
 from collections.abc import Mapping, Sequence

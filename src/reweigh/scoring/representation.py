@@ -3,8 +3,8 @@
     h = Σ_t t·h_t / Σ_t t        over the row's T tokens, t = 1 ... T
 
 In a causal model the later states have seen more of the row (Muennighoff 2022, SGPT). A row's score is the cosine of
-h with the
-mean of the target rows' h, each of length one, which is the mean of its cosines with all of them, times a constant.
+h with the mean of the target rows' h, each of length one, which is the mean of its cosines with all of them, times a
+constant.
 """
 
 from typing import Any

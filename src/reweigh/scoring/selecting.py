@@ -62,33 +62,30 @@ def select(
     """Keep the rows of scored data with the greatest scores, or give all of them a weight.
 
     Kept rows are written into `output`, files under their own names, rows as they stand there. With `weights` all
-    rows are, with a
-    weight each, none below zero and their mean one: of kept rows alike and zero of the others, or without `keep` the
-    score where it is above zero.
+    rows are, with a weight each, none below zero and their mean one: of kept rows alike and zero of the others, or without
+    `keep` the score where it is above zero.
 
     Args:
         scores: the file that `score` wrote.
         keep: a share of the rows (0.3, "30%") or a number of them (1000).
         by: "alignment" or "representation"; the former where there is one and nobody says. Of equal scores the first
-        ids win. output: the folder to write.
+            ids win.
+        output: the folder to write.
         weights: write weights instead of leaving rows out.
         format: for which program: "ms-swift", "llama-factory", "trl", "marian"; or "jsonl" or "parquet", all in one
-        file; the
-            files' own form if left out.
+            file; the files' own form if left out.
         column: what weights are called there, where the program does not say.
         data: the folder that the scored files lie in now, if it has moved.
         overwrite: replace what an earlier selection wrote there.
 
     Raises:
         BadInput: in one sentence, for a file that holds no scores, data that have changed or gone, or settings that
-        cannot be used.
+            cannot be used.
     """
-    if not weights and (keep is None or format is not None):
-        raise BadInput(
-            "--format is for --weights: give that as well"
-            if keep is not None
-            else "give --keep, such as 0.3, or --weights"
-        )
+    if not weights and keep is None:
+        raise BadInput("give --keep, such as 0.3, or --weights")
+    if not weights and format is not None:
+        raise BadInput("--format is for --weights: give that as well")
     if (format or "own") not in FORMATS:
         raise BadInput(
             f"the format {format!r} is not known: {meant(str(format), [name for name in FORMATS if name != 'own'])}"

@@ -1,7 +1,8 @@
 """Conversations, written out by the tokenizer's own template; what the assistant says counts.
 
-Where it speaks is found by writing the conversation out as far as each of its turns, without it and with it: a template
-adds to what it has written. One that does not, and writes earlier turns otherwise once there are later ones, is refused.
+Where it speaks is found by writing the conversation out as far as each of its turns, without it and with it: a
+template adds to what it has written. One that does not, and writes earlier turns otherwise once there are later ones,
+is refused.
 """
 
 from dataclasses import dataclass
