@@ -96,8 +96,7 @@ def score(
         text, prompt, response, messages: the columns that texts are in; found by the usual names if left out.
         id: the column that rows are called by; one of that name if left out, else FILE:ROW.
         layers: the submodules whose parameters take part in alignments, "body" for all but embeddings and what is
-        tied to them,
-            None for all.
+            tied to them, None for all.
         precondition: "adam" applies v as the Adam would whose state is in `optimizer`; "target" divides it by the root
             of the target rows' second moments.
         optimizer: that file.
