@@ -149,6 +149,15 @@ def test_a_mistake_is_one_sentence(sentence, gpt2, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"data.jsonl", "clean.jsonl"}  # and nothing is begun
 
 
+def test_scores_among_the_data_are_no_data_and_are_parquet(gpt2, tmp_path):
+    tiny.json_lines(tmp_path / "d" / "a.jsonl", tiny.texts(4))
+    named = {"model": gpt2, "target": tmp_path / "d" / "a.jsonl", "by": "representation", "overwrite": True}
+    for _ in range(2):
+        assert score(tmp_path / "d", output=tmp_path / "d" / "scores.parquet", **named).rows == 4
+    with pytest.raises(BadInput, match=r"scores.csv does not end in .parquet"):
+        score(tmp_path / "d", output=tmp_path / "scores.csv", **named)
+
+
 @pytest.mark.parametrize("name", ["hf:/nowhere/at/all", "gpt2", "hf:"])
 def test_a_model_that_cannot_be_had(name, tmp_path):
     with pytest.raises(BadInput, match=r"cannot be had|the model is"):

@@ -138,6 +138,10 @@ def score(
 
 def _check_output(place: Path, *, resume: bool, overwrite: bool) -> None:
     """Refuse what cannot be written, before any work is done."""
+    if place.suffix.lower() != ".parquet":
+        raise BadInput(
+            f"{place} does not end in .parquet: scores are written as Parquet, so name the file so by --output"
+        )
     if not resume:
         check_free(place, overwrite=overwrite)
     if (parts_of(place) / TARGET).exists() and not (resume or overwrite):
@@ -149,7 +153,7 @@ def _planned(
     loaded: Loaded, which: NamedModel, how: How, named: NamedColumns, data: Path | str, target: Path | str, place: Path
 ) -> Plan:
     """The work, with what every worker is to know of it; nothing is written yet."""
-    shards = find_shards(data)
+    shards = [shard for shard in find_shards(data) if shard.path != place.resolve()]  # which may lie among them
     columns = columns_of(shards, named)
     id_ = named.id or _usual_id(shards)
     rows, seen = find_shards(target), hashlib.sha256()
