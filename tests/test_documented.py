@@ -12,7 +12,8 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 HANDED_OUT = {
     "Aligns", "Audit", "AuditTable", "Corruption", "DownloadFailed", "Evidence", "History",
-    "Portion", "Prediction", "Run", "Shown", "Split", "Splits", "StepReport", "Summary", "Suspects", "TrainedModel",
+    "Portion", "Prediction", "Run", "Scored", "Selected",
+    "Shown", "Split", "Splits", "StepReport", "Summary", "Suspects", "TrainedModel",
     "Weighted",
 }  # fmt: skip
 """What functions hand out or ask for: nobody makes one, and examples use it without its name."""

@@ -16,7 +16,8 @@ TREES = {path: ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py")
 FACES = {"reweigher.py: __init__", "hosts/sklearn/base.py: __init__", "rules/deep_interaction.py: __init__",
          "rules/rightness.py: __init__", "api/fitting.py: fit", "direction.py: clean_direction",
          "cli/apply.py: apply", "cli/audit.py: audit", "cli/exchange.py: export", "cli/exchange.py: import_",
-         "cli/predict.py: predict", "cli/train.py: train"}  # fmt: skip
+         "cli/predict.py: predict", "cli/train.py: train", "cli/score.py: score", "cli/score.py: select",
+         "scoring/call.py: score", "scoring/selecting.py: select"}  # fmt: skip
 """What people call with as many arguments as there are things to say."""
 MIRRORS = {"multi_head_attention", "_embedding_bag", "batch_norm", "_batch_norm", "attention", "_attention"}
 """What has the signature of a function of PyTorch's."""

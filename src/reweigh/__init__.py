@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from reweigh.rules import ClassAwareWeightNet as ClassAwareWeightNet
     from reweigh.rules import DeepInteraction as DeepInteraction
     from reweigh.rules import MetaWeightNet as MetaWeightNet
+    from reweigh.scoring import score as score
+    from reweigh.scoring import select as select
 
 _HOMES = {
     "L2RW": "rules",
@@ -40,6 +42,8 @@ _HOMES = {
     "clean_direction": "direction",
     "fit": "api",
     "load": "api",
+    "score": "scoring",
+    "select": "scoring",
     "verify": "rightness",
     "write_report": "report",
 }

@@ -11,8 +11,8 @@ no larger than it may be: no pipe that never ends, no device, no link that leads
 import errno
 import os
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reweigh.errors import BadInput, ReweighError
@@ -47,6 +47,31 @@ def write_bytes(path: Path, content: bytes | memoryview, before_renaming: Callab
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A temporary place for a file that is written piece by piece; it gets its name at the end of the block, flushed
+    to the disk.
+
+    Raises:
+        ReweighError: if the disk refuses.
+    """
+    part = part_of(path)
+    try:
+        part.unlink(missing_ok=True)
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        _sync_folder(path.parent)
+    except OSError as refused:
+        if refused.filename not in (None, str(part)):  # of another file, which is read meanwhile
+            raise
+        raise cannot_write(path, refused) from refused
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def read_plain(path: Path, largest: int | None = None, within: Path | None = None) -> bytes:

@@ -57,12 +57,43 @@ def trains_as_plainly(model, loss, batch, losses, weights):
         torch.testing.assert_close(found, g, rtol=1e-10, atol=1e-10 * largest, msg=name)
 
 
+class Addmm(nn.Module):
+    """A linear layer as GPT-2 of transformers has it."""
+
+    def __init__(self, inputs, outputs, bias=None, **options):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(inputs, outputs))
+        self.bias = nn.Parameter(torch.randn(*(bias or (outputs,))))
+        self.options = options
+
+    def forward(self, x):
+        found = torch.addmm(self.bias, x.reshape(-1, x.shape[-1]), self.weight, **self.options)
+        return found.view(*x.shape[:-1], -1)
+
+
+class BiasAlone(nn.Module):
+    """The bias of the product is the examples' own, and the weight stands first."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(B, 3))
+
+    def forward(self, x):
+        return torch.addmm(x, x, self.weight[:3])
+
+
 LINEAR = {
     "plain": (lambda: nn.Linear(4, 3), (4,)),
     "no bias": (lambda: nn.Linear(4, 3, bias=False), (4,)),
     "few positions": (lambda: nn.Linear(8, 9), (2, 8)),
     "many positions": (lambda: nn.Linear(3, 2), (7, 3)),
     "positions in two dimensions": (lambda: nn.Linear(3, 2), (4, 5, 3)),
+    "addmm": (lambda: Addmm(4, 3), (4,)),
+    "addmm, positions": (lambda: Addmm(4, 3), (7, 4)),
+    "addmm, twice": (lambda: nn.Sequential(Addmm(4, 5), nn.Tanh(), Addmm(5, 3)), (6, 4)),
+    "addmm, a wide bias": (lambda: Addmm(4, 3, bias=(1, 3)), (2, 4)),
+    "addmm, scaled": (lambda: Addmm(4, 3, beta=0.5, alpha=2.0), (2, 4)),
+    "addmm, to examples": (BiasAlone, (3,)),
     "bilinear": (lambda: Twice(nn.Bilinear(3, 3, 4)), (3,)),
 }
 CONVOLUTIONS = {

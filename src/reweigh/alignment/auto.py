@@ -19,7 +19,7 @@ from reweigh.alignment.manner import kind_of_shapes
 from reweigh.alignment.reach import reached
 from reweigh.alignment.selection import Selection
 from reweigh.alignment.skip_zeros import SkipZeros
-from reweigh.alignment.truth import TooLarge, Truth, Undecided, truth_of
+from reweigh.alignment.truth import TooLarge, Truth, Undecided, truth_if_told, truth_of
 from reweigh.alignment.vouched import Choice, Manners, Vouched
 from reweigh.errors import BadInput, EngineRefused, Overflow
 from reweigh.student import EngineTask
@@ -67,15 +67,25 @@ class AutoEngine:
         Raises:
             EngineRefused: if the engine asked for cannot be right; the sentence names the layer and an engine that works.
         """
+        return self._aligned(task, direction, lambda engine, v: (engine.alignments(task, v),))[0]
 
+    def alignments_and_losses(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
+        """The same, and the losses from the same passes where these show them; both (B,)."""
+        found, losses = self._aligned(task, direction, lambda engine, v: engine.alignments_and_losses(task, v))
+        return found, task.student.unscaled(losses)
+
+    def _aligned(
+        self, task: EngineTask, direction: Params, ask: Callable[[Engine, Params], tuple[Tensor, ...]]
+    ) -> tuple[Tensor, ...]:
         direction, in_units, _ = reached(direction, task.student)
 
-        def use(engine: Engine, held: _Held) -> Tensor:
-            found = engine.alignments(task, direction)
-            held(found)
+        def use(engine: Engine, held: _Held) -> tuple[Tensor, ...]:
+            found = ask(engine, direction)
+            held(found[0])
             return found
 
-        return in_units(self._by(task, direction, False, use))
+        found, *others = self._by(task, direction, False, use)
+        return in_units(found), *others
 
     def backward(self, task: EngineTask, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
         """As `Engine.backward`; checks too whether the engine's shared pass is right."""
@@ -149,7 +159,7 @@ class AutoEngine:
             due = vouched.due(choice, direction, share=share)
             engine = self._engine(vouched, choice, task, direction, share, due)
             undo = BeforeAPass(task, buffers=due == "brief" or engine.assembles)
-            truth = self._truth(task, due, vouched.weighed)
+            truth = truth_if_told(task, vouched.weighed) if due == "brief" else None
             try:
                 held = functools.partial(self._hold, vouched, choice, engine, task, direction, truth)
                 found = use(engine, held)
@@ -224,16 +234,6 @@ class AutoEngine:
             raise _Disproved(refused) from refused
         choice.kinds |= task.kinds
         vouched.last_check = vouched.weighed + 1
-
-    @staticmethod
-    def _truth(task: EngineTask, due: str, draw: int) -> Truth | None:
-        """What a brief check will hold the step's alignments against, found before the step's pass moves anything."""
-        if due != "brief":
-            return None
-        try:
-            return truth_of(task, draw)
-        except Undecided:
-            return None
 
     def _regret(self, vouched: Vouched, engine: Engine, wrong: Exception) -> None:
         """What was weighed since the last check may have been wrong: that must be said."""

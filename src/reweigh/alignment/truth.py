@@ -77,6 +77,14 @@ def truth_of(task: EngineTask, draw: int) -> Truth:
     return Truth(c.double(), h, norms, seen.dtype)
 
 
+def truth_if_told(task: EngineTask, draw: int) -> Truth | None:
+    """As `truth_of`, found before a step's own pass moves anything; None where the batch cannot tell."""
+    try:
+        return truth_of(task, draw)
+    except Undecided:
+        return None
+
+
 def balanced(truth: Truth) -> dict[str, Tensor]:
     """u, in which every parameter has the same share of ⟨h, u⟩: one unit. Those are left out whose gradients are zero, or so
     faint that they may be noise.

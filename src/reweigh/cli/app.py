@@ -10,6 +10,7 @@ from reweigh.cli.exchange import export, import_
 from reweigh.cli.predict import predict
 from reweigh.cli.report import report
 from reweigh.cli.review import review
+from reweigh.cli.score import score, select
 from reweigh.cli.train import train
 
 app = App(
@@ -32,4 +33,6 @@ app.command(apply, sort_key=6)
 app.command(export, sort_key=7)
 app.command(import_, name="import", sort_key=8)
 app.command(predict, sort_key=9)
+app.command(score, sort_key=10)
+app.command(select, sort_key=11)
 app.register_install_completion_command(help="Let the shell complete commands and options (bash, zsh, fish).")

@@ -36,6 +36,10 @@ class Ghost(Engine):
 
     def alignments(self, task: EngineTask, direction: Params) -> Tensor:
         """One forward pass and one backward pass over the activations."""
+        return self.alignments_and_losses(task, direction)[0]
+
+    def alignments_and_losses(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
+        """The same pass shows the losses."""
         values = {name: p.detach() for name, p in task.parameters.items()}
         for name in task.chosen:
             values[name].requires_grad_()
@@ -45,7 +49,7 @@ class Ghost(Engine):
             substituted(task.walk, values),
         ):
             step = Pass(task, values, task.tangents(direction), keeping=False)
-            return step.backward()
+            return step.backward(), step.losses.detach()
 
     def shared_pass(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The same, and losses whose backward pass puts the weighted gradient together from what the seams kept."""

@@ -108,6 +108,9 @@ def moved(function: Callable[..., Tensor], arrival: Arrival, tangents: Mapping[s
             arguments[name] = tangents[name].to(dtype) if name in tangents else torch.zeros_like(like)
     if function is F.embedding:
         return _rows_of_the_table(arguments)
+    if function is torch.addmm:  # which calls its arguments otherwise
+        first, named = [arguments.pop(name) for name in ("bias", "input", "weight")], arguments
+        return torch.addmm(*first, **named)
     out: Tensor = function(**arguments)
     return out
 

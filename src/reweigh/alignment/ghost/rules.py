@@ -6,6 +6,7 @@ An operation that is not listed is served by PyTorch's forward-mode rule for it.
 from collections.abc import Callable
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -41,11 +42,30 @@ def _linear_summed(arguments: Arguments, delta: Tensor, names: frozenset[str]) -
     return {**found, "bias": flat.sum(0)} if "bias" in names else found
 
 
+def _addmm_fits(arguments: Arguments) -> bool:
+    """A sum with a matrix may be one with the examples' own numbers, which the kernel hands nothing back to."""
+    if arguments.keys() != {"bias", "input", "weight"}:
+        return False
+    x, weight, bias = arguments["input"], arguments["weight"], arguments["bias"]
+    return bool(x.dtype == weight.dtype and bias.ndim == 1)
+
+
+def _addmm_to_input(arguments: Arguments, delta: Tensor) -> Tensor:
+    weight: Tensor = arguments["weight"].detach()
+    return delta @ weight.mT
+
+
+def _addmm_summed(arguments: Arguments, delta: Tensor, names: frozenset[str]) -> dict[str, Tensor]:
+    found = {"weight": arguments["input"].detach().mT @ delta} if "weight" in names else {}
+    return {**found, "bias": delta.sum(0)} if "bias" in names else found
+
+
 def _nothing(arrival: Arrival, wanted: Wanted) -> dict[str, Tensor]:
     return {}
 
 
 _LINEAR = Kernels(_linear_fits, _linear_to_input, _linear_summed)
+_ADDMM = Kernels(_addmm_fits, _addmm_to_input, _addmm_summed)
 _CONVOLUTION = ProductRule(
     ("input", "weight", "bias", "stride", "padding", "dilation", "groups"), 1, convolution, kernels=KERNELS
 )
@@ -55,6 +75,7 @@ _TRANSPOSED = ProductRule(
 
 RULES: dict[Callable[..., Any], ProductRule] = {
     F.linear: ProductRule(("input", "weight", "bias"), -1, _linear, kernels=_LINEAR),
+    torch.addmm: ProductRule(("bias", "input", "weight"), 1, _nothing, kernels=_ADDMM),  # as GPT-2 of transformers
     F.conv1d: _CONVOLUTION,
     F.conv2d: _CONVOLUTION,
     F.conv3d: _CONVOLUTION,
