@@ -95,7 +95,10 @@ def test_features_are_what_they_are_called():
     sources, targets = [[1, 2, 3, 4], [5, 6]], [[1, 9], [7, 6]]
     found = pair_features(lambda x, y: [float(one[0]) for one in x], sources, targets)
     assert found[:, 1].tolist() == [1, 5]
-    assert found[:, 0].tolist() == [4, -4]  # the other's loss less one's own
+    root = torch.tensor(2.0).double().sqrt()
+    torch.testing.assert_close(
+        found[:, 0], torch.tensor([4.0, -4.0]).double() * root
+    )  # the other's loss less one's own
     assert found[:, 2].tolist() == [0.5, 0.5]
     assert found[:, 3].tolist() == [0.5, 1]
 

@@ -221,11 +221,7 @@ class Task(abc.ABC):
         return model(*self.inputs(batch)).float()
 
     def searched(self, beam: int) -> Self:
-        """The task with answers that are looked for among so many at a time.
-
-        Raises:
-            BadInput: if there is nothing to look for.
-        """
+        """The task with answers that are looked for among so many at a time; refused where nothing is looked for."""
         if beam != 1:
             raise BadInput(f"--beam is for sequences that a model writes, and the task is {self.name}: leave it out")
         return self
