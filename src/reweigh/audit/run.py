@@ -56,10 +56,11 @@ def audit_run(
     trained = trained_model(run, tuple(examples.x.shape[1:]), learnt.outputs, data.encoding)
     judged = judged_by_halves(run, data)
     told = None if judged is None or not judged.of_all.evidence.ranks else judged
-    if judged is not None and _draws(run):  # by that, and what is drawn counts alike
+    drawn = judged is not None and _draws(run)
+    if judged is not None and drawn:  # by that, and what is drawn counts alike
         trusted, mean_weight = judged.right, judged.right / judged.right.mean()
     if told is None:
-        if not len(rows) or np.ptp(np.nan_to_num(mean_weight[rows])) < _EQUAL:
+        if not drawn and (not len(rows) or np.ptp(summary.mean_weight) < _EQUAL):
             what = "trusted every example of {} alike" if len(rows) else "trained {} on the checked examples alone"
             raise BadInput(
                 f"the rule {run.config.weights.rule} {what.format(run.path)}, and {_why(judged)}: audit a run with "
