@@ -91,7 +91,8 @@ def test_json_lines_of_two_gigabytes(tmp_path):
     assert large - tiny < ALLOWED
 
 
-@pytest.mark.parametrize("kind", [pytest.param("csv", marks=pytest.mark.slow), "jsonl"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_from_the_disk_the_same_model_and_weights_come_out(tmp_path, monkeypatch, kind):
     """The same as the slow ones, small: what may be in memory is set to nothing."""
     pytest.importorskip("tokenizers")

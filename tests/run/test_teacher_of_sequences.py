@@ -43,7 +43,7 @@ def teacher_of(folder):
     [
         pytest.param("deep-interaction", {}, marks=pytest.mark.slow),
         pytest.param("deep-interaction", {"horizon": 2, "contrast": "none"}, marks=pytest.mark.slow),
-        ("deep-interaction", {"horizon": 4, "teacher_every": 1}),
+        pytest.param("deep-interaction", {"horizon": 4, "teacher_every": 1}, marks=pytest.mark.slow),
         pytest.param("meta-weight-net", {}, marks=pytest.mark.slow),
         ("meta-weight-net", {"horizon": 4}),
     ],

@@ -29,7 +29,7 @@ def test_every_rule_trains(rule):
     assert line["step"] == 6
     assert any(not torch.equal(p, q) for p, q in zip(job.model.parameters(), before, strict=True))
     assert (line["auroc"] is None or line["auroc"] != line["auroc"]) == (
-        rule in ("uniform", "resampling", "checked-only")
+        rule in ("uniform", "resampling", "checked-only", "fine-tuned", "drawn")
     )
 
 
