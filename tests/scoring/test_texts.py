@@ -5,9 +5,9 @@ import pytest
 import tiny_language_models as tiny
 from reweigh.errors import BadInput
 from reweigh.scoring.files import find_shards
-from reweigh.scoring.texts import Encoded, Encoder, Named, batches, columns_again, columns_of
+from reweigh.scoring.texts import Encoded, Encoder, Named, batches, columns_again, columns_of, spoken
 from reweigh.scoring.texts.chat import Chats
-from reweigh.scoring.texts.plain import Pairs, Texts
+from reweigh.scoring.texts.plain import Instructions, Pairs, Texts
 from reweigh.scoring.texts.told import Told
 
 
@@ -18,7 +18,8 @@ def columns(tmp_path, row, **named):
 USUAL = {
     Texts(("text",)): {"text": "a", "id": 1},
     Pairs(("prompt", "response")): {"prompt": "a", "response": "b", "text": "ab"},
-    Pairs(("instruction", "output")): {"instruction": "a", "input": "", "output": "b"},
+    Pairs(("instruction", "output")): {"instruction": "a", "output": "b"},
+    Instructions(("instruction", "input", "output")): {"instruction": "a", "input": "", "output": "b"},
     Pairs(("prompt", "completion")): {"prompt": "a", "completion": "b"},
     Chats(("messages",)): {"messages": []},
     Chats(("conversations",)): {"conversations": []},
@@ -40,6 +41,23 @@ def test_columns_that_are_named_come_first(tmp_path):
         columns(tmp_path, {"q": "b"})
     with pytest.raises(BadInput, match=r"has no column 'body': its columns are 'q'"):
         columns(tmp_path, {"q": "b"}, text="body")
+
+
+@pytest.mark.parametrize(("about", "prompt"), [("about that", "do it\nabout that"), ("", "do it"), (None, "do it")])
+def test_an_instruction_goes_with_what_it_is_about(about, prompt):
+    row = {"instruction": "do it", "input": about, "output": "done"}
+    columns = Instructions(("instruction", "input", "output"))
+    assert columns.pair(row, "here") == (prompt, "done")
+    told = columns.told(row, "here", None)
+    assert told.text == f"{prompt}\ndone"
+    assert [told.text[start:end] for start, end in told.counts] == ["done"]
+    assert columns.standard(row, "here") == {"prompt": prompt, "completion": "done"}
+
+
+def test_what_is_read_and_what_is_not_is_said(tmp_path):
+    shards = find_shards(tiny.json_lines(tmp_path / "a.jsonl", [{"id": 1, "text": "a", "label": 2, "source": "b"}]))
+    assert spoken(Texts(("text",)), shards, "id") == "read is 'text'; 'label', 'source' beside it not"
+    assert spoken(Pairs(("text", "source")), shards, None) == "read is 'text', 'source'; 'id', 'label' beside them not"
 
 
 def counted(told, template=None, longest=64):

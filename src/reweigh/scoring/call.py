@@ -21,7 +21,7 @@ from reweigh.scoring.plan import How, Plan
 from reweigh.scoring.preconditioner import as_adam_applies
 from reweigh.scoring.scorer import Target
 from reweigh.scoring.target import target_of
-from reweigh.scoring.texts import Columns, Encoded, columns_again, columns_of
+from reweigh.scoring.texts import Columns, Encoded, columns_again, columns_of, spoken
 from reweigh.scoring.texts import Named as NamedColumns
 from reweigh.scoring.worker import TARGET, target_content, windows_of
 from reweigh.storage import home, make_folder, write_bytes
@@ -130,6 +130,8 @@ def score(
     with distributed.alone():  # each process computes by itself
         loaded = load(which, world.device)
     plan = world.on_main(lambda: _planned(loaded, which, how, named, data, target, place))
+    if world.is_main:
+        watcher.note(spoken(plan.columns, plan.shards, plan.id))
     todo = world.on_main(lambda: _begin(plan, loaded, target, place, resume=resume, watcher=watcher))
     watcher.phase("scoring", steps=sum(plan.shards[number].rows for number in todo))
     done = ENGINES[engine].score(plan, loaded, todo, world, workers, watcher)

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from reweigh.errors import BadInput
 from reweigh.scoring.files import Shard
 from reweigh.scoring.texts.chat import Chats
-from reweigh.scoring.texts.plain import Pairs, Texts
+from reweigh.scoring.texts.plain import Instructions, Pairs, Texts
 from reweigh.scoring.texts.told import Columns
 from reweigh.words import listed, shown
 
 _CHATS = ("messages", "conversations", "conversation")
 _PROMPTS, _RESPONSES = ("prompt", "instruction", "question"), ("response", "completion", "output", "answer")
 _TEXTS = ("text", "content")
-_KINDS: dict[str, Callable[[tuple[str, ...]], Columns]] = {kind.kind: kind for kind in (Texts, Pairs, Chats)}
+_ALPACA = ("instruction", "input", "output")
+_KINDS: dict[str, Callable[[tuple[str, ...]], Columns]] = {
+    kind.kind: kind for kind in (Texts, Pairs, Instructions, Chats)
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,14 @@ def columns_of(shards: Sequence[Shard], named: Named) -> Columns:
     return found
 
 
+def spoken(columns: Columns, shards: Sequence[Shard], id_: str | None) -> str:
+    """What is read of the files and what is not, in a sentence."""
+    there = dict.fromkeys(name for shard in shards if shard.rows for name in shard.kind.columns(shard.path))
+    others = [name for name in there if name not in columns.names and name != id_]
+    beside = f"; {listed(others)} beside {'it' if len(columns.names) == 1 else 'them'} not" if others else ""
+    return f"read is {listed(columns.names)}{beside}"
+
+
 def columns_again(kind: str, names: Sequence[str]) -> Columns:
     """As they were found before.
 
@@ -89,6 +100,8 @@ def _usual(names: Sequence[str], shard: Shard) -> Columns | None:
     for name in _CHATS:
         if name in names:
             return Chats((name,))
+    if all(name in names for name in _ALPACA):
+        return Instructions(_ALPACA)
     prompts, responses = ([name for name in usual if name in names] for usual in (_PROMPTS, _RESPONSES))
     if prompts and responses:
         both = prompts[0], responses[0]

@@ -1,4 +1,4 @@
-"""Texts of one column, all of which count; and prompts with their responses, of which these count."""
+"""Texts of one column, all of which count; prompts with responses and instructions with answers, of which these count."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -61,3 +61,20 @@ class Pairs:
         """Both."""
         prompt, response = (text_in(row, name, where) for name in self.names)
         return prompt, response
+
+
+@dataclass(frozen=True)
+class Instructions(Pairs):
+    """An instruction, what it is about where that is not empty, and the answer, as Alpaca has them: a line each."""
+
+    kind: ClassVar[str] = "instruction"
+
+    def told(self, row: Row, where: str, tokenizer: Any) -> Told:
+        """The answer counts, which begins on a line of its own."""
+        prompt, response = self.pair(row, where)
+        return Told(f"{prompt}\n{response}", [(len(prompt) + 1, len(prompt) + 1 + len(response))])
+
+    def pair(self, row: Row, where: str) -> tuple[str, str]:
+        """Instruction and input as the prompt, and the answer."""
+        instruction, about, response = (text_in(row, name, where) for name in self.names)
+        return "\n".join(text for text in (instruction, about) if text), response
