@@ -27,6 +27,7 @@ from reweigh.settings.usual import resolved
 DIGITS = {"dataset": "digits", "steps": 12, "threads": 1, "noise": "background:0.4"}
 UNEVEN = {**DIGITS, "batch_size": 51, "clean_batch_size": 50}
 PARTS = ("train", "clean", "test")
+OF_CHECKED = ("checked-only", "fine-tuned")
 DIGITS_TOLD = ("train", "--dataset", "digits", "--steps", 40, "--threads", 1)
 
 
@@ -181,7 +182,7 @@ def test_all_rules_and_tasks_are_as_in_one_process(tmp_path):
         "threads": 1,
     }
     source = {name: f"small_sources:{kind}Sentences" for name, kind in zip(PARTS, ("", "Checked", "New"), strict=True)}
-    cases = {rule: {**UNEVEN, "rule": rule, "keep_clean_in_train": rule == "checked-only"} for rule in registry.names()}
+    cases = {rule: {**UNEVEN, "rule": rule, "keep_clean_in_train": rule in OF_CHECKED} for rule in registry.names()}
     cases |= {
         "mean": {**UNEVEN, "rule": "class-aware", "normalise": "mean"},
         "horizon": {**UNEVEN, "rule": "meta-weight-net", "horizon": 5},
