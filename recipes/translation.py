@@ -39,6 +39,7 @@ RESULTS = Path(__file__).parent.parent / "docs" / "results" / "translation.jsonl
 PLAIN = {"rule": "uniform"}
 DUAL_STEPS = 400
 BINS = 20
+NOT_RUN = "not run"
 
 
 class Row(NamedTuple):
@@ -202,7 +203,7 @@ def write(path: Path, pairs: list[Pair]) -> str:
 
 def table(results: dict[Job, dict[str, Any]], rows: Sequence[str] = tuple(ROWS)) -> list[list[str]]:
     """A line for each kind and row, mean ± standard deviation over the seeds; rows without a run are said to have none."""
-    found = [["pairs", "wrong", "weights", "BLEU", "chrF", "AUROC in %", "seconds"]]
+    found = [["pairs", "wrong", "weights", "BLEU", "chrF", "AUROC in %", "right, told", "seconds"]]
     groups: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
     for job, result in results.items():
         wrong = "none" if not job.share else f"{job.share:.0%} {job.kind}" + (" beside" if job.how == "added" else "")
@@ -211,9 +212,12 @@ def table(results: dict[Job, dict[str, Any]], rows: Sequence[str] = tuple(ROWS))
         for row in rows:
             each = of_rows.get(row, [])
             ranks = [100 * one["auroc"] for one in each if one["auroc"] is not None]
-            scores = [cell([one[name] for one in each]) if each else "not run" for name in ("bleu", "chrf")]
+            scores = [cell([one[name] for one in each]) if each else NOT_RUN for name in ("bleu", "chrf")]
             seconds = f"{max(one['seconds'] for one in each):.0f}" if each else ""
-            found.append([pairs, wrong, row, *scores, cell(ranks) if ranks else "", seconds])
+            told = [100 * one["right_told"][0] for one in each if one.get("right_told")]
+            found.append(
+                [pairs, wrong, row, *scores, cell(ranks) if ranks else "", cell(told) if told else "", seconds]
+            )
     return found
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from reweigh.storage import write_bytes
 from runs import as_markdown, read_results
-from translation import BINS, RESULTS, Job, table
+from translation import BINS, NOT_RUN, RESULTS, Job, table
 
 DOCS = RESULTS.parent.parent
 BEGIN, END = "<!-- table, by recipes/translation_page.py -->\n", "<!-- end of the table -->"
@@ -42,6 +42,17 @@ def picture(results: dict[Job, dict[str, Any]]) -> Figure:
     return figure
 
 
+def as_page(rows: list[list[str]]) -> str:
+    """The rows that were run, and below them which were not."""
+    head, *rest = rows
+    missing: dict[str, list[str]] = {}
+    for row in rest:
+        if NOT_RUN in row:
+            missing.setdefault(", ".join(row[:2]), []).append(row[2])
+    lines = [f"Not run on {data}: {'; '.join(names)}.\n" for data, names in missing.items()]
+    return "\n".join([as_markdown([head, *(row for row in rest if NOT_RUN not in row)]), *lines])
+
+
 def with_table(page: str, found: str) -> str:
     """The page with this table in the place of the one between the marks.
 
@@ -62,7 +73,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=DOCS / "images" / "translation_trust.png")
     args = parser.parse_args()
     results = read_results(args.results, Job)
-    write_bytes(args.page, with_table(args.page.read_text("utf-8"), as_markdown(table(results))).encode())
+    write_bytes(args.page, with_table(args.page.read_text("utf-8"), as_page(table(results))).encode())
     buffer = io.BytesIO()
     picture(results).savefig(buffer, format="png", dpi=130)
     write_bytes(args.picture, buffer.getvalue())

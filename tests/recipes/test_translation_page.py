@@ -3,7 +3,7 @@
 import pytest
 
 import translation_page
-from translation import BINS, Job
+from translation import BINS, Job, table
 from translation_page import BEGIN, END, picture, with_table
 
 
@@ -18,6 +18,12 @@ def test_the_table_replaces_the_one_between_the_marks():
     assert with_table(page, "| new |") == f"# Title\n{BEGIN}\n| new |\n{END}\nthe rest\n"
     with pytest.raises(SystemExit, match="has no place for the table"):
         with_table("# Title\n", "| new |")
+
+
+def test_what_was_not_run_is_named_below():
+    page = translation_page.as_page(table(dict([result("drawn")]), ("plain", "L2RW", "drawn")))
+    assert [line.split(" | ")[2] for line in page.splitlines() if line.startswith("| deu")] == ["drawn"]
+    assert "Not run on deu, 50, 40% exchanged: plain; L2RW.\n" in page
 
 
 def test_rows_that_told_pairs_apart_are_drawn():
