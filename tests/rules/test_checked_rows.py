@@ -34,9 +34,16 @@ def test_fine_tuning_begins_with_an_epoch_near_the_end():
 
 def test_fine_tuning_goes_on_where_it_was():
     rule, other = (FineTuned(CHECKED, 3) for _ in range(2))
+    assert rule.sampling_weights(LABELS) is None
     rule.weigh(at(2))
     other.load_state_dict(rule.state_dict())
     assert other.sampling_weights(LABELS).tolist() == [1, 0, 0, 1]
+
+
+@pytest.mark.parametrize("rule", [CheckedOnly(CHECKED), FineTuned(CHECKED, 3)])
+def test_a_loop_that_draws_all_is_no_training_on_checked_rows(rule):
+    with pytest.raises(BadInput, match=rf"the {rule.name} rule only says which examples to draw, and nobody has asked"):
+        rule.weigh(at(0))
 
 
 @pytest.mark.parametrize(

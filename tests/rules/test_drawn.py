@@ -18,6 +18,8 @@ def test_each_is_drawn_as_it_would_weigh_and_then_all_count_alike():
     chances = torch.sigmoid(3 * torch.tensor([0.5, 1, 0.01, 0.9]).double().clamp(1e-9, 1 - 1e-9).logit())
     torch.testing.assert_close(rule.sampling_weights(torch.zeros(4)), chances)
     assert torch.equal(rule.weigh(Evidence(3, torch.zeros(3), None)), torch.full((3,), 1 / 3))
+    with pytest.raises(BadInput, match="nobody has asked it: draw rows by its sampling_weights"):
+        Drawn(KNOWN, ROWS).weigh(Evidence(3, torch.zeros(3), None))
 
 
 def test_it_asks_when_it_is_first_drawn_from_and_goes_on_with_what_it_knew():

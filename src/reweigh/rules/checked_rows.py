@@ -6,13 +6,12 @@ Weights sum to one over each batch, as those of all rules; what differs is which
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import torch
 from torch import Tensor
 
 from reweigh.errors import BadInput
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
-from reweigh.rules.rule import Evidence, Rule, to_sum_one
+from reweigh.rules.rule import Evidence, Rule
 
 
 @rule("checked-only", needs={"checked"}, title="the checked rows alone")
@@ -22,7 +21,7 @@ class CheckedOnly(Rule):
     tells_apart: ClassVar[bool] = False
 
     def __init__(self, checked: Tensor) -> None:
-        self._checked = checked
+        self._checked, self._asked_of = checked, False
 
     @classmethod
     def made(cls, materials: Materials, options: Any) -> Self:
@@ -32,12 +31,13 @@ class CheckedOnly(Rule):
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """1/B: what counts is in the drawing."""
-        return to_sum_one(torch.ones_like(evidence.like))
+        return self.alike(evidence, drawn=self._asked_of)
 
     def sampling_weights(self, labels: Tensor) -> Tensor | None:
         """One for checked examples and zero for the others, (N,)."""
         if len(labels) != len(self._checked):
             raise BadInput(f"{len(self._checked)} examples are known to be checked or not, and there are {len(labels)}")
+        self._asked_of = True
         return self._checked.double()
 
 
@@ -78,7 +78,8 @@ class FineTuned(CheckedOnly):
 
     def sampling_weights(self, labels: Tensor) -> Tensor | None:
         """None at first, and then one for checked examples and zero for the others, (N,)."""
-        return super().sampling_weights(labels) if self._step >= self._first else None
+        chosen = super().sampling_weights(labels)
+        return chosen if self._step >= self._first else None
 
     def state_dict(self) -> dict[str, Any]:
         """How far training is."""

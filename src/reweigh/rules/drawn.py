@@ -11,7 +11,6 @@ what matters where a student has not learnt all there is. Each pass makes anothe
 from collections.abc import Callable
 from typing import Self
 
-import torch
 from torch import Tensor
 
 from reweigh.errors import BadInput
@@ -19,7 +18,7 @@ from reweigh.rightness.known import Known
 from reweigh.rules.judged import Judged, JudgedOptions
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
-from reweigh.rules.rule import Evidence, to_sum_one
+from reweigh.rules.rule import Evidence
 
 
 @rule("drawn", needs={"rightness"}, options=JudgedOptions, title="drawn by labels judged beforehand")
@@ -39,7 +38,7 @@ class Drawn(Judged):
 
     def __init__(self, known: Known | Callable[[], Known], rows: Tensor, *, sharpness: float = 3.0) -> None:
         super().__init__(known, sharpness=sharpness)
-        self._rows = rows.cpu()
+        self._rows, self._asked_of = rows.cpu(), False
 
     @classmethod
     def made(cls, materials: Materials, options: JudgedOptions) -> Self:
@@ -51,10 +50,11 @@ class Drawn(Judged):
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """1/B: what counts is in the drawing."""
-        return to_sum_one(torch.ones_like(evidence.like))
+        return self.alike(evidence, drawn=self._asked_of)
 
     def sampling_weights(self, labels: Tensor) -> Tensor:
         """How likely each example stands in a pass, (N,) from 0 to 1."""
         if len(labels) != len(self._rows):
             raise BadInput(f"{len(self._rows)} examples are to be drawn, and there are {len(labels)}")
+        self._asked_of = True
         return self._weights(self._rows)
