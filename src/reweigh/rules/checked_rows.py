@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from torch import Tensor
 
 from reweigh.errors import BadInput
+from reweigh.rules.drawing import alike
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
 from reweigh.rules.rule import Evidence, Rule
@@ -31,7 +32,7 @@ class CheckedOnly(Rule):
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """1/B: what counts is in the drawing."""
-        return self.alike(evidence, drawn=self._asked_of)
+        return alike(self, evidence, drawn=self._asked_of)
 
     def sampling_weights(self, labels: Tensor) -> Tensor | None:
         """One for checked examples and zero for the others, (N,)."""

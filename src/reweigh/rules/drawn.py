@@ -15,6 +15,7 @@ from torch import Tensor
 
 from reweigh.errors import BadInput
 from reweigh.rightness.known import Known
+from reweigh.rules.drawing import alike
 from reweigh.rules.judged import Judged, JudgedOptions
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
@@ -50,7 +51,7 @@ class Drawn(Judged):
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """1/B: what counts is in the drawing."""
-        return self.alike(evidence, drawn=self._asked_of)
+        return alike(self, evidence, drawn=self._asked_of)
 
     def sampling_weights(self, labels: Tensor) -> Tensor:
         """How likely each example stands in a pass, (N,) from 0 to 1."""

@@ -155,19 +155,6 @@ class Rule(abc.ABC):
         """How often each example of a data set is to be drawn, (N,), in proportion; None for plain shuffling."""
         return None
 
-    def alike(self, evidence: Evidence, *, drawn: bool) -> Tensor:
-        """1/B, (B,), of a rule whose drawing is all that it does; `drawn` says whether anybody has asked what to draw.
-
-        Raises:
-            BadInput: if nobody has: training would be plain, without a word.
-        """
-        if not drawn:
-            raise BadInput(
-                f"the {self.name} rule only says which examples to draw, and nobody has asked it: draw rows by its "
-                "sampling_weights(labels) before each epoch (reweigh.data.sampling.drawn), or train by `reweigh.fit`"
-            )
-        return to_sum_one(torch.ones_like(evidence.like))
-
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to give the same weights."""
         return {}
