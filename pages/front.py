@@ -3,7 +3,6 @@
 python -m pages.front        # between the marks in README.md; the results lie in docs/results
 """
 
-import re
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "recipes"))  # which is a folder of scripts
 
 import verdict  # noqa: E402
-from runs import as_markdown, read_results  # noqa: E402
+from runs import as_markdown, read_results, with_table  # noqa: E402
 
 README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results"
 SETS = {
@@ -56,12 +55,7 @@ def table() -> str:
 
 def filled(page: str) -> str:
     """The page with the table between its marks."""
-    return re.sub(
-        r"(<!-- table -->\n).*?(<!-- end -->)",
-        lambda marks: f"{marks[1]}\n{table()}\n{marks[2]}",
-        page,
-        flags=re.DOTALL,
-    )
+    return with_table(page, table(), "<!-- table -->\n", "<!-- end -->")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ epochs. The scorer is torchtext's `bleu_score`: corpus BLEU up to four tokens wi
 """
 
 import argparse
-import gzip
 import json
 import tempfile
 import time
@@ -26,24 +25,10 @@ from reweigh.run.start import start
 from reweigh.run.watcher import SILENT
 from reweigh.settings import Settings
 from runs import add_result
+from translation_pairs import lines_of, write
 
 PUBLISHED = 36.09
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "multi30k.jsonl"
-
-
-def lines_of(folder: Path, part: str) -> tuple[list[str], list[str]]:
-    """Both sides of a part, German and English, lowercase."""
-    german, english = (
-        gzip.decompress((folder / f"{part}.{side}.gz").read_bytes()).decode().lower().rstrip("\n").split("\n")
-        for side in ("de", "en")
-    )
-    return german, english
-
-
-def write(path: Path, sides: tuple[list[str], list[str]]) -> str:
-    """Lines of two fields below their names."""
-    path.write_text("de\ten\n" + "".join(f"{one}\t{other}\n" for one, other in zip(*sides, strict=True)), "utf-8")
-    return str(path)
 
 
 def by_torchtext(said: list[str], wanted: list[str]) -> float:
@@ -65,11 +50,14 @@ def main() -> None:
     args = parser.parse_args()
     keep_freed_memory()
     began = time.perf_counter()
-    train, held, test = (lines_of(args.data, part) for part in ("train", "val", "test_2016_flickr"))
-    train = (train[0][: args.pairs], train[1][: args.pairs])
+    train, held, test = (
+        [(german.lower(), english.lower()) for german, english in lines_of(args.data, part)]
+        for part in ("train", "val", "test_2016_flickr")
+    )
+    train = train[: args.pairs]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = {part: write(folder / f"{part}.tsv", sides) for part, sides in (("train", train), ("clean", held))}
+        files = {part: write(folder / f"{part}.tsv", pairs) for part, pairs in (("train", train), ("clean", held))}
         settings = {
             **files, "test": write(folder / "test.tsv", test), "source": "de", "target": "en", "text_length": 64,
             "rule": "uniform", "keep_clean_in_train": False, "model": args.model, "epochs": args.epochs, "batch_size": 128,
@@ -77,11 +65,12 @@ def main() -> None:
         }  # fmt: skip
         found = start(Settings.of(**settings), folder / "run", SILENT)
         run = reweigh.load(folder / "run")
-        said = [str(text) for text in run.predict(test[0]).values]
+        sources, wanted = map(list, zip(*test, strict=True))
+        said = [str(text) for text in run.predict(sources).values]
         size = sum(p.numel() for p in run.model.parameters())
     result = {
-        "bleu_torchtext": by_torchtext(said, test[1]), "published": PUBLISHED, "bleu_sacrebleu": found["test_bleu"],
-        "parameters": size, "pairs": len(train[0]), "epochs": args.epochs, "model": args.model,
+        "bleu_torchtext": by_torchtext(said, wanted), "published": PUBLISHED, "bleu_sacrebleu": found["test_bleu"],
+        "parameters": size, "pairs": len(train), "epochs": args.epochs, "model": args.model,
         "seconds": round(time.perf_counter() - began), "threads": torch.get_num_threads(), "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
     }  # fmt: skip

@@ -4,6 +4,7 @@ A recipe describes a run by a frozen dataclass, its *job*; the fields are the ke
 line a run. Each process computes with one thread.
 """
 
+import io
 import json
 import multiprocessing
 import os
@@ -106,6 +107,26 @@ def write_pages(output: Path | None, *pages: str) -> None:
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(output, "\n".join(pages).encode())
+
+
+def with_table(page: str, table: str, begin: str, end: str) -> str:
+    """The page with this table in the place of what stands between the marks `begin`, a line, and `end`.
+
+    Raises:
+        SystemExit: if it has no such marks.
+    """
+    head, begun, rest = page.partition(begin)
+    _, ended, tail = rest.partition(end)
+    if not (begun and ended):
+        raise SystemExit(f"the page has no place for the table: write {begin.strip()} and {end} into it")
+    return f"{head}{begin}\n{table}\n{end}{tail}"
+
+
+def save(figure: Any, path: Path) -> None:
+    """A figure of matplotlib as a picture, whole or not at all."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130)
+    write_bytes(path, buffer.getvalue())
 
 
 def show(rows: Sequence[Sequence[str]], title: str) -> None:

@@ -33,7 +33,7 @@ from reweigh.run.start import start
 from reweigh.run.watcher import SILENT
 from reweigh.settings import Settings
 from runs import add_result, as_markdown, cell, read_results, show
-from translation_pairs import KINDS, Pair, added, parts_of, replaced
+from translation_pairs import KINDS, Pair, added, parts_of, replaced, write
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "translation.jsonl"
 PLAIN = {"rule": "uniform"}
@@ -43,10 +43,10 @@ NOT_RUN = "not run"
 
 
 class Row(NamedTuple):
-    """Settings, and what is left out beforehand: from the job's files, the pairs and which are wrong, to which are kept."""
+    """Settings, and what is left out beforehand: from the files, the pairs and which are wrong, to which are kept."""
 
     settings: dict[str, Any]
-    kept: Callable[["Job", dict[str, Any], list[Pair], list[bool]], list[bool]] | None = None
+    kept: Callable[[dict[str, Any], list[Pair], list[bool]], list[bool]] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Job:
     seed: int
 
 
-def truly_right(job: Job, settings: dict[str, Any], given: list[Pair], wrong: list[bool]) -> list[bool]:
+def truly_right(settings: dict[str, Any], given: list[Pair], wrong: list[bool]) -> list[bool]:
     """As somebody who knows would filter."""
     return [not bad for bad in wrong]
 
 
-def by_dual_cross_entropy(job: Job, settings: dict[str, Any], given: list[Pair], wrong: list[bool]) -> list[bool]:
+def by_dual_cross_entropy(settings: dict[str, Any], given: list[Pair], wrong: list[bool]) -> list[bool]:
     """Two small models of the checked pairs, one each way, agree (Junczys-Dowmunt, 2018); the best are kept.
 
     The score is |h − h'| + (h + h') / 2, of mean losses a token; how many are wrong it is told.
@@ -88,8 +88,8 @@ def _losses_of_one_trained_on_checked(settings: dict[str, Any], folder: Path) ->
     """The mean loss a token of all training pairs, (N,), in their order."""
     start(Settings.of(**{**settings, "rule": "checked-only", "steps": DUAL_STEPS}), folder, SILENT)
     run = reweigh.load(folder)
-    train, model = data_of(run.finished).train, run.model.module
-    ours = torch.nonzero(~torch.isin(train.ids, data_of(run.finished).clean.ids)).flatten()
+    data, model = data_of(run.finished), run.model.module
+    train, ours = data.train, torch.nonzero(~torch.isin(data.train.ids, data.clean.ids)).flatten()
     found, order = torch.full((int(train.ids.max()) + 1,), torch.inf), train.lengths[ours, 1].argsort()
     with torch.no_grad():
         for rows in ours[order].split(500):
@@ -140,7 +140,7 @@ def run(job: Job, data: Path, more: dict[str, Any]) -> dict[str, Any]:
             "clean_batch_size": 64, "steps": job.steps, "seed": job.seed, "ledger": False, **more,
         }  # fmt: skip
         if row.kept is not None:
-            kept = row.kept(job, usual, given, wrong)
+            kept = row.kept(usual, given, wrong)
             given, wrong = ([item for item, keep in zip(all_, kept, strict=True) if keep] for all_ in (given, wrong))
             write(folder / "pairs.tsv", given)
         settings = {**usual, **row.settings}
@@ -193,12 +193,6 @@ def told_of_pairs(folder: Path, count: int) -> tuple[Tensor, list[float] | None]
 def spread(trust: Tensor) -> list[int]:
     """How many pairs are trusted by 0 to 0.05, to 0.1, ..."""
     return torch.histc(trust.clamp(0, 1).float(), BINS, 0, 1).int().tolist()
-
-
-def write(path: Path, pairs: list[Pair]) -> str:
-    """Lines of two fields below their names."""
-    path.write_text("de\ten\n" + "".join(f"{source}\t{target}\n" for source, target in pairs), "utf-8")
-    return str(path)
 
 
 def table(results: dict[Job, dict[str, Any]], rows: Sequence[str] = tuple(ROWS)) -> list[list[str]]:

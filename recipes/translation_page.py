@@ -4,14 +4,13 @@ python recipes/translation_page.py            # docs/results_translation.md and 
 """
 
 import argparse
-import io
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from reweigh.storage import write_bytes
-from runs import as_markdown, read_results
+from runs import as_markdown, read_results, save, with_table
 from translation import BINS, NOT_RUN, RESULTS, Job, table
 
 DOCS = RESULTS.parent.parent
@@ -53,19 +52,6 @@ def as_page(rows: list[list[str]]) -> str:
     return "\n".join([as_markdown([head, *(row for row in rest if NOT_RUN not in row)]), *lines])
 
 
-def with_table(page: str, found: str) -> str:
-    """The page with this table in the place of the one between the marks.
-
-    Raises:
-        SystemExit: if it has no marks.
-    """
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise SystemExit(f"the page has no place for the table: write {BEGIN.strip()} and {END} into it")
-    return f"{head}{BEGIN}\n{found}\n{END}{tail}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="The table and the picture of translation.py.")
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -73,10 +59,8 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=DOCS / "images" / "translation_trust.png")
     args = parser.parse_args()
     results = read_results(args.results, Job)
-    write_bytes(args.page, with_table(args.page.read_text("utf-8"), as_page(table(results))).encode())
-    buffer = io.BytesIO()
-    picture(results).savefig(buffer, format="png", dpi=130)
-    write_bytes(args.picture, buffer.getvalue())
+    write_bytes(args.page, with_table(args.page.read_text("utf-8"), as_page(table(results)), BEGIN, END).encode())
+    save(picture(results), args.picture)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def _of_tatoeba(path: Path, count: int, seed: int) -> Parts:
 
 
 def _of_multi30k(path: Path, count: int, seed: int) -> Parts:
-    train, test = (_lines_of(path, name) for name in ("train", "test_2016_flickr"))
+    train, test = (lines_of(path, name) for name in ("train", "test_2016_flickr"))
     held = {english for _, english in test}
     found = [pair for pair in dict.fromkeys(train) if pair[1] not in held]
     random.Random(seed).shuffle(found)
@@ -53,9 +53,16 @@ def _of_multi30k(path: Path, count: int, seed: int) -> Parts:
     return Parts(rest[:count], found[:CHECKED], test, rest[count:])
 
 
-def _lines_of(path: Path, name: str) -> list[Pair]:
+def lines_of(path: Path, name: str) -> list[Pair]:
+    """A part of Multi30k, German and English."""
     sides = [gzip.decompress((path / f"{name}.{side}.gz").read_bytes()).decode().split("\n") for side in ("de", "en")]
     return [(german, english) for german, english in zip(*sides, strict=True) if german and english]
+
+
+def write(path: Path, pairs: list[Pair]) -> str:
+    """Lines of two fields below their names."""
+    path.write_text("de\ten\n" + "".join(f"{source}\t{target}\n" for source, target in pairs), "utf-8")
+    return str(path)
 
 
 Spoil = Callable[[list[Pair], int], list[Pair]]

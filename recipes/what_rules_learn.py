@@ -10,7 +10,6 @@ by one that reads internal states, on MNIST with 40 % of the labels flipped to t
 
 import argparse
 import functools
-import io
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor
 import noisy_labels as recipe
 from noisy_labels import STEPS, Job
 from reweigh.rules import ClassAwareWeightNet, Evidence, LearnedRule
-from reweigh.storage import write_bytes
+from runs import save
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#d1600b", "#767676"
 WINDOW = 20
@@ -89,12 +88,6 @@ def teacher_weights(root: str | None) -> Figure:
     both[0].set_ylabel("mean weight, plain training = 1")
     both[0].legend(frameon=False)
     return figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    write_bytes(path, buffer.getvalue())
 
 
 def main() -> None:

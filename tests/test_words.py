@@ -1,4 +1,4 @@
-from reweigh.words import counted, listed, meant, or_dash, sentence, shown
+from reweigh.words import counted, listed, meant, or_dash, said_by, sentence, shown
 
 
 def test_long_values_are_cut():
@@ -28,3 +28,8 @@ def test_a_clause_becomes_a_sentence():
 def test_a_number_that_is_not_there_is_a_dash():
     assert [or_dash(value, ".0%") for value in (0.125, float("nan"))] == ["12%", "–"]
     assert or_dash(2 / 3, ".2f") == "0.67"
+
+
+def test_of_what_another_library_said_the_first_line():
+    assert said_by(ValueError("not so.\nsee also the manual")) == "not so"
+    assert said_by(KeyError()) == "KeyError"

@@ -107,6 +107,14 @@ def json_lines(path, rows):
     return path
 
 
+def data_and_target(folder, shards, rows=pairs, least=5):
+    """So many files, of `least` rows and more, under `data`, and a target set of four; the folder."""
+    for number in range(shards):
+        json_lines(folder / "data" / f"{number}.jsonl", rows(least + number, seed=number))
+    json_lines(folder / "clean.jsonl", rows(4, seed=9))
+    return folder
+
+
 def parquet(path, rows, group=None):
     import pyarrow as pa
     import pyarrow.parquet as pq

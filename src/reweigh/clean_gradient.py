@@ -115,9 +115,9 @@ class CleanGradient:
 
     def _of(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """The direction and loss of a batch, or their means over the examples of its parts."""
-        if self._stream.parted is None:
-            return self._gradient(batch)
-        parts = self._stream.parted(batch)
+        parts = [(1, batch)] if self._stream.parted is None else self._stream.parted(batch)
+        if len(parts) == 1:
+            return self._gradient(parts[0][1])
         of_all, v, loss = sum(size for size, _ in parts), dict[str, Tensor](), torch.zeros(())
         for size, part in parts:
             theirs, their_loss = self._gradient(part)

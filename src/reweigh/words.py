@@ -39,3 +39,9 @@ def sentence(said: str) -> str:
 def or_dash(value: float, form: str) -> str:
     """A number in this form, as ".2f"; a dash for NaN, where there is none."""
     return "–" if value != value else format(value, form)
+
+
+def said_by(refused: Exception) -> str:
+    """The first line of what another library said, without its full stop; the error's type where it said nothing."""
+    said = str(refused).strip()
+    return said.splitlines()[0].rstrip(".") if said else type(refused).__name__

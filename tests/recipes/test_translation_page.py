@@ -3,8 +3,9 @@
 import pytest
 
 import translation_page
+from runs import with_table
 from translation import BINS, Job, table
-from translation_page import BEGIN, END, picture, with_table
+from translation_page import BEGIN, END, picture
 
 
 def result(row, **more):
@@ -15,9 +16,9 @@ def result(row, **more):
 
 def test_the_table_replaces_the_one_between_the_marks():
     page = f"# Title\n{BEGIN}\nold\n{END}\nthe rest\n"
-    assert with_table(page, "| new |") == f"# Title\n{BEGIN}\n| new |\n{END}\nthe rest\n"
+    assert with_table(page, "| new |", BEGIN, END) == f"# Title\n{BEGIN}\n| new |\n{END}\nthe rest\n"
     with pytest.raises(SystemExit, match="has no place for the table"):
-        with_table("# Title\n", "| new |")
+        with_table("# Title\n", "| new |", BEGIN, END)
 
 
 def test_what_was_not_run_is_named_below():

@@ -14,10 +14,7 @@ from reweigh.scoring.parts import parts_of
 
 @pytest.fixture
 def files(tmp_path):
-    for number in range(5):
-        tiny.json_lines(tmp_path / "data" / f"{number}.jsonl", tiny.pairs(5 + number, seed=number))
-    tiny.json_lines(tmp_path / "clean.jsonl", tiny.pairs(4, seed=9))
-    return tmp_path
+    return tiny.data_and_target(tmp_path, 5)
 
 
 def told(files, model, output="two.parquet", *more):

@@ -15,10 +15,7 @@ from reweigh.scoring.by_ray import Actor, ByRay
 
 @pytest.fixture
 def files(tmp_path):
-    for number in range(4):
-        tiny.json_lines(tmp_path / "data" / f"{number}.jsonl", tiny.pairs(5 + number, seed=number))
-    tiny.json_lines(tmp_path / "clean.jsonl", tiny.pairs(4, seed=9))
-    return tmp_path
+    return tiny.data_and_target(tmp_path, 4)
 
 
 @pytest.fixture(scope="module")

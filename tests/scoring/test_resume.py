@@ -18,10 +18,7 @@ from run.conftest import CONTEXT
 
 @pytest.fixture
 def files(tmp_path):
-    for number in range(3):
-        tiny.json_lines(tmp_path / "data" / f"{number}.jsonl", tiny.texts(6 + number, seed=number))
-    tiny.json_lines(tmp_path / "clean.jsonl", tiny.texts(4, seed=9))
-    return tmp_path
+    return tiny.data_and_target(tmp_path, 3, tiny.texts, least=6)
 
 
 def begin(files, model, **more):

@@ -14,6 +14,7 @@ import numpy as np
 from reweigh.api.rows import ROWS_OF_A_PATH, mask_of, rows_of_source
 from reweigh.api.tables import as_table, is_frame, is_pandas, reason
 from reweigh.data.outside import hand_over, is_source
+from reweigh.data.own import Encoding
 from reweigh.errors import BadInput, require
 from reweigh.storage import make_folder, write_bytes
 
@@ -89,13 +90,16 @@ class Given:
         self.sources.append(source)
         return hand_over(source)
 
-    def new(self, data: Any, column: str | None, target: str | None) -> str:
-        """Where new data lie; texts by themselves are those of `column`, where a model reads one.
+    def new(self, data: Any, encoding: Encoding | None) -> str:
+        """Where new data lie; texts by themselves are those of the column that a model reads, where it reads one.
 
         Raises:
             BadInput: as `path_of`.
         """
-        return self.path_of({column: list(data)} if column and _are_texts(data) else data, "new", target)
+        if encoding is None:
+            return self.path_of(data, "new")
+        column = encoding.read_alone
+        return self.path_of({column: list(data)} if column and _are_texts(data) else data, "new", encoding.targets[0])
 
     def path_of(self, data: Any, role: str, target: str | None = None, extra: dict[str, Any] | None = None) -> str:
         """Where the data lie: a path as it is given, else that of a file which is written; `extra` columns go with it.

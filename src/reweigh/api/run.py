@@ -111,10 +111,7 @@ class Run:
         with tempfile.TemporaryDirectory(prefix="reweigh-") as folder:
             given = Given(Path(folder))
             with said_in_python(given.places):
-                column, target = (
-                    (None, None) if (known := self.encoding) is None else (known.read_alone, known.targets[0])
-                )
-                found = predict_new(self.path, given.new(data, column, target), model=self._named)
+                found = predict_new(self.path, given.new(data, self.encoding), model=self._named)
                 notes = [*given.notes, *(in_python(note, given.places) for note in found.data.notes)]
             return Prediction(found, self._labels, getattr(data, "index", None), tuple(notes))
 

@@ -56,11 +56,11 @@ def audit_run(
     trained = trained_model(run, tuple(examples.x.shape[1:]), learnt.outputs, data.encoding)
     judged = judged_by_halves(run, data)
     told = None if judged is None or not judged.of_all.evidence.ranks else judged
-    drawn = judged is not None and _draws(run)
-    if judged is not None and drawn:  # by that, and what is drawn counts alike
-        trusted, mean_weight = judged.right, judged.right / judged.right.mean()
+    drawn_by = judged if _draws(run) else None
+    if drawn_by is not None:  # and what is drawn counts alike
+        trusted, mean_weight = drawn_by.right, drawn_by.right / drawn_by.right.mean()
     if told is None:
-        if not drawn and (not len(rows) or np.ptp(summary.mean_weight) < _EQUAL):
+        if drawn_by is None and (not len(rows) or np.ptp(summary.mean_weight) < _EQUAL):
             what = "trusted every example of {} alike" if len(rows) else "trained {} on the checked examples alone"
             raise BadInput(
                 f"the rule {run.config.weights.rule} {what.format(run.path)}, and {_why(judged)}: audit a run with "

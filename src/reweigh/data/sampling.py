@@ -26,20 +26,20 @@ _MOST_PASSES = 100
 
 
 def epoch_order(count: int, *, seed: int, epoch: int, sampling: Tensor | None = None, thinned: bool = False) -> Tensor:
-    """The rows (N,) of one epoch: a permutation, or as `drawn` where sampling weights are given."""
-    generator = torch.Generator().manual_seed(seed_for(seed, "order", epoch))
+    """The rows (N,) of one epoch, as `drawn`."""
+    return drawn(count, torch.Generator().manual_seed(seed_for(seed, "order", epoch)), sampling, thinned=thinned)
+
+
+def drawn(count: int, generator: torch.Generator, sampling: Tensor | None = None, *, thinned: bool = False) -> Tensor:
+    """N rows: a permutation, or in proportion to sampling weights (N,), where a rule has some.
+
+    Those are drawn with replacement; or, `thinned`, from permutations in which an example stands as likely as its weight
+    says, from 0 to 1: of N that are drawn in proportion a third would be missed though their weight is one, and others come
+    up three times.
+    """
     if sampling is None:
         return torch.randperm(count, generator=generator)
-    return drawn(sampling, generator, thinned=thinned)
-
-
-def drawn(sampling: Tensor, generator: torch.Generator, *, thinned: bool) -> Tensor:
-    """N rows in proportion to sampling weights (N,): with replacement, or of permutations that are thinned by them.
-
-    `thinned`, weights are from 0 to 1, how likely an example stands in each permutation: of N that are drawn in proportion
-    a third would be missed though their weight is one, and others come up three times.
-    """
-    count, weights = len(sampling), sampling.double()
+    weights = sampling.double()
     if not thinned or float(weights.sum()) * _MOST_PASSES < count:
         return torch.multinomial(weights, count, replacement=True, generator=generator)
     found, missing = list[Tensor](), count

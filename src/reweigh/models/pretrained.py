@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from reweigh.errors import BadInput, require
 from reweigh.hub import quiet
+from reweigh.words import said_by
 
 PREFIX = "hf:"
 
@@ -79,5 +80,4 @@ def hugging_face(complaint: str, remedy: str, *also: type[Exception]) -> Iterato
         with quiet() as transformers:
             yield transformers
     except refusals as refused:
-        reason = str(refused).strip().splitlines()[0].rstrip(".") if str(refused).strip() else type(refused).__name__
-        raise BadInput(f"{complaint} ({reason}): {remedy}") from refused
+        raise BadInput(f"{complaint} ({said_by(refused)}): {remedy}") from refused

@@ -9,30 +9,26 @@ from typing import Any, ClassVar, Self
 from torch import Tensor
 
 from reweigh.errors import BadInput
-from reweigh.rules.drawing import alike
+from reweigh.rules.drawing import Draws
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
-from reweigh.rules.rule import Evidence, Rule
+from reweigh.rules.rule import Evidence
 
 
 @rule("checked-only", needs={"checked"}, title="the checked rows alone")
-class CheckedOnly(Rule):
+class CheckedOnly(Draws):
     """Plain training on the checked examples alone, with as many steps: the others are never drawn."""
 
     tells_apart: ClassVar[bool] = False
 
     def __init__(self, checked: Tensor) -> None:
-        self._checked, self._asked_of = checked, False
+        self._checked = checked
 
     @classmethod
     def made(cls, materials: Materials, options: Any) -> Self:
         """For a training set of which these are checked."""
         assert materials.checked is not None
         return cls(materials.checked)
-
-    def weigh(self, evidence: Evidence) -> Tensor:
-        """1/B: what counts is in the drawing."""
-        return alike(self, evidence, drawn=self._asked_of)
 
     def sampling_weights(self, labels: Tensor) -> Tensor | None:
         """One for checked examples and zero for the others, (N,)."""

@@ -7,15 +7,20 @@ from reweigh.errors import BadInput
 from reweigh.rules.rule import Evidence, Rule, to_sum_one
 
 
-def alike(rule: Rule, evidence: Evidence, *, drawn: bool) -> Tensor:
-    """1/B, (B,), by a rule whose drawing is all that it does; `drawn` says whether anybody has asked it what to draw.
+class Draws(Rule):
+    """A rule whose drawing is all that it does; its `sampling_weights` notes that somebody has asked what to draw."""
 
-    Raises:
-        BadInput: if nobody has: training would be plain, without a word.
-    """
-    if not drawn:
-        raise BadInput(
-            f"the {rule.name} rule only says which examples to draw, and nobody has asked it: draw rows by its "
-            "sampling_weights(labels) before each epoch (reweigh.data.sampling.drawn), or train by `reweigh.fit`"
-        )
-    return to_sum_one(torch.ones_like(evidence.like))
+    _asked_of = False
+
+    def weigh(self, evidence: Evidence) -> Tensor:
+        """1/B: what counts is in the drawing.
+
+        Raises:
+            BadInput: if nobody has asked what to draw: training would be plain, without a word.
+        """
+        if not self._asked_of:
+            raise BadInput(
+                f"the {self.name} rule only says which examples to draw, and nobody has asked it: draw rows by its "
+                "sampling_weights(labels) before each epoch (reweigh.data.sampling.drawn), or train by `reweigh.fit`"
+            )
+        return to_sum_one(torch.ones_like(evidence.like))

@@ -15,15 +15,14 @@ from torch import Tensor
 
 from reweigh.errors import BadInput
 from reweigh.rightness.known import Known
-from reweigh.rules.drawing import alike
+from reweigh.rules.drawing import Draws
 from reweigh.rules.judged import Judged, JudgedOptions
 from reweigh.rules.materials import Materials
 from reweigh.rules.registry import rule
-from reweigh.rules.rule import Evidence
 
 
 @rule("drawn", needs={"rightness"}, options=JudgedOptions, title="drawn by labels judged beforehand")
-class Drawn(Judged):
+class Drawn(Draws, Judged):
     """Drawn by P(label right), known before training; examples that nothing is known of stand in every pass.
 
     Args:
@@ -39,7 +38,7 @@ class Drawn(Judged):
 
     def __init__(self, known: Known | Callable[[], Known], rows: Tensor, *, sharpness: float = 3.0) -> None:
         super().__init__(known, sharpness=sharpness)
-        self._rows, self._asked_of = rows.cpu(), False
+        self._rows = rows.cpu()
 
     @classmethod
     def made(cls, materials: Materials, options: JudgedOptions) -> Self:
@@ -48,10 +47,6 @@ class Drawn(Judged):
         if materials.ids is None:
             raise BadInput(f"the rule {cls.name} draws examples, and nobody draws them by it here: take judged")
         return cls(materials.judged, materials.ids, sharpness=options.sharpness)
-
-    def weigh(self, evidence: Evidence) -> Tensor:
-        """1/B: what counts is in the drawing."""
-        return alike(self, evidence, drawn=self._asked_of)
 
     def sampling_weights(self, labels: Tensor) -> Tensor:
         """How likely each example stands in a pass, (N,) from 0 to 1."""

@@ -210,7 +210,7 @@ def _encoded(loaded: Loaded, shards: Sequence[Shard], columns: Columns) -> Itera
 
 
 def _usual_id(shards: Sequence[Shard]) -> str | None:
-    return "id" if all("id" in shard.kind.columns(shard.path) for shard in shards if shard.rows) else None
+    return "id" if all("id" in shard.columns for shard in shards if shard.rows) else None
 
 
 def _finished(plan: Plan, place: Path, done: int) -> Scored:

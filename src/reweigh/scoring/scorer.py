@@ -71,8 +71,7 @@ class Scorer:
             if rows := not_finite(values):
                 raise NonFinite(
                     f"the {name} of {named(rows, ids, len(ids))} is not finite: look at these rows and at the model, "
-                    f"or leave "
-                    "them out"
+                    "or leave them out"
                 )
         return {name: values.detach().double().cpu() for name, values in found.items()}
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reweigh.errors import require
 from reweigh.run.world import usable_device
-from reweigh.scoring.files import Row, Shard
+from reweigh.scoring.files import Shard
 from reweigh.scoring.model import Loaded, load
 from reweigh.scoring.parts import Parts
 from reweigh.scoring.plan import Plan
@@ -78,21 +78,16 @@ class Worker:
 
 
 def windows_of(shard: Shard, columns: Columns, encoder: Encoder, id: str | None) -> Iterator[Named]:
-    """The rows of a shard as tokens, with what they are called: by the column `id`, or FILE:ROW, rows counted from 0."""
+    """The rows of a shard as tokens, with what they are called."""
     start = 0
     for window in shard.kind.windows(shard.path, [*columns.names, *([] if id is None else [id])]):
-        ids = [_id(row, id, f"{shard.name}:{place}") for place, row in enumerate(window, start)]
+        ids = [shard.called(row, place, id) for place, row in enumerate(window, start)]
         told = [
             columns.told(row, f"row {name} of {shard.path}", encoder.tokenizer)
             for name, row in zip(ids, window, strict=True)
         ]
         yield Named(ids, encoder(told))
         start += len(window)
-
-
-def _id(row: Row, column: str | None, usual: str) -> str:
-    value = None if column is None else row.get(column)
-    return usual if value is None else str(value)
 
 
 def target_content(target: Target) -> bytes:

@@ -70,10 +70,7 @@ class Plan:
         """The epoch's rows in portions of nearly one size: no last batch of one, which batch normalisation cannot take."""
         draw = torch.Generator().manual_seed(rng.mixed(self.seed, 1, epoch))
         n = len(self.train)
-        if (sampling := self.sampling()) is None:
-            order = torch.randperm(n, generator=draw)
-        else:
-            order = drawn(sampling, draw, thinned=self.thinned)
+        order = drawn(n, draw, self.sampling(), thinned=self.thinned)
         yield from self.train[order].tensor_split(math.ceil(n / self.batch_size))
 
 

@@ -10,6 +10,7 @@ from reweigh.errors import BadInput
 from reweigh.ledger.visits import Array
 from reweigh.scoring.files.json_lines import taken
 from reweigh.scoring.files.source import WINDOW, Row, in_windows
+from reweigh.words import said_by
 
 
 class Parquet:
@@ -78,5 +79,4 @@ def _opened(path: Path) -> Iterator[Any]:
         with parquet.ParquetFile(path) as file:
             yield file
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as refused:
-        reason = str(refused).strip().splitlines()[0].rstrip(".")
-        raise BadInput(f"{path} cannot be read as Parquet ({reason}): put a good copy there") from refused
+        raise BadInput(f"{path} cannot be read as Parquet ({said_by(refused)}): put a good copy there") from refused

@@ -1,5 +1,6 @@
 """A file of rows: what is asked of whatever reads and writes one kind."""
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,16 @@ class Shard:
     kind: Kind
     rows: int
     digest: str
+
+    @functools.cached_property
+    def columns(self) -> list[str]:
+        """The names of its columns."""
+        return self.kind.columns(self.path)
+
+    def called(self, row: Row, place: int, id: str | None) -> str:
+        """What a row is called, by the column `id`, or FILE:ROW, rows counted from 0."""
+        value = None if id is None else row.get(id)
+        return f"{self.name}:{place}" if value is None else str(value)
 
     def as_json(self) -> dict[str, Any]:
         """What a scores file says of it."""

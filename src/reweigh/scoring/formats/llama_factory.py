@@ -7,10 +7,8 @@ Weights are normalised within a micro-batch there: of one row alone a weight say
 from pathlib import Path
 from typing import Any
 
-from reweigh.scoring.formats.rows import Rows, Weighed, in_lines
+from reweigh.scoring.formats.rows import LINES, Rows, Weighed, in_lines
 from reweigh.scoring.texts.chat import ASSISTANT
-
-NAME = "weighed.jsonl"
 
 
 class LlamaFactory:
@@ -34,12 +32,11 @@ class LlamaFactory:
                 ],
             }
 
-        return in_lines(rows, folder / NAME, told)
+        return in_lines(rows, folder, told)
 
     def step(self, folder: Path) -> str:
         """The code that reads it, and when a weight says nothing."""
         return (
-            f"train on {folder / NAME} with LLaMA-Factory's v1 code and no converter, several rows a micro-batch: "
-            f"weights are "
-            "normalised within one, and of one row alone they cancel"
+            f"train on {folder / LINES} with LLaMA-Factory's v1 code and no converter, several rows a micro-batch: "
+            "weights are normalised within one, and of one row alone they cancel"
         )

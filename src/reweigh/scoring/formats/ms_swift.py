@@ -7,10 +7,8 @@ Left to itself it takes any scale above zero for one, and trains 0.3 like 1.0 (`
 from pathlib import Path
 from typing import Any
 
-from reweigh.scoring.formats.rows import Rows, Weighed, in_lines
+from reweigh.scoring.formats.rows import LINES, Rows, Weighed, in_lines
 from reweigh.scoring.texts.chat import ASSISTANT
-
-NAME = "weighed.jsonl"
 
 
 class MsSwift:
@@ -28,12 +26,11 @@ class MsSwift:
                     turn["loss_scale"] = round(one.weight, 6)
             return {"id": one.id, "messages": turns}
 
-        return in_lines(rows, folder / NAME, told)
+        return in_lines(rows, folder, told)
 
     def step(self, folder: Path) -> str:
         """The option without which weights are lost."""
         return (
-            f"train with `swift sft --dataset {folder / NAME} --is_binary_loss_scale false ...` (4.2 or later), since "
-            f"it takes every "
-            "weight above zero for one otherwise"
+            f"train with `swift sft --dataset {folder / LINES} --is_binary_loss_scale false ...` (4.2 or later), since "
+            "it takes every weight above zero for one otherwise"
         )

@@ -41,8 +41,7 @@ class Lines:
 
     def write(self, rows: Rows, folder: Path) -> list[str]:
         """Objects with one key more."""
-
-        return in_lines(rows, folder / "weighed.jsonl", lambda one: _with_weight(rows, one))
+        return in_lines(rows, folder, lambda one: _with_weight(rows, one))
 
     def step(self, folder: Path) -> str:
         """What it is for."""

@@ -43,8 +43,7 @@ class Rows:
             place = 0
             for window in shard.kind.windows(shard.path):
                 for row in window:
-                    value = None if self.id is None else row.get(self.id)
-                    name = f"{shard.name}:{place}" if value is None else str(value)
+                    name = shard.called(row, place, self.id)
                     yield Weighed(row, name, float(self.weights[start]), f"row {name} of {shard.path}")
                     place, start = place + 1, start + 1
 
@@ -67,9 +66,12 @@ class Format(Protocol):
         ...
 
 
-def in_lines(rows: Rows, path: Path, told: Callable[[Weighed], dict[str, Any]]) -> list[str]:
-    """An object a row, in one file."""
-    with path.open("wb") as file:
+LINES = "weighed.jsonl"
+
+
+def in_lines(rows: Rows, folder: Path, told: Callable[[Weighed], dict[str, Any]]) -> list[str]:
+    """An object a row, in one file of the folder, `LINES`."""
+    with (folder / LINES).open("wb") as file:
         for one in rows:
             file.write(line_of(told(one)))
-    return [path.name]
+    return [LINES]

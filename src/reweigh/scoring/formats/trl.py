@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reweigh.errors import BadInput
-from reweigh.scoring.formats.rows import Rows, Weighed, in_lines
-
-NAME = "weighed.jsonl"
+from reweigh.scoring.formats.rows import LINES, Rows, Weighed, in_lines
 
 
 class Trl:
@@ -25,12 +23,12 @@ class Trl:
 
         if rows.name in ("id", "messages", "prompt", "completion", "text"):
             raise BadInput(f"--column is {rows.name!r}, which TRL has for something else: name another")
-        return in_lines(rows, folder / NAME, told)
+        return in_lines(rows, folder, told)
 
     def step(self, folder: Path) -> str:
         """What drops the weights."""
         return (
-            f"load_dataset('json', data_files='{folder / NAME}') has them: SFTTrainer drops them unless "
+            f"load_dataset('json', data_files='{folder / LINES}') has them: SFTTrainer drops them unless "
             "remove_unused_columns=False, packing=False, and a collator and a compute_loss of your own carry them "
             "(docs/language_models.md)"
         )

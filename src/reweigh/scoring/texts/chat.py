@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from reweigh.errors import BadInput
 from reweigh.scoring.files import Row
 from reweigh.scoring.texts.told import Message, Told, listed_in
-from reweigh.words import shown
+from reweigh.words import said_by, shown
 
 ASSISTANT = "assistant"
 _ROLES = {"human": "user", "gpt": ASSISTANT}
@@ -93,15 +93,13 @@ def _written(tokenizer: Any, turns: list[Message], where: str, *, waiting: bool 
     if not tokenizer.chat_template:
         raise BadInput(
             f"{where} is a conversation, and the tokenizer has no chat template: name a model that was taught to "
-            f"converse, or "
-            "columns of texts by --prompt and --response"
+            "converse, or columns of texts by --prompt and --response"
         )
     try:
         return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=waiting))
     except Exception as refused:  # a template raises whatever its author chose
         if not turns:
             return ""
-        reason = str(refused).strip().splitlines()[0].rstrip(".") if str(refused).strip() else type(refused).__name__
         raise BadInput(
-            f"the chat template refuses {where} ({reason}): correct the conversation, or leave it out"
+            f"the chat template refuses {where} ({said_by(refused)}): correct the conversation, or leave it out"
         ) from refused

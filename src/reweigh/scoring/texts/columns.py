@@ -50,7 +50,7 @@ def columns_of(shards: Sequence[Shard], named: Named) -> Columns:
     Raises:
         BadInput: if a named column is missing, or none of the usual ones is there.
     """
-    there = {shard.path: shard.kind.columns(shard.path) for shard in shards if shard.rows}
+    there = {shard.path: shard.columns for shard in shards if shard.rows}
     for path, names in there.items():
         for name in (named.text, named.prompt, named.response, named.messages, named.id):
             if name is not None and name not in names:
@@ -61,15 +61,14 @@ def columns_of(shards: Sequence[Shard], named: Named) -> Columns:
     if found is None:
         raise BadInput(
             f"{path} has no column of texts that is known by its name: name one by --text, two by --prompt and "
-            f"--response, or "
-            f"one of conversations by --messages; its columns are {listed(names)}"
+            f"--response, or one of conversations by --messages; its columns are {listed(names)}"
         )
     return found
 
 
 def spoken(columns: Columns, shards: Sequence[Shard], id_: str | None) -> str:
     """What is read of the files and what is not, in a sentence."""
-    there = dict.fromkeys(name for shard in shards if shard.rows for name in shard.kind.columns(shard.path))
+    there = dict.fromkeys(name for shard in shards if shard.rows for name in shard.columns)
     others = [name for name in there if name not in columns.names and name != id_]
     beside = f"; {listed(others)} beside {'it' if len(columns.names) == 1 else 'them'} not" if others else ""
     return f"read is {listed(columns.names)}{beside}"
