@@ -208,3 +208,58 @@ def weight_norm() -> Any:
 def pack_padded_sequence() -> Any:
     """The operation that sorts the steps of sequences by time."""
     return torch._pack_padded_sequence
+
+
+# Parameters that `fully_shard` spreads over ranks
+
+
+def shard_groups(part: nn.Module) -> list[Any]:
+    """What gathers and scatters the parameters of a module that `fully_shard` was applied to; PyTorch 2.6 has one of them."""
+    state: Any = part._get_fsdp_state()  # type: ignore[operator]
+    groups = getattr(state, "_fsdp_param_groups", None)
+    return [group for group in ([state._fsdp_param_group] if groups is None else groups) if group is not None]
+
+
+def shard_records(parts: Iterable[nn.Module]) -> list[Any]:
+    """What is kept of each parameter: `sharded_param`, `is_dtensor`, `offload_to_cpu`, `unsharded_accumulated_grad`."""
+    return [record for part in parts for group in shard_groups(part) for record in group.fsdp_params]
+
+
+def gathered_for(record: Any) -> nn.Parameter | None:
+    """What stands in a sharded parameter's place while it is gathered; None before it ever was."""
+    return getattr(record, "_unsharded_param", None)
+
+
+def settle_shards(parts: Iterable[nn.Module]) -> None:
+    """Let all parameters be sharded, and no pass be under way: after a forward pass without a backward one, or half of one."""
+    for part in parts:
+        state: Any = part._get_fsdp_state()  # type: ignore[operator]
+        idle = type(state._training_state).IDLE
+        for group in shard_groups(part):
+            group.wait_for_unshard()
+            group._training_state = idle
+            group._to_sharded()
+            group._post_forward_indices.clear()
+        state._training_state = idle
+        state._modules_to_run_forward.clear()
+        state._state_ctx.iter_forward_root = None
+        state._state_ctx.post_backward_final_callback_queued = False
+        getattr(state._comm_ctx, "post_forward_order", []).clear()  # there is none before the first pass
+
+
+def as_if_first(parts: Sequence[nn.Module]) -> list[tuple[Any, str, Any]]:
+    """Owners, attributes and values under which a backward pass sums over ranks, and adds to nothing from passes before it."""
+    wanted: list[tuple[Any, str, Any]] = []
+    for part in parts:
+        wanted.append((part._get_fsdp_state()._state_ctx, "is_last_backward", True))  # type: ignore[operator]
+        for group in shard_groups(part):
+            wanted += [(group, name, True) for name in ("reduce_grads", "all_reduce_grads", "reshard_after_backward")]
+            wanted += [(group, name, None) for name in (_DIVIDES, "_partial_reduce_output") if hasattr(group, name)]
+    for record in shard_records(parts):
+        wanted += [(record, "unsharded_accumulated_grad", None), (record.sharded_param, "grad", None)]
+        if (gathered := gathered_for(record)) is not None:
+            wanted.append((gathered, "grad", None))
+    return wanted
+
+
+_DIVIDES = "gradient_divide_factor"

@@ -4,7 +4,7 @@ Engines ask the model odd questions (what would the losses be with dual-number p
 little further along?) in the middle of somebody's training loop. Context managers make that safe:
 
 - `substituted(module, params)` puts other tensors in the parameters' places, tied weights included, without touching
-  the parameters themselves;
+  the parameters themselves; `standing_in(module, make)` does so where these are gathered layer by layer, too;
 - `preserve_module_state(module)` gives the module copies of its buffers and forks the random number generators, so that
   BatchNorm statistics, counters and dropout masks are afterwards what they were, even when the pass raises;
 - `moved(module, values)` lets the parameters hold other values, for kernels that follow nothing else;
@@ -13,6 +13,7 @@ little further along?) in the middle of somebody's training loop. Context manage
 All note the way back before they change anything (`reweigh.undo`).
 """
 
+import functools
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -21,11 +22,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reweigh import _torch, rng
+from reweigh import _torch, rng, sharded
 from reweigh._types import Params
 from reweigh.outside_state import keep_outside
 from reweigh.undo import ForAWhile, lent, restore, unless_done
-from reweigh.walk import Walkable, walked
+from reweigh.walk import Walk, Walkable, walked
 
 
 class substituted(ForAWhile):
@@ -60,6 +61,76 @@ class substituted(ForAWhile):
             _torch.set_flat_weights(rnn, now, [w if w is None else weakref.ref(w) for w in now])
 
 
+class standing_in(ForAWhile):
+    """Within the block the module computes with what `make(name, parameter)` returns in its parameters' places.
+
+    Those that are spread over ranks are made of what a layer has gathered, while it has: after `fully_shard`'s own hook
+    before the layer's pass, until its own after that.
+    """
+
+    def __init__(self, walk: Walk, make: sharded.MakesStandIn) -> None:
+        self._walk, self._make = walk, make
+
+    def change(self) -> None:
+        """Whole parameters are replaced at once; of the others, hooks see to it."""
+        walk, spread = self._walk, self._walk.sharded
+        whole = {name: self._make(name, p) for name, p in walk.parameters.items() if not sharded.is_sharded(p)}
+        substituted(walk, whole).change()
+        if not spread:
+            return
+        around = [_Around(walk, part, self._make) for part in spread]
+        ours = {id(hook) for one in around for hook in one.hooks}
+
+        def put_back() -> None:
+            for one in around:
+                for hooks in (one.part._forward_pre_hooks, one.part._forward_hooks):
+                    for key in [key for key, hook in hooks.items() if id(hook) in ours]:
+                        del hooks[key]
+                one.leave()
+
+        lent(put_back)
+        for one in around:
+            one.part.register_forward_pre_hook(one.hooks[0])
+            one.part.register_forward_hook(one.hooks[1], prepend=True)
+
+
+class _Around:
+    """The pass of one part whose own parameters are gathered for it, those of parts inside it left to these."""
+
+    def __init__(self, walk: Walk, part: nn.Module, make: sharded.MakesStandIn) -> None:
+        inside = list(part.modules())
+        others = {id(p) for other in walk.sharded if other is not part and other in inside for p in other.modules()}
+        own = {id(p._parameters): p for p in inside if id(p) not in others}
+        self.part, self._make = part, make
+        self._places = [place for place in walk.places if id(place[0]) in own and sharded.is_sharded(place[2])]
+        self._recurrent = [rnn for rnn in walk.recurrent if id(rnn._parameters) in own]
+        self._made: dict[str, tuple[Tensor, Tensor]] = {}
+        self.hooks: tuple[Callable[..., None], ...] = (lambda *_: self.enter(), lambda *_: self.leave())
+
+    def enter(self) -> None:
+        """What is gathered makes place."""
+        for place, leaf, _, name in self._places:
+            gathered = place[leaf]
+            if name not in self._made and not sharded.is_sharded(gathered):
+                self._made[name] = gathered, self._make(name, gathered)
+            if name in self._made:
+                place[leaf] = self._made[name][1]
+        self._exchange({id(gathered): made for gathered, made in self._made.values()})
+
+    def leave(self) -> None:
+        """And is there again; can be called twice."""
+        for place, leaf, _, name in self._places:
+            if name in self._made:
+                place[leaf] = self._made[name][0]
+        self._exchange({id(made): gathered for gathered, made in self._made.values()})
+        self._made = {}
+
+    def _exchange(self, by_identity: dict[int, Tensor]) -> None:
+        for rnn in self._recurrent:
+            weights = [w if w is None else by_identity.get(id(w), w) for w in _torch.flat_weights(rnn)[0]]
+            _torch.set_flat_weights(rnn, weights, [w if w is None else weakref.ref(w) for w in weights])
+
+
 class preserve_module_state(ForAWhile):
     """Whatever the block runs, the module and the random number generators are afterwards as they were.
 
@@ -77,6 +148,7 @@ class preserve_module_state(ForAWhile):
         """Copies take the places of the buffers."""
         walk, parts = self._walk, self._walk.parts
         lent(torch.clear_autocast_cache)
+        lent(functools.partial(_torch.settle_shards, walk.sharded))
         lent(rng.way_back(walk.devices))
         keep_outside(walk.module, parts)
         lent(attributes_of(parts))
@@ -99,7 +171,10 @@ class preserve_module_state(ForAWhile):
 
 
 class moved(ForAWhile):
-    """Within the block the parameters hold these values; their own storage is back in place afterwards, untouched."""
+    """Within the block the parameters hold these values; their own storage is back in place afterwards, untouched.
+
+    That of parameters which are spread over ranks cannot be exchanged: it is written to, and set back bit for bit.
+    """
 
     def __init__(self, module: Walkable, values: Params) -> None:
         self._walk, self._values = walked(module), values
@@ -107,15 +182,21 @@ class moved(ForAWhile):
     def change(self) -> None:
         """The parameters' storage is exchanged."""
         values = self._values
-        own = [(p, p.data, values[name]) for name, p in self._walk.parameters.items() if name in values]
+        found = [(p, values[name]) for name, p in self._walk.parameters.items() if name in values]
+        own = [(p, p.data, value) for p, value in found if not sharded.is_sharded(p)]
+        spread = [(place := sharded.local(p), place.clone(), value) for p, value in found if sharded.is_sharded(p)]
 
         def put_back() -> None:
             for p, data, _ in own:
                 p.data = data
+            for place, before, _ in spread:
+                place.copy_(before)
 
         lent(put_back)
         for p, _, value in own:
             p.data = value
+        for place, _, value in spread:
+            place.copy_(sharded.local(value))
 
 
 class uncompiled(ForAWhile):

@@ -13,7 +13,7 @@ from torch import Tensor
 from reweigh import distributed
 from reweigh._torch import tree_map
 from reweigh._types import Batch, Params
-from reweigh.as_found import preserve_module_state, substituted
+from reweigh.as_found import moved, preserve_module_state, substituted
 from reweigh.passes import losses_of
 from reweigh.student import Student
 
@@ -52,7 +52,8 @@ def culprits(student: Student, batch: Batch, at: Params | None = None) -> tuple[
     walk, point = student.walk.refresh(), at or {}
     trained = {name: p for name, p in walk.parameters.items() if p.requires_grad}
     leaves = {name: point.get(name, p).detach().requires_grad_() for name, p in trained.items()}
-    with preserve_module_state(walk), substituted(walk, {**point, **leaves}), torch.enable_grad():
+    there = moved(walk, point) if walk.sharded else substituted(walk, {**point, **leaves})
+    with preserve_module_state(walk), there, torch.enable_grad():
         losses = losses_of(student.module, student.per_example_loss, batch)
         rows, size = not_finite(losses), len(losses)
         if rows or distributed.world_size() > 1 or size > _MOST_GRADIENTS or not losses.requires_grad:

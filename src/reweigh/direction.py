@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from reweigh import distributed, optimizers
+from reweigh import distributed, optimizers, sharded
 from reweigh._types import AnyLoss, Batch, LayerChoice, Params
-from reweigh.as_found import preserve_module_state, reseed_dropout, substituted
+from reweigh.as_found import moved, preserve_module_state, reseed_dropout, substituted
 from reweigh.errors import BadInput
 from reweigh.first_look import empty, leaves_of, refuse_others_reached, refuse_others_trained, unreached
 from reweigh.outside_state import all_copied, plan_of
@@ -119,17 +119,19 @@ def _first_pass(task: EngineTask, optimizer: Optimizer | None) -> Iterator[bool]
 def _gradient(task: EngineTask, point: Params, first: bool) -> tuple[dict[str, Tensor], Tensor]:
     """∇ of the mean loss with respect to the chosen parameters alone, at `point`; layers below them record no graph."""
     chosen, own, walk = task.chosen, task.parameters, task.walk
-    values = {name: point.get(name, p).detach() for name, p in own.items()}
-    leaves = [values[name].requires_grad_() for name in chosen]
-    with preserve_module_state(walk), substituted(walk, values), torch.enable_grad():
+    values = {} if task.sharded else {name: point.get(name, p).detach() for name, p in own.items()}
+    leaves = [values[name].requires_grad_() for name in chosen if values]
+    there = moved(walk, point) if task.sharded else substituted(walk, values)
+    with preserve_module_state(walk), there, torch.enable_grad():
         reseed_dropout(walk)
         loss = losses_of(task.module, task.per_example_loss, task.batch, task.per).mean()
         if not loss.requires_grad:
             raise BadInput(unreached("clean"))
         if first:  # within the block the substituted values are the parameters; what a loss makes for itself is none
-            reached, _ = leaves_of(loss, task.batch)
-            refuse_others_reached((p for p in reached if isinstance(p, nn.Parameter)), task.module, own)
-        grads = gradients(loss, leaves)
+            reached, gathered = leaves_of(loss, task.batch)[0], sharded.originals(walk.sharded)
+            others = (p for p in reached if isinstance(p, nn.Parameter) and id(p) not in gathered)
+            refuse_others_reached(others, task.module, {} if task.sharded else own)
+        grads = task.gradients(loss) if task.sharded else gradients(loss, leaves)
     if all(g is None for g in grads):
         raise BadInput(unreached("clean"))
     if distributed.world_size() > 1:  # ranks send as many numbers, whatever each of them used

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.distributed.nn.functional import all_reduce
 
 from reweigh.errors import BadInput, NonFinite, Overflow
+from reweigh.sharded import is_sharded
 
 _KINDS = (Overflow, NonFinite, BadInput)
 _ELSEWHERE = "another rank met a number or a label that cannot be used, and names it: no rank takes this step"
@@ -99,6 +100,15 @@ def largest(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def anywhere(here: bool, device: torch.device) -> bool:
+    """Whether something is so on any rank. All ranks must call."""
+    if world_size() > 1:
+        found = torch.tensor(int(here), device=device)
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+        return bool(found)
+    return here
+
+
 def agree(error: NonFinite | BadInput | None, device: torch.device) -> None:
     """Raise this rank's error; where only another rank has one, or a worse one, raise one of its kind. All ranks must call.
 
@@ -127,12 +137,16 @@ def together(device: torch.device) -> Iterator[None]:
 
 
 def averaged(direction: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The mean over ranks of a direction, in one message for each dtype. All ranks must have the same names."""
+    """The mean over ranks of a direction, in one message for each dtype. All ranks must have the same names.
+
+    What is spread over ranks is one already: `fully_shard` averages as it scatters.
+    """
     if world_size() == 1 or not direction:
         return direction
-    found: dict[str, Tensor] = {}
-    for kind in dict.fromkeys((v.dtype, v.device) for v in direction.values()):  # one message for each kind of number
-        some = {name: v for name, v in direction.items() if (v.dtype, v.device) == kind}
+    found = {name: v for name, v in direction.items() if is_sharded(v)}
+    own = {name: v for name, v in direction.items() if name not in found}
+    for kind in dict.fromkeys((v.dtype, v.device) for v in own.values()):  # one message for each kind of number
+        some = {name: v for name, v in own.items() if (v.dtype, v.device) == kind}
         flat = torch.cat([v.reshape(-1) for v in some.values()])
         parts = torch.split(summed(flat) / world_size(), [v.numel() for v in some.values()])
         found.update({name: part.view_as(v) for (name, v), part in zip(some.items(), parts, strict=True)})

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from reweigh import sharded
 from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state
 from reweigh.batches import fields_of, tensors_of
@@ -64,7 +65,8 @@ def _pass(module: nn.Module, loss: AnyLoss, batch: Batch, per: str) -> tuple[Ten
     with preserve_module_state(module), torch.enable_grad():
         losses = losses_of(module, loss, batch, per)
         leaves, hidden = leaves_of(losses, batch)
-    return losses.detach().clone(), leaves, hidden
+        gathered = sharded.originals(sharded.parts_of(module.modules()))
+    return losses.detach().clone(), [gathered.get(id(leaf), leaf) for leaf in leaves], hidden
 
 
 def leaves_of(losses: Tensor, batch: Batch) -> tuple[list[Tensor], bool]:
@@ -174,7 +176,7 @@ def _compare(losses: Tensor, again: Tensor) -> None:
 
 def empty(direction: Params) -> bool:
     """Whether a direction is exactly zero: no entry, or none that is not zero."""
-    return not any(bool(v.any()) for v in direction.values())
+    return not any([sharded.anything(v) for v in direction.values()])
 
 
 def _identities(items: Iterable[Any]) -> set[int]:

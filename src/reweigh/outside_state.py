@@ -23,6 +23,7 @@ from torch import nn
 from reweigh.outside_copies import Copies
 from reweigh.outside_places import Place, places_of_loss, places_of_module
 from reweigh.several import uncompiled_loss
+from reweigh.sharded import is_sharded
 from reweigh.undo import lent
 from reweigh.weakly import Weakly
 
@@ -108,7 +109,7 @@ def _copy(copies: Copies, bindings: list[tuple[Place, Any, Any]], plan: _Plan, m
         copies.keep(value, place.name, bare=place.bare)
     if plan.full or plan.moving_parameters:
         for name, p in module.named_parameters():
-            if plan.full or name in plan.moving_parameters:
+            if (plan.full or name in plan.moving_parameters) and not is_sharded(p):  # the passes move a gathered one
                 copies.tensor(p, name)
 
 

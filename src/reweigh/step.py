@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh import _torch
+from reweigh import sharded
 from reweigh.culprits import named, not_finite
 from reweigh.distributed import agree
 from reweigh.errors import NonFinite, Overflow
@@ -83,7 +83,7 @@ class Clean:
     def _norm(self, dtype: torch.dtype | None) -> Tensor:
         if not self.direction:
             return torch.zeros_like(self.loss)
-        norms = _torch.norms(list(self.direction.values()), dtype)
+        norms = sharded.norms(list(self.direction.values()), dtype)
         return (norms if dtype else norms.float()).square().sum().sqrt()
 
 

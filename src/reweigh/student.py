@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reweigh import distributed, sharded
 from reweigh._torch import runs_compiled
 from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state as preserve_module_state
 from reweigh.errors import BadInput
-from reweigh.passes import Scaled, forbid_inference_mode, losses_and_counts
+from reweigh.passes import Scaled, forbid_inference_mode, gradients, losses_and_counts
 from reweigh.several import held, uncompiled_loss
 from reweigh.several import unwrap as unwrap
 from reweigh.tokens import at_places, check_per, of_tokens
@@ -156,8 +157,28 @@ class EngineTask:
 
     @property
     def wrapped(self) -> bool:
-        """Whether training goes through a wrapper or a compiled part, which the engines' own passes leave out."""
-        return self.model is not self.module or self.compiled
+        """Whether training goes through a wrapper or a compiled part, which the engines' own passes leave out; or through
+        `fully_shard`, whose parameters these let the layers gather with others in their places.
+        """
+        return self.model is not self.module or self.compiled or self.sharded
+
+    @property
+    def sharded(self) -> bool:
+        """Whether parameters are spread over ranks, so that all ranks have to make the same passes."""
+        return bool(self.walk.sharded)
+
+    def anywhere(self, here: bool) -> bool:
+        """Whether something is so: on any of the ranks, where all have to do the same."""
+        return distributed.anywhere(here, next(iter(self.devices))) if self.sharded else here
+
+    def gradients(
+        self, outputs: Tensor, weights: Tensor | None = None, *, keep_graph: bool = False
+    ) -> tuple[Tensor | None, ...]:
+        """`passes.gradients` by the chosen parameters; of those that are spread over ranks, means over ranks."""
+        leaves = list(self.chosen.values())
+        if self.sharded:
+            return sharded.gradients(self.walk.sharded, outputs, leaves, weights, keep_graph=keep_graph)
+        return gradients(outputs, leaves, weights, keep_graph=keep_graph)
 
     def losses(self) -> Tensor:
         """The losses as the engines see them, (B,): of the unwrapped module, checked; of n tokens with `per="token"`."""
@@ -213,4 +234,8 @@ class EngineTask:
             if v.shape != known[name].shape:
                 shapes = f"shape {tuple(v.shape)} but the parameter has {tuple(known[name].shape)}"
                 raise BadInput(f"the direction's entry {name!r} has {shapes}")
-        return {name: direction[name].detach().to(p) for name, p in self.chosen.items() if name in direction}
+        return {
+            name: sharded.spread_as(direction[name].detach(), p).to(p.device, p.dtype)
+            for name, p in self.chosen.items()
+            if name in direction
+        }

@@ -6,10 +6,11 @@ entries, and say which words are in it more than whether it is right.
 
 import fnmatch
 import math
-import sys
+from collections.abc import Sequence
 
 from torch import nn
 
+from reweigh import sharded
 from reweigh._types import LayerChoice, Params
 from reweigh.errors import BadInput
 
@@ -25,14 +26,15 @@ def chosen_parameters(module: nn.Module, layers: LayerChoice = None) -> dict[str
 
     Raises:
         BadInput: if nothing is chosen, nothing in the model is trainable, or a trainable parameter is of a kind that
-            cannot take part: without a shape, complex, or spread over ranks.
+            cannot take part: without a shape, complex, or spread over ranks but by `fully_shard`.
     """
     trainable = {name: p for name, p in module.named_parameters() if p.requires_grad}
     if not trainable:
         raise BadInput(
             "the model has no trainable parameter: set requires_grad=True on those that the optimizer trains"
         )
-    if barred := next(((name, why) for name, p in trainable.items() if (why := _bar(p))), None):
+    spread = sharded.parts_of(module.modules())
+    if barred := next(((name, why) for name, p in trainable.items() if (why := _bar(p, spread))), None):
         raise BadInput(f"parameter {barred[0]!r} {barred[1]}")
     if layers is None:
         return trainable
@@ -83,7 +85,7 @@ def told_of_body(module: nn.Module, layers: LayerChoice) -> str:
     return f"layers={BODY!r} leaves out {names or 'nothing, since there are no embeddings'}"
 
 
-def _bar(p: nn.Parameter) -> str:
+def _bar(p: nn.Parameter, spread: Sequence[nn.Module]) -> str:
     """Why a parameter cannot take part; empty where it can."""
     if isinstance(p, nn.parameter.UninitializedParameter):
         return "has no shape yet: run one forward pass before asking for alignments"
@@ -92,11 +94,14 @@ def _bar(p: nn.Parameter) -> str:
             "is complex, which no engine is proven for: hold it as a real parameter with a last dimension of 2 and call "
             "torch.view_as_complex on it in forward"
         )
-    tensors = sys.modules.get("torch.distributed.tensor")  # not imported: then there is none
-    if (tensors is not None and isinstance(p, tensors.DTensor)) or hasattr(p, "ds_id") or hasattr(p, "_is_flat_param"):
+    if sharded.is_sharded(p):
+        if why := sharded.why_not(spread, p):
+            return f"{why}: of parameters spread over ranks, those take part that fully_shard alone has spread, over all ranks"
+        return ""
+    if hasattr(p, "ds_id") or hasattr(p, "_is_flat_param"):
         return (
-            "is spread over ranks (a DTensor of fully_shard or tensor parallelism, FSDP or ZeRO-3), which is not supported "
-            "yet: train with DistributedDataParallel, whose ranks each hold the whole model"
+            "is spread over ranks by FSDP or ZeRO-3, which is not supported: take torch.distributed.fsdp.fully_shard, or "
+            "DistributedDataParallel"
         )
     return ""
 

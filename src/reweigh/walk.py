@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from reweigh._torch import runs_compiled
+from reweigh import sharded
+from reweigh._torch import runs_compiled, settle_shards
 
 _values = methodcaller("values")
 
@@ -25,6 +26,7 @@ class Walk:
         named: all its parts by name, itself first, as `named_modules` has them.
         parts: the same as a list.
         parameters: by name, as `named_parameters` has them.
+        sharded: parts whose parameters `fully_shard` has spread over ranks.
         recurrent: parts that keep a second list of their weights.
         places: where each stands: the dictionary of its owner, its name there, itself, and its own name.
         version: grows with each walk.
@@ -37,6 +39,8 @@ class Walk:
     def _walk(self) -> None:
         self.named = dict(self.module.named_modules())
         self.parts = list(self.named.values())
+        self.sharded = sharded.parts_of(self.parts)
+        settle_shards(self.sharded)
         self.parameters: dict[str, nn.Parameter] = dict(self.module.named_parameters())
         names = {id(p): name for name, p in self.parameters.items()}
         self.places = [
@@ -66,6 +70,7 @@ class Walk:
 
     def refresh(self) -> "Walk":
         """Walk again where something has changed since; to be called where nothing stands in the parameters' places."""
+        settle_shards(self.sharded)
         if self._now()[1] != self._content:
             self._walk()
         return self

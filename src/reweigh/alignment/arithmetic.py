@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from reweigh import sharded
 from reweigh.undo import ForAWhile, lent
 
 _TOLERANCES = {  # by the coarsest arithmetic seen in the pass: (exact engines, finite difference)
@@ -54,20 +55,23 @@ class full_precision(ForAWhile):
             place.allow_tf32 = False
 
 
-def rounded(p: Tensor, dtype: torch.dtype, generator: torch.Generator) -> nn.Parameter:
+def rounded(p: Tensor, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
     """A parameter as another rounding to this type could have left it."""
     noise = torch.rand(p.shape, generator=generator, dtype=torch.float32).to(p.device).mul_(2).sub_(1)
-    return nn.Parameter(
-        p.detach() * (1 + torch.finfo(dtype).eps * noise.to(torch.float64)).to(p.dtype), p.requires_grad
-    )
+    return _at(p, p.detach() * sharded.spread_as((1 + torch.finfo(dtype).eps * noise.to(torch.float64)).to(p.dtype), p))
 
 
-def elsewhere(p: Tensor, generator: torch.Generator) -> nn.Parameter:
+def elsewhere(p: Tensor, generator: torch.Generator) -> Tensor:
     """A parameter a tenth of its size away; where it is zero, as far as a fresh one would be."""
-    size = float(p.detach().abs().double().square().mean().sqrt()) if p.numel() else 0.0
+    size = float(sharded.norms([p.detach().abs()], torch.float64)) / p.numel() ** 0.5 if p.numel() else 0.0
     fresh = (p.numel() / p.shape[0]) ** -0.5 if p.ndim > 1 and p.numel() else 0.3
     noise = torch.randn(p.shape, generator=generator, dtype=torch.float32).to(p.device)
-    return nn.Parameter(p.detach() + (0.1 * size if size else fresh) * noise.to(p.dtype), p.requires_grad)
+    return _at(p, p.detach() + sharded.spread_as((0.1 * size if size else fresh) * noise.to(p.dtype), p))
+
+
+def _at(p: Tensor, values: Tensor) -> Tensor:
+    """What may stand in a parameter's place, or be moved to where it is spread over ranks."""
+    return values if sharded.is_sharded(p) else nn.Parameter(values, p.requires_grad)
 
 
 class Coarsest(TorchFunctionMode):

@@ -17,6 +17,7 @@ from reweigh.alignment.check import check, hold
 from reweigh.alignment.engine import Engine, Weigh, Weighted
 from reweigh.alignment.manner import kind_of_shapes
 from reweigh.alignment.reach import reached
+from reweigh.alignment.refusal import NOT_SPREAD
 from reweigh.alignment.selection import Selection
 from reweigh.alignment.skip_zeros import SkipZeros
 from reweigh.alignment.truth import TooLarge, Truth, Undecided, truth_if_told, truth_of
@@ -149,10 +150,14 @@ class AutoEngine:
             except EngineRefused as refused:
                 refuse(refused, task)
         vouched = self._manners.of(task)
-        shapes = kind_of_shapes(task.batch)
+        # Ranks whose batches differ in shape have to make the same checks.
+        shapes = None if task.sharded else kind_of_shapes(task.batch)
         if shapes not in vouched.choices:
             vouched.choices[shapes] = Choice() if self._resumed is None else Choice.as_saved(self._resumed)
             self._resumed = None
+            if task.sharded and self.asked == "auto":
+                for engine in [engine for engine in self._candidates(vouched.choices[shapes]) if not engine.spread]:
+                    vouched.choices[shapes].give_up(engine, f"{engine!r}: not under fully_shard, since {NOT_SPREAD}")
         choice = self._now = vouched.choices[shapes]
         task.places.update(choice.places)
         while True:

@@ -24,13 +24,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from reweigh import sharded
 from reweigh._types import Params
 from reweigh.alignment.arithmetic import allowed, elsewhere, full_precision, roughest, rounded
 from reweigh.alignment.blame import Off, located, told
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.shared_pass import APART, asked, compared
 from reweigh.alignment.truth import TooLarge, Truth, Undecided, along, balanced, off_along, product, truth_of
-from reweigh.as_found import preserve_module_state, substituted
+from reweigh.as_found import moved, preserve_module_state, substituted
+from reweigh.distributed import largest
 from reweigh.student import EngineTask, Student
 
 _NOISE = 8
@@ -121,10 +123,13 @@ def hold(
     """
     tangents = task.tangents(direction)
     expected = along(truth.h, tangents)
-    size = max(abs(expected), float(alignments.double().norm()))
-    if not size or not torch.isfinite(alignments).all():
+    if task.anywhere(not bool(torch.isfinite(alignments).all())):
         raise Undecided
-    off = abs(float(truth.c @ alignments.double()) - expected) / size
+    norm = alignments.double().norm()
+    size = max(abs(expected), float(largest(norm) if task.sharded else norm))
+    if not size:
+        raise Undecided
+    off = abs(truth.sum_of(alignments) - expected) / size
     limit = allowed(truth.dtype, engine.exact)
     if off > limit:
         limit = max(limit, _noise(task, truth, draw, lambda h: abs(along(h, tangents) - expected) / size))
@@ -147,7 +152,7 @@ def _at(
     u = balanced(truth)
     expected = float(len(u))
     alignments, shared = asked(engine, task, u, truth.c, share)
-    found = float(truth.c @ alignments.double()) / truth.unit
+    found = truth.sum_of(alignments) / truth.unit
     if task.student.scaled and not math.isfinite(found):
         raise TooLarge
     off, limit = abs(found - expected) / expected, allowed(truth.dtype, True)
@@ -173,9 +178,9 @@ def _along_direction(engine: Engine, task: EngineTask, direction: Params, share:
     """
     truths = [truth_of(task, _PROBES * draw + k) for k in range(_PROBES)]
     tangents = task.tangents(direction)
-    if not all(bool(torch.isfinite(v).all()) for v in tangents.values()):
+    if not all([sharded.finite(v) for v in tangents.values()]):
         raise Undecided
-    if not any(bool(v.any()) for v in tangents.values()):
+    if not any([sharded.anything(v) for v in tangents.values()]):
         tangents = truths[0].h
     alignments = engine.alignments(task, tangents)
     off, limit = off_along(truths, tangents, alignments), allowed(truths[0].dtype, False)
@@ -228,12 +233,14 @@ def _moved(task: EngineTask) -> Iterator[EngineTask]:
 
 
 @contextmanager
-def _with(task: EngineTask, params: dict[str, nn.Parameter]) -> Iterator[EngineTask]:
+def _with(task: EngineTask, params: dict[str, Tensor]) -> Iterator[EngineTask]:
     """The same batch under the same model with other parameters."""
-    with preserve_module_state(task.walk), substituted(task.walk, params):
+    others = moved(task.walk, params) if task.sharded else substituted(task.walk, params)
+    with preserve_module_state(task.walk), others:
         yield Student(task.model, task.per_example_loss, task.layers, per=task.per).on(task.batch)
 
 
 def _has_zeros(task: EngineTask) -> bool:
     """Whether a factor or a matrix is zero; vectors of zeros are biases, or what lies before them is silent."""
-    return any(p.requires_grad and p.ndim != 1 and not bool(p.any()) for p in task.parameters.values())
+    matrices = [p for p in task.parameters.values() if p.requires_grad and p.ndim != 1]
+    return not all([sharded.anything(p) for p in matrices])

@@ -44,6 +44,9 @@ class Engine(abc.ABC):
     then it may find only in the middle of the pass that it cannot.
     """
 
+    spread: ClassVar[bool] = False
+    """Whether it works where `fully_shard` has spread the parameters over ranks."""
+
     @abc.abstractmethod
     def alignments(self, task: EngineTask, direction: Params) -> Tensor:
         """a_i = ⟨∇ℓ_i(θ), v⟩, shape (B,), detached; the model is left as found.

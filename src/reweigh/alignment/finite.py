@@ -8,13 +8,13 @@ in place, since that is what every kernel follows, and set back from a snapshot,
 """
 
 import functools
-import math
 from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from reweigh import sharded
 from reweigh._torch import add_each, copy_each
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine
@@ -35,6 +35,7 @@ class Finite(Engine):
 
     name: ClassVar[str] = "finite"
     exact: ClassVar[bool] = False
+    spread: ClassVar[bool] = True
 
     def __init__(self, step: float | None = None, *, longer: float = 1.0) -> None:
         if step is not None and not 0 < step < float("inf"):
@@ -65,7 +66,7 @@ class Finite(Engine):
         params = [task.chosen[name] for name in tangents]
         # `.data` shares the storage but not the version counter: a graph that the caller holds stays valid, rightly,
         # because the values are back before anyone looks.
-        places, vs = [p.data for p in params], list(tangents.values())
+        places, vs = [sharded.local(p.data) for p in params], [sharded.local(v) for v in tangents.values()]
         with _set_back(places) as set_back:
             ahead = _losses_at(task, places, vs, h)
             set_back()
@@ -91,8 +92,8 @@ class _set_back(ForAWhile):
 
 def step_length(tangents: Params, step: float | None = None) -> float:
     """h such that ‖h·v‖ is `step`, or what suits the parameters' arithmetic; zero where v is."""
-    sizes = (torch.linalg.vector_norm(v.abs() if v.is_complex() else v, dtype=torch.float64) for v in tangents.values())
-    norm = math.hypot(*map(float, sizes))
+    each = [v.abs() if v.is_complex() else v for v in tangents.values()]
+    norm = float(sharded.norms(each, torch.float64).norm()) if each else 0.0
     if not norm > 0:
         return 0.0
     return (step or max(_STEPS.get(v.dtype.to_real(), COARSE_STEP) for v in tangents.values())) / norm

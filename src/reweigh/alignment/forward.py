@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
+from reweigh import sharded
 from reweigh._types import Params
 from reweigh.alignment.engine import Engine
 from reweigh.alignment.refusal import refusing
 from reweigh.alignment.unfused import Unfused
-from reweigh.as_found import preserve_module_state, substituted
+from reweigh.as_found import preserve_module_state, standing_in, substituted
 from reweigh.student import EngineTask
 
 
@@ -24,6 +25,7 @@ class Forward(Engine):
 
     name: ClassVar[str] = "forward"
     exact: ClassVar[bool] = True
+    spread: ClassVar[bool] = True
 
     def alignments(self, task: EngineTask, direction: Params) -> Tensor:
         """One dual forward pass that records no graph."""
@@ -31,15 +33,14 @@ class Forward(Engine):
 
     def alignments_and_losses(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The same pass shows the losses."""
-        constants = {name: p.detach() for name, p in task.parameters.items()}
         with refusing(self, task, direction), preserve_module_state(task.walk):
-            losses, alignments = _dual_pass(task, constants, task.tangents(direction))
+            losses, alignments = _dual_pass(task, task.tangents(direction), graph=False)
         return alignments, losses.detach()
 
     def shared_pass(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The dual pass as the training pass: its losses carry the graph that the weighted backward pass needs."""
         with refusing(self, task, direction):
-            return _dual_pass(task, task.parameters, task.tangents(direction))
+            return _dual_pass(task, task.tangents(direction), graph=True)
 
     def probe(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """One module's call with dual numbers, inputs included."""
@@ -55,11 +56,15 @@ class Forward(Engine):
                 module(*map(dual, args), **{k: dual(v) for k, v in kwargs.items()})
 
 
-def _dual_pass(task: EngineTask, values: Params, tangents: Params) -> tuple[Tensor, Tensor]:
-    """The losses at `values`, with their graph if these require gradients, and their tangents, detached; both (B,)."""
+def _dual_pass(task: EngineTask, tangents: Params, *, graph: bool) -> tuple[Tensor, Tensor]:
+    """The losses, with their graph where asked for, and their tangents, detached; both (B,)."""
+
+    def dual(name: str, p: Tensor) -> Tensor:
+        p = p if graph else p.detach()
+        return make_dual(p, sharded.whole(tangents[name], p.dtype)) if name in tangents else p
+
     with dual_level(), torch.enable_grad():
-        duals = {name: make_dual(p, tangents[name]) if name in tangents else p for name, p in values.items()}
-        with substituted(task.walk, duals), Unfused(forward_mode=True):
+        with standing_in(task.walk, dual), Unfused(forward_mode=True):
             losses = task.losses()
         primal, tangent = unpack_dual(losses)
     return primal, torch.zeros_like(primal.detach()) if tangent is None else tangent.detach()

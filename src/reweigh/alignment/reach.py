@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from reweigh import _torch
+from reweigh import sharded
 from reweigh._types import Params
 from reweigh.student import Student
 
@@ -22,7 +22,7 @@ def reached(direction: Params, student: Student) -> tuple[Params, Back, Back]:
     """
     if not student.scaled or not direction:
         return direction, student.unscaled, student.unscaled
-    size = float(_torch.norms(list(direction.values()), torch.float64).square().sum().sqrt())
+    size = float(sharded.norms(list(direction.values()), torch.float64).square().sum().sqrt())
     k = math.frexp(size)[1] if 0 < size < math.inf else 0
     near = {name: torch.ldexp(v, torch.tensor(-k, device=v.device)) for name, v in direction.items()}
     return near, lambda alignments: student.unscaled(alignments) * 2.0**k, student.unscaled

@@ -19,7 +19,6 @@ from reweigh.alignment.engine import Engine
 from reweigh.alignment.switches import noted
 from reweigh.as_found import hooked, preserve_module_state
 from reweigh.errors import EngineRefused, ReweighError
-from reweigh.passes import gradients
 from reweigh.student import EngineTask
 
 
@@ -54,16 +53,38 @@ def refusing(engine: Engine, task: EngineTask, direction: Params) -> Iterator[No
     It is not where memory ran out, where the model's ordinary pass fails too, or where the engine, asked again by
     itself, goes through: then the error is the user's own, and reaches the user as it is.
     """
+    if task.sharded and not engine.spread:
+        raise CannotGoThrough(engine.name, "fully_shard", f"{NOT_SPREAD}")
     try:
         yield
     except ReweighError:
         raise
     except Exception as error:
-        if _asking_again.get() or is_out_of_memory(error):
+        if _asking_again.get() or is_out_of_memory(error) or (task.sharded and not _has_no_rule(error)):
             raise
+        if task.sharded:  # to look for the layer by other passes, all ranks would have to have met the error
+            raise CannotGoThrough(engine.name, _innermost(error, task) or "the loss function", short(error)) from error
         _raise_what_is_the_users(error, engine, task, direction)
         layer = _layer(task, engine) or "the loss function"
         raise CannotGoThrough(engine.name, layer, short(error)) from error
+
+
+NOT_SPREAD = "it needs a layer's parameters again when the layer has given them back"
+
+
+def _has_no_rule(error: Exception) -> bool:
+    """Whether PyTorch says that it cannot follow dual numbers, which is so on all ranks."""
+    return isinstance(error, NotImplementedError) or bool(re.search(r"forward[ -](mode )?(AD|auto)", str(error)))
+
+
+def _innermost(error: Exception, task: EngineTask) -> str | None:
+    """The innermost submodule that was at work when the error was raised, as `name (Type)`."""
+    names = {id(module): f"{name} ({type(module).__name__})" for name, module in task.module.named_modules() if name}
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        found = names.get(id(trace.tb_frame.f_locals.get("self")), found)
+        trace = trace.tb_next
+    return found
 
 
 _asking_again: ContextVar[bool] = ContextVar("asking_again", default=False)
@@ -72,7 +93,7 @@ _asking_again: ContextVar[bool] = ContextVar("asking_again", default=False)
 def _raise_what_is_the_users(error: Exception, engine: Engine, task: EngineTask, direction: Params) -> None:
     try:
         with preserve_module_state(task.walk), torch.enable_grad():
-            gradients(task.losses().sum(), list(task.chosen.values()))
+            task.gradients(task.losses().sum())
     except EngineRefused:
         raise
     except Exception as own:

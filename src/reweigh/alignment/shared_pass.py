@@ -9,7 +9,6 @@ from reweigh.alignment.refusal import is_out_of_memory
 from reweigh.alignment.truth import Truth, norm
 from reweigh.as_found import preserve_module_state
 from reweigh.errors import EngineRefused
-from reweigh.passes import gradients
 from reweigh.student import EngineTask
 
 _SHARED_TOLERANCE = 2e-2  # two correct passes in bfloat16 differ by 1e-2; a broken graph is off by far more
@@ -34,7 +33,7 @@ def asked(
 
 def _by_name(task: EngineTask, losses: Tensor, c: Tensor) -> dict[str, Tensor]:
     try:
-        found = gradients(losses, list(task.chosen.values()), c.to(losses))
+        found = task.gradients(losses, c.to(losses))
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from reweigh import distributed, sharded
 from reweigh._types import Params
 from reweigh.alignment.arithmetic import Coarsest
 from reweigh.as_found import preserve_module_state
-from reweigh.passes import gradients
 from reweigh.student import EngineTask
 
 _FAINT, _FAINTEST = 1e3, 5e-2
@@ -28,12 +28,21 @@ class TooLarge(Undecided):
 
 
 class Truth(NamedTuple):
-    """One ordinary backward pass: random c (B,), h = ∇Σ c_i ℓ_i by name, ‖h_p‖, and the coarsest arithmetic seen."""
+    """One ordinary backward pass: random c (B,), h = ∇Σ c_i ℓ_i by name, ‖h_p‖, and the coarsest arithmetic seen.
+
+    Where parameters are spread over `ranks`, h is the mean over them, and so is Σ c_i a_i then.
+    """
 
     c: Tensor
     h: dict[str, Tensor]
     norms: dict[str, float]
     dtype: torch.dtype
+    ranks: int = 1
+
+    def sum_of(self, alignments: Tensor) -> float:
+        """Σ c_i a_i, which is to be ⟨h, v⟩."""
+        found = self.c @ alignments.double()
+        return float(found) if self.ranks == 1 else float(distributed.summed(found)) / self.ranks
 
     @property
     def scale(self) -> float:
@@ -63,18 +72,18 @@ def truth_of(task: EngineTask, draw: int) -> Truth:
         c = torch.randn(len(losses), generator=generator, dtype=torch.float64).to(losses)
         if task.student.scaled:  # no check asks for more than the step itself
             c /= _SMALLER
-        if not losses.requires_grad or not bool(losses.isfinite().all()):
+        if task.anywhere(not losses.requires_grad or not bool(losses.isfinite().all())):
             raise Undecided
-        found = gradients(losses, list(task.chosen.values()), c)
+        found = task.gradients(losses, c)
     h = {name: g for name, g in zip(task.chosen, found, strict=True) if g is not None}
-    norms = {name: norm(g) for name, g in h.items()}
+    norms = dict(zip(h, sharded.norms(list(h.values()), torch.float64).tolist(), strict=True)) if h else {}
     largest = max(norms.values(), default=0.0)
     smallest = max((torch.finfo(g.dtype).tiny / torch.finfo(g.dtype).eps for g in h.values()), default=0.0)
     if task.student.scaled and not largest < float("inf"):
         raise TooLarge
     if not smallest < largest < float("inf"):
         raise Undecided
-    return Truth(c.double(), h, norms, seen.dtype)
+    return Truth(c.double(), h, norms, seen.dtype, distributed.world_size() if task.sharded else 1)
 
 
 def truth_if_told(task: EngineTask, draw: int) -> Truth | None:
@@ -100,7 +109,7 @@ def off_along(truths: list[Truth], tangents: Params, alignments: Tensor) -> floa
     """
     expected = [along(truth.h, tangents) for truth in truths]
     sizes = [sum(norm(truth.h[n]) * norm(v) for n, v in tangents.items() if n in truth.h) for truth in truths]
-    off = [float(truth.c @ alignments.double()) - e for truth, e in zip(truths, expected, strict=True)]
+    off = [truth.sum_of(alignments) - e for truth, e in zip(truths, expected, strict=True)]
     scale = max(_rms(expected), 1e-2 * _rms(sizes))
     return _rms(off) / scale if scale else _rms(off)
 
@@ -116,10 +125,9 @@ def along(h: Params, tangents: Params) -> float:
 
 def norm(g: Tensor) -> float:
     """‖g‖ in float64."""
-    return float(torch.linalg.vector_norm(g.abs() if g.is_complex() else g, dtype=torch.float64))
+    return float(sharded.norms([g.abs() if g.is_complex() else g], torch.float64))
 
 
 def product(g: Tensor, v: Tensor) -> float:
     """⟨g, v⟩ in float64, the real part where they are complex."""
-    wide = torch.complex128 if g.is_complex() else torch.float64
-    return float((g.to(wide) * v.to(wide).conj()).sum().real)
+    return sharded.product(g, v)

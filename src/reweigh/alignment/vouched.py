@@ -10,6 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
+from reweigh import sharded
 from reweigh._types import Params
 from reweigh.alignment.candidates import EVERY
 from reweigh.alignment.check import Finding
@@ -84,7 +85,8 @@ class Choice:
 
     def wakes(self, direction: Params) -> bool:
         """Whether the clean direction now has a part along a parameter of which nothing was proven; asked once for each."""
-        woken = frozenset(name for name in self.silent if name in direction and bool(direction[name].any()))
+        asleep = sorted(self.silent & direction.keys())
+        woken = frozenset(name for name in asleep if sharded.anything(direction[name]))
         self._woken |= woken
         return bool(woken)
 

@@ -22,9 +22,9 @@ from reweigh.learning.settings import Learning
 from reweigh.learning.teaching import Teaching
 from reweigh.learning.window import Window
 from reweigh.optimizers import Adjoint, ReversibleSGD, Snapshot
-from reweigh.passes import gradients
 from reweigh.progress import Progress
 from reweigh.rules import Evidence, LearnedRule
+from reweigh.sharded import finite
 from reweigh.states import watching
 from reweigh.step import Clean, examine, examine_clean
 from reweigh.student import Student
@@ -131,7 +131,7 @@ class Learner:
         weights = self.rule.weights(evidence)
         omega = self._teaching.parameters
         along_losses = weights.detach().to(losses.dtype)
-        found = gradients(losses, list(task.chosen.values()), along_losses, keep_graph=True)
+        found = task.gradients(losses, along_losses, keep_graph=True)
         there = {name: d for name, d in zip(task.chosen, found, strict=True) if d is not None}
         g = distributed.averaged({name: task.student.unscaled(d) for name, d in there.items()})
         held = Snapshot.of(self._optimizer, params, copied=False)
@@ -139,7 +139,7 @@ class Learner:
         try:
             clean = self._clean_pass(optimizers.step_ahead(held, params, g))
         except NonFinite:
-            if not all(bool(torch.isfinite(d).all()) for d in g.values()):
+            if not all([finite(d) for d in g.values()]):
                 at = self._at
                 raise NonFinite(gradient_not_finite(at.student, evidence.batch, at.ids, evidence.step + 1)) from None
             raise

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from reweigh import _torch
+from reweigh import _torch, sharded
 from reweigh._types import Params
 from reweigh.trajectory import RecordedStep, checksum
 
@@ -57,8 +57,8 @@ def norm_of_gradients(params: Mapping[str, Tensor]) -> float:
     grads = [g.coalesce().values() if g.is_sparse else g for g in found]
     if not grads:
         return 0.0
-    norm = float(_torch.norms(grads).norm())
-    return norm if 0 < norm < math.inf else float(_torch.norms(grads, torch.float64).norm())
+    norm = float(sharded.norms(grads).norm())
+    return norm if 0 < norm < math.inf else float(sharded.norms(grads, torch.float64).norm())
 
 
 def stepped(step: RecordedStep, params: Params, before: Trace) -> bool:
@@ -71,4 +71,4 @@ def stepped(step: RecordedStep, params: Params, before: Trace) -> bool:
         return True
     if step.params is None:
         return checksum(params) != step.checksum
-    return any(not torch.equal(step.params[name], params[name]) for name in names)
+    return any([sharded.differ(step.params[name], params[name]) for name in names])

@@ -49,7 +49,9 @@ class AdamUpdate(Update):
         moved = x.rate * x.mean / x.denominator
         return moved + group["lr"] * group["weight_decay"] * p if decoupled else moved
 
-    def back(self, p: Tensor, g: Tensor, group: Group, state: State, after: Bar) -> tuple[Tensor, Bar]:
+    def back(
+        self, p: Tensor, g: Tensor, group: Group, state: State, after: Bar, *, cold: bool = False
+    ) -> tuple[Tensor, Bar]:
         """Through the quotient, the root, and both moments."""
         decoupled, (beta1, beta2) = self._is_decoupled(group), group["betas"]
         x = _inside(p, g, group, state, decoupled)
@@ -64,7 +66,6 @@ class AdamUpdate(Update):
             highest = entry(after.state, HIGHEST, p) + through_root
             square, before = square + x.rising * highest, {HIGHEST: (1 - x.rising) * highest}
         entered = (1 - beta1) * mean + 2 * (1 - beta2) * x.g * square
-        cold = not state and not bool(g.any())
         entered = torch.where(alive, entered, -float(group["lr"]) * after.p if cold else 0.0)
         before |= {MEAN: torch.where(alive, beta1 * mean, 0.0), SQUARE: torch.where(alive, beta2 * square, 0.0)}
         decay = group["weight_decay"]

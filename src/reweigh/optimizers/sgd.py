@@ -23,7 +23,9 @@ class Sgd(Update):
             moved = lr * (g + mu * velocity if group["nesterov"] else velocity)
         return moved
 
-    def back(self, p: Tensor, g: Tensor, group: Group, state: State, after: Bar) -> tuple[Tensor, Bar]:
+    def back(
+        self, p: Tensor, g: Tensor, group: Group, state: State, after: Bar, *, cold: bool = False
+    ) -> tuple[Tensor, Bar]:
         """Linear in g and in the buffer, so none of their values is needed."""
         mu, slope = group["momentum"], -1.0 if group["maximize"] else 1.0
         moved = -group["lr"] * after.p

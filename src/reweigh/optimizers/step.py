@@ -19,6 +19,7 @@ from reweigh.optimizers.adam import AdamUpdate, AdamWUpdate
 from reweigh.optimizers.reversible import ReversibleSGD
 from reweigh.optimizers.sgd import BUFFER, Sgd
 from reweigh.optimizers.update import Bar, Group, Plain, State, Update
+from reweigh.sharded import anything, like, local
 
 _warned: set[type] = set()
 _UPDATES: tuple[tuple[type[Optimizer], Update], ...] = (
@@ -76,7 +77,10 @@ def _copied(state: State, update: Update) -> State:
 
 @dataclasses.dataclass(frozen=True)
 class Adjoint:
-    """The derivatives of a number by the parameters and by what the optimizer holds for each; a missing name means zero."""
+    """The derivatives of a number by the parameters and by what the optimizer holds for each; a missing name means zero.
+
+    Of parameters that are spread over ranks `states` has this rank's parts.
+    """
 
     params: Params
     states: dict[str, dict[str, Tensor]] = dataclasses.field(default_factory=dict)
@@ -95,7 +99,8 @@ def step_ahead(held: Snapshot, params: Params, gradient: Params | None = None) -
     there = {name: p.detach() for name, p in params.items()}
     with torch.no_grad():
         for name, p, g in _each(held, params, gradient):
-            there[name] = p - held.update.moved(p, g, held.groups[name], held.states[name])
+            moved = held.update.moved(p, g, held.groups[name], _parts(held.states[name]))
+            there[name] = like(p - moved, params[name])
     return there
 
 
@@ -124,19 +129,26 @@ def step_back(
     before, states = dict(after.params) if params_too else {}, {}
     with torch.no_grad():
         for name, p, g in _each(held, params, gradient):
-            state = after.states.get(name, {})
+            own, state = _parts(held.states[name]), after.states.get(name, {})
             if name in after.params or state:
-                bar = Bar(after.params.get(name, torch.zeros_like(p)), state)
-                by_gradient[name], found = held.update.back(p, g, held.groups[name], held.states[name], bar)
-                before[name], states[name] = found
+                bar = Bar(local(after.params[name]) if name in after.params else torch.zeros_like(p), state)
+                cold = not own and not (gradient and name in gradient and anything(gradient[name]))
+                by, found = held.update.back(p, g, held.groups[name], own, bar, cold=cold)
+                by_gradient[name], before[name] = like(by, params[name]), like(found.p, params[name])
+                states[name] = found.state
     return by_gradient, Adjoint(before, states)
 
 
 def _each(held: Snapshot, params: Params, gradient: Params | None) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Of what is spread over ranks, this rank's parts: an optimizer treats each coordinate on its own."""
     for name in held.groups:
-        p = params[name].detach()
+        p = local(params[name])
         g = None if gradient is None else gradient.get(name)
-        yield name, p, torch.zeros_like(p) if g is None else g.detach()
+        yield name, p, torch.zeros_like(p) if g is None else local(g)
+
+
+def _parts(state: State) -> State:
+    return {key: local(value) if isinstance(value, Tensor) else value for key, value in state.items()}
 
 
 def update_of(optimizer: Optimizer) -> Update:

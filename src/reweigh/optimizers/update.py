@@ -35,8 +35,13 @@ class Update(abc.ABC):
         """How far the step moves the parameter: θ' = θ − moved."""
 
     @abc.abstractmethod
-    def back(self, p: Tensor, g: Tensor, group: Group, state: State, after: Bar) -> tuple[Tensor, Bar]:
-        """The derivative by the data gradient g, and those by θ (beside what goes through g) and the state before."""
+    def back(
+        self, p: Tensor, g: Tensor, group: Group, state: State, after: Bar, *, cold: bool = False
+    ) -> tuple[Tensor, Bar]:
+        """The derivative by the data gradient g, and those by θ (beside what goes through g) and the state before.
+
+        `cold` says that no step has been made and that the parameter has no gradient anywhere.
+        """
 
 
 class Plain(Update):
@@ -47,7 +52,9 @@ class Plain(Update):
         moved: Tensor = group.get("lr", 1.0) * g
         return moved
 
-    def back(self, p: Tensor, g: Tensor, group: Group, state: State, after: Bar) -> tuple[Tensor, Bar]:
+    def back(
+        self, p: Tensor, g: Tensor, group: Group, state: State, after: Bar, *, cold: bool = False
+    ) -> tuple[Tensor, Bar]:
         """−lr·θ̄', and θ̄' as it is."""
         return -group.get("lr", 1.0) * after.p, Bar(after.p, {})
 

@@ -25,7 +25,6 @@ from reweigh.alignment.refusal import refusing
 from reweigh.alignment.unfused import Unfused
 from reweigh.as_found import moved
 from reweigh.errors import EngineRefused
-from reweigh.passes import gradients
 
 Weigh = Callable[[Tensor], Tensor]
 """Losses (B,) with a graph to weights (B,) with a graph to the rule's parameters."""
@@ -171,7 +170,7 @@ def _by_difference(
         rng.set_states(generators)
         with moved(task.walk, there), torch.enable_grad():
             losses = task.losses()
-            grads = gradients(losses, list(task.chosen.values()), weights.to(losses))
+            grads = task.gradients(losses, weights.to(losses))
         return losses.detach(), {n: g.detach() for n, g in zip(task.chosen, grads, strict=True) if g is not None}
 
     (ahead, up), (behind, down) = at(h), at(-h)

@@ -16,6 +16,7 @@ from reweigh._types import Params
 from reweigh.as_found import moved
 from reweigh.errors import EngineRefused
 from reweigh.optimizers import ReversibleSGD
+from reweigh.sharded import local
 from reweigh.student import Student
 from reweigh.trajectory.record import RecordedStep
 from reweigh.undo import ForAWhile, lent
@@ -102,7 +103,7 @@ def checksum(params: Params) -> int:
     """A number that changes with any bit of the parameters."""
     total = 0
     for p in params.values():
-        words = p.detach().contiguous().reshape(-1).view(_WORDS[p.element_size()])
+        words = local(p).contiguous().reshape(-1).view(_WORDS[p.element_size()])
         total = (total * 31 + int(words.long().sum())) % 2**62
     return total
 
