@@ -54,6 +54,15 @@ def spread_as(values: Tensor, t: Tensor) -> Tensor:
     return distribute_tensor(values.to(t.device), spread.device_mesh, spread.placements, src_data_rank=None)
 
 
+def mean_spread_as(values: Tensor, t: Tensor) -> Tensor:
+    """Where `t` is spread, this rank's part of the mean over ranks of what each has of the whole of it. All must call."""
+    if is_sharded(t) and not is_sharded(values):
+        values = values.clone()
+        dist.all_reduce(values)
+        values = values / dist.get_world_size()
+    return spread_as(values, t)
+
+
 def whole(t: Tensor, dtype: torch.dtype) -> Tensor:
     """The whole of a tensor, in this type, gathered from all ranks. All of them must call."""
     found: Any = t.detach().to(dtype)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh import rng
+from reweigh import rng, sharded
 from reweigh._types import Params
 from reweigh.alignment import Aligns, Double, EngineTask
 from reweigh.alignment.double import refuse_differentiable_once
@@ -23,8 +23,9 @@ from reweigh.alignment.finite import step_length
 from reweigh.alignment.manner import Manner
 from reweigh.alignment.refusal import refusing
 from reweigh.alignment.unfused import Unfused
-from reweigh.as_found import moved
+from reweigh.as_found import moved, standing_in
 from reweigh.errors import EngineRefused
+from reweigh.undo import ForAWhile
 
 Weigh = Callable[[Tensor], Tensor]
 """Losses (B,) with a graph to weights (B,) with a graph to the rule's parameters."""
@@ -69,7 +70,7 @@ class Curvature:
             alone = found[1] if follow is None else _twice(task, v, weights, None)[1]
             rng.set_states(generators)
             off = _off(found[0], engine.alignments(task, v))
-            if off > _AGREE:
+            if task.anywhere(off > _AGREE):
                 raise EngineRefused(f"its alignments are off by {off:.1e}")
             rng.set_states(generators)
             _hold(alone, task, v, weights, generators)
@@ -118,10 +119,13 @@ def _hold(product: Params, task: EngineTask, v: Params, weights: Tensor, generat
 
 
 def _off_all(one: Params, other: Params) -> float:
-    pairs = [(one.get(name), g) for name, g in other.items()]
-    size = math.sqrt(sum(float(g.double().square().sum()) for _, g in pairs))
-    apart = math.sqrt(sum(float((g if o is None else g - o).double().square().sum()) for o, g in pairs))
+    size = _size(list(other.values()))
+    apart = _size([g if (o := one.get(name)) is None else g - o for name, g in other.items()])
     return apart / size if size else apart
+
+
+def _size(tensors: list[Tensor]) -> float:
+    return float(sharded.norms(tensors, torch.float64).norm()) if tensors else 0.0
 
 
 def _off(one: Tensor, other: Tensor) -> float:
@@ -129,16 +133,18 @@ def _off(one: Tensor, other: Tensor) -> float:
 
 
 def _twice(task: EngineTask, v: Params, weights: Tensor, follow: Follow | None) -> tuple[Tensor, dict[str, Tensor]]:
-    tangents = task.tangents(v)
-    with refusing(Double(), task, v), torch.enable_grad(), Unfused():
-        params = list(task.chosen.values())
+    tangents, at = task.tangents(v), _Leaves(task)
+    with refusing(_Twice(), task, v), torch.enable_grad(), Unfused(), at:
         losses = task.losses()
+        leaves = at.leaves()
+        params = list(leaves.values())
         w = weights.detach().to(losses).requires_grad_()
-        places = [task.chosen[name] for name in tangents]
+        places = [leaves[name] for name in tangents]
         with graph_only():
             first = torch.autograd.grad(losses, places, w, create_graph=True, allow_unused=True)
         refuse_differentiable_once([g for g in first if g is not None and g.requires_grad])
-        terms = [(g * t).sum() for g, t in zip(first, tangents.values(), strict=True) if g is not None]
+        along = (sharded.whole(t, p.dtype) for t, p in zip(tangents.values(), places, strict=True))
+        terms = [(g * t).sum() for g, t in zip(first, along, strict=True) if g is not None]
         if not terms:
             return torch.zeros_like(losses.detach()), {}
         total = torch.stack(terms).sum()
@@ -149,7 +155,36 @@ def _twice(task: EngineTask, v: Params, weights: Tensor, follow: Follow | None) 
         if follow is not None:
             through = torch.autograd.grad(follow(losses), params, a, allow_unused=True)
             products = [_plus(one, other) for one, other in zip(products, through, strict=True)]
-    return a, {name: h.detach() for name, h in zip(task.chosen, products, strict=True) if h is not None}
+    found = {name: h.detach() for name, h in zip(task.chosen, products, strict=True) if h is not None}
+    return a, {name: sharded.mean_spread_as(h, task.chosen[name]) for name, h in found.items()}
+
+
+class _Twice(Double):
+    """A backward pass differentiated: where parameters are spread over ranks each holds all of them meanwhile."""
+
+    spread = True
+
+
+class _Leaves(ForAWhile):
+    """Within the block the parameters are tensors that gradients can be taken by twice."""
+
+    def __init__(self, task: EngineTask) -> None:
+        self._task = task
+        self._whole: dict[str, Tensor] = {}
+
+    def change(self) -> None:
+        """Those that are spread over ranks are copied when they are first gathered, and stay."""
+        if self._task.sharded:
+            standing_in(self._task.walk, self._leaf).change()
+
+    def _leaf(self, name: str, p: Tensor) -> Tensor:
+        if name not in self._whole:
+            self._whole[name] = p.detach().clone().requires_grad_(p.requires_grad)
+        return self._whole[name]
+
+    def leaves(self) -> dict[str, Tensor]:
+        """The chosen ones, when the model was passed."""
+        return {name: self._whole.get(name, p) for name, p in self._task.chosen.items()}
 
 
 def _plus(one: Tensor | None, other: Tensor | None) -> Tensor | None:
