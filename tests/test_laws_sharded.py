@@ -59,3 +59,14 @@ def ranks_are_one(size, names, engines, sizes, tolerance=1e-9):
 
 def test_two_ranks_are_one():
     ranks_are_one(2, ["mlp", "tied", "twice", "recurrent"], ["auto"], {CLEAN: [3, 3], TRAIN: [5, 3]})
+
+
+@pytest.mark.slow
+def test_three_ranks_are_one():
+    """Some have no row of a parameter."""
+    ranks_are_one(3, ["mlp", "tied", "twice", "recurrent"], ["auto"], {CLEAN: [2, 2, 2], TRAIN: [4, 3, 1]})
+
+
+@pytest.mark.slow
+def test_two_ranks_are_one_by_differences():
+    ranks_are_one(2, ["mlp", "twice"], ["finite"], {CLEAN: [3, 3], TRAIN: [5, 3]}, tolerance=1e-6)
