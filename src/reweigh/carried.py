@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from reweigh._torch import tree_flatten, tree_map
 from reweigh.alignment import AutoEngine
 from reweigh.clean_gradient import CleanGradient
 from reweigh.clean_stream import CleanStream
@@ -9,6 +10,7 @@ from reweigh.errors import BadInput
 from reweigh.learning import Learner
 from reweigh.progress import Progress
 from reweigh.rules import Rule
+from reweigh.sharded import is_sharded, whole_copy
 
 
 class Carried(NamedTuple):
@@ -22,8 +24,13 @@ class Carried(NamedTuple):
     learner: Learner | None
 
     def state_dict(self) -> dict[str, Any]:
-        """The rule's name, the step, and of each part its state; None for a part that is not there."""
+        """The rule's name, the step, and of each part its state; None for a part that is not there.
+
+        What is spread over ranks is whole here, so that it serves any number of them: then all ranks must call.
+        """
         kept = {name: None if part is None else part.state_dict() for name, part in self._parts().items()}
+        if any(map(is_sharded, tree_flatten(kept)[0])):
+            kept = tree_map(whole_copy, kept)
         return {"rule": self.rule.name, "step": self.progress.step, **kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

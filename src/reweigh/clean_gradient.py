@@ -27,6 +27,7 @@ from reweigh._types import Batch
 from reweigh.clean_stream import CleanStream
 from reweigh.direction import direction_and_loss
 from reweigh.errors import BadInput
+from reweigh.sharded import spread_as
 from reweigh.step import Clean
 from reweigh.student import Student
 
@@ -44,6 +45,11 @@ def over_ranks(v: dict[str, Tensor], loss: Tensor) -> tuple[dict[str, Tensor], T
     found = distributed.averaged({**v, "": loss})
     loss = found.pop("")
     return found, loss
+
+
+def _as(m: Tensor, g: Tensor) -> Tensor:
+    """A mean, which a checkpoint holds whole, as the direction is."""
+    return spread_as(m, g).to(g.device, g.dtype)
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ class CleanGradient:
             return _Kept(v, loss, 1, self._every)
         mean = {name: (1 - beta) * g for name, g in v.items()}
         for name, m in kept.mean.items() if kept else ():
-            mean[name] = mean[name].add_(m.to(mean[name]), alpha=beta) if name in mean else beta * m
+            mean[name] = mean[name].add_(_as(m, mean[name]), alpha=beta) if name in mean else beta * m
         return _Kept(mean, loss, 1 + (kept.count if kept else 0), self._every)
 
     def _of(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:

@@ -69,6 +69,11 @@ def whole(t: Tensor, dtype: torch.dtype) -> Tensor:
     return found.full_tensor() if is_sharded(found) else found  # type: ignore[no-any-return]
 
 
+def whole_copy(item: Any) -> Any:
+    """What is spread over ranks whole, on the CPU; all else as it is. All ranks must call where anything is."""
+    return whole(item, item.dtype).cpu() if is_sharded(item) else item
+
+
 def norms(tensors: Sequence[Tensor], dtype: torch.dtype | None = None) -> Tensor:
     """‖t‖ of each, (len(tensors),). All ranks must call."""
     found = _torch.norms([local(t) for t in tensors], dtype)

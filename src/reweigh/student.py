@@ -65,7 +65,10 @@ class Student:
         """
         forbid_inference_mode()
         self.walk.refresh()
-        return EngineTask(self, batch)
+        task = EngineTask(self, batch)
+        if any(map(sharded.is_sharded, self.walk.parameters.values())):
+            _ = task.chosen  # now: in the middle of a pass others stand in the parameters' places
+        return task
 
     def with_loss(self, per_example_loss: AnyLoss) -> "Student":
         """The same with another loss, as clean batches may have one; the model is still walked once."""

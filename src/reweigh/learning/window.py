@@ -1,5 +1,6 @@
 """The student's last K steps as they are recorded: opened by a weighed batch, closed when the optimizer has stepped."""
 
+import functools
 import math
 import warnings
 from typing import Any
@@ -8,12 +9,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reweigh import distributed
+from reweigh._torch import tree_map
 from reweigh._types import Params
 from reweigh.errors import BadInput
 from reweigh.learning.settings import Learning
 from reweigh.learning.trace import Trace, norm_of_gradients, stepped
 from reweigh.optimizers import Snapshot
 from reweigh.rules import Evidence, LearnedRule
+from reweigh.sharded import is_sharded, spread_as
 from reweigh.trajectory import Part, RecordedStep, checksum
 from reweigh.walk import Walk
 
@@ -118,14 +121,17 @@ class Window:
                 stacklevel=2,
             )
             return
-        held = Snapshot.of(self._optimizer, self._walk.refresh().parameters)
+        params = self._walk.refresh().parameters
+        held = Snapshot.of(self._optimizer, params)
         for saved in state["steps"]:
             parts = [
                 Part.from_state_dict(told, like, state["omegas"][place], rule.memory_from)
                 for place, told in saved["parts"]
             ]
-            rest = {name: saved[name] for name in ("params", "gradient", "factor", "checksum")}
-            self.steps.append(RecordedStep(held=held.restored(saved["held"]), parts=parts, **rest))
+            rest = {name: saved[name] for name in ("factor", "checksum")}
+            rest |= {name: _spread(saved[name], params) for name in ("params", "gradient")}
+            states = _spread(saved["held"]["states"], params)
+            self.steps.append(RecordedStep(held=held.restored({**saved["held"], "states": states}), parts=parts, **rest))
 
     def _drop_void(self, step: RecordedStep, now: Trace, params: Params) -> None:
         """Drop the parts whose gradient is not in `.grad`: never added, or cleared again after the next part came."""
@@ -133,6 +139,17 @@ class Window:
             step.parts, self._traces = step.parts[:-1], self._traces[:-1]
         first = max((k for k, trace in enumerate(self._traces) if k and trace.made_anew(params)), default=0)
         step.parts, self._traces = step.parts[first:], self._traces[first:]
+
+
+def _spread(found: Any, params: Params) -> Any:
+    """What a checkpoint holds whole, by parameter name: as the parameters are, where it is of their shape."""
+
+    def like(item: Any, p: Tensor) -> Any:
+        return spread_as(item, p) if isinstance(item, Tensor) and item.shape == p.shape else item
+
+    if not any(map(is_sharded, params.values())) or found is None:
+        return found
+    return {name: tree_map(functools.partial(like, p=params[name]), item) for name, item in found.items()}
 
 
 def _is_anothers(of: list[int] | None) -> bool:
