@@ -79,19 +79,18 @@ class standing_in(ForAWhile):
         if not spread:
             return
         around = [_Around(walk, part, self._make) for part in spread]
-        ours = {id(hook) for one in around for hook in one.hooks}
 
         def put_back() -> None:
             for one in around:
                 for hooks in (one.part._forward_pre_hooks, one.part._forward_hooks):
-                    for key in [key for key, hook in hooks.items() if id(hook) in ours]:
+                    for key in [key for key, hook in hooks.items() if getattr(hook, "__self__", None) is one]:
                         del hooks[key]
                 one.leave()
 
         lent(put_back)
         for one in around:
-            one.part.register_forward_pre_hook(one.hooks[0])
-            one.part.register_forward_hook(one.hooks[1], prepend=True)
+            one.part.register_forward_pre_hook(one.enter)
+            one.part.register_forward_hook(one.leave, prepend=True)
 
 
 class _Around:
@@ -105,9 +104,8 @@ class _Around:
         self._places = [place for place in walk.places if id(place[0]) in own and sharded.is_sharded(place[2])]
         self._recurrent = [rnn for rnn in walk.recurrent if id(rnn._parameters) in own]
         self._made: dict[str, tuple[Tensor, Tensor]] = {}
-        self.hooks: tuple[Callable[..., None], ...] = (lambda *_: self.enter(), lambda *_: self.leave())
 
-    def enter(self) -> None:
+    def enter(self, *_: Any) -> None:
         """What is gathered makes place."""
         for place, leaf, _, name in self._places:
             gathered = place[leaf]
@@ -117,7 +115,7 @@ class _Around:
                 place[leaf] = self._made[name][1]
         self._exchange({id(gathered): made for gathered, made in self._made.values()})
 
-    def leave(self) -> None:
+    def leave(self, *_: Any) -> None:
         """And is there again; can be called twice."""
         for place, leaf, _, name in self._places:
             if name in self._made:
