@@ -263,3 +263,8 @@ def as_if_first(parts: Sequence[nn.Module]) -> list[tuple[Any, str, Any]]:
 
 
 _DIVIDES = "gradient_divide_factor"
+
+
+def not_gathered_again(parts: Iterable[nn.Module]) -> list[tuple[Any, str, Any]]:
+    """Likewise, under which a backward pass lets all parameters be."""
+    return [(group, "unshard_in_backward", False) for part in parts for group in shard_groups(part)]

@@ -161,26 +161,30 @@ def gradients(
     An ordinary backward pass, since only that scatters them; `.grad` is left as found. The gradients of parameters that
     are whole are each rank's own.
     """
-    with _nothing_before(parts, params):
+    with _set_for_a_while([*_torch.as_if_first(parts), *((p, "grad", None) for p in params)]):
         torch.autograd.backward(outputs, weights, retain_graph=keep_graph)
         return tuple(p.grad for p in params)
 
 
-class _nothing_before(ForAWhile):
-    """Within the block a backward pass starts from nothing and sums over ranks; `.grad` and settings are as found after."""
+class _set_for_a_while(ForAWhile):
+    """Within the block these attributes of these owners have these values, and those from before afterwards."""
 
-    def __init__(self, parts: Sequence[nn.Module], params: Sequence[Tensor]) -> None:
-        self._parts, self._params = parts, params
+    def __init__(self, wanted: Sequence[tuple[Any, str, Any]]) -> None:
+        self._wanted = wanted
 
     def change(self) -> None:
-        """All is set aside."""
-        wanted = [*_torch.as_if_first(self._parts), *((p, "grad", None) for p in self._params)]
-        found = [(owner, name, getattr(owner, name)) for owner, name, _ in wanted]
+        """All are noted before any is set."""
+        found = [(owner, name, getattr(owner, name)) for owner, name, _ in self._wanted]
 
         def put_back() -> None:
             for owner, name, value in found:
                 setattr(owner, name, value)
 
         lent(put_back)
-        for owner, name, value in wanted:
+        for owner, name, value in self._wanted:
             setattr(owner, name, value)
+
+
+def left_alone(parts: Sequence[nn.Module]) -> ForAWhile:
+    """Within the block backward passes gather no parameter: something else stands in the places of all."""
+    return _set_for_a_while(_torch.not_gathered_again(parts))

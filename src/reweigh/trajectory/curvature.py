@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from reweigh import rng, sharded
+from reweigh._torch import settle_shards
 from reweigh._types import Params
 from reweigh.alignment import Aligns, Double, EngineTask
 from reweigh.alignment.double import refuse_differentiable_once
@@ -23,7 +24,7 @@ from reweigh.alignment.finite import step_length
 from reweigh.alignment.manner import Manner
 from reweigh.alignment.refusal import refusing
 from reweigh.alignment.unfused import Unfused
-from reweigh.as_found import moved, standing_in
+from reweigh.as_found import moved, standing_in, substituted
 from reweigh.errors import EngineRefused
 from reweigh.undo import ForAWhile
 
@@ -175,6 +176,7 @@ class _Leaves(ForAWhile):
     def change(self) -> None:
         """Those that are spread over ranks are copied when they are first gathered, and stay."""
         if self._task.sharded:
+            sharded.left_alone(self._task.walk.sharded).change()
             standing_in(self._task.walk, self._leaf).change()
 
     def _leaf(self, name: str, p: Tensor) -> Tensor:
@@ -183,7 +185,10 @@ class _Leaves(ForAWhile):
         return self._whole[name]
 
     def leaves(self) -> dict[str, Tensor]:
-        """The chosen ones, when the model was passed."""
+        """The chosen ones, when the model was passed; all stay in their places, for what is passed again on the way back."""
+        if self._task.sharded:
+            settle_shards(self._task.walk.sharded)
+            substituted(self._task.walk, self._whole).change()
         return {name: self._whole.get(name, p) for name, p in self._task.chosen.items()}
 
 
