@@ -112,7 +112,9 @@ def trained(rank: int, shape: Shape, how: str, steps: int) -> None:
 def peak_of(seen: torch.profiler.profile) -> int:
     """The most bytes that were allocated at a time within what was marked."""
     found: Any = seen.profiler
-    events = [(event.start_ns(), event.end_ns(), event.name(), event.nbytes()) for event in found.kineto_results.events()]
+    events = [
+        (event.start_ns(), event.end_ns(), event.name(), event.nbytes()) for event in found.kineto_results.events()
+    ]
     (begin, end), *_ = [(start, stop) for start, stop, name, _ in events if name == "measured"]
     now = most = 0
     for when, _, name, change in sorted(events):

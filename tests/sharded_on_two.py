@@ -1,4 +1,4 @@
-"""All that the usual tests ask of two ranks with a sharded model, in one pair of processes: starting these takes the time."""
+"""All that the usual tests ask of two ranks with a sharded model, in one pair of processes, whose start takes the time."""
 
 import atexit
 import functools

@@ -100,14 +100,21 @@ def _of_tokens(model: nn.Module, batch: Batch) -> Tensor:
 
 SCENES: dict[str, tuple[Callable[[], nn.Module], Any, Any, Any]] = {
     "mlp": (
-        lambda: nn.Sequential(nn.Linear(6, 7), nn.Tanh(), nn.Sequential(nn.Linear(7, 5), nn.LayerNorm(5)), nn.Linear(5, 3)),
+        lambda: nn.Sequential(
+            nn.Linear(6, 7), nn.Tanh(), nn.Sequential(nn.Linear(7, 5), nn.LayerNorm(5)), nn.Linear(5, 3)
+        ),
         _entropy,
         _dense,
         lambda model: [model[0], model[2], model],
     ),
     "tied": (Tied, _of_tokens, lambda n, s: _words(n, s, WORDS, LENGTH), lambda model: [*model.blocks, model]),
     "twice": (Twice, _entropy, _dense, lambda model: [model.again, model.frozen, model]),
-    "recurrent": (Recurrent, _entropy, lambda n, s: _words(n, s, CLASSES), lambda model: [model.rnn, model.conv, model]),
+    "recurrent": (
+        Recurrent,
+        _entropy,
+        lambda n, s: _words(n, s, CLASSES),
+        lambda model: [model.rnn, model.conv, model],
+    ),
 }
 
 

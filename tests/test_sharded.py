@@ -39,16 +39,18 @@ def numbers(rank):
     made = scene("mlp")
     whole_ones = [p.detach().clone() for p in made.model.parameters()]
     spread_ones = [p.detach() for p in sharded(made).parameters()]
-    pairs = zip(spread_ones, whole_ones, strict=True)
+    pairs, zeros = zip(spread_ones, whole_ones, strict=True), spread.spread_as(torch.eye(7, 6), spread_ones[0])
     return {
         "norms": (spread.norms(spread_ones), spread.norms(whole_ones)),
         "products": [(spread.product(p, p), float(w.square().sum())) for p, w in pairs],
         "anything": [spread.anything(p) for p in (spread_ones[0], torch.zeros_like(spread_ones[0]))],
         "one number": spread.anything(spread.spread_as(torch.eye(7, 6)[:, :1].expand(7, 6) * 1.0, spread_ones[0])),
         "differ": [spread.differ(spread_ones[0], 1.0 * spread_ones[0]), spread.differ(spread_ones[0], -spread_ones[0])],
-        "finite": [spread.finite(spread_ones[0]), spread.finite(spread_ones[0] / spread.spread_as(torch.eye(7, 6), spread_ones[0]))],
+        "finite": [spread.finite(p) for p in (spread_ones[0], spread_ones[0] / zeros)],
         "mean": spread.whole(spread.mean_spread_as(torch.full((7, 6), 1.0 + rank), spread_ones[0]), torch.float64),
-        "back": torch.equal(spread.whole(spread.spread_as(whole_ones[0], spread_ones[0]), torch.float64), whole_ones[0]),
+        "back": torch.equal(
+            spread.whole(spread.spread_as(whole_ones[0], spread_ones[0]), torch.float64), whole_ones[0]
+        ),
     }
 
 

@@ -214,7 +214,7 @@ def pack_padded_sequence() -> Any:
 
 
 def shard_groups(part: nn.Module) -> list[Any]:
-    """What gathers and scatters the parameters of a module that `fully_shard` was applied to; PyTorch 2.6 has one of them."""
+    """What gathers and scatters the parameters of a module that `fully_shard` was applied to; before PyTorch 2.12 one."""
     state: Any = part._get_fsdp_state()  # type: ignore[operator]
     groups = getattr(state, "_fsdp_param_groups", None)
     return [group for group in ([state._fsdp_param_group] if groups is None else groups) if group is not None]
@@ -231,7 +231,7 @@ def gathered_for(record: Any) -> nn.Parameter | None:
 
 
 def settle_shards(parts: Iterable[nn.Module]) -> None:
-    """Let all parameters be sharded, and no pass be under way: after a forward pass without a backward one, or half of one."""
+    """Let all parameters be sharded and no pass under way: after a forward pass without a backward one, or half of one."""
     for part in parts:
         state: Any = part._get_fsdp_state()  # type: ignore[operator]
         idle = type(state._training_state).IDLE
@@ -248,7 +248,7 @@ def settle_shards(parts: Iterable[nn.Module]) -> None:
 
 
 def as_if_first(parts: Sequence[nn.Module]) -> list[tuple[Any, str, Any]]:
-    """Owners, attributes and values under which a backward pass sums over ranks, and adds to nothing from passes before it."""
+    """Owners, attributes and values with which a backward pass averages over ranks and adds to nothing from before it."""
     wanted: list[tuple[Any, str, Any]] = []
     for part in parts:
         wanted.append((part._get_fsdp_state()._state_ctx, "is_last_backward", True))  # type: ignore[operator]

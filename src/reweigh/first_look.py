@@ -176,7 +176,7 @@ def _compare(losses: Tensor, again: Tensor) -> None:
 
 def empty(direction: Params) -> bool:
     """Whether a direction is exactly zero: no entry, or none that is not zero."""
-    return not any([sharded.anything(v) for v in direction.values()])
+    return not any(sharded.anything(v) for v in direction.values())
 
 
 def _identities(items: Iterable[Any]) -> set[int]:

@@ -105,7 +105,7 @@ def finite(t: Tensor) -> bool:
 
 
 def over_shards(numbers: Tensor, of: Sequence[Tensor]) -> Tensor:
-    """Numbers (n,) that each rank has found in its parts of n tensors, summed over the parts; of whole tensors as they are."""
+    """Numbers (n,) that each rank has found in its parts of n tensors, summed over these; of whole tensors as they are."""
     spread: list[Any] = [t for t in of if is_sharded(t)]
     if not spread:
         return numbers

@@ -96,7 +96,7 @@ def _bar(p: nn.Parameter, spread: Sequence[nn.Module]) -> str:
         )
     if sharded.is_sharded(p):
         if why := sharded.why_not(spread, p):
-            return f"{why}: of parameters spread over ranks, those take part that fully_shard alone has spread, over all ranks"
+            return f"{why}: parameters spread over ranks can take part where fully_shard alone spreads them over all"
         return ""
     if hasattr(p, "ds_id") or hasattr(p, "_is_flat_param"):
         return (

@@ -5,13 +5,11 @@ import warnings
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
 from torch.nn import functional as F
 
 from reweigh import L2RW, MetaWeightNet, Reweigher, alignments, clean_direction
 from reweigh.errors import BadInput
-from two_ranks import on_two_ranks
 
 
 def data(n, seed):
@@ -243,31 +241,3 @@ def test_rules_learn_where_gradients_are_sparse(horizon):
         optimizer.step()
         r.after_step()
     assert r.report.direction_norm > 0
-
-
-def sharded(rank):
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import fully_shard
-
-    model = net()
-    mesh = init_device_mesh("cpu", (2,))
-    for part in (model[0], model[2], model):
-        fully_shard(part, mesh=mesh)
-    said = []
-    for call in (
-        lambda: Reweigher(model, ce, rule=L2RW(), clean=data(5, 9)).backward(data(8, 1)),
-        lambda: clean_direction(model, ce, data(5, 9)),
-        lambda: alignments(model, ce, data(8, 1), {"0.bias": torch.ones(8)}),
-    ):
-        try:
-            call()
-            said.append("nothing")
-        except BadInput as refused:
-            said.append(str(refused))
-    dist.barrier()
-    return said
-
-
-def test_parameters_spread_over_ranks_are_refused():
-    said = on_two_ranks(sharded)
-    assert all("'0.weight' is spread over ranks" in sentence for each in said for sentence in each)

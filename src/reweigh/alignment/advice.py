@@ -14,7 +14,9 @@ from reweigh.student import EngineTask
 def first_that_works(task: EngineTask, leaving_out: str) -> str | None:
     """The name of the first other engine that computes this task and passes the check along a random direction."""
     generator = torch.Generator().manual_seed(0)
-    direction = {name: torch.randn(p.shape, generator=generator).to(p.device, p.dtype) for name, p in task.chosen.items()}
+    direction = {
+        name: torch.randn(p.shape, generator=generator).to(p.device, p.dtype) for name, p in task.chosen.items()
+    }
     for name, group in CANDIDATES.items():
         for engine in group if name != leaving_out else ():
             try:

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reweigh import sharded
 from reweigh._types import Params
@@ -178,9 +178,9 @@ def _along_direction(engine: Engine, task: EngineTask, direction: Params, share:
     """
     truths = [truth_of(task, _PROBES * draw + k) for k in range(_PROBES)]
     tangents = task.tangents(direction)
-    if not all([sharded.finite(v) for v in tangents.values()]):
+    if not all(sharded.finite(v) for v in tangents.values()):
         raise Undecided
-    if not any([sharded.anything(v) for v in tangents.values()]):
+    if not any(sharded.anything(v) for v in tangents.values()):
         tangents = truths[0].h
     alignments = engine.alignments(task, tangents)
     off, limit = off_along(truths, tangents, alignments), allowed(truths[0].dtype, False)
@@ -243,4 +243,4 @@ def _with(task: EngineTask, params: dict[str, Tensor]) -> Iterator[EngineTask]:
 def _has_zeros(task: EngineTask) -> bool:
     """Whether a factor or a matrix is zero; vectors of zeros are biases, or what lies before them is silent."""
     matrices = [p for p in task.parameters.values() if p.requires_grad and p.ndim != 1]
-    return not all([sharded.anything(p) for p in matrices])
+    return not all(sharded.anything(p) for p in matrices)

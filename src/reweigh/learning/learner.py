@@ -139,7 +139,7 @@ class Learner:
         try:
             clean = self._clean_pass(optimizers.step_ahead(held, params, g))
         except NonFinite:
-            if not all([finite(d) for d in g.values()]):
+            if not all(finite(d) for d in g.values()):
                 at = self._at
                 raise NonFinite(gradient_not_finite(at.student, evidence.batch, at.ids, evidence.step + 1)) from None
             raise

@@ -71,4 +71,4 @@ def stepped(step: RecordedStep, params: Params, before: Trace) -> bool:
         return True
     if step.params is None:
         return checksum(params) != step.checksum
-    return any([sharded.differ(step.params[name], params[name]) for name in names])
+    return any(sharded.differ(step.params[name], params[name]) for name in names)

@@ -131,7 +131,9 @@ class Window:
             rest = {name: saved[name] for name in ("factor", "checksum")}
             rest |= {name: _spread(saved[name], params) for name in ("params", "gradient")}
             states = _spread(saved["held"]["states"], params)
-            self.steps.append(RecordedStep(held=held.restored({**saved["held"], "states": states}), parts=parts, **rest))
+            self.steps.append(
+                RecordedStep(held=held.restored({**saved["held"], "states": states}), parts=parts, **rest)
+            )
 
     def _drop_void(self, step: RecordedStep, now: Trace, params: Params) -> None:
         """Drop the parts whose gradient is not in `.grad`: never added, or cleared again after the next part came."""

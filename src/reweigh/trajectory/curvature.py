@@ -7,7 +7,6 @@ For models that cannot be differentiated twice, and where the exact way disagree
 differences: a_i of the losses, h of the weighted gradient, at θ ± h·v.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
