@@ -78,7 +78,14 @@ class standing_in(ForAWhile):
         substituted(walk, whole).change()
         if not spread:
             return
-        around = [_Around(walk, part, self._make) for part in spread]
+        of = {
+            id(inner._parameters): part for part in spread for inner in part.modules()
+        }  # the innermost part is the last
+        around = []
+        for part in spread:
+            places = [place for place in walk.places if of.get(id(place[0])) is part and sharded.is_sharded(place[2])]
+            recurrent = [rnn for rnn in walk.recurrent if of.get(id(rnn._parameters)) is part]
+            around.append(_Around(part, places, recurrent, self._make))
 
         def put_back() -> None:
             for one in around:
@@ -96,13 +103,10 @@ class standing_in(ForAWhile):
 class _Around:
     """The pass of one part whose own parameters are gathered for it, those of parts inside it left to these."""
 
-    def __init__(self, walk: Walk, part: nn.Module, make: sharded.MakesStandIn) -> None:
-        inside = list(part.modules())
-        others = {id(p) for other in walk.sharded if other is not part and other in inside for p in other.modules()}
-        own = {id(p._parameters): p for p in inside if id(p) not in others}
-        self.part, self._make = part, make
-        self._places = [place for place in walk.places if id(place[0]) in own and sharded.is_sharded(place[2])]
-        self._recurrent = [rnn for rnn in walk.recurrent if id(rnn._parameters) in own]
+    def __init__(
+        self, part: nn.Module, places: Sequence[Any], recurrent: Sequence[nn.RNNBase], make: sharded.MakesStandIn
+    ) -> None:
+        self.part, self._places, self._recurrent, self._make = part, places, recurrent, make
         self._made: dict[str, tuple[Tensor, Tensor]] = {}
 
     def enter(self, *_: Any) -> None:
@@ -147,6 +151,7 @@ class preserve_module_state(ForAWhile):
         walk, parts = self._walk, self._walk.parts
         lent(torch.clear_autocast_cache)
         lent(functools.partial(_torch.settle_shards, walk.sharded))
+        _torch.settle_shards(walk.sharded)  # what is gathered still may be of other parameters
         lent(rng.way_back(walk.devices))
         keep_outside(walk.module, parts)
         lent(attributes_of(parts))

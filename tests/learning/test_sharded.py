@@ -61,7 +61,7 @@ def is_what_one_process_teaches(ranks, kind):
     for here, _, told in ranks:
         assert "central differences" not in told
         for key, value in there.items():  # the rule's own network is in float32
-            assert torch.allclose(here[key], value, rtol=0, atol=1e-6), key
+            assert torch.allclose(here[key], value, rtol=2e-6, atol=1e-6), key
 
 
 @pytest.mark.parametrize("kind", QUICK)

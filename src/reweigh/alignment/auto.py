@@ -153,11 +153,8 @@ class AutoEngine:
         # Ranks whose batches differ in shape have to make the same checks.
         shapes = None if task.sharded else kind_of_shapes(task.batch)
         if shapes not in vouched.choices:
-            vouched.choices[shapes] = Choice() if self._resumed is None else Choice.as_saved(self._resumed)
+            vouched.choices[shapes] = self._begun(task) if self._resumed is None else Choice.as_saved(self._resumed)
             self._resumed = None
-            if task.sharded and self.asked == "auto":
-                for engine in [engine for engine in self._candidates(vouched.choices[shapes]) if not engine.spread]:
-                    vouched.choices[shapes].give_up(engine, f"{engine!r}: not under fully_shard, since {NOT_SPREAD}")
         choice = self._now = vouched.choices[shapes]
         task.places.update(choice.places)
         while True:
@@ -179,6 +176,14 @@ class AutoEngine:
             vouched.weighed += 1
             choice.places.update(task.places)
             return found
+
+    def _begun(self, task: EngineTask) -> Choice:
+        """A choice among all; where parameters are spread over ranks, all that can work there."""
+        choice = Choice()
+        if task.sharded and self.asked == "auto":
+            for engine in [engine for engine in self._candidates(choice) if not engine.spread]:
+                choice.give_up(engine, f"{engine!r}: not under fully_shard, since {NOT_SPREAD}")
+        return choice
 
     def _engine(
         self, vouched: Vouched, choice: Choice, task: EngineTask, direction: Params, share: bool, due: str

@@ -54,7 +54,7 @@ def refusing(engine: Engine, task: EngineTask, direction: Params) -> Iterator[No
     itself, goes through: then the error is the user's own, and reaches the user as it is.
     """
     if task.sharded and not engine.spread:
-        raise CannotGoThrough(engine.name, "fully_shard", f"{NOT_SPREAD}")
+        raise CannotGoThrough(engine.name, "fully_shard", NOT_SPREAD)
     try:
         yield
     except ReweighError:
