@@ -255,3 +255,47 @@ def test_gradient_edge():
     x = torch.ones(3, requires_grad=True)
     edges = [_torch.gradient_edge(Double.apply(x)), _torch.gradient_edge(3 * x)]
     assert [torch.autograd.grad(edge, x, torch.ones(3))[0].tolist() for edge in edges] == [[2.0] * 3, [3.0] * 3]
+
+
+@pytest.fixture
+def spread():
+    """A model under `fully_shard` in a group of one after a forward pass, which leaves the outermost parameters gathered."""
+    from torch.distributed.fsdp import fully_shard
+
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
+    for part in (model[0], model):
+        fully_shard(part)
+    model(torch.ones(1, 2))
+    return model
+
+
+def test_shards_are_settled(spread):
+    assert not hasattr(spread[1].weight, "device_mesh")
+    gathered = spread[1].weight
+    (record,) = [one for one in _torch.shard_records([spread]) if _torch.gathered_for(one) is gathered]
+    _torch.settle_shards([spread, spread[0]])
+    assert spread[1].weight is record.sharded_param
+    assert hasattr(spread[1].weight, "device_mesh")
+    assert (record.is_dtensor, record.offload_to_cpu) == (False, False)
+    assert len(_torch.shard_records([spread, spread[0]])) == 4
+
+
+def test_a_pass_as_if_it_were_the_first(spread):
+    spread.set_requires_gradient_sync(False)
+    spread.set_is_last_backward(False)
+    wanted = _torch.as_if_first([spread, spread[0]])
+    found = {(name, getattr(owner, name) is value) for owner, name, value in wanted}
+    for name in ("reduce_grads", "all_reduce_grads", "is_last_backward"):  # what the public switches above have changed
+        assert (name, False) in found
+    for name in ("gradient_divide_factor", "unsharded_accumulated_grad", "grad"):
+        assert (name, True) in found
+    spread.set_gradient_divide_factor(3.0)
+    assert ("gradient_divide_factor", 3.0) in [(name, getattr(owner, name)) for owner, name, _ in wanted]
+
+
+def test_a_backward_pass_that_gathers_nothing(spread):
+    wanted = _torch.not_gathered_again([spread, spread[0]])
+    assert [(name, value, getattr(owner, name)) for owner, name, value in wanted] == [
+        ("unshard_in_backward", False, True)
+    ] * 2
