@@ -1,14 +1,17 @@
-"""Peak memory of a step under `fully_shard`: reweigh's beside FSDP2's own plain step, in bytes of tensors on one rank.
+"""Peak memory of a step under `fully_shard`: reweigh's beside FSDP2's own plain step, on one of the ranks.
 
-    python -m benchmarks.fsdp_memory [--ranks 2] [--steps 3]
+    python -m benchmarks.fsdp_memory [--ranks 2]
 
 A Transformer language model, each of its blocks and the whole under `fully_shard`, trained by AdamW on ranks of this machine
-(gloo). Bytes are those that PyTorch's profiler sees allocated, from before the model is made: parameters, what the optimizer
-holds, gradients, what the graph keeps, what is gathered, and what operations need for a moment. The peak is that of the last
-step, when all states are there. Two shapes: one in which what the graph keeps is most of it, one in which parameters are.
+(gloo). Measured is the resident set of a rank, a process of its own (`benchmarks/memory.py`), over that before the model is
+made and after a small one was trained likewise: parameters, what the optimizer holds, gradients, what the graph keeps, what
+is gathered, and what operations and messages need for a moment. The peak is that of a step when all states are there. Two
+shapes: one in which what the graph keeps is most of it, one in which parameters are. (PyTorch's profiler is no use here: it
+misses what gloo's threads free.)
 """
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, distributed, nn
 from torch.distributed.fsdp import fully_shard
 
+from benchmarks.memory import CLEAR, measurable, read_status, settle
 from reweigh import L2RW, Learning, MetaWeightNet, Reweigher
 
 BAR = 1.3
@@ -39,6 +43,7 @@ SHAPES = (
     Shape("mostly activations", 128, 6, 1000, 64, 16, 4),
     Shape("mostly parameters", 384, 6, 2000, 32, 4, 2),
 )
+SMALL = Shape("small", 16, 2, 10, 8, 2, 2)
 HOW: dict[str, Callable[[Any], dict[str, Any]] | None] = {
     "plain step": None,
     "L2RW": lambda optimizer: {"rule": L2RW()},
@@ -76,18 +81,19 @@ def losses(model: nn.Module, batch: Tensor) -> Tensor:
     return F.cross_entropy(model(batch[:, :-1]).mT, batch[:, 1:], reduction="none").mean(1)
 
 
-def on_rank(rank: int, ranks: int, shape: Shape, how: str, steps: int, folder: str) -> None:
+def on_rank(rank: int, ranks: int, shape: Shape, how: str, folder: str) -> None:
     """One process: the peak of its last step, in bytes, goes to a file."""
     torch.set_num_threads(1)
     store = distributed.FileStore(f"{folder}/store", ranks)
     distributed.init_process_group("gloo", store=store, rank=rank, world_size=ranks)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as seen:
-        trained(rank, shape, how, steps)
-    torch.save(peak_of(seen), f"{folder}/{rank}.pt")
+    peak_of_a_step(rank, SMALL, how, warm_up=2)  # what libraries allocate once
+    settle()
+    baseline = read_status("VmRSS")
+    torch.save(peak_of_a_step(rank, shape, how, warm_up=4) - baseline, f"{folder}/{rank}.pt")
 
 
-def trained(rank: int, shape: Shape, how: str, steps: int) -> None:
-    """Some steps, the last of which is marked."""
+def peak_of_a_step(rank: int, shape: Shape, how: str, warm_up: int) -> int:
+    """The largest resident set during a step after some; the fifth is none at which engines are checked."""
     torch.manual_seed(0)
     model = Model(shape)
     for part in (*model.blocks, model):
@@ -97,37 +103,26 @@ def trained(rank: int, shape: Shape, how: str, steps: int) -> None:
     clean, train = (torch.randint(shape.words, (size, shape.length + 1)) for size in (shape.clean, shape.batch))
     options = HOW[how]
     by_rule = None if options is None else Reweigher(model, losses, clean=[clean], **options(optimizer))
-    for step in range(steps):
-        with torch.profiler.record_function("measured" if step == steps - 1 else "before"):
-            optimizer.zero_grad()
-            if by_rule is None:
-                losses(model, train).mean().backward()
-            else:
-                by_rule.backward(train)
-            optimizer.step()
-            if by_rule is not None:
-                by_rule.after_step()
+    for step in range(warm_up + 1):
+        if step == warm_up:
+            settle()
+            CLEAR.write_text("5")
+        optimizer.zero_grad()
+        if by_rule is None:
+            losses(model, train).mean().backward()
+        else:
+            by_rule.backward(train)
+        optimizer.step()
+        if by_rule is not None:
+            by_rule.after_step()
+    return read_status("VmHWM")
 
 
-def peak_of(seen: torch.profiler.profile) -> int:
-    """The most bytes that were allocated at a time within what was marked."""
-    found: Any = seen.profiler
-    events = [
-        (event.start_ns(), event.end_ns(), event.name(), event.nbytes()) for event in found.kineto_results.events()
-    ]
-    (begin, end), *_ = [(start, stop) for start, stop, name, _ in events if name == "measured"]
-    now = most = 0
-    for when, _, name, change in sorted(events):
-        if name == "[memory]":
-            now += change
-            most = max(most, now) if begin <= when <= end else most
-    return most
-
-
-def peak(ranks: int, shape: Shape, how: str, steps: int) -> int:
+def peak(ranks: int, shape: Shape, how: str) -> int:
     """Of the rank that needs the most."""
+    os.environ["MALLOC_MMAP_THRESHOLD_"] = os.environ["MALLOC_TRIM_THRESHOLD_"] = str(64 * 1024)
     with tempfile.TemporaryDirectory() as folder:
-        torch.multiprocessing.spawn(on_rank, (ranks, shape, how, steps, folder), nprocs=ranks)
+        torch.multiprocessing.spawn(on_rank, (ranks, shape, how, folder), nprocs=ranks)
         return max(torch.load(f"{folder}/{rank}.pt") for rank in range(ranks))
 
 
@@ -135,13 +130,14 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ranks", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=3)
     options = parser.parse_args()
+    if not measurable():
+        raise SystemExit("this machine does not say how large a process has been: run it on Linux")
     print(f"| {options.ranks} ranks | peak MB of a rank | of the plain step |", "|---|---|---|", sep="\n")
     for shape in SHAPES:
         plain = 0
         for how in HOW:
-            found = peak(options.ranks, shape, how, options.steps)
+            found = peak(options.ranks, shape, how)
             plain = plain or found
             print(f"| {shape.name}: {how} | {found / 1e6:.1f} | {found / plain:.2f} |", flush=True)
     print(f"\nthe bar is {BAR}")
