@@ -5,7 +5,7 @@ import torch
 
 import reference
 from reweigh import L2RW, Reweigher, alignments, clean_direction
-from reweigh.rules import RightAndHelpful, SmoothedL2RW, Uniform
+from reweigh.rules import SmoothedL2RW, Uniform
 from sharded_on_two import on_two
 from sharded_scenes import rows, scene, sharded, whole
 from two_ranks import on_ranks
@@ -13,7 +13,6 @@ from two_ranks import on_ranks
 RULES = {
     "l2rw": L2RW,
     "smoothed": SmoothedL2RW,
-    "right-and-helpful": lambda: RightAndHelpful(3),
     "uniform": Uniform,
 }
 TOLERANCES = {"auto": 1e-9, "forward": 1e-9, "finite": 1e-6}
@@ -77,7 +76,6 @@ def test_ranks_are_one_by_every_engine_and_rule(size):
         for name in ("mlp", "tied", "twice", "recurrent")
         for engine in ("auto", "finite")
         for rule in RULES
-        if rule != "right-and-helpful" or name != "tied"  # which labels sequences
     ]
     ranks = on_ranks(size, many_on, size, questions)
     for question in questions:
