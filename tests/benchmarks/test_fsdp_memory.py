@@ -1,7 +1,6 @@
 """The smallest shape, measured."""
 
 import pytest
-
 from benchmarks.fsdp_memory import HOW, SMALL, peak
 from benchmarks.memory import measurable
 
