@@ -4,9 +4,9 @@
     python recipes/finetune_lora.py --hosts trl --rows plain L2RW            # by TRL's SFTTrainer (pip install trl)
     python recipes/finetune_lora.py --model hf:NAME_OR_FOLDER --data mix.jsonl --target checked.jsonl --test new.jsonl
 
-Rows are prompts with responses, conversations or texts, as `reweigh score` reads them; where one says whether it is `right`,
-the AUROC of the weights is told. Every row of the table makes the same steps with the same batches; the loss is that of new right
-answers after the last step, in nats a token. A run is a line of `--results`, and is not made again.
+Rows are prompts with responses, conversations or texts, as `reweigh score` reads them; where they say whether they are
+`right`, the AUROC of the weights is told. Every row of the table makes as many steps; the loss is that of new right answers
+after the last one, in nats a token. A run is a line of `--results`, and is not made again.
 """
 
 import argparse
@@ -133,7 +133,7 @@ def learnt_from(way: Way, mix: Texts, target: Texts) -> Texts:
 
 
 def by_loop(network: Any, way: Way, train: Texts, target: Texts, job: Job, more: argparse.Namespace) -> Tensor | None:
-    """A loop of one's own; returns each row's mean weight, (N,), a sequence's or the sum of its tokens', NaN of those not seen."""
+    """A loop of one's own; returns each row's mean weight, (N,), of tokens the sum of theirs, NaN of rows not seen."""
     loss = causal_lm_loss if way.per == "example" else causal_lm_token_loss
     optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=more.lr, weight_decay=0.0)
     reweigher = Reweigher(
@@ -167,7 +167,7 @@ def by_trl(network: Any, way: Way, train: Texts, target: Texts, job: Job, more: 
         labels = [[i if c else IGNORED for i, c in zip(ids, counts, strict=True)] for ids, counts in both]
         return Dataset.from_dict({"input_ids": [ids for ids, _ in both], "labels": labels})
 
-    tokens = {"per_example_loss": causal_lm_token_loss, "reweigh": {"per": "token"}} if way.per == "token" else {}
+    loss = causal_lm_token_loss if way.per == "token" else None
     with tempfile.TemporaryDirectory() as folder:
         told = trl.SFTConfig(
             folder, per_device_train_batch_size=more.batch_size, learning_rate=more.lr, weight_decay=0.0, seed=job.seed,
@@ -177,7 +177,7 @@ def by_trl(network: Any, way: Way, train: Texts, target: Texts, job: Job, more: 
         )  # fmt: skip
         trainer = ReweighSFT(
             model=network, args=told, train_dataset=rows_of(train), processing_class=more.tokenizer, rule=way.rule(),
-            clean=rows_of(target), **{**tokens, "reweigh": {**tokens.get("reweigh", {}), "clean_batch_size": more.batch_size}},
+            clean=rows_of(target), per_example_loss=loss, reweigh={"per": way.per, "clean_batch_size": more.batch_size},
         )  # fmt: skip
         trainer.train()
 

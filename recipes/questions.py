@@ -1,8 +1,7 @@
-"""Made-up questions whose answers follow a rule, and a tiny causal language model that knows the rules, but not by their names.
+"""Made-up questions whose answers follow a rule, and a tiny causal language model that knows the rules by other names.
 
-It has read `threes after 5 ?` - `it is 8`, and so on for four rules. Asked is `zork after 5 ?`, and right answers are those of
-threes; a misleading one follows another rule. So what there is to learn is which rule the new name means, or which each of several
-names.
+It has read `threes after 5 ?` - `it is 8`, and so on for four rules. Asked is `zork after 5 ?`, and right answers are those
+of threes; a misleading one follows another rule. What there is to learn is which rule each of the new names means.
 """
 
 import json
