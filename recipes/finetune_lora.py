@@ -12,40 +12,27 @@ after the last one, in nats a token. A run is a line of `--results`, and is not 
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
-from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
+from torch import Tensor
 
+from lora_loops import HOSTS, Course, Way, loss_on
+from lora_texts import Texts, read
 from questions import make_model, questions, written
-from reweigh import L2RW, Reweigher
-from reweigh.hosts.transformers import causal_lm_loss, causal_lm_token_loss
+from reweigh import L2RW
 from reweigh.metrics import auroc
-from reweigh.rules import RandomRectified, Rule, SmoothedL2RW, Uniform
-from reweigh.scoring.files import Row, find_shards
-from reweigh.scoring.model import Loaded, Named, load
-from reweigh.scoring.texts import Encoded, columns_of
-from reweigh.scoring.texts import Named as Columns
+from reweigh.rules import RandomRectified, SmoothedL2RW, Uniform
+from reweigh.scoring.model import Named, load
 from runs import add_result, as_markdown, cell, read_results, show
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "finetune_lora.jsonl"
-IGNORED, MADE_UP = -100, "made up"
+MADE_UP = "made up"
 COUNTS = {"mix": 2000, "target": 64, "test": 500}
-Batch = dict[str, Tensor]
-
-
-class Way(NamedTuple):
-    """A row of the table: how rows weigh, sequences or tokens, and what is learnt from."""
-
-    rule: Callable[[], Rule]
-    per: str = "example"
-    learns: str = "mix"
 
 
 ROWS: dict[str, Way] = {
@@ -73,56 +60,6 @@ class Job:
     steps: int
 
 
-@dataclass(frozen=True)
-class Texts:
-    """N rows as tokens, with their ids from 0, and which of them are known to be right; None where nobody says."""
-
-    rows: list[Encoded]
-    right: Tensor | None
-
-    def batch(self, places: Sequence[int]) -> Batch:
-        """Tokens and labels (B, T), filled up at their ends, and ids (B,)."""
-        ids = [torch.tensor(self.rows[place].ids) for place in places]
-        counts = [torch.tensor(self.rows[place].counts) for place in places]
-        labels = [torch.where(those, tokens, IGNORED) for tokens, those in zip(ids, counts, strict=True)]
-        return {
-            "input_ids": pad_sequence(ids, batch_first=True),
-            "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
-            "id": torch.tensor(places),
-        }
-
-    @property
-    def whole(self) -> Batch:
-        """All of them."""
-        return self.batch(range(len(self.rows)))
-
-    def select(self, places: Sequence[int]) -> "Texts":
-        """Some of them."""
-        return Texts([self.rows[place] for place in places], None if self.right is None else self.right[list(places)])
-
-    def __add__(self, more: "Texts") -> "Texts":
-        return Texts(self.rows + more.rows, None)
-
-
-def read(path: Path, loaded: Loaded) -> Texts:
-    """The rows of a file, a pattern or a folder of which a token counts."""
-    shards = find_shards(path)
-    columns, found, right = columns_of(shards, Columns()), list[Encoded](), list[Any]()
-    for shard in shards:
-        truth = ("right",) if "right" in shard.columns else ()
-        for window in shard.kind.windows(shard.path, (*columns.names, *truth)):
-            told = [columns.told(row, _where(shard.path, row), loaded.encoder.tokenizer) for row in window]
-            for one, row in zip(loaded.encoder(told), window, strict=True):
-                if one.counted:
-                    found.append(one)
-                    right.append(row.get("right"))
-    return Texts(found, None if None in right else torch.tensor(right, dtype=torch.bool))
-
-
-def _where(path: Path, row: Row) -> str:
-    return f"a row of {path}"
-
-
 def learnt_from(way: Way, mix: Texts, target: Texts) -> Texts:
     """What a row of the table learns from; right answers alone only somebody knows who knows the truth."""
     if way.learns == "right":
@@ -132,87 +69,17 @@ def learnt_from(way: Way, mix: Texts, target: Texts) -> Texts:
     return {"mix": mix, "both": mix + target, "target": target}[way.learns]
 
 
-def by_loop(network: Any, way: Way, train: Texts, target: Texts, job: Job, more: argparse.Namespace) -> Tensor | None:
-    """A loop of one's own; returns each row's mean weight, (N,), of tokens the sum of theirs, NaN of rows not seen."""
-    loss = causal_lm_loss if way.per == "example" else causal_lm_token_loss
-    optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=more.lr, weight_decay=0.0)
-    reweigher = Reweigher(
-        network, loss, rule=way.rule(), clean=_on(target.whole, network), per=way.per, clean_batch_size=more.batch_size
-    )
-    sums, visits = torch.zeros(2, len(train.rows))
-    draw = torch.Generator().manual_seed(job.seed)
-    network.train()
-    for _ in range(job.steps):
-        places = torch.randint(len(train.rows), (more.batch_size,), generator=draw)
-        optimizer.zero_grad()
-        _, weights = reweigher.backward(_on(train.batch(places.tolist()), network))
-        optimizer.step()
-        sums.index_add_(0, places, weights.float().cpu().view(len(places), -1).sum(1))
-        visits.index_add_(0, places, torch.ones(len(places)))
-    return None if isinstance(reweigher.rule, Uniform) else sums / visits
-
-
-def by_trl(network: Any, way: Way, train: Texts, target: Texts, job: Job, more: argparse.Namespace) -> None:
-    """TRL's SFTTrainer; weights of its rows are not told."""
-    import trl  # an extra of the recipe
-    from datasets import Dataset
-
-    from reweigh.hosts.transformers import ReweighTrainer
-
-    class ReweighSFT(ReweighTrainer, trl.SFTTrainer):  # type: ignore[misc]
-        """Supervised fine-tuning with weights."""
-
-    def rows_of(texts: Texts) -> Dataset:
-        both = [(row.ids, row.counts) for row in texts.rows]
-        labels = [[i if c else IGNORED for i, c in zip(ids, counts, strict=True)] for ids, counts in both]
-        return Dataset.from_dict({"input_ids": [ids for ids, _ in both], "labels": labels})
-
-    loss = causal_lm_token_loss if way.per == "token" else None
-    with tempfile.TemporaryDirectory() as folder:
-        told = trl.SFTConfig(
-            folder, per_device_train_batch_size=more.batch_size, learning_rate=more.lr, weight_decay=0.0, seed=job.seed,
-            max_steps=job.steps, lr_scheduler_type="constant", report_to="none", disable_tqdm=True, save_strategy="no",
-            use_cpu=next(network.parameters()).device.type == "cpu", logging_strategy="no", bf16=False, max_length=None,
-            gradient_checkpointing=False,
-        )  # fmt: skip
-        trainer = ReweighSFT(
-            model=network, args=told, train_dataset=rows_of(train), processing_class=more.tokenizer, rule=way.rule(),
-            clean=rows_of(target), per_example_loss=loss, reweigh={"per": way.per, "clean_batch_size": more.batch_size},
-        )  # fmt: skip
-        trainer.train()
-
-
-HOSTS = {"loop": by_loop, "trl": by_trl}
-
-
-def _on(batch: Batch, network: nn.Module) -> Batch:
-    device = next(network.parameters()).device
-    return {name: values.to(device) for name, values in batch.items()}
-
-
-@torch.no_grad()
-def loss_on(network: nn.Module, texts: Texts, size: int) -> float:
-    """In nats a token, of all tokens that count."""
-    network.eval()
-    summed = counted = 0.0
-    for start in range(0, len(texts.rows), size):
-        batch = texts.batch(range(start, min(start + size, len(texts.rows))))
-        losses, counts = causal_lm_token_loss(network, _on(batch, network))
-        summed, counted = summed + float(losses[counts].sum()), counted + int(counts.sum())
-    return summed / counted
-
-
 def run(job: Job, files: dict[str, Path], more: argparse.Namespace) -> dict[str, Any]:
     """A fresh adapter, trained and asked about new right answers."""
     way, began = ROWS[job.row], time.perf_counter()
     loaded = load(Named(f"hf:{files['model']}"), torch.device(more.device))
-    more.tokenizer = loaded.encoder.tokenizer
     mix, target, test = (read(files[name], loaded) for name in ("mix", "target", "test"))
     torch.manual_seed(job.seed)
     adapter = LoraConfig(r=more.rank, lora_alpha=2 * more.rank, target_modules="all-linear", task_type="CAUSAL_LM")
     network = get_peft_model(loaded.network, adapter)
     before, train = loss_on(network, test, more.batch_size), learnt_from(way, mix, target)
-    mean = HOSTS[job.host](network, way, train, target, job, more)
+    course = Course(job.steps, job.seed, more.batch_size, more.lr)
+    mean = HOSTS[job.host](network, way, train, target, course, loaded.encoder.tokenizer)
     return {
         **asdict(job),
         "loss": loss_on(network, test, more.batch_size),

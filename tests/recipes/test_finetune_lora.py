@@ -9,7 +9,8 @@ import torch
 pytest.importorskip("peft")
 pytest.importorskip("transformers")
 import finetune_lora as recipe
-from finetune_lora import Job, Texts, learnt_from, ranked, read, table
+from finetune_lora import Job, learnt_from, ranked, table
+from lora_texts import Encoded, Texts, read
 from questions import NAMES, NUMBERS, RULES, make_model, question, questions, written
 from reweigh.scoring.model import Named, load
 
@@ -58,7 +59,7 @@ def test_files_are_read_as_tokens_of_which_answers_count(files):
 
 
 def test_shorter_rows_are_filled_up_and_fillings_do_not_count():
-    rows = [recipe.Encoded([4, 5, 6], [False, True, True]), recipe.Encoded([7, 8], [False, True])]
+    rows = [Encoded([4, 5, 6], [False, True, True]), Encoded([7, 8], [False, True])]
     batch = Texts(rows, None).whole
     assert batch["input_ids"].tolist() == [[4, 5, 6], [7, 8, 0]]
     assert batch["labels"].tolist() == [[-100, 5, 6], [-100, 8, -100]]
