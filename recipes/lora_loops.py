@@ -75,11 +75,22 @@ def by_trl(network: Any, way: Way, train: Texts, target: Texts, course: Course, 
     loss = causal_lm_token_loss if way.per == "token" else None
     with tempfile.TemporaryDirectory() as folder:
         told = trl.SFTConfig(
-            folder, per_device_train_batch_size=course.batch_size, learning_rate=course.lr, weight_decay=0.0,
-            seed=course.seed, max_steps=course.steps, lr_scheduler_type="constant", report_to="none", disable_tqdm=True, save_strategy="no",
-            use_cpu=next(network.parameters()).device.type == "cpu", logging_strategy="no", bf16=False, max_length=None,
+            folder,
+            per_device_train_batch_size=course.batch_size,
+            learning_rate=course.lr,
+            weight_decay=0.0,
+            seed=course.seed,
+            max_steps=course.steps,
+            lr_scheduler_type="constant",
+            use_cpu=next(network.parameters()).device.type == "cpu",
+            bf16=False,
             gradient_checkpointing=False,
-        )  # fmt: skip
+            max_length=None,
+            report_to="none",
+            disable_tqdm=True,
+            save_strategy="no",
+            logging_strategy="no",
+        )
         trainer = ReweighSFT(
             model=network, args=told, train_dataset=rows_of(train), processing_class=tokenizer, rule=way.rule(),
             clean=rows_of(target), per_example_loss=loss, reweigh={"per": way.per, "clean_batch_size": course.batch_size},
