@@ -1,6 +1,7 @@
 """What a student that was not trained on pairs of texts says of them, and of checked ones spoilt in every known way."""
 
 from collections.abc import Callable, Container, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,11 +27,12 @@ def pairs_seen(
         starts: tokens that begin a word: words are shuffled and cut off, not pieces of them.
     """
     sources, targets = ([*one, *other] for one, other in zip(checked, others, strict=True))
-    given, wrong = pair_features(loss, sources, targets), dict[str, Tensor]()
-    source_words, target_words = ([_words(text, starts) for text in side] for side in checked)
+    words = partial(_words, starts=starts)
+    given, wrong = pair_features(loss, sources, targets, words=words), dict[str, Tensor]()
+    source_words, target_words = ([words(text) for text in side] for side in checked)
     for kind in PAIR_KINDS:
         made = [[token for word in text for token in word] for text in spoil(source_words, target_words, kind)]
-        spoilt = pair_features(loss, checked[0], made, among=sources)
+        spoilt = pair_features(loss, checked[0], made, among=sources, words=words)
         wrong[kind] = torch.cat([spoilt, torch.zeros_like(given[len(spoilt) :])])
     return PairsView(given, wrong)
 
