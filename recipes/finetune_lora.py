@@ -2,6 +2,7 @@
 
     python recipes/finetune_lora.py                                          # a tiny model and data that it makes itself
     python recipes/finetune_lora.py --hosts trl --rows plain L2RW            # by TRL's SFTTrainer (pip install trl)
+    python recipes/finetune_lora.py --table --page docs/results_language_models.md           # the table into its page
     python recipes/finetune_lora.py --model hf:NAME_OR_FOLDER --data mix.jsonl --target checked.jsonl --test new.jsonl
 
 Rows are prompts with responses, conversations or texts, as `reweigh score` reads them; where they say whether they are
@@ -28,9 +29,11 @@ from reweigh import L2RW
 from reweigh.metrics import auroc
 from reweigh.rules import RandomRectified, SmoothedL2RW, Uniform
 from reweigh.scoring.model import Named, load
-from runs import add_result, as_markdown, cell, read_results, show
+from reweigh.storage import write_bytes
+from runs import add_result, as_markdown, cell, read_results, show, with_table
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "finetune_lora.jsonl"
+BEGIN, END = "<!-- table, by recipes/finetune_lora.py -->\n", "<!-- end of the table -->"
 MADE_UP = "made up"
 COUNTS = {"mix": 2000, "target": 64, "test": 500}
 
@@ -139,6 +142,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="only show what is there")
+    parser.add_argument("--page", type=Path, help="a page that gets the table, between its marks")
     args = parser.parse_args()
     own = [name for name in ("data", "target", "test") if getattr(args, name) is not None]
     if (args.model == MADE_UP and own) or (args.model != MADE_UP and len(own) < 3):
@@ -162,6 +166,9 @@ def main() -> None:
     rows = table(read_results(args.results, Job))
     show(rows, "LoRA fine-tuning")
     print(as_markdown(rows))
+    if args.page is not None:
+        page = with_table(args.page.read_text("utf-8"), as_markdown(rows), BEGIN, END)
+        write_bytes(args.page, page.encode())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`reweigh.fit` in a script that torchrun starts: two processes make one run of the same data, and each has it in the end."""
+"""`reweigh.fit` in a script that torchrun starts: two processes make one run of the same data and each has it."""
 
 import os
 import traceback
