@@ -48,6 +48,7 @@ ROWS: dict[str, Way] = {
     "L2RW, tokens": Way(L2RW, "token"),
     "smoothed": Way(SmoothedL2RW),
     "smoothed, tokens": Way(SmoothedL2RW, "token"),
+    "smoothed + checked": Way(SmoothedL2RW, learns="both"),
 }
 
 
@@ -87,7 +88,7 @@ def run(job: Job, files: dict[str, Path], more: argparse.Namespace) -> dict[str,
         **asdict(job),
         "loss": loss_on(network, test, more.batch_size),
         "before": before,
-        "auroc": None if mean is None or mix.right is None else ranked(mean, mix.right),
+        "auroc": None if mean is None or mix.right is None else ranked(mean[: len(mix.rows)], mix.right),
         "seconds": round(time.perf_counter() - began, 1),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
