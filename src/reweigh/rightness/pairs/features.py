@@ -14,7 +14,7 @@ Words = Callable[[Sequence[Any]], Sequence[tuple[Any, ...]]]
 """From a sequence of tokens to its words."""
 OTHERS, ORDERS = 4, 2
 """So many other sources: on short sentences, 40 % of them misaligned, the AUROC rose from .958, with one, to .979. And so
-many other orders of a target's words: where they are shuffled it is .763 without."""
+many other orders of a target's words: where 40 % are shuffled it rose from .775 to .970."""
 
 
 def pair_features(
