@@ -1,4 +1,4 @@
-"""Kills of one of two processes that torchrun has started, at random moments: a run starts again, and ends with the same bits.
+"""Kills of one of two processes that torchrun has started, at random moments: a run goes on to the same bits.
 
 Each run is that of one command. Once it is left alone; then, so many times, one of its processes is killed (SIGKILL) at a
 moment drawn from the time that the command took, and torchrun starts both again. Where the kill came too late the run is
