@@ -14,6 +14,7 @@ COUNTS = {
     "parquet_files": 200,
     "image_files": 150,
     "npz_files": 100,
+    "kills": 60,
 }
 """In the order in which they run; `--scale` multiplies."""
 

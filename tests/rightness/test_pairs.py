@@ -1,5 +1,7 @@
 """Sentence pairs of a made language, and a student that knows its words and a little of their order."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -101,6 +103,28 @@ def test_features_are_what_they_are_called():
     )  # the other's loss less one's own
     assert found[:, 2].tolist() == [0.5, 0.5]
     assert found[:, 3].tolist() == [0.5, 1]
+    assert found[:, 4].tolist() == [0, 0]  # this student does not look at targets
+
+
+def test_the_order_is_held_against_others_of_whole_words():
+    """The student likes numbers that go up; a word is all tokens up to a hundred's beginning."""
+    asked = []
+
+    def falls(sources, targets):
+        asked.append(targets)
+        return [sum(b < a for a, b in itertools.pairwise(y)) / len(y) for y in targets]
+
+    def words(target):
+        return [(token, token + 1) for token in target[::2]]
+
+    up, down = [10, 11, 20, 21, 30, 31, 40, 41, 50, 51, 60, 61], [60, 61, 50, 51, 40, 41, 30, 31, 20, 21, 10, 11]
+    found = pair_features(falls, [[1], [2]], [up, down], words=words)
+    assert found[0, 4] > 0 > found[1, 4]
+    moved = asked[-1][0]
+    assert sorted(moved) == up != moved
+    assert [token + 1 for token in moved[::2]] == moved[1::2]
+    alone = pair_features(falls, [[1]], [[10, 11]], words=words)
+    assert alone[0, 4] == 0  # of one word there is no other order
 
 
 def test_every_kind_is_wrong_and_a_kind_of_ones_own_is_known():

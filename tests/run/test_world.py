@@ -131,8 +131,10 @@ def test_several_processes_are_told_that_one_is_wanted(told, tmp_path, monkeypat
     for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"):
         monkeypatch.delenv(name, raising=False)
     output = str(tmp_path / "run")
-    with pytest.raises(BadInput, match=f"started in {told} processes together, and each of them would"):
+    with pytest.raises(BadInput, match=f"one of {told} processes, and nobody says where they meet"):
         reweigh.fit(dataset="digits", steps=2, output=output)
+    with pytest.raises(BadInput, match="its folder is theirs together: name it by output="):
+        reweigh.fit(dataset="digits", steps=2)
     for more in ([], ["--resume"]):
         assert command(["train", "--output", output, *(more or ["--dataset", "digits", "--steps", "2"])]) == 2
         err = " ".join(capsys.readouterr().err.split())

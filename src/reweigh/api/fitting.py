@@ -14,6 +14,7 @@ from reweigh.api.objects import named_objects
 from reweigh.api.run import Run
 from reweigh.api.watcher import Printing
 from reweigh.api.words import in_python, said_in_python
+from reweigh.distributed import alone
 from reweigh.errors import BadInput
 from reweigh.rules import Rule
 from reweigh.run import Callback
@@ -21,7 +22,8 @@ from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.start import Interrupted, start
 from reweigh.run.start import resume as resume_run
-from reweigh.run.world import check_alone
+from reweigh.run.together import restarted, started, together
+from reweigh.run.world import World
 from reweigh.settings import Settings
 from reweigh.storage import home
 from reweigh.tasks import Task
@@ -68,41 +70,69 @@ def fit(
         **settings: as the options of `reweigh train`, with underscores: `epochs=10`, `text="title"`,
             `dataset="digits"`, `noise="background:0.4"`, ...
 
+    Started by torchrun in several processes it trains one run with all of them: each has to be given the same, and an
+    `output` that all of them see; each returns the finished run.
+
     Raises:
         BadInput: a sentence that says which argument or which data cannot be used.
         KeyboardInterrupt: on ctrl-C; what was saved in `output` stays there.
     """
-    check_alone()
-    check_alone()
+    if output is None and started() > 1:
+        raise BadInput("several processes train one run, and its folder is theirs together: name it by output=")
     kept = tempfile.TemporaryDirectory(prefix="reweigh-") if output is None else None
     if kept is not None and (resume or overwrite):
         raise BadInput("resume= and overwrite= are about a run's folder: name it by output=")
     folder = home(output or "") if kept is None else Path(kept.name)
-    given, watcher = Given(folder.absolute() / files.DATA), Printing(verbose)
-    with said_in_python(given.places), _threads_kept():
-        if not resume:
-            RunFolder(folder).check_free(overwrite=overwrite)
-        named, objects = named_objects(model, rule, task, settings)
-        wanted = {name: value for name, value in {**settings, **named}.items() if value is not None}
-        try:
-            config = {**wanted, **given.settings(train, clean, test, _joined(target), wanted)}
-            watcher.begin(given.places, given.notes)
-            if resume:
-                resume_run(folder, config, watcher, callbacks=callbacks, objects=objects)
-            else:
-                chosen = Settings.of(**config)
-                start(chosen, folder, watcher, overwrite=overwrite, callbacks=callbacks, objects=objects)
-            said = None if quick else verdict_after(folder, watcher, model, task)
-            if said is not None:
-                watcher.note(f"verdict: {said.sentence}")
-        except Interrupted as stopped:
-            lost = "" if kept is None else "; its folder was temporary: name one by output= to keep what is done"
-            raise KeyboardInterrupt(in_python(str(stopped), given.places) + lost) from None
-        except BaseException:
-            if not (folder / files.CONFIG).exists():
-                given.undo()
-            raise
+    with together() as is_main:
+        given, watcher = Given(folder.absolute() / files.DATA, writes=is_main), Printing(verbose and is_main)
+        with said_in_python(given.places), _threads_kept():
+            again = resume or (restarted() and (folder / files.CONFIG).exists())
+            if is_main and not again:
+                RunFolder(folder).check_free(overwrite=overwrite)
+            named, objects = named_objects(model, rule, task, settings)
+            wanted = {name: value for name, value in {**settings, **named}.items() if value is not None}
+            try:
+                config = same_in_all({**wanted, **given.settings(train, clean, test, _joined(target), wanted)})
+                watcher.begin(given.places, given.notes)
+                if again:
+                    resume_run(folder, config, watcher, callbacks=callbacks, objects=objects)
+                else:
+                    chosen = Settings.of(**config)
+                    start(chosen, folder, watcher, overwrite=overwrite, callbacks=callbacks, objects=objects)
+                if is_main and not quick:
+                    _compare(folder, watcher, model, task)
+            except Interrupted as stopped:
+                lost = "" if kept is None else "; its folder was temporary: name one by output= to keep what is done"
+                raise KeyboardInterrupt(in_python(str(stopped), given.places) + lost) from None
+            except BaseException:
+                if is_main and not (folder / files.CONFIG).exists():
+                    given.undo()
+                raise
     return Run(folder, model=model, kept=kept, notes=watcher.notes, sources=given.sources)
+
+
+def _compare(folder: Path, watcher: Printing, model: Any, task: str | type[Task] | None) -> None:
+    """The verdict, by the first process alone."""
+    with alone():
+        said = verdict_after(folder, watcher, model, task)
+    if said is not None:
+        watcher.note(f"verdict: {said.sentence}")
+
+
+def same_in_all(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the first process, which all have to have been given: data in memory are called by their content.
+
+    Raises:
+        BadInput: naming what another process was given otherwise.
+    """
+    first = World.here("cpu").from_main(config)
+    missing = object()
+    if other := [name for name in {**first, **config} if first.get(name, missing) != config.get(name, missing)]:
+        raise BadInput(
+            f"processes were given other things under {', '.join(f'{name}=' for name in other)}: make the same data and "
+            "settings in each of them, say by a seed"
+        )
+    return config
 
 
 def _joined(target: Any) -> str | None:

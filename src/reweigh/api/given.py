@@ -24,14 +24,19 @@ MARK = "checked"
 class Given:
     """Files written for data in memory, below `folder`.
 
+    Args:
+        folder: where.
+        writes: whether this process writes them, not another one that was given the same.
+
     Attributes:
         places: from a file's path to the argument that it came in.
         notes: what was changed on the way, one sentence each.
         sources: objects that hand out examples, kept as long as the run may ask them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, writes: bool = True) -> None:
         self.folder, self.places, self.notes = folder, dict[str, str](), list[str]()
+        self._writes = writes
         self._written: list[Path] = []
         self.sources = list[Any]()
 
@@ -159,7 +164,7 @@ class Given:
 
     def _write(self, role: str, ending: str, content: Any) -> str:
         path = self.folder / f"{role}-{hashlib.blake2b(content, digest_size=8).hexdigest()}{ending}"
-        if not path.exists():
+        if self._writes and not path.exists():
             make_folder(self.folder)
             write_bytes(path, content)
             self._written.append(path)

@@ -18,11 +18,12 @@ MOST_PAIRS = 12
 
 @dataclass(frozen=True)
 class KindRow:
-    """A kind of wrong labels: how well it is told from right ones, and the share of labels that are of it, in words."""
+    """A kind of wrong labels, in words: how well it is told from right ones, the share of it, and what becomes of it."""
 
     name: str
     auroc: str
     share: str
+    becomes: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class AboutLabels:
     kinds: list[KindRow]
     pairs: list[Pair]
 
+    @property
+    def tried(self) -> bool:
+        """Whether it was tried what becomes of a kind."""
+        return any(row.becomes for row in self.kinds)
+
 
 def about_labels(audit: Audit) -> AboutLabels | None:
     """None where nothing was judged."""
@@ -62,12 +68,14 @@ def _kinds(audit: Audit) -> list[KindRow]:
     assert audit.judged is not None
     told = audit.judged.of_all.evidence.by_kind
     shares = {} if audit.estimate is None else audit.estimate.kinds
+    tried = audit.run.summary.get("kinds", {})
     rows = dict.fromkeys([*told, *shares])  # what is taught is one kind of flipped labels, what is counted are two
     return [
         KindRow(
             name.replace("_", " "),
             f"{told[name]:.2f}" if name in told else "–",
             f"{100 * shares[name]:.1f} %" if name in shares else "–",
+            "" if name not in tried else "drawn like right ones" if tried[name]["helps"] else "left out",
         )
         for name in rows
     ]

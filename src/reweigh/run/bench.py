@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from reweigh.data.sampling import steps_an_epoch
 from reweigh.errors import BadInput
 from reweigh.rightness.known import Known
-from reweigh.rules import registry
-from reweigh.run.halves import NOT_JUDGED, Halves, judged_by_two, rounds_of
-from reweigh.run.job.evaluate import outputs_on
+from reweigh.rules import Drawn, registry
+from reweigh.run.halves import NOT_JUDGED, Halves, judged_by_two, rounds_of, steps_of_each
+from reweigh.run.job.evaluate import losses_on, outputs_on
 from reweigh.run.job.features import learnt_from
 from reweigh.run.job.job import Job, assemble
 from reweigh.run.job.loop import Notes, Told, train_along
+from reweigh.run.job.loss import loss_on
 from reweigh.run.job.prepare import RunData, with_clean_kept
 from reweigh.run.job.student import build_student
 from reweigh.run.job.unchecked import unchecked
@@ -46,11 +47,14 @@ class Bench:
         self._alone = self._world.alone()  # where all that is tried is trained
         self._judges, self._asked = itertools.count(1), 2
 
-    def job(self, config: Resolved, *, chosen: bool) -> Job:
-        """The run's own, by these settings, in which its rule stands; whether it was `chosen` for the user."""
+    def job(self, config: Resolved, *, chosen: bool, helping: frozenset[str] = frozenset()) -> Job:
+        """The run's own, by these settings, in which its rule stands; whether it was `chosen` for the user.
+
+        Examples of the kinds of wrong ones that are `helping` count like right ones.
+        """
         clean, data = self._data.clean.ids, with_clean_kept(config, self._data)
         return assemble(
-            config, data, self._watcher, self._objects, self._world, lambda: self.known(clean), chosen=chosen
+            config, data, self._watcher, self._objects, self._world, lambda: self.known(clean, helping), chosen=chosen
         )
 
     @cached_property
@@ -91,18 +95,20 @@ class Bench:
         found: Halves | None = vars(self).get("halves")
         return found
 
-    def known(self, clean: Tensor) -> Known:
+    def known(self, clean: Tensor, helping: frozenset[str] = frozenset()) -> Known:
         """What that says of labels, taught by the checked examples with these ids, (m,); all processes have to ask.
+
+        What is of a kind that is `helping` counts as right.
 
         Raises:
             BadInput: if nobody can say.
         """
-        return self._world.on_main(lambda: self._known(clean))
+        return self._world.on_main(lambda: self._known(clean, helping))
 
-    def _known(self, clean: Tensor) -> Known:
+    def _known(self, clean: Tensor, helping: frozenset[str] = frozenset()) -> Known:
         if self.halves is None:
             raise BadInput(NOT_JUDGED)
-        return self.halves.known(clean)
+        return self.halves.known(clean, helping)
 
     def right(self, clean: Tensor) -> Tensor | None:
         """How likely the label of each example that is not checked is right by that, (u,); None where nobody can say."""
@@ -111,6 +117,26 @@ class Bench:
     def some_wrong(self, clean: Tensor) -> bool | None:
         """Whether some labels are wrong for sure by that; None where nobody can tell."""
         return None if self.halves is None else self.halves.some_wrong(clean)
+
+    @property
+    def trial_steps(self) -> int:
+        """How long a trial of `losses_without_checked` is: as long as the students that judge."""
+        return steps_of_each(self.steps)
+
+    def losses_without_checked(self, helping: frozenset[str]) -> Tensor:
+        """What is lost on each checked example, (m,), after a trial that has learnt from none of them.
+
+        It draws by how likely the others are right, and those that are of a kind that is `helping` like right ones.
+
+        Raises:
+            BadInput: if nobody judges them.
+        """
+        rows, data = unchecked(self._data), self.inputs
+        if rows is None:
+            raise BadInput(NOT_JUDGED)
+        known, parts = self._known(data.clean.ids, helping), data._replace(train=data.train.select(rows), held=None)
+        trained = self._trained(parts, self.trial_steps, Drawn.name, known, schedule="constant")
+        return losses_on(trained.student, data.clean, loss_on(trained.device, trained.task))
 
     def outputs(self, parts: RunData, steps: int, rule: str = registry.PLAIN) -> Tensor:
         """What a model trained by a rule on some `parts` of `inputs` for so many steps says of their test examples.
@@ -130,13 +156,14 @@ class Bench:
         self._watcher.phase("judging labels", "a student of one half asked about the other", steps, turn)
         return self._trained(parts, steps, registry.PLAIN, schedule="constant").student
 
-    def _trained(self, parts: RunData, steps: int, rule: str, **other: str) -> Job:
+    def _trained(self, parts: RunData, steps: int, rule: str, known: Known | None = None, **other: str) -> Job:
         student, patience = self._learnt[0], None if parts.held is None else self._config.student.patience
         trial = self._config.but(rule=rule, teacher=None, rule_option=(), patience=patience, **other)
         config = self.shortened(trial, steps)
         objects = replace(self._objects, model=student, rule=None)
         clean = parts.clean.ids
-        job = assemble(config, parts, self._watcher, objects, self._alone, lambda: self._known(clean), chosen=True)
+        judged = (lambda: self._known(clean)) if known is None else (lambda: known)
+        job = assemble(config, parts, self._watcher, objects, self._alone, judged, chosen=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")  # it is a trial
             train_along(job, Notes(job, test=False), [Told(self._watcher.step)])

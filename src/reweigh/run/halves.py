@@ -11,10 +11,11 @@ Tried and left: a second round, in which two others learn from halves weighed by
 labels at random a point of accuracy more, with 40 % one too high a point less).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -127,24 +128,30 @@ class Halves:
             places.append(torch.cat([mine, c + part.rows]))
         return kind.joined(found)[torch.cat(places).argsort()]
 
-    def known(self, clean: Tensor) -> Known:
+    def known(self, clean: Tensor, helping: Collection[str] = ()) -> Known:
         """What that says of the others' labels at most, taught by those checked examples alone that have these ids.
+
+        What is of a kind of wrong ones that is `helping` counts as right.
 
         Raises:
             BadInput: if they are too few.
         """
-        return Known(self.train.ids, torch.from_numpy(self._rightness(clean).at_most[-len(self.train) :]))
+        found, ours = self.rightness(clean), slice(-len(self.train), None)
+        right = np.where(np.isin(found.kind[ours], sorted(helping)), 1.0, found.at_most[ours])
+        return Known(self.train.ids, torch.from_numpy(right))
 
     def right(self, clean: Tensor) -> Tensor:
         """How likely the others' labels are right, (u,), likewise."""
-        return torch.from_numpy(self._rightness(clean).right[-len(self.train) :])
+        return torch.from_numpy(self.rightness(clean).right[-len(self.train) :])
 
     def some_wrong(self, clean: Tensor) -> bool | None:
         """Whether some labels are wrong for sure, likewise; None where nobody can tell."""
-        return self._rightness(clean).some_wrong
+        return self.rightness(clean).some_wrong
 
-    def _rightness(self, clean: Tensor) -> Rightness:
-        """Several rules of a trial ask for the same, and the run asks once more: it is worked out once."""
+    def rightness(self, clean: Tensor) -> Rightness:
+        """All that is known of those checked examples and then of the others, likewise.
+
+        Several rules of a trial ask for the same, and the run asks once more: it is worked out once."""
         key = tuple(clean.tolist())
         if key not in self._taught:
             checked = torch.nonzero(torch.isin(self.clean.ids, clean)).flatten()

@@ -74,6 +74,7 @@ def _summary(job: Job, lines: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "rule": job.config.weights.rule,
         **({} if job.choice is None else {"choice": job.choice}),
+        **({"kinds": job.kinds} if job.kinds else {}),
         "task": job.task.name,
         "epochs": job.epochs_done,
         "steps": lines[-1]["step"],

@@ -21,7 +21,7 @@ from reweigh.digests import Digests
 from reweigh.run import Callback, World
 from reweigh.run.begun import is_there, versions, what_is_begun
 from reweigh.run.bench import Bench
-from reweigh.run.choice import settled
+from reweigh.run.choice import helping, kinds_tried, settled
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.checkpoint import checkpoint_bytes, parse_checkpoint
 from reweigh.run.folder.kept_halves import write_halves
@@ -79,10 +79,13 @@ def start(
     said = config.student
     open_ = said.steps is None and said.epochs is None and said.patience is None
     run, choice = world.on_main(lambda: settled(run, data, watcher, bench, length_open=open_))
+    kinds: dict[str, dict[str, Any]] = {}
     if "rightness" in objects.rule_entry(run.weights.rule).needs:
         bench.known(data.clean.ids)  # before training begins
-    job = bench.job(run, chosen=choice is not None)
-    job.choice = None if choice is None else choice.as_json()
+        tried = world.on_main(lambda: kinds_tried(bench, data.clean.ids, watcher))
+        kinds = {kind: found.as_json() for kind, found in tried.items()}
+    job = bench.job(run, chosen=choice is not None, helping=helping(kinds))
+    job.choice, job.kinds = None if choice is None else choice.as_json(), kinds
     _say_of_parts(job, watcher)
     if not world.is_main:
         return carry_on(job, folder, Digests(folder.path, None), "", [], watcher, callbacks)
@@ -91,7 +94,7 @@ def start(
     with folder.locked():
         folder.check_free(overwrite=overwrite)
         folder.clear({Path(place["path"]) for place in told.values()})
-        mark, digests = write_config(folder.path, run, versions(), told, job.choice)
+        mark, digests = write_config(folder.path, run, versions(), told, job.choice, kinds)
         if bench.said is not None:
             write_halves(folder, digests, bench.said)
         if objects != NONE:  # whoever goes on may give another state of them than this
@@ -148,8 +151,8 @@ def resume(
         _use_threads(config.run)
         world = world or World.here(config.run.device)
         bench = Bench(config, _read(config, watcher), watcher, objects, world)
-        job = bench.job(config, chosen=stored.choice is not None)
-        job.choice = stored.choice
+        job = bench.job(config, chosen=stored.choice is not None, helping=helping(stored.kinds))
+        job.choice, job.kinds = stored.choice, stored.kinds
         _say_of_parts(job, watcher)
         checkpoint, digests = folder / files.CHECKPOINT, stored.digests
         content = crew.from_main(_checkpoint(folder, digests) if crew.is_main else None)

@@ -66,7 +66,7 @@ def together() -> Iterator[bool]:
     Yields whether this is the main process, which writes and speaks.
 
     Raises:
-        BadInput: if nobody says where they meet.
+        BadInput: if nobody says where they meet, or they have met already.
         Elsewhere: if another process has failed, and says why.
         ReweighError: if one has ended without a word.
     """
@@ -92,6 +92,11 @@ def together() -> Iterator[bool]:
 
 
 def _joined() -> Any:
+    if dist.is_initialized():
+        raise BadInput(
+            "these processes are a group already (torch.distributed.init_process_group), and a run makes one of its own: "
+            "start it before"
+        )
     try:
         store, number, count = next(rendezvous("env://", timeout=_LONG))
     except (ValueError, RuntimeError, StopIteration) as lost:

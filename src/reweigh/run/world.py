@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from reweigh import distributed
 from reweigh.errors import BadInput
-from reweigh.run.together import local_rank, say_done, started, wait_for_first
+from reweigh.run.together import local_rank, say_done, wait_for_first
 
 T = TypeVar("T")
 
@@ -90,20 +90,6 @@ class World:
         }
         parts = [] if self.size == 1 else [part for part in model.modules() if getattr(part, "p", 1.0) > 0]
         return [words for words, kind in kinds.items() if any(isinstance(part, kind) for part in parts)]
-
-
-def check_alone() -> None:
-    """No other process was started together with this one.
-
-    Raises:
-        BadInput: if one was, by torchrun or the like.
-    """
-    count = started()
-    if count > 1:
-        raise BadInput(
-            f"this was started in {count} processes together, and each of them would train and write the run: start one "
-            "process, or `torchrun --nproc-per-node 2 -m reweigh train ...`; reweigh.Reweigher works in several as well"
-        )
 
 
 def _own_device(name: Any) -> Any:

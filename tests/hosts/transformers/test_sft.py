@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models
 from host_ranks import on_two_processes
 from reweigh import L2RW
 from reweigh.errors import BadInput
-from reweigh.hosts.transformers import ReweighTrainer
+from reweigh.hosts.transformers import ReweighTrainer, causal_lm_token_loss
 from reweigh.rules import Uniform
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def rows_of(count):
     return Dataset.from_list([{"input_ids": some, "labels": some} for some in words])
 
 
-def trained(folder, size, rule=None, **settings):
+def trained(folder, size, rule=None, more=None, **settings):
     torch.manual_seed(0)
     vocabulary = models.WordLevel({str(word): word for word in range(30)}, unk_token="0")
     words = transformers.PreTrainedTokenizerFast(
@@ -45,9 +45,14 @@ def trained(folder, size, rule=None, **settings):
         use_cpu=True, report_to="none", disable_tqdm=True, logging_strategy="no", save_strategy="no", max_grad_norm=0,
         bf16=False, gradient_checkpointing=False, train_sampling_strategy="sequential", **settings,
     )  # fmt: skip
-    rows, kind, more = rows_of(16), trl.SFTTrainer, {}
-    if rule is not None:
-        kind, more = ReweighSFT, {"rule": rule, "clean": rows_of(8), "reweigh": {"clean_batch_size": size}}
+    rows, kind = rows_of(16), trl.SFTTrainer
+    if rule is None:
+        more = {}
+    else:
+        kind, more = (
+            ReweighSFT,
+            {"rule": rule, "clean": rows_of(8), "reweigh": {"clean_batch_size": size}, **(more or {})},
+        )
     model = transformers.GPT2LMHeadModel(transformers.GPT2Config(**GPT))
     trainer = kind(model=model, args=told, train_dataset=rows, processing_class=words, **more)
     trainer.train()
@@ -64,6 +69,16 @@ def test_weights_of_one_are_the_plain_trainer(tmp_path, settings):
 def test_examples_that_are_joined_are_refused(tmp_path, name):
     with pytest.raises(BadInput, match=r"(packing|padding_free)=True joins examples to one sequence"):
         trained(tmp_path, 4, L2RW(), max_length=16 if name == "packing" else None, **{name: True})
+
+
+@pytest.mark.parametrize("joined", ["packing", "padding_free"])
+def test_tokens_of_joined_examples_have_weights(tmp_path, joined):
+    told = {"per_example_loss": causal_lm_token_loss, "reweigh": {"per": "token", "clean_batch_size": 4}}
+    torch.manual_seed(0)
+    before = dict(transformers.GPT2LMHeadModel(transformers.GPT2Config(**GPT)).named_parameters())
+    after = trained(tmp_path, 4, L2RW(), more=told, max_length=16 if joined == "packing" else None, **{joined: True})
+    moved = [float((after[name] - p.detach()).abs().max()) for name, p in before.items()]
+    assert 0 < max(moved) < 10
 
 
 def helped(folder, size):

@@ -10,16 +10,18 @@ from reweigh.tasks.problems import NUMBERS
 if TYPE_CHECKING:
     from reweigh.hosts.transformers.trainer import ReweighTrainer
 
+_TOKENS = "or weigh tokens (reweigh={'per': 'token'})"
 _OWN = "pass per_example_loss=, a function (model, batch) -> (B,)"
 
 
-def refuse_what_cannot_be_honoured(trainer: "ReweighTrainer", per_example_loss: Any) -> None:
+def refuse_what_cannot_be_honoured(trainer: "ReweighTrainer", per_example_loss: Any, per: str = "example") -> None:
     """See that the Trainer's settings mean with weights what they mean without.
 
     Raises:
         BadInput: naming the first argument that cannot.
     """
-    for hindrance in (_of_arguments(trainer), _of_losses(trainer, per_example_loss), _of_data(trainer)):
+    joined = "" if per == "token" else _of_data(trainer)
+    for hindrance in (_of_arguments(trainer), _of_losses(trainer, per_example_loss, per), joined):
         if hindrance:
             raise BadInput(hindrance)
 
@@ -43,7 +45,12 @@ def _of_arguments(trainer: "ReweighTrainer") -> str:
     return ""
 
 
-def _of_losses(trainer: "ReweighTrainer", per_example_loss: Any) -> str:
+def _of_losses(trainer: "ReweighTrainer", per_example_loss: Any, per: str) -> str:
+    if per == "token" and per_example_loss is None:
+        return (
+            "per='token' weighs tokens, and the Trainer's own loss is one an example: pass per_example_loss=, say "
+            "causal_lm_token_loss"
+        )
     if per_example_loss is not None:
         for name, given in (
             ("label_smoothing_factor", trainer.label_smoother),
@@ -68,12 +75,12 @@ def _of_losses(trainer: "ReweighTrainer", per_example_loss: Any) -> str:
 
 def _of_data(trainer: "ReweighTrainer") -> str:
     if isinstance(trainer.data_collator, DataCollatorWithFlattening):
-        return "DataCollatorWithFlattening joins a batch to one sequence, which has one weight: pad instead"
+        return f"DataCollatorWithFlattening joins a batch to one sequence, which has one weight: pad instead, {_TOKENS}"
     for name, holder in (
         ("packing", trainer.args),
         ("padding_free", trainer.args),
         ("padding_free", trainer.data_collator),
     ):
         if getattr(holder, name, False):  # TRL's SFTTrainer
-            return f"{name}=True joins examples to one sequence, which has one weight: leave it out"
+            return f"{name}=True joins examples to one sequence, which has one weight: leave it out, {_TOKENS}"
     return ""

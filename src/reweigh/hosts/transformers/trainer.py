@@ -29,6 +29,7 @@ from reweigh.hosts.uneven import refuse_uneven
 from reweigh.reweigher import Reweigher
 from reweigh.rules import LearnedRule, Rule
 from reweigh.student import unwrap
+from reweigh.tokens import flat
 
 _EVEN = "leave even_batches=False out of accelerator_config=, or set dataloader_drop_last=True"
 _TRAINING = "Training"
@@ -43,7 +44,8 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
         clean: the clean set: a `datasets.Dataset`, another Dataset or a list of examples, which go through the Trainer's own
             collator; or a DataLoader or list of batches, or a dict of tensors.
         per_example_loss: `(model, batch) -> (B,)`; default: the Trainer's own loss, label smoothing included, such that
-            weights of 1/B are plain training. It is checked against the loss that the model computes itself.
+            weights of 1/B are plain training. It is checked against the loss that the model computes itself. For
+            `reweigh={"per": "token"}` it returns losses of tokens and which of them count, (B, T): `causal_lm_token_loss`.
         reweigh: further arguments of `Reweigher`; rules that learn are given the Trainer's optimizer.
 
     Raises:
@@ -62,7 +64,8 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
         **named: Any,
     ) -> None:
         super().__init__(*args, **named)
-        refuse_what_cannot_be_honoured(self, per_example_loss)
+        self._per = (reweigh or {}).get("per", "example")
+        refuse_what_cannot_be_honoured(self, per_example_loss, self._per)
         self._own = OwnLoss(self) if per_example_loss is None else None
         self._given_loss = per_example_loss
         self._rule, self._untrained_rule = rule, copy.deepcopy(rule)
@@ -102,7 +105,8 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
                 warnings.warn(told, stacklevel=2)
             batch = self._own.prepared(batch, num_items_in_batch)
         weights = self.reweigher.weigh(batch)
-        loss = (weights * self._losses(model, batch)).sum()
+        losses, counts = flat(self._losses(model, batch), self._per)
+        loss = ((weights[counts] if self._per == "token" else weights) * losses).sum()
         if self._believes_it_is_whole(num_items_in_batch):
             loss = loss / self.current_gradient_accumulation_steps
         return loss
@@ -159,7 +163,7 @@ class ReweighTrainer(Trainer):  # type: ignore[misc]
             return self._remove_unused_columns(examples, description), self.data_collator
         return examples, self._get_collator_with_removed_columns(self.data_collator, description)
 
-    def _losses(self, model: nn.Module, batch: Any) -> Tensor:
+    def _losses(self, model: nn.Module, batch: Any) -> Any:
         if self._own is not None:
             return self._own(model, batch)
         assert self._given_loss is not None  # one or the other

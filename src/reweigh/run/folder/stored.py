@@ -7,7 +7,7 @@ between two runs that are the same.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Stored:
         data: of own data, where each file lay and its digest.
         digests: of the folder's files.
         choice: how the rule was chosen, where it was.
+        kinds: what becomes of kinds of wrong examples, by their names, where that was tried.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Stored:
     data: dict[str, Any]
     digests: Digests
     choice: dict[str, Any] | None = None
+    kinds: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def write_config(
@@ -58,9 +60,10 @@ def write_config(
     versions: Mapping[str, str],
     data: Mapping[str, Any],
     choice: Mapping[str, Any] | None = None,
+    kinds: Mapping[str, Any] | None = None,
 ) -> tuple[str, Digests]:
     """Write `config.json`, the first file of a run; returns the ledger's mark, and the digests of the files to come."""
-    more = {"data": data, "choice": choice}
+    more = {"data": data, "choice": choice, "kinds": kinds}
     content = {"settings": config.flat(), "versions": versions, **{name: told for name, told in more.items() if told}}
     run = digest_of(content)
     write_bytes(folder / files.CONFIG, files.json_bytes({**content, _DIGEST: run}))
@@ -92,11 +95,15 @@ def read_config(path: Path | str) -> Stored:
             "that you want"
         )
     told = {name: str(version) for name, version in versions.items()}
-    data, choice = stored.get("data", {}), stored.get("choice")
-    return Stored(folder, config, files.run_mark(settings), told, data, Digests(folder, run), choice)
+    data, choice, kinds = stored.get("data", {}), stored.get("choice"), stored.get("kinds", {})
+    for kind, found in kinds.items():
+        check_kind(found, {"helps": bool}, f"{where}, {kind}")
+    return Stored(folder, config, files.run_mark(settings), told, data, Digests(folder, run), choice, kinds)
 
 
-_CONTENT = {"settings": dict, "versions": dict, "data?": dict, "choice?": {"rule": str}, "digest?": str}
+_CONTENT = {
+    "settings": dict, "versions": dict, "data?": dict, "choice?": {"rule": str}, "kinds?": dict, "digest?": str
+}  # fmt: skip
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

@@ -11,8 +11,8 @@ from reweigh.tasks import MEASURES, known_task
 
 USUAL = "test_accuracy"
 _KIND = {
-    "rule": str, "choice?": dict, "task?": str, "epochs": int, "steps": int, "score?": str, "auroc": float | None,
-    "wrong_labels": int | None, "examples": int, "clean_examples": int, "test_examples": int,
+    "rule": str, "choice?": dict, "kinds?": dict, "task?": str, "epochs": int, "steps": int, "score?": str,
+    "auroc": float | None, "wrong_labels": int | None, "examples": int, "clean_examples": int, "test_examples": int,
     "best_epoch?": int, "mass_per_class?": dict, "engine": str, "seconds": float,
     "temperature?": {"value": float | None, "examples": int},
 }  # fmt: skip

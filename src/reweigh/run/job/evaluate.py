@@ -76,8 +76,8 @@ def scores_on(model: nn.Module, examples: Examples, task: Task, device: torch.de
     return task.scores(outputs_on(model, examples, device, task), examples.y)
 
 
-def mean_loss_on(model: nn.Module, examples: Examples, loss: PerExampleLoss, batch_size: int = 1000) -> float:
-    """The mean loss of the examples, in eval mode; the model's mode is left as found."""
+def losses_on(model: nn.Module, examples: Examples, loss: PerExampleLoss, batch_size: int = 1000) -> Tensor:
+    """The loss of each example, (N,), in eval mode; the model's mode is left as found."""
     training, found = model.training, list[Tensor]()
     model.eval()
     try:
@@ -86,4 +86,9 @@ def mean_loss_on(model: nn.Module, examples: Examples, loss: PerExampleLoss, bat
                 found.append(loss(model, examples.batch(rows)).cpu())
     finally:
         model.train(training)
-    return float(torch.cat(found).mean())
+    return torch.cat(found)
+
+
+def mean_loss_on(model: nn.Module, examples: Examples, loss: PerExampleLoss, batch_size: int = 1000) -> float:
+    """The mean of these."""
+    return float(losses_on(model, examples, loss, batch_size).mean())

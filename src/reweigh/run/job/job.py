@@ -1,7 +1,7 @@
 """A job: the parts of a run put together, from settings and data to a model, an optimizer and a reweigher."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -53,6 +53,7 @@ class Job:
         mean: what keeps the mean of the last epochs' parameters, likewise.
         scale: of the losses, in float16.
         choice: how the rule was chosen, where it was.
+        kinds: what becomes of kinds of wrong examples, where that was tried.
         stopped: whether a callback has ended training before its time.
     """
 
@@ -74,6 +75,7 @@ class Job:
     mean: Averaging | None = None
     scale: LossScale | None = None
     choice: dict[str, Any] | None = None
+    kinds: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
