@@ -156,7 +156,7 @@ def from_step_three(folder, size):
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_in_as_many_processes_or_another_number(tmp_path):
+def test_a_run_goes_on_in_as_distributed_or_another_number(tmp_path):
     """The rule with a horizon of two stands between its steps, which are each process's own."""
     two, one = tmp_path / "two", tmp_path / "one"
     for folder in (two, one):

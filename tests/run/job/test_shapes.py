@@ -131,7 +131,7 @@ def test_other_tasks_have_none():
     assert "shapes" not in run.summary
 
 
-def test_too_many_processes_for_what_is_left_are_refused(files):
+def test_too_distributed_for_what_is_left_are_refused(files):
     run, data = made(files)
     train = with_shapes(run, data).train.select(torch.arange(31))
     Loader(train, 6, seed=0, size=1)
