@@ -70,7 +70,8 @@ def by_trl(network: Any, way: Way, train: Texts, target: Texts, course: Course, 
     def rows_of(texts: Texts) -> Dataset:
         both = [(row.ids, row.counts) for row in texts.rows]
         labels = [[i if c else IGNORED for i, c in zip(ids, counts, strict=True)] for ids, counts in both]
-        return Dataset.from_dict({"input_ids": [ids for ids, _ in both], "labels": labels})
+        ids = {"id": list(range(len(both)))}  # a rule with a memory knows rows by them
+        return Dataset.from_dict({"input_ids": [tokens for tokens, _ in both], "labels": labels, **ids})
 
     loss = causal_lm_token_loss if way.per == "token" else None
     with tempfile.TemporaryDirectory() as folder:

@@ -98,7 +98,7 @@ def test_weights_help_where_half_of_the_answers_mislead(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", ["plain", "L2RW", "L2RW, tokens"])
+@pytest.mark.parametrize("row", ["plain", "L2RW", "L2RW, tokens", "smoothed"])
 def test_trl_does_the_same(files, row):
     pytest.importorskip("trl")
     job = Job("made up", "mix", "trl", row, 0, 3)
