@@ -39,9 +39,9 @@ def test_words_are_spoilt_and_not_their_pieces():
 
     starts = frozenset(range(0, 200, 2))
     view = pairs_seen(listening, (sources, targets), (sources[:3], targets[:3]), starts)
-    assert view.given.shape == (23, 4)
+    assert view.given.shape == (23, 6)
     assert set(view.spoilt) == set(PAIR_KINDS)
-    assert all(features.shape == (23, 4) for features in view.spoilt.values())
+    assert all(features.shape == (23, 6) for features in view.spoilt.values())
     assert all(
         text[place] % 2 == 0 and text[place + 1] == text[place] + 1
         for text in asked
