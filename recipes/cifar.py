@@ -1,0 +1,224 @@
+"""CIFAR at its full size with wrong labels, rare classes, and right labels: every rule on one schedule.
+
+    python recipes/cifar.py DATA --cache FEATURES --kinds uniform-40 pair-40 --minutes 9     # goes on where it was stopped
+    python recipes/cifar.py DATA --network fast --rows "plain + checked" drawn --seeds 0     # images: wants a GPU
+    python recipes/cifar.py --table                                                          # only shows what is there
+
+DATA holds the publishers' folders (`cifar_data.py`), FEATURES is a folder that is made once. All 50,000 training images, of
+which 1,000 are checked, or 5,000 by `--checked`; the publishers' 10,000 test images; the last epoch, never the best. Every
+row is a run of `reweigh.fit` with other settings and the same steps, and a line of `--results` that is not made again. The
+schedule of `features` was chosen by plain training on clean labels alone; the rules that learn have the learning rate of
+`noisy_labels.py`. Checked examples are trained on too, but under "plain".
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+import reweigh
+from cifar_data import KINDS, Parts, features, images, parts_of
+from cifar_networks import NETWORKS
+from reweigh.data import Splits
+from reweigh.metrics import auroc
+from runs import add_result, as_markdown, cell, one_thread, read_results, show
+from told import told_of
+
+RESULTS = Path(__file__).parent.parent / "docs" / "results" / "cifar" / "features.jsonl"
+NOT_RUN = "not run"
+TOLD_APART = 1e-4
+
+
+class Row(NamedTuple):
+    """Settings, and whether wrong labels are left out by somebody who knows them."""
+
+    settings: dict[str, Any]
+    filtered: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run."""
+
+    data: str
+    network: str
+    kind: str
+    row: str
+    checked: int
+    steps: int
+    seed: int
+
+
+_TEACHER = {"rule": "deep-interaction", "teacher_lr": 0.003}
+ROWS: dict[str, Row] = {
+    "oracle filter": Row({"rule": "uniform"}, filtered=True),
+    "plain": Row({"rule": "uniform", "keep_clean_in_train": False}),
+    "plain + checked": Row({"rule": "uniform"}),
+    "checked only": Row({"rule": "checked-only"}),
+    "fine-tuned": Row({"rule": "fine-tuned"}),
+    "random": Row({"rule": "random"}),
+    "small-loss": Row({"rule": "small-loss", "rule_option": ("share={wrong}",)}),
+    "RHO-loss": Row({"rule": "rho-loss"}),
+    "L2RW": Row({"rule": "l2rw"}),
+    "smoothed": Row({"rule": "smoothed"}),
+    "meta-weight-net": Row({"rule": "meta-weight-net"}),
+    "class-aware": Row({"rule": "class-aware", "teacher_lr": 0.003}),
+    "teacher, surface": Row({**_TEACHER, "teacher_reads": ("surface",)}),
+    "teacher, internal": Row({**_TEACHER, "teacher_reads": ("surface", "internal")}),
+    "teacher, interaction": Row(_TEACHER),
+    "judged": Row({"rule": "judged"}),
+    "judged-and-helpful": Row({"rule": "judged-and-helpful"}),
+    "drawn": Row({"rule": "drawn"}),
+    "resampling": Row({"rule": "resampling"}),
+}
+"""Small-loss is co-teaching without its second network, and is told the true share of wrong labels; RHO-loss learns from a
+tenth of each batch; the oracle filter leaves out all wrong labels. "Internal" and "interaction" each read what the row above
+reads too."""
+
+
+def run(job: Job, parts: Parts, threads: int | None = None) -> dict[str, Any]:
+    """Accuracy of the last epoch, and the AUROC of trust for right labels, of a run in a folder that goes away."""
+    row, network = ROWS[job.row], NETWORKS[job.network]
+    wrong = parts.given.corrupted
+    given = parts.given.select(~wrong) if row.filtered else parts.given
+    settings = {
+        **network.settings,
+        "steps": job.steps,
+        "seed": job.seed,
+        "ledger": False,
+        "threads": threads,
+        **row.settings,
+    }
+    if "rule_option" in settings:
+        share = round(float(wrong.double().mean()), 4)
+        settings["rule_option"] = tuple(option.format(wrong=share) for option in settings["rule_option"])
+    if network.made is not None:
+        assert isinstance(given.x, torch.Tensor)
+        settings["model"] = network.made(given.x, len(given.classes), job.seed)
+    began, of_processor = time.perf_counter(), time.process_time()
+    done = reweigh.fit(given, clean=parts.checked, test=parts.test, verbose=False, quick=True, **settings)
+    seconds, of_processor = time.perf_counter() - began, time.process_time() - of_processor
+    ids, trust, right = told_of(done.finished)
+    ours = torch.isin(ids, given.ids)
+    truth = given.corrupted[torch.searchsorted(given.ids, ids[ours])]
+    trust = trust[ours]
+    told = bool(truth.any()) and float(trust.max() - trust.min()) > TOLD_APART
+    return {
+        **asdict(job),
+        "accuracy": 100 * done.finished.summary["test_accuracy"],
+        "auroc": auroc(-trust, truth) if told else None,
+        "wrong": round(float(wrong.double().mean()), 4),
+        "right_told": right,
+        "seconds": round(seconds, 1),
+        "processor_seconds": round(of_processor, 1),
+        "threads": torch.get_num_threads() if threads is None else threads,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "torch": torch.__version__,
+        "reweigh": reweigh.__version__,
+    }
+
+
+def table(results: dict[Job, dict[str, Any]], rows: Sequence[str] = tuple(ROWS)) -> list[list[str]]:
+    """A line for each set and row, mean ± standard deviation over the seeds; rows without a run are said to have none."""
+    found = [
+        [
+            "data",
+            "network",
+            "labels",
+            "wrong, %",
+            "checked",
+            "weights",
+            "accuracy in %",
+            "AUROC in %",
+            "wrong, told, %",
+            "seconds",
+        ]
+    ]
+    groups: dict[tuple[str, ...], dict[str, list[dict[str, Any]]]] = {}
+    for job, result in results.items():
+        key = (job.data, job.network, job.kind, f"{job.checked:,}", f"{job.steps:,}")
+        groups.setdefault(key, {}).setdefault(job.row, []).append(result)
+    for (data, network, kind, checked, _), of_rows in sorted(
+        groups.items(), key=lambda group: list(KINDS).index(group[0][2])
+    ):
+        wrong = cell([100 * one["wrong"] for each in of_rows.values() for one in each]).partition(" ")[0]
+        for row in rows:
+            each = of_rows.get(row, [])
+            ranks = [100 * one["auroc"] for one in each if one["auroc"] is not None]
+            told = [100 * (1 - one["right_told"][0]) for one in each if one["right_told"]]
+            score = cell([one["accuracy"] for one in each]) if each else NOT_RUN
+            seconds = f"{sum(one['processor_seconds'] for one in each) / len(each):.0f}" if each else ""
+            found.append(
+                [
+                    data,
+                    network,
+                    kind,
+                    wrong,
+                    checked,
+                    row,
+                    score,
+                    cell(ranks) if ranks else "",
+                    cell(told) if told else "",
+                    seconds,
+                ]
+            )
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="CIFAR with wrong labels, at its full size.")
+    parser.add_argument("data_root", type=Path, nargs="?", help="the folder of the publishers' folders")
+    parser.add_argument("--data", choices=["cifar10", "cifar100"], default="cifar10")
+    parser.add_argument("--network", choices=list(NETWORKS), default="features")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("build/cifar-features"), help="where features lie or are put"
+    )
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS)[:6])
+    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--checked", type=int, nargs="+", default=[1_000])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--steps", type=int, help="instead of the network's own number")
+    parser.add_argument("--minutes", type=float, help="no run begins that would end later, by the longest so far")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--table", action="store_true", help="only show what is there")
+    args = parser.parse_args()
+    if not args.table and args.data_root is None:
+        parser.error("say where the publishers' folders lie, or --table")
+    if not args.table:
+        run_in_time(args)
+    rows = table(read_results(args.results, Job))
+    show(rows, "CIFAR")
+    print(as_markdown(rows))
+
+
+def run_in_time(args: argparse.Namespace) -> None:
+    """What is not in the results file yet, all kinds and rows of a seed before the next."""
+    began, longest, whole = time.monotonic(), 0.0, None
+    steps, threads = args.steps or NETWORKS[args.network].settings["steps"], 1 if args.network == "features" else None
+    if threads == 1:
+        one_thread()
+    for seed, kind, checked, row in product(args.seeds, args.kinds, args.checked, args.rows):
+        job = Job(args.data, args.network, kind, row, checked, steps, seed)
+        if job in read_results(args.results, Job):
+            continue
+        if args.minutes is not None and time.monotonic() - began + longest > 60 * args.minutes:
+            print("the time is over: the same command goes on from here")
+            return
+        started = time.monotonic()
+        whole = whole or read(args.data, args.network, args.data_root, args.cache)
+        add_result(args.results, run(job, parts_of(whole, kind, checked, seed, args.data_root), threads))
+        longest = max(longest, time.monotonic() - started)
+
+
+def read(data: str, network: str, root: Path, cache: Path) -> Splits:
+    """The data as the network reads them."""
+    return features(data, root, cache) if network == "features" else images(data, root)
+
+
+if __name__ == "__main__":
+    main()
