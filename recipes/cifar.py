@@ -12,6 +12,7 @@ schedule of `features` was chosen by plain training on clean labels alone; the r
 """
 
 import argparse
+import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +27,7 @@ from cifar_data import KINDS, Parts, features, images, parts_of
 from cifar_networks import NETWORKS
 from reweigh.data import Splits
 from reweigh.metrics import auroc
-from runs import add_result, as_markdown, cell, one_thread, read_results, show
+from runs import add_result, cell, one_thread, read_results, show
 from told import told_of
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "cifar" / "features.jsonl"
@@ -123,51 +124,54 @@ def run(job: Job, parts: Parts, threads: int | None = None) -> dict[str, Any]:
     }
 
 
-def table(results: dict[Job, dict[str, Any]], rows: Sequence[str] = tuple(ROWS)) -> list[list[str]]:
-    """A line for each set and row, mean ± standard deviation over the seeds; rows without a run are said to have none."""
-    found = [
-        [
-            "data",
-            "network",
-            "labels",
-            "wrong, %",
-            "checked",
-            "weights",
-            "accuracy in %",
-            "AUROC in %",
-            "wrong, told, %",
-            "seconds",
-        ]
-    ]
-    groups: dict[tuple[str, ...], dict[str, list[dict[str, Any]]]] = {}
-    for job, result in results.items():
-        key = (job.data, job.network, job.kind, f"{job.checked:,}", f"{job.steps:,}")
-        groups.setdefault(key, {}).setdefault(job.row, []).append(result)
-    for (data, network, kind, checked, _), of_rows in sorted(
-        groups.items(), key=lambda group: list(KINDS).index(group[0][2])
-    ):
-        wrong = cell([100 * one["wrong"] for each in of_rows.values() for one in each]).partition(" ")[0]
-        for row in rows:
-            each = of_rows.get(row, [])
-            ranks = [100 * one["auroc"] for one in each if one["auroc"] is not None]
-            told = [100 * (1 - one["right_told"][0]) for one in each if one["right_told"]]
-            score = cell([one["accuracy"] for one in each]) if each else NOT_RUN
-            seconds = f"{sum(one['processor_seconds'] for one in each) / len(each):.0f}" if each else ""
-            found.append(
-                [
-                    data,
-                    network,
-                    kind,
-                    wrong,
-                    checked,
-                    row,
-                    score,
-                    cell(ranks) if ranks else "",
-                    cell(told) if told else "",
-                    seconds,
-                ]
-            )
-    return found
+Found = dict[Job, dict[str, Any]]
+
+
+class Setting(NamedTuple):
+    """What all runs of a table share."""
+
+    data: str
+    network: str
+    checked: int
+    steps: int
+
+    def __str__(self) -> str:
+        return f"{self.data}, {self.network}, {self.checked:,} checked, {self.steps:,} steps"
+
+
+def settings_of(results: Found) -> list[Setting]:
+    """Of all runs there are, in the order of the networks."""
+    found = {Setting(job.data, job.network, job.checked, job.steps) for job in results}
+    return sorted(found, key=lambda one: (one.data, list(NETWORKS).index(one.network), one.checked, one.steps))
+
+
+def runs_of(results: Found, setting: Setting, kind: str, row: str) -> dict[int, dict[str, Any]]:
+    """What came out, by seed."""
+    data, network, checked, steps = setting
+    return {
+        job.seed: one for job, one in results.items() if job == Job(data, network, kind, row, checked, steps, job.seed)
+    }
+
+
+def kinds_of(results: Found, setting: Setting) -> list[str]:
+    """Of which there is a run."""
+    there = {job.kind for job in results if Setting(job.data, job.network, job.checked, job.steps) == setting}
+    return [kind for kind in KINDS if kind in there]
+
+
+def table(results: Found, setting: Setting, rows: Sequence[str] = tuple(ROWS)) -> list[list[str]]:
+    """A line a row, a column a kind of labels: accuracy, mean ± standard deviation over the seeds, or that none was run.
+
+    Then the seconds of processor time of a run, the median over all kinds and seeds.
+    """
+    kinds = kinds_of(results, setting)
+    lines = [["accuracy in %", *kinds, "seconds"]]
+    for row in rows:
+        each = [runs_of(results, setting, kind, row).values() for kind in kinds]
+        cells = [cell([one["accuracy"] for one in runs]) if runs else NOT_RUN for runs in each]
+        seconds = [one["processor_seconds"] for runs in each for one in runs]
+        lines.append([row, *cells, f"{statistics.median(seconds):.0f}" if seconds else ""])
+    return lines
 
 
 def main() -> None:
@@ -191,9 +195,9 @@ def main() -> None:
         parser.error("say where the publishers' folders lie, or --table")
     if not args.table:
         run_in_time(args)
-    rows = table(read_results(args.results, Job))
-    show(rows, "CIFAR")
-    print(as_markdown(rows))
+    results = read_results(args.results, Job)
+    for setting in settings_of(results):
+        show(table(results, setting), str(setting))
 
 
 def run_in_time(args: argparse.Namespace) -> None:

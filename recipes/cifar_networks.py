@@ -1,10 +1,10 @@
 """The networks of the CIFAR recipe, each with a schedule that is the same for all rows.
 
-`features` is a small head on frozen features, for a CPU: five epochs, after which plain training on right labels knows 87.3 %
-of 5,000 training images that were held back, as after ten or twenty at 0.001 (87.3, 87.2). The others learn from images and
-want a GPU. ResNet-32 and WRN-28-10 have the steps, the batches and the learning rate of Ren et al. (2018); `fast` is small and
-wide, after airbench94 (Jordan, 2024): a first layer that whitens patches of 2x2 pixels and is not learnt, and three groups of
-two convolutions. None of these has been trained at full size yet, and the schedule of `fast` is a guess.
+`features` is a small head on frozen features, for a CPU: five epochs, after which plain training on right labels knows
+87.3 % of 5,000 training images that were held back, as after ten or twenty at 0.001 (87.3, 87.2). The others learn from
+images and want a GPU. ResNet-32 and WRN-28-10 have the steps, the batches and the learning rate of Ren et al. (2018); `fast`
+is small and wide, after airbench94 (Jordan, 2024): a first layer that whitens patches of 2x2 pixels and is not learnt, and
+three groups of two convolutions. None of these has been trained at full size yet, and the schedule of `fast` is a guess.
 """
 
 from collections.abc import Callable

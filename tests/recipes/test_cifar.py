@@ -6,7 +6,7 @@ import torch
 
 import cifar
 import cifar_data
-from cifar import NOT_RUN, ROWS, Job, run, table
+from cifar import NOT_RUN, ROWS, Job, run, settings_of, table
 from cifar_data import KINDS, images, parts_of, principal, said
 from cifar_networks import NETWORKS, FastNet, fast, whitening_of
 from reweigh.data import Examples, Splits
@@ -188,10 +188,13 @@ def test_a_row_is_a_run_and_a_line(whole, tmp_path):
     assert result["right_told"] is None
     add_result(tmp_path / "r.jsonl", result)
     add_result(tmp_path / "r.jsonl", {**result, "seed": 1, "accuracy": result["accuracy"] + 2})
-    rows = table(read_results(tmp_path / "r.jsonl", Job), ("plain", "L2RW"))
-    assert [row[5] for row in rows[1:]] == ["plain", "L2RW"]
-    assert rows[1][6] == NOT_RUN
-    assert rows[2][6] == f"{result['accuracy'] + 1:.2f} ± 1.41 (2)"
+    results = read_results(tmp_path / "r.jsonl", Job)
+    (setting,) = settings_of(results)
+    assert str(setting) == "cifar10, features, 100 checked, 60 steps"
+    assert table(results, setting, ("plain", "L2RW"))[:2] == [
+        ["accuracy in %", "uniform-40", "seconds"], ["plain", NOT_RUN, ""],
+    ]  # fmt: skip
+    assert table(results, setting, ("L2RW",))[1][1] == f"{result['accuracy'] + 1:.2f} ± 1.41 (2)"
 
 
 def test_what_is_judged_is_told_and_counted(whole, tmp_path):
