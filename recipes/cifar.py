@@ -14,32 +14,65 @@ schedule of `features` was chosen by plain training on clean labels alone; the r
 import argparse
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 import reweigh
 from cifar_data import KINDS, Parts, features, images, parts_of
 from cifar_networks import NETWORKS
 from reweigh.data import Splits
+from reweigh.errors import require
 from reweigh.metrics import auroc
+from reweigh.models import MLP
 from runs import add_result, cell, one_thread, read_results, show
 from told import told_of
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "cifar" / "features.jsonl"
 NOT_RUN = "not run"
-TOLD_APART = 1e-4
+FOLDS, TOLD_APART = 3, 1e-4
+
+
+class Sieve(NamedTuple):
+    """Which of the examples that are not checked are left, (N,) bool, and how far each was trusted, where that was asked."""
+
+    keep: Tensor
+    trust: Tensor | None = None
 
 
 class Row(NamedTuple):
-    """Settings, and whether wrong labels are left out by somebody who knows them."""
+    """Settings, and what is left out beforehand: from the parts and the settings of plain training."""
 
     settings: dict[str, Any]
-    filtered: bool = False
+    sieve: Callable[[Parts, dict[str, Any]], Sieve] | None = None
+
+
+def truly_right(parts: Parts, settings: dict[str, Any]) -> Sieve:
+    """As somebody who knows would filter."""
+    return Sieve(~parts.given.corrupted)
+
+
+def by_cleanlab(parts: Parts, settings: dict[str, Any]) -> Sieve:
+    """What cleanlab finds (Northcutt et al., 2021) by what plain training says out of three folds is left out."""
+    filters, rank = require("cleanlab.filter", "peers"), require("cleanlab.rank", "peers")
+    given, said = parts.given, torch.empty(len(parts.given), len(parts.given.classes))
+    fold = torch.randperm(len(given), generator=torch.Generator().manual_seed(settings["seed"])) % FOLDS
+    for number in range(FOLDS):
+        asked = given.select(fold == number)
+        learnt = reweigh.fit(given.select(fold != number), clean=parts.checked, test=asked, **settings, rule="uniform")
+        module = learnt.model.module.eval()
+        with torch.no_grad():
+            outputs = [module(asked.batch(rows)["x"]) for rows in torch.arange(len(asked)).split(1_000)]
+        said[fold == number] = torch.cat(outputs).softmax(1)
+    labels, probabilities = given.y.numpy(), said.double().numpy()
+    wrong = torch.from_numpy(filters.find_label_issues(labels, probabilities, n_jobs=1))
+    return Sieve(~wrong, torch.from_numpy(rank.get_label_quality_scores(labels, probabilities)))
 
 
 @dataclass(frozen=True)
@@ -57,13 +90,15 @@ class Job:
 
 _TEACHER = {"rule": "deep-interaction", "teacher_lr": 0.003}
 ROWS: dict[str, Row] = {
-    "oracle filter": Row({"rule": "uniform"}, filtered=True),
+    "oracle filter": Row({"rule": "uniform"}, truly_right),
     "plain": Row({"rule": "uniform", "keep_clean_in_train": False}),
     "plain + checked": Row({"rule": "uniform"}),
     "checked only": Row({"rule": "checked-only"}),
+    "linear, checked only": Row({"rule": "checked-only", "model": partial(MLP, hidden=())}),
     "fine-tuned": Row({"rule": "fine-tuned"}),
     "random": Row({"rule": "random"}),
     "small-loss": Row({"rule": "small-loss", "rule_option": ("share={wrong}",)}),
+    "cleanlab, pruned": Row({"rule": "uniform"}, by_cleanlab),
     "RHO-loss": Row({"rule": "rho-loss"}),
     "L2RW": Row({"rule": "l2rw"}),
     "smoothed": Row({"rule": "smoothed"}),
@@ -78,42 +113,40 @@ ROWS: dict[str, Row] = {
     "resampling": Row({"rule": "resampling"}),
 }
 """Small-loss is co-teaching without its second network, and is told the true share of wrong labels; RHO-loss learns from a
-tenth of each batch; the oracle filter leaves out all wrong labels. "Internal" and "interaction" each read what the row above
-reads too."""
+tenth of each batch; the oracle filter leaves out all wrong labels, cleanlab what it finds by three more runs. "Internal" and
+"interaction" each read what the row above reads too."""
 
 
 def run(job: Job, parts: Parts, threads: int | None = None) -> dict[str, Any]:
     """Accuracy of the last epoch, and the AUROC of trust for right labels, of a run in a folder that goes away."""
-    row, network = ROWS[job.row], NETWORKS[job.network]
-    wrong = parts.given.corrupted
-    given = parts.given.select(~wrong) if row.filtered else parts.given
+    row, network, wrong = ROWS[job.row], NETWORKS[job.network], parts.given.corrupted
+    share = round(float(wrong.double().mean()), 4)
     settings = {
-        **network.settings,
-        "steps": job.steps,
-        "seed": job.seed,
-        "ledger": False,
-        "threads": threads,
-        **row.settings,
-    }
-    if "rule_option" in settings:
-        share = round(float(wrong.double().mean()), 4)
-        settings["rule_option"] = tuple(option.format(wrong=share) for option in settings["rule_option"])
+        **network.settings, "steps": job.steps, "seed": job.seed, "ledger": False, "threads": threads, "verbose": False,
+        "quick": True,
+    }  # fmt: skip
     if network.made is not None:
-        assert isinstance(given.x, torch.Tensor)
-        settings["model"] = network.made(given.x, len(given.classes), job.seed)
+        assert isinstance(parts.given.x, Tensor)
+        settings["model"] = network.made(parts.given.x, len(parts.given.classes), job.seed)
     began, of_processor = time.perf_counter(), time.process_time()
-    done = reweigh.fit(given, clean=parts.checked, test=parts.test, verbose=False, quick=True, **settings)
+    sieve = None if row.sieve is None else row.sieve(parts, settings)
+    given = parts.given if sieve is None else parts.given.select(sieve.keep)
+    settings |= row.settings
+    if "rule_option" in settings:
+        settings["rule_option"] = tuple(option.format(wrong=share) for option in settings["rule_option"])
+    done = reweigh.fit(given, clean=parts.checked, test=parts.test, **settings)
     seconds, of_processor = time.perf_counter() - began, time.process_time() - of_processor
     ids, trust, right = told_of(done.finished)
     ours = torch.isin(ids, given.ids)
-    truth = given.corrupted[torch.searchsorted(given.ids, ids[ours])]
-    trust = trust[ours]
+    trust, truth = trust[ours], given.corrupted[torch.searchsorted(given.ids, ids[ours])]
+    if sieve is not None and sieve.trust is not None:
+        trust, truth = sieve.trust, wrong
     told = bool(truth.any()) and float(trust.max() - trust.min()) > TOLD_APART
     return {
         **asdict(job),
         "accuracy": 100 * done.finished.summary["test_accuracy"],
         "auroc": auroc(-trust, truth) if told else None,
-        "wrong": round(float(wrong.double().mean()), 4),
+        "wrong": share,
         "right_told": right,
         "seconds": round(seconds, 1),
         "processor_seconds": round(of_processor, 1),

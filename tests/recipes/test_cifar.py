@@ -11,6 +11,7 @@ from cifar_data import KINDS, images, parts_of, principal, said
 from cifar_networks import NETWORKS, FastNet, fast, whitening_of
 from reweigh.data import Examples, Splits
 from reweigh.errors import BadInput
+from reweigh.run.finished import trained_model
 from runs import add_result, read_results
 
 COUNT, CHECKED = 1_500, 100
@@ -207,6 +208,25 @@ def test_plain_training_trusts_all_alike(whole, tmp_path):
     found = {row: result_of(row, whole, tmp_path) for row in ("plain", "oracle filter", "checked only")}
     assert [one["auroc"] for one in found.values()] == [None] * 3
     assert found["oracle filter"]["accuracy"] > found["plain"]["accuracy"]
+
+
+def test_cleanlab_leaves_out_what_it_finds_by_folds(whole, tmp_path, monkeypatch):
+    pytest.importorskip("cleanlab")
+    seen, fit = [], cifar.reweigh.fit
+    monkeypatch.setattr(cifar.reweigh, "fit", lambda given, **more: seen.append(given) or fit(given, **more))
+    result = result_of("cleanlab, pruned", whole, tmp_path)
+    assert [len(given) for given in seen[:3]] == pytest.approx([2 * (COUNT - CHECKED) / 3] * 3, abs=1)
+    assert 0.5 * (COUNT - CHECKED) < len(seen[3]) < 0.8 * (COUNT - CHECKED)
+    assert float(seen[3].corrupted.double().mean()) < 0.15
+    assert result["auroc"] > 0.9
+    assert result["right_told"] is None
+
+
+def test_a_linear_layer_has_nothing_hidden(whole, tmp_path, monkeypatch):
+    seen, told = [], cifar.told_of
+    monkeypatch.setattr(cifar, "told_of", lambda run: seen.append(run) or told(run))
+    assert result_of("linear, checked only", whole, tmp_path, steps=200)["accuracy"] > 50
+    assert set(trained_model(seen[0], (16,), 10, None).state_dict()) == {"layers.1.weight", "layers.1.bias"}
 
 
 def test_small_loss_is_told_the_share(whole, tmp_path, monkeypatch):
