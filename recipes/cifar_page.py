@@ -5,6 +5,7 @@ python recipes/cifar_page.py            # docs/results_cifar.md and docs/images/
 
 import argparse
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -19,7 +20,7 @@ from runs import as_markdown, cell, read_results, save, with_table
 DOCS = RESULTS.parent.parent.parent
 BEGIN, END = "<!-- table, by recipes/cifar_page.py -->\n", "<!-- end of the table -->"
 BLUE, GREY = "#3b6fb6", "#8a8a8a"
-BASE, BEST = "plain + checked", "oracle filter"
+BASE, BEST, SIMPLE = "plain + checked", "oracle filter", "fine-tuned"
 LEARNED = (
     "L2RW", "smoothed", "meta-weight-net", "class-aware", "teacher, surface", "teacher, internal", "teacher, interaction",
     "judged", "judged-and-helpful", "drawn",
@@ -61,13 +62,17 @@ def gaps(results: Found, setting: Setting, kind: str, row: str, other: str) -> l
 
 
 def bars(results: Found, setting: Setting) -> list[list[str]]:
-    """The best learned row of each kind, in points above plain training with the checked examples, and above the filter."""
-    lines = [["labels", "best learned row", f"above {BASE}", f"above the {BEST}", f"the {BEST} above {BASE}"]]
+    """The best learned row of each kind, in points above plain training with the checked examples, and above the filter.
+
+    Chosen by the test examples, so that it is somewhat flattered; beside it what fine-tuning gains.
+    """
+    head = [f"{name} above {BASE}" for name in ("it", f"the {BEST}", SIMPLE)]
+    lines = [["labels", "best learned row", head[0], f"it above the {BEST}", *head[1:]]]
     for kind in kinds_of(results, setting):
         means = {row: statistics.fmean(found) for row in LEARNED if (found := gaps(results, setting, kind, row, BASE))}
         if means:
             best = max(means, key=lambda row: means[row])
-            pairs = ((best, BASE), (best, BEST), (BEST, BASE))
+            pairs = ((best, BASE), (best, BEST), (BEST, BASE), (SIMPLE, BASE))
             lines.append([kind, best, *(cell(gaps(results, setting, kind, *pair)) for pair in pairs)])
     return lines
 
@@ -104,10 +109,16 @@ def picture(results: Found, setting: Setting) -> Figure:
     return figure
 
 
+def by_runs(results: Found) -> list[Setting]:
+    """The settings, those of most runs first."""
+    counts = Counter(Setting(job.data, job.network, job.checked, job.steps) for job in results)
+    return sorted(settings_of(results), key=lambda setting: -counts[setting])
+
+
 def as_page(results: Found) -> str:
-    """The tables of each setting, the most seeds first, and which networks have no run."""
+    """The tables of each setting, those of most runs first, and which networks have no run."""
     parts = list[str]()
-    for setting in settings_of(results):
+    for setting in by_runs(results):
         parts.append(f"### {setting}\n")
         parts += [as_markdown(part(results, setting)) for part in (table, bars, teachers, ranks, shares)]
     ran = {(job.data, job.network) for job in results}
@@ -125,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     results = read_results(args.results, Job)
     write_bytes(args.page, with_table(args.page.read_text("utf-8"), as_page(results), BEGIN, END).encode())
-    if settings := settings_of(results):
+    if settings := by_runs(results):
         save(picture(results, settings[0]), args.picture)
 
 

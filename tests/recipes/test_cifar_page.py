@@ -2,7 +2,7 @@
 
 import cifar_page
 from cifar import Job, Setting
-from cifar_page import BASE, BEGIN, BEST, END, bars, gaps, picture, ranks, shares, teachers
+from cifar_page import BASE, BEGIN, BEST, END, bars, by_runs, gaps, picture, ranks, shares, teachers
 
 SETTING = Setting("cifar10", "features", 1_000, 500)
 
@@ -32,8 +32,8 @@ SOME = results(
 
 def test_the_best_learned_row_is_held_against_plain_training_and_the_filter():
     assert bars(SOME, SETTING)[1:] == [
-        ["uniform-40", "judged", "3.00 ± 0.00 (2)", "-1.00 ± 0.00 (2)", "4.00 ± 0.00 (2)"],
-        ["clean", "judged", "-0.10 ± 0.00 (2)", "–", "–"],
+        ["uniform-40", "judged", "3.00 ± 0.00 (2)", "-1.00 ± 0.00 (2)", "4.00 ± 0.00 (2)", "–"],
+        ["clean", "judged", "-0.10 ± 0.00 (2)", "–", "–", "–"],
     ]
 
 
@@ -59,6 +59,12 @@ def test_the_share_that_was_told_stands_beside_the_true_one():
     assert shares(SOME, SETTING)[1:] == [
         ["uniform-40", "40.0", "40.00 ± 0.00 (2)", "35.0", "55.0"], ["clean", "0.0", "no number", "", ""],
     ]  # fmt: skip
+
+
+def test_what_has_most_runs_comes_first():
+    small = {Job("cifar10", "features", "clean", "plain", 20, 500, 0): {"accuracy": 1.0}}
+    assert [one.checked for one in by_runs(small | SOME)] == [1_000, 20]
+    assert by_runs({}) == []
 
 
 def test_each_kind_has_a_panel_and_each_row_a_dot():
