@@ -6,13 +6,14 @@
 
 DATA holds the publishers' folders (`cifar_data.py`), FEATURES is a folder that is made once. All 50,000 training images, of
 which 1,000 are checked, or 5,000 by `--checked`; the publishers' 10,000 test images; the last epoch, never the best. Every
-row is a run of `reweigh.fit` with other settings and the same steps, and a line of `--results` that is not made again. The
-schedule of `features` was chosen by plain training on clean labels alone; the rules that learn have the learning rate of
-`noisy_labels.py`. Checked examples are trained on too, but under "plain".
+row is a run of `reweigh.fit` with other settings and the same steps, and a line of RESULTS/NETWORK.jsonl that is not made
+again. The schedule of `features` was chosen by plain training on clean labels alone; the rules that learn have the learning
+rate of `noisy_labels.py`. Checked examples are trained on too, but under "plain".
 """
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -28,13 +29,13 @@ import reweigh
 from cifar_data import KINDS, Parts, features, images, parts_of
 from cifar_networks import NETWORKS
 from reweigh.data import Splits
-from reweigh.errors import require
+from reweigh.errors import ReweighError, require
 from reweigh.metrics import auroc
 from reweigh.models import MLP
 from runs import add_result, cell, one_thread, read_results, show
 from told import told_of
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results" / "cifar" / "features.jsonl"
+RESULTS = Path(__file__).parent.parent / "docs" / "results" / "cifar"
 NOT_RUN = "not run"
 FOLDS, TOLD_APART = 3, 1e-4
 
@@ -172,6 +173,11 @@ class Setting(NamedTuple):
         return f"{self.data}, {self.network}, {self.checked:,} checked, {self.steps:,} steps"
 
 
+def results_in(folder: Path) -> Found:
+    """The runs of all networks."""
+    return {job: one for name in NETWORKS for job, one in read_results(folder / f"{name}.jsonl", Job).items()}
+
+
 def settings_of(results: Found) -> list[Setting]:
     """Of all runs there are, in the order of the networks."""
     found = {Setting(job.data, job.network, job.checked, job.steps) for job in results}
@@ -221,34 +227,38 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--steps", type=int, help="instead of the network's own number")
     parser.add_argument("--minutes", type=float, help="no run begins that would end later, by the longest so far")
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of the results")
     parser.add_argument("--table", action="store_true", help="only show what is there")
     args = parser.parse_args()
     if not args.table and args.data_root is None:
         parser.error("say where the publishers' folders lie, or --table")
-    if not args.table:
-        run_in_time(args)
-    results = read_results(args.results, Job)
+    try:
+        if not args.table:
+            run_in_time(args)
+    except ReweighError as mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        raise SystemExit(2) from mistake
+    results = results_in(args.results)
     for setting in settings_of(results):
         show(table(results, setting), str(setting))
 
 
 def run_in_time(args: argparse.Namespace) -> None:
     """What is not in the results file yet, all kinds and rows of a seed before the next."""
-    began, longest, whole = time.monotonic(), 0.0, None
+    began, longest, whole, path = time.monotonic(), 0.0, None, args.results / f"{args.network}.jsonl"
     steps, threads = args.steps or NETWORKS[args.network].settings["steps"], 1 if args.network == "features" else None
     if threads == 1:
         one_thread()
     for seed, kind, checked, row in product(args.seeds, args.kinds, args.checked, args.rows):
         job = Job(args.data, args.network, kind, row, checked, steps, seed)
-        if job in read_results(args.results, Job):
+        if job in read_results(path, Job):
             continue
         if args.minutes is not None and time.monotonic() - began + longest > 60 * args.minutes:
             print("the time is over: the same command goes on from here")
             return
         started = time.monotonic()
         whole = whole or read(args.data, args.network, args.data_root, args.cache)
-        add_result(args.results, run(job, parts_of(whole, kind, checked, seed, args.data_root), threads))
+        add_result(path, run(job, parts_of(whole, kind, checked, seed, args.data_root), threads))
         longest = max(longest, time.monotonic() - started)
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from cifar import RESULTS, ROWS, Found, Job, Setting, kinds_of, runs_of, settings_of, table
+from cifar import RESULTS, ROWS, Found, Setting, kinds_of, results_in, runs_of, settings_of, table
 from cifar_networks import NETWORKS
 from reweigh.storage import write_bytes
-from runs import as_markdown, cell, read_results, save, with_table
+from runs import as_markdown, cell, save, with_table
 
-DOCS = RESULTS.parent.parent.parent
+DOCS = RESULTS.parent.parent
 BEGIN, END = "<!-- table, by recipes/cifar_page.py -->\n", "<!-- end of the table -->"
 BLUE, GREY = "#3b6fb6", "#8a8a8a"
 BASE, BEST, SIMPLE = "plain + checked", "oracle filter", "fine-tuned"
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--page", type=Path, default=DOCS / "results_cifar.md")
     parser.add_argument("--picture", type=Path, default=DOCS / "images" / "cifar_gains.png")
     args = parser.parse_args(arguments)
-    results = read_results(args.results, Job)
+    results = results_in(args.results)
     write_bytes(args.page, with_table(args.page.read_text("utf-8"), as_page(results), BEGIN, END).encode())
     if settings := by_runs(results):
         save(picture(results, settings[0]), args.picture)

@@ -6,13 +6,13 @@ import torch
 
 import cifar
 import cifar_data
-from cifar import NOT_RUN, ROWS, Job, run, settings_of, table
+from cifar import NOT_RUN, ROWS, Job, results_in, run, settings_of, table
 from cifar_data import KINDS, images, parts_of, principal, said
 from cifar_networks import NETWORKS, FastNet, fast, whitening_of
 from reweigh.data import Examples, Splits
 from reweigh.errors import BadInput
 from reweigh.run.finished import trained_model
-from runs import add_result, read_results
+from runs import add_result
 from told import told_of
 
 COUNT, CHECKED = 1_500, 100
@@ -188,9 +188,9 @@ def test_a_row_is_a_run_and_a_line(whole, tmp_path):
     assert result["auroc"] > 0.6
     assert result["wrong"] == pytest.approx(0.4, abs=0.05)
     assert result["right_told"] is None
-    add_result(tmp_path / "r.jsonl", result)
-    add_result(tmp_path / "r.jsonl", {**result, "seed": 1, "accuracy": result["accuracy"] + 2})
-    results = read_results(tmp_path / "r.jsonl", Job)
+    add_result(tmp_path / "features.jsonl", result)
+    add_result(tmp_path / "features.jsonl", {**result, "seed": 1, "accuracy": result["accuracy"] + 2})
+    results = results_in(tmp_path)
     (setting,) = settings_of(results)
     assert str(setting) == "cifar10, features, 100 checked, 60 steps"
     assert table(results, setting, ("plain", "L2RW"))[:2] == [
@@ -251,7 +251,7 @@ def test_every_row_runs(row, kind, whole, tmp_path):
 
 
 def test_kinds_are_run_before_the_next_seed_and_none_twice(whole, tmp_path, monkeypatch, capsys):
-    path, ran = tmp_path / "r.jsonl", []
+    path, ran = tmp_path / "results", []
 
     def quick(one, parts, threads):
         ran.append((one.seed, one.kind, one.row))
@@ -273,4 +273,20 @@ def test_kinds_are_run_before_the_next_seed_and_none_twice(whole, tmp_path, monk
     cifar.main()
     assert len(ran) == 8
     assert "the time is over: the same command goes on from here" in capsys.readouterr().out
+    assert len(results_in(path)) == 8
+    assert list(path.iterdir()) == [path / "features.jsonl"]
     assert set(KINDS) > {"clean", "pair-40"}
+
+
+def test_a_mistake_is_a_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / "cifar-10-batches-bin").mkdir()
+    for name in ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"):
+        (tmp_path / "cifar-10-batches-bin" / f"{name}.bin").write_bytes(b"short")
+    monkeypatch.setattr("sys.argv", ["cifar.py", str(tmp_path), "--results", str(tmp_path / "r"), "--network", "fast"])
+    with pytest.raises(SystemExit):
+        cifar.main()
+    assert capsys.readouterr().err.startswith("error: ")
+    monkeypatch.setattr("sys.argv", ["cifar.py"])
+    with pytest.raises(SystemExit):
+        cifar.main()
+    assert "say where the publishers' folders lie, or --table" in capsys.readouterr().err

@@ -77,7 +77,7 @@ def test_each_kind_has_a_panel_and_each_row_a_dot():
 def test_the_command_writes_all(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text(f"# Title\n{BEGIN}old{END}\nthe rest\n")
-    monkeypatch.setattr(cifar_page, "read_results", lambda path, kind: SOME)
+    monkeypatch.setattr(cifar_page, "results_in", lambda folder: SOME)
     cifar_page.main(["--page", str(page), "--picture", str(tmp_path / "p.png")])
     told = page.read_text()
     assert "### cifar10, features, 1,000 checked, 500 steps" in told
@@ -91,7 +91,7 @@ def test_the_command_writes_all(tmp_path, monkeypatch):
 def test_without_a_run_all_is_named_as_missing(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
-    said = ["--results", tmp_path / "none.jsonl", "--page", page, "--picture", tmp_path / "p.png"]
+    said = ["--results", tmp_path / "none", "--page", page, "--picture", tmp_path / "p.png"]
     cifar_page.main(list(map(str, said)))
     assert "Not run: cifar10 by features," in page.read_text()
     assert not (tmp_path / "p.png").exists()
