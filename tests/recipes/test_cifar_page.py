@@ -37,6 +37,11 @@ def test_the_best_learned_row_is_held_against_plain_training_and_the_filter():
     ]
 
 
+def test_a_row_of_one_lucky_seed_is_not_the_best():
+    fewer = {job: found for job, found in SOME.items() if not (job.row == "judged" and job.seed == 1)}
+    assert [row[1] for row in bars(fewer, SETTING)[1:]] == ["L2RW", "L2RW"]
+
+
 def test_gaps_are_of_the_same_seeds():
     one = {job: found for job, found in SOME.items() if not (job.row == BASE and job.seed == 1)}
     assert gaps(one, SETTING, "uniform-40", "judged", BASE) == [3.0]
