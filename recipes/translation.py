@@ -19,20 +19,18 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
 import reweigh
 from reweigh.allocator import keep_freed_memory
-from reweigh.audit.halves import judged_by_halves
 from reweigh.metrics import auroc
 from reweigh.run.finished import data_of
-from reweigh.run.folder.run_folder import HALVES, WEIGHTS
 from reweigh.run.start import start
 from reweigh.run.watcher import SILENT
 from reweigh.settings import Settings
 from runs import add_result, as_markdown, cell, read_results, show
+from told import told_of
 from translation_pairs import KINDS, Pair, added, parts_of, replaced, write
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "translation.jsonl"
@@ -173,21 +171,11 @@ def told_of_pairs(folder: Path, count: int) -> tuple[Tensor, list[float] | None]
     """How far each of the given pairs is trusted, (N,) from 0 to 1, and the share of right ones with its interval.
 
     NaN of those that are left out, whose sources are in another part too.
-
-    By the probability that it is right where that was judged, else w / (1 + w) of its mean weight w, 1 as in plain training.
     """
-    finished, trust = reweigh.load(folder).finished, torch.full((count,), torch.nan)
-    data, share = data_of(finished), None
-    if (folder / HALVES).exists() and (judged := judged_by_halves(finished, data)) is not None:
-        ids, found, of_all = data.train.ids, torch.from_numpy(judged.right), judged.of_all
-        share = None if of_all.share is None or of_all.interval is None else [of_all.share, *of_all.interval]
-    else:
-        weights = pq.read_table(folder / WEIGHTS, columns=["id", "mean_weight"]).to_pydict()
-        mean = torch.tensor([weight or 0.0 for weight in weights["mean_weight"]])
-        ids, found = torch.tensor(weights["id"]), mean / (1 + mean)
-    ours = ids < count  # checked ones come after them
-    trust[ids[ours]] = found[ours].float()
-    return trust, share
+    ids, found, right = told_of(reweigh.load(folder).finished)
+    trust, ours = torch.full((count,), torch.nan), ids < count  # checked ones come after them
+    trust[ids[ours]] = found[ours]
+    return trust, right
 
 
 def spread(trust: Tensor) -> list[int]:

@@ -79,6 +79,21 @@ def test_shares_of_groups_are_found():
     assert (shares_of_groups(logits) - truth).abs().max() < 0.02
 
 
+@pytest.mark.parametrize("steep", [1.0, 30.0, 2000.0])
+def test_shares_are_those_of_the_textbook_whatever_the_log_odds(steep):
+    logits, cells = steep * normal(500, 3), (torch.arange(500) % 2, torch.arange(500) % 3)
+    share = torch.full((3,), 1 / 3, dtype=torch.double)
+    for _ in range(200):
+        share = (logits + share.log()).softmax(1).mean(0).clamp_min(1e-6)
+    torch.testing.assert_close(shares_of_groups(logits), share / share.sum(), rtol=0, atol=1e-5)
+    found = shares_by_cell(logits[:, 0], cells, (2, 3))
+    right = torch.sigmoid(logits[:, 0] + torch.logit(found[cells]))  # a fixed point: its own expectation
+    means = torch.zeros(6, dtype=torch.double).index_add_(0, cells[0] * 3 + cells[1], right).view(2, 3)
+    counts = torch.bincount(cells[0] * 3 + cells[1], minlength=6).view(2, 3)
+    wanted = ((means + 30 * right.mean()) / (counts + 30)).clamp(0.02, 0.9995)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+
+
 def test_nearness_leaves_a_checked_example_out_with_its_fold_of_every_class():
     x, labels = normal(12, 5), torch.tensor([0, 0, 0, 1, 1, 2])
     checked = torch.tensor([1, 3, 4, 7, 8, 11])

@@ -32,6 +32,21 @@ def test_fine_tuning_begins_with_an_epoch_near_the_end():
         torch.testing.assert_close(rule.weigh(at(step)), torch.full((3,), 1 / 3))
 
 
+@pytest.mark.parametrize(("epochs", "tuned"), [(2, [1]), (5, [4]), (25, [22, 23, 24])])
+def test_fine_tuning_takes_the_last_epoch_however_few_there_are(epochs, tuned):
+    rule = FineTuned.made(Materials(checked=CHECKED, steps=10 * epochs), FineTunedOptions(share=0.1))
+    found = []
+    for epoch in range(epochs):
+        if rule.sampling_weights(LABELS) is not None:
+            found.append(epoch)
+        for step in range(10):
+            rule.weigh(at(10 * epoch + step))
+        other = FineTuned(CHECKED, round(0.9 * 10 * epochs))  # a run that is gone on with after each epoch
+        other.load_state_dict(rule.state_dict())
+        other._asked_of, rule = True, other
+    assert found == tuned
+
+
 def test_fine_tuning_goes_on_where_it_was():
     rule, other = (FineTuned(CHECKED, 3) for _ in range(2))
     assert rule.sampling_weights(LABELS) is None

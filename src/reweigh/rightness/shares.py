@@ -28,8 +28,10 @@ def shares_by_cell(logits: Tensor, cells: tuple[Tensor, Tensor], shape: tuple[in
     seen = torch.zeros(len(pair), dtype=torch.double).index_add_(0, place, torch.ones(len(place), dtype=torch.double))
     share = torch.full((len(pair),), 0.5, dtype=torch.double)
     common = share.mean()
+    likely = torch.sigmoid(logits.double())  # no exponential in the loop, which may take 200 turns over all examples
     for _ in range(_STEPS):
-        right = torch.sigmoid(logits.double() + torch.logit(share[place]))
+        taken = share[place]
+        right = taken * likely / (taken * likely + (1 - taken) * (1 - likely))
         sums, common = torch.zeros_like(share).index_add_(0, place, right), right.mean()
         before, share = share, ((sums + _PULL * common) / (seen + _PULL)).clamp(_LEAST, _MOST)
         if float((share - before).abs().max()) < _ENOUGH:
@@ -44,8 +46,9 @@ def shares_by_cell(logits: Tensor, cells: tuple[Tensor, Tensor], shape: tuple[in
 def shares_of_groups(logits: Tensor) -> Tensor:
     """The shares (G,) of groups among examples with these log-odds (n, G), which were learnt with as many of each."""
     share = torch.full((logits.shape[1],), 1 / logits.shape[1], dtype=torch.double)
+    likely = logits.double().softmax(1)  # as above: what follows is the softmax of logits + share.log(), on average
     for _ in range(_STEPS):
-        before, share = share, (logits.double() + share.log()).softmax(1).mean(0).clamp_min(1e-6)
+        before, share = share, (share * (likely.T @ (likely @ share).reciprocal()) / len(likely)).clamp_min(1e-6)
         if float((share - before).abs().max()) < _ENOUGH:
             break
     return share / share.sum()

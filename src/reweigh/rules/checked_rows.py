@@ -47,16 +47,18 @@ class FineTunedOptions:
 
 @rule("fine-tuned", needs={"checked"}, options=FineTunedOptions, title="fine-tuning on the checked rows")
 class FineTuned(CheckedOnly):
-    """Plain training on all examples, and in the last epochs on the checked ones alone.
+    """Plain training on all examples, and in the last epochs on the checked ones alone: in the last one at least.
 
     Args:
         checked: which training examples are checked, (N,) bool.
-        first: the step after which the next epoch is the first of checked ones alone.
+        first: the epoch in which so many steps are passed, unless it is the first of all, and those after it are of checked
+            ones alone.
     """
 
     def __init__(self, checked: Tensor, first: int) -> None:
         super().__init__(checked)
         self._first, self._step = first, 0
+        self._began, self._length = 0, 0  # the epoch at hand, and how long the one before it was
 
     @classmethod
     def made(cls, materials: Materials, options: Any) -> Self:
@@ -76,12 +78,15 @@ class FineTuned(CheckedOnly):
     def sampling_weights(self, labels: Tensor) -> Tensor | None:
         """None at first, and then one for checked examples and zero for the others, (N,)."""
         chosen = super().sampling_weights(labels)
-        return chosen if self._step >= self._first else None
+        if self._step > self._began:
+            self._began, self._length = self._step, self._step - self._began
+        ends = self._step + self._length
+        return chosen if self._step >= self._first or (self._length and ends > self._first) else None
 
     def state_dict(self) -> dict[str, Any]:
         """How far training is."""
-        return {"step": self._step}
+        return {"step": self._step, "began": self._began, "length": self._length}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on there."""
-        self._step = int(state["step"])
+        self._step, self._began, self._length = (int(state[name]) for name in ("step", "began", "length"))
