@@ -9,12 +9,10 @@ from torch import Tensor
 
 from reweigh.rightness.pairs import PAIR_KINDS, pair_features, spoil
 from reweigh.rightness.pairs.language import Language
-from reweigh.rightness.pairs.spoil import Sequences, foreign
+from reweigh.rightness.pairs.spoil import Sequences, exchanged, foreign
 from reweigh.rightness.pairs.verify import PairsView
 
 _AT_ONCE = 250
-_LEARNT = [0, 1, 4]
-"""What a student finds of pairs in a wrong language once it has read many: the contrast, loss and order of right ones."""
 Loss = Callable[[Sequences, Sequences], Tensor]
 
 
@@ -23,8 +21,9 @@ def pairs_seen(
 ) -> PairsView:
     """Features of m checked pairs and then of the others, and of the checked ones spoilt, by kind: (m + u, 6) each.
 
-    Those of `pair_features`, and how like a target is to checked ones (`Language`). Pairs in a wrong language are taken for
-    what a student finds that has learnt it: only their words show them.
+    Those of `pair_features`, and how like a target is to checked ones (`Language`). A student that has read many pairs in
+    a wrong language has learnt it: these are as right ones in all but their words, which are as far from those of checked
+    targets as the words of sources are, or half as far: a language shares words with another.
 
     Args:
         loss: the mean loss of the target's tokens by the student, (n,), of n sources and targets.
@@ -34,18 +33,25 @@ def pairs_seen(
     """
     sources, targets = ([*one, *other] for one, other in zip(checked, others, strict=True))
     words, language = partial(_words, starts=starts), Language(checked[1], [*sources, *targets])
-    told = pair_features(loss, sources, targets, words=words)
-    own = [*range(len(checked[0])), *([None] * len(others[0]))]
-    given, wrong = torch.column_stack([told, language(targets, own)]), dict[str, Tensor]()
+    told, m = pair_features(loss, sources, targets, words=words), len(checked[0])
+    own = [*range(m), *([None] * len(others[0]))]
+    given = torch.column_stack([told, language(targets, own)])
+    elsewhere = language([*checked[0][1:], *checked[0][:1]], [None] * m)
+    elsewhere[::2] *= 0.5
+    wrong = {foreign.__name__: _padded(torch.column_stack([told[:m], elsewhere]), given)}
     source_words, target_words = ([words(text) for text in side] for side in checked)
-    for kind in PAIR_KINDS:
+    for kind in (kind for kind in PAIR_KINDS if kind not in wrong):
         made = [[token for word in text for token in word] for text in spoil(source_words, target_words, kind)]
         seen = pair_features(loss, checked[0], made, among=sources, words=words)
-        if kind == foreign.__name__:
-            seen[:, _LEARNT] = told[: len(seen), _LEARNT]
-        spoilt = torch.column_stack([seen, language(made, own[: len(made)])])
-        wrong[kind] = torch.cat([spoilt, torch.zeros_like(given[len(spoilt) :])])
-    return PairsView(given, wrong)
+        # A target from elsewhere would speak for itself: it is one of the checked ones.
+        like = given[:m, -1].roll(1) if kind == exchanged.__name__ else language(made, own[:m])
+        wrong[kind] = _padded(torch.column_stack([seen, like]), given)
+    return PairsView(given, {kind: wrong[kind] for kind in PAIR_KINDS})
+
+
+def _padded(spoilt: Tensor, given: Tensor) -> Tensor:
+    """With rows without meaning for the pairs that are not checked."""
+    return torch.cat([spoilt, torch.zeros_like(given[len(spoilt) :])])
 
 
 def _words(tokens: Sequence[Any], starts: Container[int]) -> list[tuple[Any, ...]]:
