@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lora_texts import IGNORED, Texts, on_device
+from lora_texts import Texts, on_device
 from reweigh import Reweigher
 from reweigh.hosts.transformers import causal_lm_loss, causal_lm_token_loss
 from reweigh.rules import Rule, Uniform
+from reweigh.tasks.language_model import IGNORED
 
 
 class Way(NamedTuple):

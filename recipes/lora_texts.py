@@ -7,15 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from reweigh.scoring.files import find_shards
 from reweigh.scoring.model import Loaded
-from reweigh.scoring.texts import Encoded, columns_of
+from reweigh.scoring.texts import Batch, Encoded, columns_of, filled
 from reweigh.scoring.texts import Named as Columns
-
-IGNORED = -100
-Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -27,14 +23,7 @@ class Texts:
 
     def batch(self, places: Sequence[int]) -> Batch:
         """Tokens and labels (B, T), filled up at their ends, and ids (B,)."""
-        ids = [torch.tensor(self.rows[place].ids) for place in places]
-        counts = [torch.tensor(self.rows[place].counts) for place in places]
-        labels = [torch.where(those, tokens, IGNORED) for tokens, those in zip(ids, counts, strict=True)]
-        return {
-            "input_ids": pad_sequence(ids, batch_first=True),
-            "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
-            "id": torch.tensor(places),
-        }
+        return {**filled(places, [self.rows[place] for place in places]).batch, "id": torch.tensor(places)}
 
     @property
     def whole(self) -> Batch:

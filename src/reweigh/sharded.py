@@ -76,10 +76,15 @@ def whole_copy(item: Any) -> Any:
 
 def norms(tensors: Sequence[Tensor], dtype: torch.dtype | None = None) -> Tensor:
     """‖t‖ of each, (len(tensors),). All ranks must call."""
-    found = _torch.norms([local(t) for t in tensors], dtype)
+    found = _torch.norms([p.abs() if p.is_complex() else p for p in map(local, tensors)], dtype)
     if not any(map(is_sharded, tensors)):
         return found
     return over_shards(found.square(), tensors).sqrt()
+
+
+def size(tensors: Sequence[Tensor]) -> float:
+    """The norm of all together, in float64. All ranks must call."""
+    return float(norms(tensors, torch.float64).norm()) if tensors else 0.0
 
 
 def product(one: Tensor, other: Tensor) -> float:

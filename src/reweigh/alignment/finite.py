@@ -92,8 +92,7 @@ class _set_back(ForAWhile):
 
 def step_length(tangents: Params, step: float | None = None) -> float:
     """h such that ‖h·v‖ is `step`, or what suits the parameters' arithmetic; zero where v is."""
-    each = [v.abs() if v.is_complex() else v for v in tangents.values()]
-    norm = float(sharded.norms(each, torch.float64).norm()) if each else 0.0
+    norm = sharded.size(list(tangents.values()))
     if not norm > 0:
         return 0.0
     return (step or max(_STEPS.get(v.dtype.to_real(), COARSE_STEP) for v in tangents.values())) / norm

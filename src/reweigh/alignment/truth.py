@@ -76,8 +76,7 @@ def truth_of(task: EngineTask, draw: int) -> Truth:
             raise Undecided
         found = task.gradients(losses, c)
     h = {name: g for name, g in zip(task.chosen, found, strict=True) if g is not None}
-    sizes = [g.abs() if g.is_complex() else g for g in h.values()]
-    norms = dict(zip(h, sharded.norms(sizes, torch.float64).tolist(), strict=True)) if h else {}
+    norms = dict(zip(h, sharded.norms(list(h.values()), torch.float64).tolist(), strict=True)) if h else {}
     largest = max(norms.values(), default=0.0)
     smallest = max((torch.finfo(g.dtype).tiny / torch.finfo(g.dtype).eps for g in h.values()), default=0.0)
     if task.student.scaled and not largest < float("inf"):
@@ -126,7 +125,7 @@ def along(h: Params, tangents: Params) -> float:
 
 def norm(g: Tensor) -> float:
     """‖g‖ in float64."""
-    return float(sharded.norms([g.abs() if g.is_complex() else g], torch.float64))
+    return float(sharded.norms([g], torch.float64))
 
 
 def product(g: Tensor, v: Tensor) -> float:

@@ -18,6 +18,7 @@ from reweigh.distributed import alone
 from reweigh.errors import BadInput
 from reweigh.rules import Rule
 from reweigh.run import Callback
+from reweigh.run.begun import goes_on
 from reweigh.run.folder import run_folder as files
 from reweigh.run.folder.run_folder import RunFolder
 from reweigh.run.start import Interrupted, start
@@ -86,15 +87,14 @@ def fit(
     with together() as is_main:
         given, watcher = Given(folder.absolute() / files.DATA, writes=is_main), Printing(verbose and is_main)
         with said_in_python(given.places), _threads_kept():
-            again = resume or (restarted() and (folder / files.CONFIG).exists())
-            if is_main and not again:
+            if is_main and not (resume or restarted()):
                 RunFolder(folder).check_free(overwrite=overwrite)
             named, objects = named_objects(model, rule, task, settings)
             wanted = {name: value for name, value in {**settings, **named}.items() if value is not None}
             try:
                 config = same_in_all({**wanted, **given.settings(train, clean, test, _joined(target), wanted)})
                 watcher.begin(given.places, given.notes)
-                if again:
+                if resume or goes_on(folder, config, overwrite=overwrite):
                     resume_run(folder, config, watcher, callbacks=callbacks, objects=objects)
                 else:
                     chosen = Settings.of(**config)

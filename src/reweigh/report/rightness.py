@@ -8,6 +8,7 @@ from reweigh.audit import Audit
 from reweigh.report.charts import BOTTOM, LEFT, RIGHT, TOP, Chart, Drawn, Tick
 from reweigh.report.words import Finding
 from reweigh.rightness.crossfit import Tenth
+from reweigh.run.choice import becomes
 from reweigh.words import sentence
 
 _SIZE = (360.0, 240.0)
@@ -75,7 +76,7 @@ def _kinds(audit: Audit) -> list[KindRow]:
             name.replace("_", " "),
             f"{told[name]:.2f}" if name in told else "–",
             f"{100 * shares[name]:.1f} %" if name in shares else "–",
-            "" if name not in tried else "drawn like right ones" if tried[name]["helps"] else "left out",
+            becomes(tried[name]["helps"]) if name in tried else "",
         )
         for name in rows
     ]

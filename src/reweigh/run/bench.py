@@ -134,8 +134,8 @@ class Bench:
         rows, data = unchecked(self._data), self.inputs
         if rows is None:
             raise BadInput(NOT_JUDGED)
-        known, parts = self._known(data.clean.ids, helping), data._replace(train=data.train.select(rows), held=None)
-        trained = self._trained(parts, self.trial_steps, Drawn.name, known, schedule="constant")
+        parts = data._replace(train=data.train.select(rows), held=None)
+        trained = self._trained(parts, self.trial_steps, Drawn.name, helping, schedule="constant")
         return losses_on(trained.student, data.clean, loss_on(trained.device, trained.task))
 
     def outputs(self, parts: RunData, steps: int, rule: str = registry.PLAIN) -> Tensor:
@@ -156,14 +156,17 @@ class Bench:
         self._watcher.phase("judging labels", "a student of one half asked about the other", steps, turn)
         return self._trained(parts, steps, registry.PLAIN, schedule="constant").student
 
-    def _trained(self, parts: RunData, steps: int, rule: str, known: Known | None = None, **other: str) -> Job:
+    def _trained(
+        self, parts: RunData, steps: int, rule: str, helping: frozenset[str] = frozenset(), **other: str
+    ) -> Job:
         student, patience = self._learnt[0], None if parts.held is None else self._config.student.patience
         trial = self._config.but(rule=rule, teacher=None, rule_option=(), patience=patience, **other)
         config = self.shortened(trial, steps)
         objects = replace(self._objects, model=student, rule=None)
         clean = parts.clean.ids
-        judged = (lambda: self._known(clean)) if known is None else (lambda: known)
-        job = assemble(config, parts, self._watcher, objects, self._alone, judged, chosen=True)
+        job = assemble(
+            config, parts, self._watcher, objects, self._alone, lambda: self._known(clean, helping), chosen=True
+        )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="the clean gradient has all but vanished")  # it is a trial
             train_along(job, Notes(job, test=False), [Told(self._watcher.step)])

@@ -119,13 +119,9 @@ def _hold(product: Params, task: EngineTask, v: Params, weights: Tensor, generat
 
 
 def _off_all(one: Params, other: Params) -> float:
-    size = _size(list(other.values()))
-    apart = _size([g if (o := one.get(name)) is None else g - o for name, g in other.items()])
+    size = sharded.size(list(other.values()))
+    apart = sharded.size([g if (o := one.get(name)) is None else g - o for name, g in other.items()])
     return apart / size if size else apart
-
-
-def _size(tensors: list[Tensor]) -> float:
-    return float(sharded.norms(tensors, torch.float64).norm()) if tensors else 0.0
 
 
 def _off(one: Tensor, other: Tensor) -> float:

@@ -108,8 +108,8 @@ def _columns(*columns: Tensor) -> Tensor:
     return torch.stack(columns, dim=1)
 
 
-def _entropies(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    """Cross entropies summed over each example's labels, (B, 1); logits (B, ..., C), labels (B, ...)."""
+def entropies(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Cross entropies (B, n) of n labels each, zero where one is -100; logits (B, ..., C), labels (B, ...)."""
     labels = labels.to(logits.device).reshape(len(labels), -1)
     flat = F.cross_entropy(
         logits.float().reshape(labels.numel(), -1),
@@ -118,7 +118,11 @@ def _entropies(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
         ignore_index=IGNORED,
         label_smoothing=smoothing,
     )
-    return flat.view(labels.shape).sum(1, keepdim=True)
+    return flat.view(labels.shape)
+
+
+def _entropies(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    return entropies(logits, labels, smoothing).sum(1, keepdim=True)
 
 
 def _labels_that_count(labels: Tensor) -> Tensor:

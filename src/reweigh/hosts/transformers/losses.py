@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from reweigh.fields import ID_NAMES
-from reweigh.hosts.transformers.kinds import CAUSAL, IGNORED, TOKENS, Kind, kind_of, labels_of, logits_of
+from reweigh.hosts.transformers.kinds import CAUSAL, IGNORED, TOKENS, Kind, entropies, kind_of, labels_of, logits_of
 from reweigh.student import unwrap
 
 _TARGETS = ("labels", "start_positions", "end_positions")
@@ -39,8 +38,7 @@ def causal_lm_loss(model: nn.Module, batch: Mapping[str, Any]) -> Tensor:
 def causal_lm_token_loss(model: nn.Module, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     """Next-token cross entropies, (B, T − 1), and which of them count, where labels are not -100: for `per="token"`."""
     labels, logits = labels_of(batch)[:, 1:], logits_of(outputs_of(model, batch))[:, :-1]
-    losses = functional.cross_entropy(logits.float().mT, labels, reduction="none", ignore_index=IGNORED)
-    return losses, labels != IGNORED
+    return entropies(logits, labels), labels != IGNORED
 
 
 def outputs_of(model: nn.Module, batch: Mapping[str, Any]) -> Any:

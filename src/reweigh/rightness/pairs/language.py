@@ -1,5 +1,6 @@
 """Is a target in the language of the checked ones? By which tokens these have, of all that both sides have."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +31,7 @@ class Language:
         self._each = [Counter(text) for text in checked]
         self._checked = Counter(token for text in checked for token in text)
         self._all = Counter(token for text in texts for token in text)
-        self._size, self._whole = sum(self._checked.values()), max(sum(self._all.values()), 1)
+        self._size, self._whole = self._checked.total(), max(self._all.total(), 1)
 
     def __call__(self, targets: Sequences, own: Sequence[int | None]) -> Tensor:
         """Of n targets, (n,); `own` is which checked one each was made from, whose own tokens say nothing of it, or None."""
@@ -38,7 +39,6 @@ class Language:
 
     def _of(self, text: Sequence[Any], row: int | None) -> float:
         mine = Counter[Any]() if row is None else self._each[row]
-        size = self._size - sum(mine.values())
-        seen = torch.tensor([float(self._checked[token] - mine[token]) for token in text], dtype=torch.double)
-        expected = torch.tensor([size * self._all[token] / self._whole for token in text], dtype=torch.double)
-        return float(((seen + 1).log() - (expected + 1).log()).mean()) if len(text) else 0.0
+        share = (self._size - mine.total()) / self._whole
+        each = [(self._checked[token] - mine[token] + 1) / (share * self._all[token] + 1) for token in text]
+        return sum(map(math.log, each)) / max(len(each), 1)

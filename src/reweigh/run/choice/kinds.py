@@ -50,8 +50,7 @@ class KindTried:
     def sentence(self, kind: str) -> str:
         """What becomes of such pairs, and why."""
         better = f"{abs(self.gain):.2f} ± {self.error:.2f} nats a token {'better' if self.gain > 0 else 'worse'}"
-        becomes = "drawn like right ones" if self.helps else "left out"
-        told = f"{kind.replace('_', ' ')} pairs ({self.share:.0%}) are {becomes}"
+        told = f"{kind.replace('_', ' ')} pairs ({self.share:.0%}) are {becomes(self.helps)}"
         return f"{told}: with them checked pairs are foretold {better}"
 
 
@@ -95,6 +94,11 @@ def compared(kinds: Mapping[str, float], losses: Losses) -> dict[str, KindTried]
         error = float(gain.std()) / len(gain) ** 0.5
         found[kind] = KindTried(share, float(gain.mean()), error)
     return found
+
+
+def becomes(helps: bool) -> str:
+    """What pairs of a kind are, in words."""
+    return "drawn like right ones" if helps else "left out"
 
 
 def helping(kinds: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:

@@ -88,10 +88,11 @@ def batches(rows: Sequence[Encoded], most: int) -> Iterator[Part]:
     there.sort(key=lambda place: (-len(rows[place].ids), place))
     for start in range(0, len(there), most):
         places = there[start : start + most]
-        yield _filled(places, [rows[place] for place in places])
+        yield filled(places, [rows[place] for place in places])
 
 
-def _filled(places: list[int], rows: Sequence[Encoded]) -> Part:
+def filled(places: Sequence[int], rows: Sequence[Encoded]) -> Part:
+    """These rows as one batch, filled up at their ends."""
     lengths = torch.tensor([len(row.ids) for row in rows])
     ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
     labels = torch.full_like(ids, IGNORED)
@@ -99,4 +100,4 @@ def _filled(places: list[int], rows: Sequence[Encoded]) -> Part:
         tokens = torch.tensor(row.ids)
         ids[place, : len(tokens)] = tokens
         labels[place, : len(tokens)] = torch.where(torch.tensor(row.counts), tokens, IGNORED)
-    return Part(places, {"input_ids": ids, "labels": labels}, lengths)
+    return Part(list(places), {"input_ids": ids, "labels": labels}, lengths)
