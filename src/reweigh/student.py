@@ -4,8 +4,9 @@ What the model and the loss hold elsewhere is put back by `outside_state`; `seve
 how engines call the module with other parameters, and leave it as it was.
 """
 
+import contextlib
 import functools
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from reweigh import distributed, sharded
 from reweigh._torch import runs_compiled
 from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state as preserve_module_state
+from reweigh.data_parallel import once_a_step, passes_through
 from reweigh.errors import BadInput
 from reweigh.passes import Scaled, forbid_inference_mode, gradients, losses_and_counts
 from reweigh.several import held, uncompiled_loss
@@ -132,6 +134,7 @@ class EngineTask:
         self.counts: Tensor | None = None
         self.kinds: set[Hashable] = set()
         self.places: dict[Hashable, Any] = {}
+        self._apart, self._trained_on = False, 0
 
     @functools.cached_property
     def chosen(self) -> dict[str, nn.Parameter]:
@@ -166,6 +169,11 @@ class EngineTask:
         return self.model is not self.module or self.compiled or self.sharded
 
     @property
+    def shareable(self) -> bool:
+        """Whether an engine's own pass may serve training: there is no wrapper, or one that such a pass goes through."""
+        return not self.wrapped or (not (self.compiled or self.sharded) and passes_through(self.model, self.module))
+
+    @property
     def sharded(self) -> bool:
         """Whether parameters are spread over ranks, so that all ranks have to make the same passes."""
         return bool(self.walk.sharded)
@@ -187,6 +195,23 @@ class EngineTask:
         """The losses as the engines see them, (B,): of the unwrapped module, checked; of n tokens with `per="token"`."""
         losses, self.counts = losses_and_counts(self.module, self.loss, self.batch, self.per)
         return losses
+
+    def shared_losses(self) -> Tensor:
+        """The same of a pass that is to serve training too, through the wrapper where it is `shareable`; in a block that is
+        `apart` as `losses`.
+        """
+        if self._apart or not self.wrapped:
+            return self.losses()
+        return self._of_training(self.loss)
+
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[None]:
+        """Within the block shared passes are made to be looked at, and serve no training."""
+        before, self._apart = self._apart, True
+        try:
+            yield
+        finally:
+            self._apart = before
 
     @property
     def tokens(self) -> Tensor | None:
@@ -218,7 +243,17 @@ class EngineTask:
     def training_losses(self) -> Tensor:
         """The losses as training sees them, (B,): through the wrappers, so that compiled and distributed parts work."""
         with torch.enable_grad():
-            losses, self.counts = losses_and_counts(self.model, self.per_example_loss, self.batch, self.per)
+            return self._of_training(self.per_example_loss)
+
+    @property
+    def trained_on(self) -> int:
+        """How often a pass of training has begun through the model as it was given."""
+        return self._trained_on
+
+    def _of_training(self, loss: AnyLoss) -> Tensor:
+        with once_a_step(self.model, again=self._trained_on > 0):
+            self._trained_on += 1
+            losses, self.counts = losses_and_counts(self.model, loss, self.batch, self.per)
         return losses
 
     def tangents(self, direction: Params) -> dict[str, Tensor]:

@@ -90,7 +90,7 @@ class AutoEngine:
 
     def backward(self, task: EngineTask, direction: Params, weigh: Weigh, *, share: bool = True) -> Weighted:
         """As `Engine.backward`; checks too whether the engine's shared pass is right."""
-        share = share and not task.wrapped
+        share = share and task.shareable
         direction, in_units, unscaled = reached(direction, task.student)
 
         def use(engine: Engine, held: _Held) -> Weighted:

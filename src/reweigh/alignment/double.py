@@ -5,7 +5,7 @@ With ε of zeros, g(ε) = ∇_θ Σ ε_i ℓ_i(θ) is linear in ε, and ⟨g(ε)
 time and memory are those of the papers' scripts, 3.5 to 5 times a plain step.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -41,13 +41,13 @@ class Double(Engine):
             preserve_module_state(task.walk),
             substituted(task.walk, values),
         ):
-            losses, alignments = _differentiate_twice(task, values, task.tangents(direction))
+            losses, alignments = _differentiate_twice(task.losses, values, task.tangents(direction))
         return alignments, losses.detach()
 
     def shared_pass(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The first forward pass serves the weighted backward pass too."""
         with refusing(self, task, direction):
-            return _differentiate_twice(task, task.chosen, task.tangents(direction))
+            return _differentiate_twice(task.shared_losses, task.chosen, task.tangents(direction))
 
     def probe(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """One module's call, differentiated twice."""
@@ -66,10 +66,10 @@ class Double(Engine):
                 torch.autograd.grad(used, weights, [torch.ones_like(g) for g in used], allow_unused=True)
 
 
-def _differentiate_twice(task: EngineTask, values: Params, tangents: Params) -> tuple[Tensor, Tensor]:
+def _differentiate_twice(made: Callable[[], Tensor], values: Params, tangents: Params) -> tuple[Tensor, Tensor]:
     """The losses with their graph, and the alignments, detached; both (B,)."""
     with torch.enable_grad(), Unfused():
-        losses = task.losses()
+        losses = made()
         epsilon = torch.zeros_like(losses, requires_grad=True)
         leaves = [values[name] for name in tangents]
         if not leaves:

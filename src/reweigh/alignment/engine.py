@@ -70,7 +70,7 @@ class Engine(abc.ABC):
     def shared_pass(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor] | None:
         """The losses of a training pass, with their graph, and the alignments from that same pass, both (B,).
 
-        None where the engine has no pass to share.
+        The losses are `task.shared_losses()`, which knows of wrappers. None where the engine has no pass to share.
         """
         return None
 
@@ -84,10 +84,12 @@ class Engine(abc.ABC):
     ) -> Weighted:
         """Add the gradient of Σ w_i ℓ_i to `.grad`; the training pass happens once, as in plain training.
 
-        With `share`, passes are shared where the engine can and no wrapper wants a forward pass of its own.
+        With `share`, passes are shared where the engine can and no wrapper wants a forward pass of its own; under
+        DistributedDataParallel they go through it.
         """
-        both = self.shared_pass(task, direction) if share and not task.wrapped else None
-        if both is None:
+        before = task.trained_on
+        both = self.shared_pass(task, direction) if share and task.shareable else None
+        if both is None or (task.wrapped and task.trained_on == before):  # the wrapper has not been told
             alignments = self.alignments(task, direction)
             both = task.training_losses(), alignments
         losses, alignments = both

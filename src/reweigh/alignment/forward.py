@@ -65,6 +65,6 @@ def _dual_pass(task: EngineTask, tangents: Params, *, graph: bool) -> tuple[Tens
 
     with dual_level(), torch.enable_grad():
         with standing_in(task.walk, dual), Unfused(forward_mode=True):
-            losses = task.losses()
+            losses = task.shared_losses() if graph else task.losses()
         primal, tangent = unpack_dual(losses)
     return primal, torch.zeros_like(primal.detach()) if tangent is None else tangent.detach()

@@ -22,7 +22,7 @@ def asked(
     if not share:
         return engine.alignments(task, u), None
     try:
-        with preserve_module_state(task.walk), torch.enable_grad():
+        with preserve_module_state(task.walk), task.apart(), torch.enable_grad():
             if (both := engine.shared_pass(task, u)) is None:
                 return engine.alignments(task, u), APART
             return both[1], _by_name(task, both[0], c)

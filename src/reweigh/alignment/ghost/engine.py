@@ -100,7 +100,7 @@ class Pass:
                 standing_for = {id(dual): values[name] for name, dual in duals.items()}
                 watch = Watch(task.walk, ledger, standing_for, task.kinds)
                 with watch, intercepted(task.walk.parts, watch.layer):
-                    losses = task.losses()
+                    losses = task.shared_losses() if keeping else task.losses()
             self.losses, tangent = unpack_dual(losses)
         self.n, self._seams, self._watch = len(self.losses), watch.seams, watch
         kind = torch.promote_types(self.losses.dtype, torch.float32)

@@ -1,0 +1,155 @@
+"""An engine's own pass serves training under DistributedDataParallel, and goes through it."""
+
+import os
+import tempfile
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+
+from reweigh import L2RW, Reweigher
+from reweigh._types import Params
+from reweigh.alignment import Engine, Forward, Ghost
+from reweigh.alignment.refusal import CannotGoThrough
+from reweigh.data_parallel import passes_through
+from reweigh.student import EngineTask
+from two_ranks import on_two_ranks
+
+N = 8
+CALLS = tempfile.TemporaryFile()  # noqa: SIM115 -- as long as the process
+"""A byte a call of the model: what else is counted while an engine looks is put back."""
+
+
+class Counted(nn.Module):
+    """Remembers what it has seen in a buffer, which DDP sends around at each forward pass of training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(3, 4), nn.Linear(4, 3)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        os.write(CALLS.fileno(), b".")
+        if self.training:
+            self.seen += len(x)
+        return self.head(self.body(x).tanh())
+
+
+def losses(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return F.cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+
+def data(seed: int) -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(seed)
+    return torch.randn(N, 3, generator=draw, dtype=torch.double), torch.randint(3, (N,), generator=draw)
+
+
+def halves(batch: tuple[Tensor, Tensor], rank: int) -> tuple[Tensor, Tensor]:
+    x, y = (part.chunk(2)[rank] for part in batch)
+    return x, y
+
+
+def model_of() -> Counted:
+    torch.manual_seed(0)
+    return Counted().double()
+
+
+def refusing(rank: int) -> None:
+    """Ghost cannot go on in the middle of a pass that serves training, at the second batch of rank 0."""
+    passes, shared_pass = [0], Ghost.shared_pass
+
+    def fails(self: Ghost, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
+        both = shared_pass(self, task, direction)
+        passes[0] += task.trained_on
+        if rank == 0 and passes[0] == 2:
+            raise CannotGoThrough("ghost", "body", "not today")
+        return both
+
+    Ghost.shared_pass = fails  # type: ignore[method-assign]
+
+
+class Unaware(Forward):
+    """Somebody's engine, whose shared pass knows of no wrapper."""
+
+    def shared_pass(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
+        with task.apart():
+            return super().shared_pass(task, direction)
+
+
+def engine_of(name: str) -> str | Engine:
+    return Unaware() if name == "unaware" else name
+
+
+def steps(rank: int, engine: str, options: dict[str, bool]) -> tuple[list[Tensor], list[int], list[float]]:
+    """Gradients of three steps on this rank, how often the model was called in each, and its buffer after each."""
+    model = model_of()
+    wrapped = DistributedDataParallel(model, **options)
+    if engine == "auto":
+        refusing(rank)
+    by = Reweigher(wrapped, losses, rule=L2RW(), clean=[halves(data(9), rank)], engine=engine_of(engine))
+    found, calls, seen = list[Tensor](), list[int](), list[float]()
+    for seed in range(3):
+        model.zero_grad()
+        before = os.fstat(CALLS.fileno()).st_size
+        by.backward(halves(data(seed), rank))
+        calls.append(os.fstat(CALLS.fileno()).st_size - before)
+        seen.append(float(model.seen))
+        found.append(torch.cat([p.grad.flatten().clone() for p in model.parameters()]))
+    return found, calls, seen
+
+
+def alone(engine: str) -> list[Tensor]:
+    model = model_of()
+    by = Reweigher(model, losses, rule=L2RW(), clean=[data(9)], engine=engine_of(engine))
+    found = []
+    for seed in range(3):
+        model.zero_grad()
+        by.backward(data(seed))
+        found.append(torch.cat([p.grad.flatten().clone() for p in model.parameters()]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "calls"),
+    [
+        ("ghost", {}, 2),
+        ("forward", {}, 2),
+        ("double", {}, 2),
+        ("forward", {"find_unused_parameters": True}, 3),
+        ("ghost", {"static_graph": True}, 3),
+        ("unaware", {}, 4),
+    ],
+)
+def test_a_step_on_two_ranks_has_no_pass_too_many(engine: str, options: dict[str, bool], calls: int) -> None:
+    """One of the clean batch and one of the other; a third where the wrapper wants its own. The gradient is the same."""
+    found = on_two_ranks(steps, engine, options)
+    expected = alone(engine)
+    for gradients, called, seen in found:
+        assert called[-1] == calls
+        for gradient, whole in zip(gradients, expected, strict=True):
+            torch.testing.assert_close(gradient, whole, rtol=0, atol=1e-12)
+        if engine != "unaware":
+            assert seen == [4.0, 8.0, 12.0]  # a batch is seen once a step
+
+
+def test_a_pass_that_ends_in_a_refusal_on_one_rank_leaves_nobody_waiting() -> None:
+    """The buffers were sent around already: the pass of the next engine sends none."""
+    for gradients, _, seen in on_two_ranks(steps, "auto", {}):
+        for gradient, whole in zip(gradients, alone("forward"), strict=True):
+            torch.testing.assert_close(gradient, whole, rtol=0, atol=1e-12)
+        assert seen == [4.0, 8.0, 12.0]
+
+
+def test_a_wrapper_that_is_not_known_is_left_to_itself() -> None:
+    module = model_of()
+
+    class Mine(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+
+    assert not passes_through(Mine(), module)
+    assert not passes_through(nn.DataParallel(module), module)
+    assert not passes_through(module, module)
