@@ -88,7 +88,7 @@ class KilledOnce(torch.nn.Linear):
     def forward(self, x):
         KilledOnce.passes += self.training
         told = os.environ["KILLED_ONCE"]
-        if os.environ["RANK"] == "1" and KilledOnce.passes > 90 and told != "nowhere" and not Path(told).exists():
+        if os.environ["RANK"] == "1" and KilledOnce.passes > 60 and told != "nowhere" and not Path(told).exists():
             Path(told).touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return super().forward(x.flatten(1))

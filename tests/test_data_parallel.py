@@ -2,8 +2,8 @@
 
 import os
 import tempfile
+from typing import NamedTuple
 
-import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -56,7 +56,7 @@ def model_of() -> Counted:
     return Counted().double()
 
 
-def refusing(rank: int) -> None:
+def refuse_later(rank: int) -> None:
     """Ghost cannot go on in the middle of a pass that serves training, at the second batch of rank 0."""
     passes, shared_pass = [0], Ghost.shared_pass
 
@@ -79,15 +79,22 @@ class Unaware(Forward):
 
 
 def engine_of(name: str) -> str | Engine:
-    return Unaware() if name == "unaware" else name
+    return {"unaware": Unaware(), "refused": "auto"}.get(name, name)
 
 
-def steps(rank: int, engine: str, options: dict[str, bool]) -> tuple[list[Tensor], list[int], list[float]]:
+class Steps(NamedTuple):
     """Gradients of three steps on this rank, how often the model was called in each, and its buffer after each."""
+
+    gradients: list[Tensor]
+    calls: list[int]
+    seen: list[float]
+
+
+def steps(rank: int, engine: str, options: dict[str, bool]) -> Steps:
     model = model_of()
     wrapped = DistributedDataParallel(model, **options)
-    if engine == "auto":
-        refusing(rank)
+    if engine == "refused":
+        refuse_later(rank)
     by = Reweigher(wrapped, losses, rule=L2RW(), clean=[halves(data(9), rank)], engine=engine_of(engine))
     found, calls, seen = list[Tensor](), list[int](), list[float]()
     for seed in range(3):
@@ -97,7 +104,7 @@ def steps(rank: int, engine: str, options: dict[str, bool]) -> tuple[list[Tensor
         calls.append(os.fstat(CALLS.fileno()).st_size - before)
         seen.append(float(model.seen))
         found.append(torch.cat([p.grad.flatten().clone() for p in model.parameters()]))
-    return found, calls, seen
+    return Steps(found, calls, seen)
 
 
 def alone(engine: str) -> list[Tensor]:
@@ -111,35 +118,40 @@ def alone(engine: str) -> list[Tensor]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("engine", "options", "calls"),
-    [
-        ("ghost", {}, 2),
-        ("forward", {}, 2),
-        ("double", {}, 2),
-        ("forward", {"find_unused_parameters": True}, 3),
-        ("ghost", {"static_graph": True}, 3),
-        ("unaware", {}, 4),
-    ],
-)
-def test_a_step_on_two_ranks_has_no_pass_too_many(engine: str, options: dict[str, bool], calls: int) -> None:
-    """One of the clean batch and one of the other; a third where the wrapper wants its own. The gradient is the same."""
-    found = on_two_ranks(steps, engine, options)
-    expected = alone(engine)
-    for gradients, called, seen in found:
-        assert called[-1] == calls
-        for gradient, whole in zip(gradients, expected, strict=True):
-            torch.testing.assert_close(gradient, whole, rtol=0, atol=1e-12)
-        if engine != "unaware":
-            assert seen == [4.0, 8.0, 12.0]  # a batch is seen once a step
+CASES: dict[str, tuple[str, dict[str, bool], int]] = {
+    "ghost": ("ghost", {}, 2),
+    "forward": ("forward", {}, 2),
+    "double": ("double", {}, 2),
+    "unused": ("forward", {"find_unused_parameters": True}, 3),
+    "static": ("ghost", {"static_graph": True}, 3),
+    "unaware": ("unaware", {}, 4),
+    "refused": ("refused", {}, 2),
+}
+"""An engine, what the wrapper is told, and how many calls of the model a step takes: one of the clean batch and one of the
+other, and one more where the wrapper wants a pass of its own; `refused` are those of the engine that goes on.
+"""
 
 
-def test_a_pass_that_ends_in_a_refusal_on_one_rank_leaves_nobody_waiting() -> None:
-    """The buffers were sent around already: the pass of the next engine sends none."""
-    for gradients, _, seen in on_two_ranks(steps, "auto", {}):
-        for gradient, whole in zip(gradients, alone("forward"), strict=True):
-            torch.testing.assert_close(gradient, whole, rtol=0, atol=1e-12)
-        assert seen == [4.0, 8.0, 12.0]
+def all_steps(rank: int) -> dict[str, Steps]:
+    return {name: steps(rank, engine, options) for name, (engine, options, _) in CASES.items()}  # the refused one last
+
+
+def test_a_step_on_two_ranks_has_no_pass_too_many() -> None:
+    """All in one pair of processes: starting these is what takes the time.
+
+    Where one rank's pass ends in a refusal the buffers were sent around already: the pass of the next engine sends none,
+    or the other rank would be waited for.
+    """
+    for found in on_two_ranks(all_steps):
+        for name, (engine, _, calls) in CASES.items():
+            for gradient, whole in zip(found[name].gradients, alone(engine), strict=True):
+                torch.testing.assert_close(
+                    gradient, whole, rtol=0, atol=1e-12, msg=lambda said, name=name: f"{name}: {said}"
+                )
+            if name != "refused":
+                assert found[name].calls[-1] == calls, name
+            if name != "unaware":
+                assert found[name].seen == [4.0, 8.0, 12.0], name  # a batch is seen once a step
 
 
 def test_a_wrapper_that_is_not_known_is_left_to_itself() -> None:

@@ -5,21 +5,24 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from made_up_pairs import three_files
 from many import begin, command, distance, end, free_port, metrics, train
 from own_files import multi_label, regression, table
 from reweigh.audit import audit_run
-from reweigh.errors import BadInput
+from reweigh.errors import BadInput, ReweighError
 from reweigh.rules import registry
 from reweigh.run.begun import goes_on
 from reweigh.run.job.job import assemble
 from reweigh.run.job.prepare import prepare
 from reweigh.run.start import start
+from reweigh.run.together import together
 from reweigh.run.watcher import SILENT
 from reweigh.settings import Settings
 from reweigh.settings.usual import resolved
@@ -131,6 +134,22 @@ def test_ctrl_c_ends_both_with_one_sentence(tmp_path):
     assert said[1] == ""
 
 
+def test_processes_that_do_not_meet_say_so_in_a_sentence(monkeypatch):
+    """One that has failed before they met has said why; the others had a page of gloo's."""
+
+    def lost(*args, **named):
+        raise RuntimeError("Gloo connectFullMesh failed with [pair.cc:152] timed out connecting")
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("reweigh.run.together.rendezvous", lambda *args, **named: iter([(None, 0, 2)]))
+    monkeypatch.setattr(torch.distributed, "init_process_group", lost)
+    with (
+        pytest.raises(ReweighError, match=r"have not met \(Gloo connectFullMesh.* has ended before, and says why"),
+        together(),
+    ):
+        pass
+
+
 def test_processes_that_are_started_again_go_on_with_what_they_had_begun(tmp_path, monkeypatch):
     run, said = tmp_path / "run", {**DIGITS, "steps": 2}
     assert not goes_on(run, said, overwrite=False)
@@ -205,8 +224,26 @@ def test_torchrun_starts_a_killed_run_again(tmp_path):
     options = [*map(str, DIGITS_TOLD), "--model", "small_sources:killed_once"]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "1"]
     for name, where in (("whole", "nowhere"), ("run", tmp_path / "killed")):
-        environment = {**os.environ, "KILLED_ONCE": str(where), "OMP_NUM_THREADS": "1"}
+        environment = {
+            **os.environ,
+            "KILLED_ONCE": str(where),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+        }
         told = [*torchrun, "--master-port", str(free_port()), "-m", "reweigh", *options, "--output", tmp_path / name]
         assert subprocess.run(told, env=environment, check=False, timeout=300).returncode == 0
     assert (tmp_path / "killed").exists()
     assert results(tmp_path / "run") == results(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_nodes_are_one_process(tmp_path):
+    """Two of torchrun's own agents, as on two machines, which meet at an address."""
+    meet = ["--nnodes", "2", "--nproc-per-node", "1", "--rdzv-backend", "c10d"]
+    meet += ["--rdzv-endpoint", f"127.0.0.1:{free_port()}"]
+    told = ["-m", "reweigh", *map(str, DIGITS_TOLD), "--rule", "l2rw", "--output", tmp_path / "two"]
+    agent = [sys.executable, "-m", "torch.distributed.run", *meet, *told]
+    nodes = [subprocess.Popen(agent, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(2)]
+    assert [node.wait(300) for node in nodes] == [0, 0]
+    start(Settings.of(dataset="digits", steps=40, threads=1, rule="l2rw"), tmp_path / "one", SILENT)
+    assert distance(tmp_path / "two", tmp_path / "one")["model"] < 1e-5

@@ -107,7 +107,13 @@ def _joined() -> Any:
     if torch.cuda.is_available():
         torch.cuda.set_device(local_rank() % torch.cuda.device_count())
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-    dist.init_process_group(backend, store=store, rank=number, world_size=count, timeout=_LONG)
+    try:
+        dist.init_process_group(backend, store=store, rank=number, world_size=count, timeout=_LONG)
+    except RuntimeError as lost:  # which says it with addresses and a stack of C++
+        raise ReweighError(
+            f"the {count} processes have not met ({str(lost).splitlines()[0][:120]}): another one has ended before, and "
+            "says why, or the network lets no messages through between them"
+        ) from lost
     return store
 
 

@@ -32,7 +32,10 @@ def _of_arguments(trainer: "ReweighTrainer") -> str:
     if getattr(args, "deepspeed", None) or trainer.is_deepspeed_enabled:
         return "deepspeed= shards the parameters that weights are computed from: train without it"
     if getattr(args, "fsdp", None) or trainer.is_fsdp_enabled:
-        return "fsdp= shards the parameters that weights are computed from: train without it"
+        return (
+            "fsdp= shards the parameters that weights are computed from: train without it, or under fully_shard in a loop "
+            "of your own with reweigh.Reweigher"
+        )
     if getattr(args, "fp16", False) or trainer.accelerator.mixed_precision == "fp16":
         return (
             "fp16=True scales the training loss so that small gradients survive, and the clean gradient would not be "
