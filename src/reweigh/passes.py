@@ -1,6 +1,6 @@
 """One pass of a module: the losses of its examples, checked, and gradients of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -107,13 +107,22 @@ _REENTRANT = (
 
 def passes_through(outputs: Iterable[Tensor], kind: str) -> bool:
     """Whether the tensors' graph has a node of this kind, by the name that autograd gives it."""
+    return any(node.name().rpartition("::")[2] == kind for node in _nodes(outputs))
+
+
+def leaves_of(outputs: Iterable[Tensor]) -> set[int]:
+    """The ids of the leaves that the tensors' gradients go to, themselves among them."""
+    tensors = [output for output in outputs if output.requires_grad]
+    own = {id(output) for output in tensors if output.is_leaf}
+    return own | {id(node.variable) for node in _nodes(tensors) if hasattr(node, "variable")}
+
+
+def _nodes(outputs: Iterable[Tensor]) -> Iterator[Any]:
     seen: set[Any] = set()
     todo: list[Any] = [output.grad_fn for output in outputs]
     while todo:
         node = todo.pop()
         if node is not None and node not in seen:
-            if node.name().rpartition("::")[2] == kind:
-                return True
+            yield node
             seen.add(node)
             todo += [following for following, _ in node.next_functions]
-    return False

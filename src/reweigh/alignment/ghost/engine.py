@@ -23,7 +23,7 @@ from reweigh.alignment.ghost.seam import Seam
 from reweigh.alignment.ghost.watch import Watch
 from reweigh.alignment.refusal import refusing
 from reweigh.as_found import preserve_module_state, substituted
-from reweigh.passes import gradients
+from reweigh.passes import gradients, leaves_of
 from reweigh.student import EngineTask
 
 
@@ -57,7 +57,7 @@ class Ghost(Engine):
             values: dict[str, Tensor] = dict(task.parameters)
             step = Pass(task, values, task.tangents(direction), keeping=True)
             alignments = step.backward()
-        trained = [p for p in values.values() if p.requires_grad]
+        trained = step.reached() or [p for p in values.values() if p.requires_grad]
         assembled: Any = _Assembled.apply
         return assembled(step, step.losses.detach(), trained, *trained), alignments
 
@@ -135,6 +135,11 @@ class Pass:
             )
         self._rows.remember()
         return self._total.to(self.losses.dtype)
+
+    def reached(self) -> list[Tensor]:
+        """The parameters that get a gradient: others are none of the losses' graph, as in a pass of PyTorch's own."""
+        ids = leaves_of(operand.whole for seam in self._seams for operand in seam.reached())
+        return [p for p in self._values.values() if id(p) in ids]
 
     def weighted(self, weights: Tensor, trained: list[Tensor]) -> list[Tensor | None]:
         """The gradient of Σ w_i ℓ_i for these parameters, from what the seams kept; can be asked once."""

@@ -171,6 +171,10 @@ class Seam:
         if not self._arrived or self._kernels is None:
             self._arguments = None
 
+    def reached(self) -> list[Operand]:
+        """The operands of which `weighted` has a gradient: δ has arrived here."""
+        return [o for o in self.operands if self._arrived or o.name in self._gradients]
+
     def weighted(self, weights: Tensor, some: Tensor | None) -> list[tuple[Operand, Tensor]]:
         """What the operands get of the gradient of Σ w_i ℓ_i; can be asked once.
 
