@@ -13,6 +13,7 @@ from laws.bounds import (
     pairs,
     refusals,
     sharing_pairs,
+    the_rest_slow,
 )
 from laws.exact import adjoint_identity, agrees_with_the_loop, refuses_and_recommends
 from laws.found import as_found, assert_same, leaves_all_as_found, with_gradients
@@ -65,6 +66,7 @@ __all__ = [
     "right_under_autocast_and_after",
     "scale_of_clean_loss_is_free",
     "sharing_pairs",
+    "the_rest_slow",
     "two_ranks_are_one",
     "weights_of_one_are_plain_training",
     "with_gradients",

@@ -60,6 +60,12 @@ def sharing_pairs(cases: Iterable[Case], few: Iterable[Case]) -> list[Any]:
     return distinct_pairs(cases, ("ghost", "forward", "auto")) + pairs(sorted(few, key=str), ("finite", "double"))
 
 
+def the_rest_slow(usual: list[Any], thorough: list[Any]) -> list[Any]:
+    """The usual pairs, and what there is beside them as a longer check."""
+    seen = {pair.id for pair in usual}
+    return usual + [pytest.param(*p.values, id=p.id, marks=pytest.mark.slow) for p in thorough if p.id not in seen]
+
+
 def refusals() -> list[Any]:
     """(case, engine) wherever the engine is expected to refuse."""
     return [pytest.param(c, e, id=f"{c}-{e}") for c in CASES for e in c.refused_by]

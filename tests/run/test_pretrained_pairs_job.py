@@ -42,7 +42,8 @@ def settings(files, model=None, **more):
     }
 
 
-@pytest.mark.parametrize("model", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("marian", "t5")), None])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["marian", "t5", None])
 def test_a_killed_run_ends_with_the_same_files(model, files, tmp_path, in_process):
     said = settings(files, model)
     whole, folder = tmp_path / "whole", tmp_path / "killed"
@@ -54,7 +55,12 @@ def test_a_killed_run_ends_with_the_same_files(model, files, tmp_path, in_proces
 
 @pytest.mark.parametrize(
     ("model", "rule"),
-    [("marian", "smoothed"), ("t5", "smoothed"), ("nllb", "smoothed"), ("marian", None), (None, None)],
+    [
+        ("marian", "smoothed"),
+        *(pytest.param(name, "smoothed", marks=pytest.mark.slow) for name in ("t5", "nllb")),
+        ("marian", None),
+        pytest.param(None, None, marks=pytest.mark.slow),
+    ],
 )
 def test_the_whole_way(model, rule, files, tmp_path, capsys):
     said = settings(files, model, steps=2, epochs=None, rule=rule)

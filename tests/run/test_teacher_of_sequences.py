@@ -45,7 +45,7 @@ def teacher_of(folder):
         pytest.param("deep-interaction", {"horizon": 2, "contrast": "none"}, marks=pytest.mark.slow),
         pytest.param("deep-interaction", {"horizon": 4, "teacher_every": 1}, marks=pytest.mark.slow),
         pytest.param("meta-weight-net", {}, marks=pytest.mark.slow),
-        ("meta-weight-net", {"horizon": 4}),
+        pytest.param("meta-weight-net", {"horizon": 4}, marks=pytest.mark.slow),
     ],
 )
 def test_a_killed_run_ends_with_the_same_bits(rule, more, files, tmp_path, in_process):

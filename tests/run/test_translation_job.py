@@ -99,9 +99,10 @@ def test_pairs_are_looked_at_from_both_sides_and_handed_on(trained, tmp_path, ca
 
 
 ALIGNED = ("l2rw", "smoothed", "meta-weight-net", "deep-interaction")
+OTHERS = ("uniform", "checked-only", "fine-tuned", "small-loss")
 
 
-@pytest.mark.parametrize("rule", [*ALIGNED, "uniform", "checked-only", "fine-tuned", "small-loss", "rho-loss"])
+@pytest.mark.parametrize("rule", [*ALIGNED, *OTHERS, pytest.param("rho-loss", marks=pytest.mark.slow)])
 def test_other_rules_weigh_pairs_too(rule, files, tmp_path):
     summary = start(Settings.of(**settings(files, rule=rule, steps=2)), tmp_path / "run", Nobody())
     assert summary["rule"] == rule

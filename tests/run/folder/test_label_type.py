@@ -32,7 +32,12 @@ def test_arrays_of_labels_of_every_kind_are_learnt_from(tmp_path, made):
 
 
 @pytest.mark.parametrize(
-    "names", [("False", "True"), (" a ", "b"), ("1.0", "2.0"), ("01", "02"), ("None", "b")], ids=lambda names: names[0]
+    "names",
+    [
+        *(("False", "True"), (" a ", "b")),
+        *(pytest.param(names, marks=pytest.mark.slow) for names in (("1.0", "2.0"), ("01", "02"), ("None", "b"))),
+    ],
+    ids=lambda names: names[0],
 )
 def test_texts_come_back_as_they_were_written(tmp_path, names):
     x = np.random.default_rng(0).normal(size=(120, 3)).astype("f4")
