@@ -34,7 +34,7 @@ def _routing():
 
 
 def _estimator(kind=ReweighClassifier, **settings):
-    return kind(epochs=1, hidden=(3,), random_state=0, **settings)
+    return kind(**{"rule": "l2rw", "epochs": 1, "hidden": (3,), "random_state": 0, **settings})
 
 
 def _routed(kind=ReweighClassifier, *names):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reweigh.samples.sample import Sample, write_csv
 
-LEARNT, CHECKED, NEW = 400, 80, 20
+LEARNT, CHECKED, NEW = 400, 120, 20
 _WHO = {
     "der Hund": "the dog", "die Katze": "the cat", "das Kind": "the child", "die Lehrerin": "the teacher",
     "mein Bruder": "my brother", "unsere Nachbarin": "our neighbour",
