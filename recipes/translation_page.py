@@ -4,6 +4,7 @@ python recipes/translation_page.py            # docs/results_translation.md and 
 """
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from translation import BINS, NOT_RUN, RESULTS, Job, table
 DOCS = RESULTS.parent.parent
 BEGIN, END = "<!-- table, by recipes/translation_page.py -->\n", "<!-- end of the table -->"
 BLUE, ORANGE = "#3b6fb6", "#e07b39"
+ACROSS = 3
 
 
 def picture(results: dict[Job, dict[str, Any]]) -> Figure:
@@ -25,10 +27,11 @@ def picture(results: dict[Job, dict[str, Any]]) -> Figure:
         for job, result in results.items()
         if job.kind == "exchanged" and job.how == "replaced" and result.get("trust_of_wrong")
     }
-    figure = Figure(figsize=(4.2 * max(len(shown), 1), 3.2), layout="constrained")
-    for axes, (row, result) in zip(
-        figure.subplots(1, max(len(shown), 1), squeeze=False)[0], shown.items(), strict=False
-    ):
+    across, down = min(len(shown), ACROSS) or 1, math.ceil(len(shown) / ACROSS) or 1
+    figure = Figure(figsize=(4.2 * across, 3.0 * down), layout="constrained")
+    for axes in figure.subplots(down, across, squeeze=False).flatten()[len(shown) :]:
+        axes.set_visible(False)
+    for axes, (row, result) in zip(figure.axes, shown.items(), strict=False):
         places = [(place + 0.5) / BINS for place in range(BINS)]
         right, wrong = result["trust_of_right"], result["trust_of_wrong"]
         axes.bar(places, right, 1 / BINS, color=BLUE, label="right pairs")
