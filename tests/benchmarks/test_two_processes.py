@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import torch
 from benchmarks.tasks import Task
 from benchmarks.two_processes import main, measured, part_of
@@ -20,6 +21,7 @@ def test_both_end_with_the_same_parameters():
     assert abs(one - two) < 1e-5 * one
 
 
+@pytest.mark.slow
 def test_the_ratio_is_printed(capsys):
     main(["--model", "lenet", "--n", "8", "--m", "4", "--steps", "1", "--rounds", "1"])
     said = capsys.readouterr().out

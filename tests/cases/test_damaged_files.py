@@ -162,7 +162,8 @@ def test_a_kill_before_a_file_got_its_name_is_no_damage(folder, made):
     assert "nothing is left to do" in watcher.said[-1]
 
 
-def test_a_dozen_of_damaged_folders():
-    found = run_folders.run(7, 12)
+def test_some_damaged_folders():
+    """`make torture` tries many more."""
+    found = run_folders.run(7, 4)
     assert found["wrong"] == []
-    assert found["tried"] == found["sentences"] + found["same"] == 48
+    assert found["tried"] == found["sentences"] + found["same"] == 16
