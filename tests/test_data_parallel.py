@@ -13,7 +13,7 @@ from reweigh import L2RW, Reweigher
 from reweigh._types import Params
 from reweigh.alignment import Engine, Forward, Ghost
 from reweigh.alignment.refusal import CannotGoThrough
-from reweigh.data_parallel import passes_through
+from reweigh.data_parallel import takes_shared_passes
 from reweigh.student import EngineTask
 from two_ranks import on_two_ranks
 
@@ -162,6 +162,6 @@ def test_a_wrapper_that_is_not_known_is_left_to_itself() -> None:
             super().__init__()
             self.module = module
 
-    assert not passes_through(Mine(), module)
-    assert not passes_through(nn.DataParallel(module), module)
-    assert not passes_through(module, module)
+    assert not takes_shared_passes(Mine(), module)
+    assert not takes_shared_passes(nn.DataParallel(module), module)
+    assert not takes_shared_passes(module, module)

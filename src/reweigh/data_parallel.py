@@ -16,7 +16,7 @@ from reweigh.several import held
 _Wrapper = nn.parallel.DistributedDataParallel
 
 
-def passes_through(model: nn.Module, module: nn.Module) -> bool:
+def takes_shared_passes(model: nn.Module, module: nn.Module) -> bool:
     """Whether `model` is DDP itself around the `module`, in a manner that cannot tell an engine's pass from its own.
 
     It can where it looks for unused parameters in the graph of the outputs, or remembers the graph, or holds parameters of

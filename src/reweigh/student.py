@@ -16,7 +16,7 @@ from reweigh import distributed, sharded
 from reweigh._torch import runs_compiled
 from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state as preserve_module_state
-from reweigh.data_parallel import once_a_step, passes_through
+from reweigh.data_parallel import once_a_step, takes_shared_passes
 from reweigh.errors import BadInput
 from reweigh.passes import Scaled, forbid_inference_mode, gradients, losses_and_counts
 from reweigh.several import held, uncompiled_loss
@@ -171,7 +171,9 @@ class EngineTask:
     @property
     def shareable(self) -> bool:
         """Whether an engine's own pass may serve training: there is no wrapper, or one that such a pass goes through."""
-        return not self.wrapped or (not (self.compiled or self.sharded) and passes_through(self.model, self.module))
+        return not self.wrapped or (
+            not (self.compiled or self.sharded) and takes_shared_passes(self.model, self.module)
+        )
 
     @property
     def sharded(self) -> bool:
