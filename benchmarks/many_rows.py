@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -26,7 +26,7 @@ from reweigh.errors import require
 from reweigh.scoring.scorer import losses
 from reweigh.scoring.texts import Encoded, batches
 
-WORDS = ["".join(letters) for letters in ((a, b, c) for a in "bdfglm" for b in "aeiou" for c in "nrst")]
+WORDS = ["".join(letters) for letters in product("bdfglm", "aeiou", "nrst")]
 FILES, TARGET = 20, 32
 SAME = 1e-6
 
@@ -90,9 +90,8 @@ def apart(one: Path, other: Path) -> float:
     parquet = require("pyarrow.parquet", "score")
     mine, yours = (parquet.read_table(path) for path in (one, other))
     assert mine["id"] == yours["id"]
-    columns: list[Any] = [name for name in mine.column_names if name in ("loss", "alignment", "representation")]
     found = 0.0
-    for name in columns:
+    for name in {"loss", "alignment", "representation"} & set(mine.column_names):
         here, there = (torch.from_numpy(table[name].to_numpy()).double() for table in (mine, yours))
         found = max(found, float((here - there).abs().max() / here.abs().max()))
     return found

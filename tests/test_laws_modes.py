@@ -11,11 +11,10 @@ SETTLED = [case for case in SERVED if not case.random]
 FEW = named("mlp", "lenet", "encoder-layer-train", "two-views-stacked", "length-equals-batch", "linear-chain-crf")
 
 
-# "auto" only where it does not simply take the first.
-IN_MODES = [(c, e) for c in CASES for e in ("ghost", "forward", "auto") if e != "auto" or "ghost" in c.refused_by]
+IN_MODES = [(case, engine) for case in CASES for engine in laws.distinct(case, ("ghost", "forward", "auto"))]
 
 
-@pytest.mark.parametrize(("case", "engine"), IN_MODES, ids=lambda part: str(part))
+@pytest.mark.parametrize(("case", "engine"), IN_MODES, ids=str)
 def test_right_in_the_other_mode(case, engine):
     """In its usual mode every case is held against the loop in tests/alignment/test_zoo.py, by all engines; "finite" and
     "double" know of no mode.

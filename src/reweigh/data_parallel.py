@@ -5,10 +5,6 @@ then), and when a parameter's gradient is added up. Both are so in a pass that c
 the parameters' places, and ends in the parameters themselves.
 """
 
-import contextlib
-from collections.abc import Iterator
-from typing import Any
-
 from torch import nn
 
 from reweigh.several import held
@@ -29,9 +25,7 @@ def takes_shared_passes(model: nn.Module, module: nn.Module) -> bool:
     )
 
 
-@contextlib.contextmanager
-def once_a_step(model: Any, *, again: bool) -> Iterator[None]:
-    """Within the block the wrapper is called; `again` for the same step: other ranks may not, and wait for no buffers."""
-    if again and isinstance(model, _Wrapper):
+def send_no_buffers(model: nn.Module) -> None:
+    """In its next forward pass, which is one more of the same step: other ranks may not make it, and wait for none."""
+    if isinstance(model, _Wrapper):
         model.require_forward_param_sync = False  # it is set anew at the end of each forward pass
-    yield

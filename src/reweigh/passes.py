@@ -107,17 +107,18 @@ _REENTRANT = (
 
 def passes_through(outputs: Iterable[Tensor], kind: str) -> bool:
     """Whether the tensors' graph has a node of this kind, by the name that autograd gives it."""
-    return any(node.name().rpartition("::")[2] == kind for node in _nodes(outputs))
+    return any(node.name().rpartition("::")[2] == kind for node in graph_of(outputs))
 
 
 def leaves_of(outputs: Iterable[Tensor]) -> set[int]:
     """The ids of the leaves that the tensors' gradients go to, themselves among them."""
     tensors = [output for output in outputs if output.requires_grad]
     own = {id(output) for output in tensors if output.is_leaf}
-    return own | {id(node.variable) for node in _nodes(tensors) if hasattr(node, "variable")}
+    return own | {id(node.variable) for node in graph_of(tensors) if hasattr(node, "variable")}
 
 
-def _nodes(outputs: Iterable[Tensor]) -> Iterator[Any]:
+def graph_of(outputs: Iterable[Tensor]) -> Iterator[Any]:
+    """The nodes that the tensors' gradients come by, each once."""
     seen: set[Any] = set()
     todo: list[Any] = [output.grad_fn for output in outputs]
     while todo:

@@ -16,7 +16,7 @@ from reweigh import distributed, sharded
 from reweigh._torch import runs_compiled
 from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state as preserve_module_state
-from reweigh.data_parallel import once_a_step, takes_shared_passes
+from reweigh.data_parallel import send_no_buffers, takes_shared_passes
 from reweigh.errors import BadInput
 from reweigh.passes import Scaled, forbid_inference_mode, gradients, losses_and_counts
 from reweigh.several import held, uncompiled_loss
@@ -125,6 +125,7 @@ class EngineTask:
         counts: which tokens count, (B, T), as the last pass told; None where losses are examples' own.
         kinds: what an engine's passes come by, operation by operation, as far as it looks: a check vouches for no more.
         places: where examples lie, as proven in earlier passes of the same manner; empty where there were none.
+        trained_on: how often a pass of training has begun through the model as it was given.
     """
 
     def __init__(self, student: Student, batch: Batch) -> None:
@@ -134,7 +135,7 @@ class EngineTask:
         self.counts: Tensor | None = None
         self.kinds: set[Hashable] = set()
         self.places: dict[Hashable, Any] = {}
-        self._apart, self._trained_on = False, 0
+        self.trained_on, self._apart = 0, False
 
     @functools.cached_property
     def chosen(self) -> dict[str, nn.Parameter]:
@@ -202,9 +203,7 @@ class EngineTask:
         """The same of a pass that is to serve training too, through the wrapper where it is `shareable`; in a block that is
         `apart` as `losses`.
         """
-        if self._apart or not self.wrapped:
-            return self.losses()
-        return self._of_training(self.loss)
+        return self.losses() if self._apart or not self.wrapped else self.training_losses()
 
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
@@ -244,18 +243,11 @@ class EngineTask:
 
     def training_losses(self) -> Tensor:
         """The losses as training sees them, (B,): through the wrappers, so that compiled and distributed parts work."""
+        if self.trained_on:
+            send_no_buffers(self.model)
+        self.trained_on += 1
         with torch.enable_grad():
-            return self._of_training(self.per_example_loss)
-
-    @property
-    def trained_on(self) -> int:
-        """How often a pass of training has begun through the model as it was given."""
-        return self._trained_on
-
-    def _of_training(self, loss: AnyLoss) -> Tensor:
-        with once_a_step(self.model, again=self._trained_on > 0):
-            self._trained_on += 1
-            losses, self.counts = losses_and_counts(self.model, loss, self.batch, self.per)
+            losses, self.counts = losses_and_counts(self.model, self.per_example_loss, self.batch, self.per)
         return losses
 
     def tangents(self, direction: Params) -> dict[str, Tensor]:

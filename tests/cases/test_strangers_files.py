@@ -200,8 +200,8 @@ def test_a_pipe_in_place_of_data_does_not_hang(tmp_path, refused):
         parse_noise(f"matrix:{tmp_path / 'noise.npy'}")
 
 
-def test_some_malicious_files():
-    """`make torture` tries many more."""
-    found = malicious.run(3, 8)
+@pytest.mark.parametrize("count", [8, pytest.param(20, marks=pytest.mark.slow)])
+def test_some_malicious_files(count):
+    found = malicious.run(3, count)
     assert found["wrong"] == []
-    assert found["tried"] == found["sentences"] + found["same"] == 8
+    assert found["tried"] == found["sentences"] + found["same"] == count

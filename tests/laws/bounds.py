@@ -48,8 +48,12 @@ def pairs(cases: Iterable[Case] = CASES, engines: Iterable[str] = ENGINES) -> li
 def distinct_pairs(cases: Iterable[Case], engines: Iterable[str] = ENGINES) -> list[Any]:
     """As `pairs`, with "auto" only where it does not simply take the first: for laws about weights, to save time."""
     engines = tuple(engines)
-    kept = ((c, [e for e in engines if e != "auto" or "ghost" in c.refused_by]) for c in cases)
-    return [pair for c, those in kept for pair in pairs([c], those)]
+    return [pair for c in cases for pair in pairs([c], distinct(c, engines))]
+
+
+def distinct(case: Case, engines: Iterable[str]) -> list[str]:
+    """The engines, with "auto" only where it does not simply take the first."""
+    return [e for e in engines if e != "auto" or "ghost" in case.refused_by]
 
 
 def sharing_pairs(cases: Iterable[Case], few: Iterable[Case]) -> list[Any]:

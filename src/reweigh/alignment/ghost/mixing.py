@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reweigh.alignment.ghost.origins import base_of
+from reweigh.passes import graph_of
 
 _NAMES = (
     "mean sum var std var_mean std_mean norm logsumexp softmax log_softmax softmin amax amin max min median mode cumsum "
@@ -163,11 +164,9 @@ def _outer(args: tuple[Any, ...]) -> bool:
 
 def in_graph(losses: Tensor, nodes: set[Any]) -> set[Any]:
     """Those of the nodes that the losses' gradient comes by."""
-    seen: set[Any] = set()
-    todo: list[Any] = [losses.grad_fn]
-    while todo and not nodes <= seen:
-        node = todo.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            todo += [following for following, _ in node.next_functions]
-    return nodes & seen
+    left = set(nodes)
+    for node in graph_of([losses]):
+        left.discard(node)
+        if not left:
+            break
+    return nodes - left
