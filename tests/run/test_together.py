@@ -142,6 +142,7 @@ def test_processes_that_do_not_meet_say_so_in_a_sentence(monkeypatch):
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setattr("reweigh.run.together.rendezvous", lambda *args, **named: iter([(None, 0, 2)]))
+    monkeypatch.setattr("reweigh.run.together.of_this_start", lambda store, *_: store)
     monkeypatch.setattr(torch.distributed, "init_process_group", lost)
     with (
         pytest.raises(ReweighError, match=r"have not met \(Gloo connectFullMesh.* has ended before, and says why"),

@@ -21,6 +21,7 @@ from torch.distributed.rendezvous import rendezvous
 from reweigh.distributed import is_elsewhere, rank, world_size
 from reweigh.errors import BadInput, ReweighError
 from reweigh.last_words import INTERRUPTED
+from reweigh.run.meeting import of_this_start
 
 _LONG = datetime.timedelta(days=30)
 """Processes wait for each other however long a trial or a download takes: that one is gone is seen in other ways."""
@@ -108,6 +109,7 @@ def _joined() -> Any:
         torch.cuda.set_device(local_rank() % torch.cuda.device_count())
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     try:
+        store = of_this_start(store, number, count)
         dist.init_process_group(backend, store=store, rank=number, world_size=count, timeout=_LONG)
     except RuntimeError as lost:  # which says it with addresses and a stack of C++
         raise ReweighError(
