@@ -2,8 +2,9 @@
 
 torchrun keeps one store for all its starts, and a process that is started again would take the addresses that a killed one
 has left there for those of its mates, and wait for them without end (torch 2.13 with a static rendezvous; earlier versions
-told starts apart by TORCHELASTIC_RESTART_COUNT, of which each machine's agent has its own). A group left and made again by the
-same processes reads old names as well. So the first process draws a name, and others take it only where it has seen theirs.
+told starts apart by TORCHELASTIC_RESTART_COUNT, of which each machine's agent has its own). A group that the same processes
+leave and make again reads old names as well. So the first process draws a name, and the others take it where it has seen
+theirs.
 """
 
 import time
@@ -23,7 +24,7 @@ def of_this_start(store: Any, number: int, count: int) -> Any:
     """
     mine = uuid4().hex
     name = _met(store, mine, number) if number else _met_by_all(store, mine, count)
-    return dist.PrefixStore(name, store)
+    return dist.PrefixStore(name, store)  # type: ignore[attr-defined]  # which torch's own typing does not hand on
 
 
 def _met_by_all(store: Any, mine: str, count: int) -> str:
