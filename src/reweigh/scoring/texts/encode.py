@@ -1,6 +1,7 @@
 """Texts as tokens, with those that count, and batches of like length."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -51,6 +52,7 @@ class Encoder:
                 "(AutoTokenizer.from_pretrained(..., use_fast=True))"
             )
         self.tokenizer, self.longest = tokenizer, longest
+        self._end = tokenizer.eos_token_id  # asked for once: tokenizers look for it anew each time
 
     def __call__(self, told: Sequence[Told]) -> list[Encoded]:
         """Of each text its tokens. An end is put behind those that have none, where the tokenizer knows one."""
@@ -68,9 +70,11 @@ class Encoder:
 
     def _encoded(self, told: Told, ids: list[int], offsets: list[tuple[int, int]]) -> Encoded:
         spans = [span for span in told.counts if span[0] < span[1]]
-        counts = [any(start < last and first < end for first, last in spans) for start, end in offsets]
-        counts = [here and start < end for here, (start, end) in zip(counts, offsets, strict=True)]
-        end = self.tokenizer.eos_token_id
+        if spans == [(0, len(told.text))]:  # as most are, and quickly said
+            counts = [start < end for start, end in offsets]
+        else:
+            counts = [start < end and any(start < b and a < end for a, b in spans) for start, end in offsets]
+        end = self._end
         if not told.whole and end is not None and told.text:
             ids, counts = (ids, counts) if ids[-1:] == [end] else ([*ids, end], [*counts, False])
             counts[-1] = any(last == len(told.text) for _, last in spans)
@@ -96,8 +100,8 @@ def filled(places: Sequence[int], rows: Sequence[Encoded]) -> Part:
     lengths = torch.tensor([len(row.ids) for row in rows])
     ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
     labels = torch.full_like(ids, IGNORED)
-    for place, row in enumerate(rows):
-        tokens = torch.tensor(row.ids)
-        ids[place, : len(tokens)] = tokens
-        labels[place, : len(tokens)] = torch.where(torch.tensor(row.counts), tokens, IGNORED)
+    there = torch.arange(ids.shape[1]) < lengths[:, None]
+    tokens = torch.tensor(list(chain.from_iterable(row.ids for row in rows)))
+    ids[there] = tokens
+    labels[there] = tokens.where(torch.tensor(list(chain.from_iterable(row.counts for row in rows))), IGNORED)
     return Part(list(places), {"input_ids": ids, "labels": labels}, lengths)
