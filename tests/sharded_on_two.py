@@ -35,6 +35,7 @@ def _answers(rank, folder):
 
     return {
         **{f"law {name}": laws.weighed_on(rank, *name.split()) for name in laws.QUICK},
+        **{f"judging {kind}": laws.judging_on(rank, kind) for kind in laws.JUDGES},
         **{f"learning {kind}": learning.taught_on(rank, kind) for kind in learning.QUICK},
         **{name: question(rank) for name, question in single.QUESTIONS.items()},
         "kept": single.kept(rank, folder),

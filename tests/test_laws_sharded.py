@@ -5,9 +5,10 @@ import torch
 
 import reference
 from reweigh import L2RW, Reweigher, alignments, clean_direction
-from reweigh.rules import SmoothedL2RW, Uniform
+from reweigh.metrics import auroc
+from reweigh.rules import RightAndHelpful, RightnessRule, SmoothedL2RW, Uniform
 from sharded_on_two import on_two
-from sharded_scenes import rows, scene, sharded, whole
+from sharded_scenes import CLASSES, rows, scene, sharded, whole
 from two_ranks import on_ranks
 
 RULES = {
@@ -61,6 +62,67 @@ def ranks_are_one(ranks, name, engine, rule):
 @pytest.mark.parametrize("question", QUICK)
 def test_two_ranks_are_one(question):
     ranks_are_one([rank[f"law {question}"] for rank in on_two()], *question.split())
+
+
+JUDGES = {"verifier": RightnessRule, "right-and-helpful": RightAndHelpful}
+CHECKED, SEEN = 30, 24
+TAUGHT_BY = {2: {CHECKED: [15, 15], SEEN: [14, 10]}, 3: {CHECKED: [10, 10, 10], SEEN: [12, 9, 3]}}
+
+
+def judging(model, loss, kind, part):
+    """What 16 batches get by a rule that learns from checked examples which labels are right, and the model then.
+
+    A third of the labels is wrong. Examples come four times.
+    """
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    clean = {**labelled(CHECKED, 9), "id": 1000 + torch.arange(CHECKED)}
+    rule = JUDGES[kind](first=6, every=2)
+    by_rule = Reweigher(model, loss, rule=rule, clean=[part(clean)])
+    found = []
+    for step in range(16):
+        batch = labelled(SEEN, step % 4)
+        batch["y"] = torch.where(batch["id"] % 3 == 0, (batch["y"] + 1) % CLASSES, batch["y"])
+        batch["id"] += SEEN * (step % 4)
+        optimizer.zero_grad()
+        found.append(by_rule.backward(part(batch)).weights)
+        optimizer.step()
+    return found, whole(model), rule.judged()
+
+
+def labelled(size, seed):
+    """Examples whose labels can be learnt: which of the first numbers is the largest."""
+    batch = scene("mlp").batch(size, seed)
+    return {**batch, "y": batch["x"][:, :CLASSES].argmax(1)}
+
+
+def judging_on(rank, kind, size=2):
+    made = scene("mlp")
+    return judging(sharded(made), made.loss, kind, lambda batch: rows(batch, TAUGHT_BY[size][len(batch["y"])], rank))
+
+
+def judges_are_one(ranks, kind):
+    made = scene("mlp")
+    there, params, (ids, right, suggested) = judging(made.model, made.loss, kind, lambda batch: batch)
+    assert auroc(right, ids % SEEN % 3 != 0) > 0.6  # so that there is something to agree about
+    found, found_params, verdicts = zip(*ranks, strict=True)
+    for k, value in enumerate(there):
+        assert torch.allclose(torch.cat([of[k] for of in found]) / len(ranks), value, rtol=0, atol=1e-9), k
+    for here, (other_ids, other_right, other_suggested) in zip(found_params, verdicts, strict=True):
+        assert all(torch.allclose(here[key], p, rtol=0, atol=1e-9) for key, p in params.items())
+        assert torch.equal(other_ids, ids)
+        assert torch.equal(other_suggested, suggested)
+        assert torch.allclose(other_right, right, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", JUDGES)
+def test_two_ranks_judge_labels_as_one(kind):
+    judges_are_one([rank[f"judging {kind}"] for rank in on_two()], kind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", JUDGES)
+def test_three_ranks_judge_labels_as_one(kind):
+    judges_are_one(on_ranks(3, judging_on, kind, 3), kind)
 
 
 def many_on(rank, size, questions):

@@ -30,6 +30,7 @@ from reweigh.errors import BadInput
 from reweigh.rightness.crossfit import CrossFit
 from reweigh.rightness.judge import Judge, Lesson, on_cpu
 from reweigh.rightness.memory import Memory
+from reweigh.rightness.said import Said
 from reweigh.rightness.verdicts import Verdicts
 from reweigh.rightness.verifier import Verifier
 from reweigh.rightness.view import USUAL_KINDS
@@ -143,17 +144,13 @@ class RightnessRule(Rule):
 
     def see_checked(self, shown: Shown) -> None:
         """Be taught by checked examples, as the student stands now."""
-        if shown.ids is not None:
-            self._verdicts = self._verdicts.with_checked(shown.ids)
-        logits, spaces = self._looked(shown.seen, shown.batches)
-        labels = shown.labels.cpu()
-        if not 0 <= int(labels.min()) <= int(labels.max()) < logits.shape[1]:
-            raise BadInput(
-                f"the checked labels run from {int(labels.min())} to {int(labels.max())} and the model has "
-                f"{logits.shape[1]} outputs: number the classes 0, 1, …"
-            )
+        with distributed.together(shown.labels.device):
+            logits, spaces = self._looked(shown.seen, shown.batches)
+        said = Said(logits, spaces, shown.labels.cpu(), shown.ids).of_all_ranks()
+        if said.ids is not None:
+            self._verdicts = self._verdicts.with_checked(said.ids)
         seed = rng.mixed(self.seed, self._step)
-        self._judge, self._lesson = Judge.taught(logits, spaces, labels, self.kinds, seed)
+        self._judge, self._lesson = Judge.taught(said.logits, said.spaces, said.labels, self.kinds, seed)
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """The sigmoid of the sharpened log-odds, then summing to one."""

@@ -1,0 +1,54 @@
+"""What a student says of checked examples, of those of all ranks."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from reweigh import distributed
+from reweigh.errors import BadInput
+
+
+class Said(NamedTuple):
+    """Of m checked examples on the CPU: logits (m, K), features (m, D) each, right labels (m,), and ids (m,) if known."""
+
+    logits: Tensor
+    spaces: list[Tensor]
+    labels: Tensor
+    ids: Tensor | None
+
+    def of_all_ranks(self) -> "Said":
+        """Of the examples of all ranks, which may have their own, each example once. All ranks must call.
+
+        Raises:
+            BadInput: if a label is none of the model's classes.
+        """
+        parts = distributed.everywhere(self)
+        found = parts[0] if all(part.same_as(parts[0]) for part in parts) else _joined(parts)
+        lowest, highest, classes = int(found.labels.min()), int(found.labels.max()), found.logits.shape[1]
+        if not 0 <= lowest <= highest < classes:
+            raise BadInput(
+                f"the checked labels run from {lowest} to {highest} and the model has {classes} outputs: "
+                "number the classes 0, 1, …"
+            )
+        return found
+
+    def same_as(self, other: "Said") -> bool:
+        """Whether it is of the same examples, which every rank then has."""
+        if self.ids is not None and other.ids is not None:
+            return torch.equal(self.ids, other.ids)
+        return torch.equal(self.labels, other.labels) and torch.equal(self.logits, other.logits)
+
+
+def _joined(parts: list[Said]) -> Said:
+    """One behind the other; of those with the same id the first."""
+    logits, labels = torch.cat([part.logits for part in parts]), torch.cat([part.labels for part in parts])
+    spaces = [torch.cat(each) for each in zip(*(part.spaces for part in parts), strict=True)]
+    known = [part.ids for part in parts if part.ids is not None]
+    if len(known) < len(parts):
+        return Said(logits, spaces, labels, None)
+    ids = torch.cat(known)
+    _, which = ids.unique(return_inverse=True)
+    first = torch.full((int(which.max()) + 1,), len(ids)).scatter_reduce(0, which, torch.arange(len(ids)), "amin")
+    kept = first.sort().values
+    return Said(logits[kept], [space[kept] for space in spaces], labels[kept], ids[kept])
