@@ -1,13 +1,14 @@
 """Freed memory is kept where the C library can be told so, and nothing is said where it cannot."""
 
 import ctypes
+import gc
 import platform
 import subprocess
 import sys
 
 import pytest
 
-from reweigh.allocator import keep_freed_memory
+from reweigh.allocator import keep_freed_memory, older_objects_left_alone
 
 FAULTS = """
 import resource, sys
@@ -49,3 +50,39 @@ def test_another_c_library(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(ctypes, "CDLL", missing)
     assert keep_freed_memory() is False
+
+
+class Loop:
+    """An object that only the collector can let go of."""
+
+    def __init__(self, gone):
+        self.gone, self.own = gone, self
+
+    def __del__(self):
+        self.gone.append(1)
+
+
+def test_new_objects_are_collected_and_older_ones_when_it_is_over():
+    gone = []
+    gc.collect()
+    Loop(gone)
+    with older_objects_left_alone():
+        assert gc.get_freeze_count() > 1000
+        gc.collect()
+        assert not gone
+        Loop(gone)
+        gc.collect()
+        assert len(gone) == 1
+    assert gc.get_freeze_count() == 0
+    gc.collect()
+    assert len(gone) == 2
+
+
+def test_what_somebody_else_has_set_aside_stays_there():
+    gc.freeze()
+    try:
+        with older_objects_left_alone():
+            pass
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()

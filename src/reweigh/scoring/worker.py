@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from reweigh.allocator import older_objects_left_alone
 from reweigh.errors import require
 from reweigh.run.world import usable_device
 from reweigh.scoring.files import Shard
@@ -52,7 +53,7 @@ class Worker:
             NonFinite: if a number of it is not finite.
         """
         plan, shard, start = self._plan, self._plan.shards[number], 0
-        with self._parts.writing(number) as writer:
+        with older_objects_left_alone(), self._parts.writing(number) as writer:
             for window in windows_of(shard, plan.columns, self._loaded.encoder, plan.id):
                 writer.write_table(self._parts.table(self._columns(shard, window, start)))
                 start += len(window.ids)
