@@ -149,8 +149,7 @@ class RightnessRule(Rule):
         said = Said(logits, spaces, shown.labels.cpu(), shown.ids).of_all_ranks()
         if said.ids is not None:
             self._verdicts = self._verdicts.with_checked(said.ids)
-        seed = rng.mixed(self.seed, self._step)
-        self._judge, self._lesson = Judge.taught(said.logits, said.spaces, said.labels, self.kinds, seed)
+        self._judge, self._lesson = Judge.taught(*said[:3], self.kinds, rng.mixed(self.seed, self._step))
 
     def weigh(self, evidence: Evidence) -> Tensor:
         """The sigmoid of the sharpened log-odds, then summing to one."""
