@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from reweigh.api.containers import are_texts, opened
+from reweigh.api.pairs import TEXT, column_names, inputs, is_pair, joined, name_of, targets, with_texts
 from reweigh.api.rows import ROWS_OF_A_PATH, mask_of, rows_of_source
 from reweigh.api.tables import as_table, is_frame, is_pandas, reason
 from reweigh.data.outside import hand_over, is_source
@@ -50,11 +52,17 @@ class Given:
         """
         if not is_frame(train) and is_source(train):
             return self._of_source(train, clean, test)
-        if _is_pair(train) and is_frame(train[0]):
-            target = target or str(getattr(train[1], "name", None) or "target")
-        found: dict[str, Any] = {} if target is None else {"target": target}
+        train, clean, test = (opened(data, role) for data, role in ((train, "train"), (clean, "clean"), (test, "test")))
+        found: dict[str, Any] = {}
+        if is_pair(train) and are_texts(train[0]):
+            train, clean, test = (with_texts(*of) for of in ((train, "train"), (clean, "clean"), (test, "test")))
+            found["text"] = settings.get("text", TEXT)
+        if is_pair(train) and is_frame(train[0]):
+            target = target or name_of(train[1]) or "target"
+        if target is not None:
+            found["target"] = target
         marked: Any = None
-        if is_frame(train) and isinstance(clean, str) and clean in _column_names(train):
+        if is_frame(train) and isinstance(clean, str) and clean in column_names(train):
             found["clean_column"] = clean
         elif clean is not None and (_is_path(clean) or _is_data(clean)):
             found["clean"] = self.path_of(clean, "clean", target)
@@ -65,7 +73,7 @@ class Given:
         if train is None:
             return found
         if marked is not None:
-            found["clean_column"] = _free(MARK, _column_names(train) if is_frame(train) else ())
+            found["clean_column"] = _free(MARK, column_names(train) if is_frame(train) else ())
         names = self._index(train) if is_frame(train) and not settings.get("id_column") else None
         if names is not None:
             found["id_column"] = names[0]
@@ -101,10 +109,12 @@ class Given:
         Raises:
             BadInput: as `path_of`.
         """
+        data = opened(data, "this")
         if encoding is None:
             return self.path_of(data, "new")
-        column = encoding.read_alone
-        return self.path_of({column: list(data)} if column and _are_texts(data) else data, "new", encoding.targets[0])
+        if column := encoding.read_alone:
+            data = {column: list(data)} if are_texts(data) else with_texts(data, "new", column)
+        return self.path_of(data, "new", encoding.targets[0])
 
     def path_of(self, data: Any, role: str, target: str | None = None, extra: dict[str, Any] | None = None) -> str:
         """Where the data lie: a path as it is given, else that of a file which is written; `extra` columns go with it.
@@ -118,7 +128,7 @@ class Given:
             return str(data)
         if is_frame(data):
             return self._table(data, role, extra or {})
-        if _is_pair(data):
+        if is_pair(data):
             x, y = data
             if is_frame(x):
                 return self._table(joined(x, y, role, target), role, extra or {})
@@ -179,65 +189,7 @@ class Given:
         index = frame.index
         if index.nlevels > 1 or not index.is_unique or index.hasnans or index.equals(type(index)(range(len(index)))):
             return None
-        return _free(str(index.name or "index"), _column_names(frame)), [str(label) for label in index]
-
-
-def joined(x: Any, y: Any, role: str, target: str | None) -> Any:
-    """A frame of inputs and its targets, a series or a frame, as one."""
-    other: Any = getattr(y, "index", None)
-    if is_pandas(x) and hasattr(other, "equals") and not other.equals(x.index):
-        raise BadInput(
-            f"x and y of {role}= have different indexes: give y.loc[x.index], or y.to_numpy() to go by position"
-        )
-    if is_frame(y):
-        raise BadInput(
-            f"{role}= is a pair of frames: put the targets into the first, and name their columns by target="
-        )
-    if len(x) != len(y):
-        raise BadInput(f"x of {role}= has {len(x)} rows and y has {len(y)}: give one target a row")
-    name = str(target or getattr(y, "name", None) or "target")
-    if name in _column_names(x):
-        raise BadInput(f"x of {role}= has a column {name!r} already, as y is called: take it out, or name y otherwise")
-    pa = require("pyarrow", "cli")
-    table, _ = as_table(x, role)
-    return table.append_column(name, pa.array(y if hasattr(y, "dtype") else list(y), from_pandas=True))
-
-
-def inputs(x: Any, role: str) -> Any:
-    """An array of numbers, of an array, a tensor or lists."""
-    found = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
-    if found.dtype == object:
-        raise BadInput(
-            f"x of {role}= holds other things than numbers: give columns of several kinds as a pandas or polars frame"
-        )
-    return found
-
-
-def targets(y: Any, role: str) -> Any:
-    """An array of numbers or words; where nothing stands among words, an empty one."""
-    found = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
-    if found.ndim == 2 and found.shape[1] == 1:  # a column, as some libraries hand them out
-        found = found[:, 0]
-    if found.dtype.kind not in "OT":
-        return found
-    if found.ndim != 1:
-        raise BadInput(f"y of {role}= has shape {found.shape} and holds objects: give one label or number an example")
-    pa = require("pyarrow", "cli")
-    try:
-        cells = pa.array(found.astype(object), from_pandas=True)
-    except pa.ArrowException as refused:
-        raise BadInput(f"y of {role}= holds values of several types: give words only, or numbers only") from refused
-    if not pa.types.is_string(cells.type):
-        return cells.to_numpy(zero_copy_only=False)
-    return np.array(cells.fill_null("").to_pylist(), dtype=str)
-
-
-def _column_names(data: Any) -> list[str]:
-    if isinstance(data, dict):
-        return [str(name) for name in data]
-    if hasattr(data, "collect_schema"):
-        return list(data.collect_schema().names())
-    return [str(name) for name in (data.column_names if hasattr(data, "column_names") else data.columns)]
+        return _free(str(index.name or "index"), column_names(frame)), [str(label) for label in index]
 
 
 def _free(name: str, taken: Any) -> str:
@@ -250,15 +202,5 @@ def _is_path(data: Any) -> bool:
     return isinstance(data, str | Path)
 
 
-def _is_pair(data: Any) -> bool:
-    return isinstance(data, tuple) and len(data) == 2 and all(hasattr(part, "__len__") for part in data)
-
-
 def _is_data(data: Any) -> bool:
-    return is_frame(data) or (_is_pair(data) and np.ndim(data[0] if not is_frame(data[0]) else [[0]]) > 1)
-
-
-def _are_texts(data: Any) -> bool:
-    """Whether it is a list, an array or a series of texts, and nothing beside."""
-    one_column = isinstance(data, list) or (hasattr(data, "dtype") and not is_frame(data) and len(data.shape) == 1)
-    return one_column and len(data) > 0 and all(isinstance(text, str) for text in data)
+    return is_frame(data) or (is_pair(data) and np.ndim(data[0] if not is_frame(data[0]) else [[0]]) > 1)

@@ -54,7 +54,7 @@ class TrainedModel(nn.Module):
         with tempfile.TemporaryDirectory(prefix="reweigh-") as folder:
             given = Given(Path(folder))
             with said_in_python(given.places):
-                found = read_new(given.path_of(data, "new"), self.encoding)
+                found = read_new(given.new(data, self.encoding), self.encoding)
                 x: Tensor = found.batch(torch.arange(len(found.x)))["x"]
                 return x
 
