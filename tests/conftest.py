@@ -18,6 +18,14 @@ _LAST_GROUPS: deque[Any] = deque(maxlen=8)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_waits_for_the_disk() -> Iterator[None]:
+    """What a test writes need not outlive the machine, and waiting for hundreds of small files takes as long as training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _seeded_and_alone() -> Iterator[None]:
     """Every test starts from the same RNG state and takes down what process group a case needed."""

@@ -1,9 +1,10 @@
 """Tables of one's own with targets of which a fifth is wrong, trained on through the command line."""
 
 import numpy as np
-from sklearn.datasets import make_multilabel_classification, make_regression
+from sklearn.datasets import make_regression
 
 from reweigh.cli.guard import run
+from several_labels import several_labels
 
 ROWS, CHECKED, NAMES = 800, 150, ("red", "green", "blue", "grey")
 
@@ -31,7 +32,7 @@ def of_numbers(folder, noise=20.0):
 
 def of_labels(folder):
     """Several labels an example, a tenth of each flipped; the run, and which entries are wrong."""
-    x, y = make_multilabel_classification(ROWS, 20, n_classes=4, n_labels=2, allow_unlabeled=False, random_state=1)
+    x, y = several_labels(ROWS, 20, 4, seed=1)
     g = np.random.default_rng(0)
     wrong = (g.random(y.shape) < 0.1) & (np.arange(ROWS) >= CHECKED)[:, None]
     given = np.where(wrong, 1 - y, y)

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_diabetes, make_multilabel_classification, make_regression
+from sklearn.datasets import load_diabetes, make_regression
 from sklearn.linear_model import HuberRegressor, LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
 from reweigh.errors import BadInput
 from reweigh.rightness import verify_labels, verify_numbers
+from several_labels import several_labels
 
 CHECKED, SHARE = 100, 0.2
 
@@ -33,7 +34,7 @@ def numbers():
 
 @pytest.fixture(scope="module")
 def labels():
-    x, y = make_multilabel_classification(1200, 20, n_classes=5, n_labels=2, allow_unlabeled=False, random_state=1)
+    x, y = several_labels(1200, 20, 5, seed=1)
     g = np.random.default_rng(1)
     wrong, checked = g.random(y.shape) < SHARE, g.choice(len(y), CHECKED, replace=False)
     wrong[checked] = False
