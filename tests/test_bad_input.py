@@ -312,6 +312,10 @@ def step(loss=losses_of, batch=None, clean=None, **options):
     return reweigher.weigh(batch_of() if batch is None else batch)
 
 
+def trained():
+    return Reweigher(nn.Linear(4, 3), losses_of, rule=L2RW(), clean=batch_of()).backward(batch_of())
+
+
 class Broken(Rule):
     name = "broken"
 
@@ -323,6 +327,22 @@ MISUSES = {
     "a loss already averaged": (lambda: step(lambda m, b: losses_of(m, b).mean()), BadInput, "reduction"),
     "a loss of two columns": (lambda: step(lambda m, b: torch.stack([losses_of(m, b)] * 2, 1)), BadInput, "(6, 2)"),
     "a loss that is no tensor": (lambda: step(lambda m, b: losses_of(m, b).tolist()), BadInput, "list"),
+    "a loss of PyTorch's by itself": (
+        lambda: step(nn.CrossEntropyLoss(reduction="none")),
+        BadInput,
+        "lambda model, batch",
+    ),
+    "a loss by its name": (
+        lambda: step("cross_entropy"),
+        BadInput,
+        "'cross_entropy': pass a function of model and batch",
+    ),
+    "a step without gradients": (
+        lambda: torch.no_grad()(trained)(),
+        BadInput,
+        "(torch.no_grad), and a step needs them",
+    ),
+    "a step of inference": (lambda: torch.inference_mode()(trained)(), BadInput, "(torch.inference_mode), and a step"),
     "losses not finite": (lambda: step(batch=batch_of(x=_with_nan())), NonFinite, "102"),
     "clean losses not finite": (lambda: step(clean=batch_of(x=_with_nan())), NonFinite, "clean"),
     "weights not finite": (lambda: step(rule=Broken()), NonFinite, "weight"),

@@ -22,6 +22,33 @@ def forbid_inference_mode() -> None:
         raise BadInput("torch.inference_mode is on, which forbids gradients: call outside of it, or use torch.no_grad")
 
 
+def forbid_no_grad() -> None:
+    """Training under `torch.no_grad` fails in the middle of a step, in words about graphs.
+
+    Raises:
+        BadInput: if gradients are switched off.
+    """
+    if not torch.is_grad_enabled():
+        by = "torch.inference_mode" if torch.is_inference_mode_enabled() else "torch.no_grad"
+        raise BadInput(f"gradients are switched off here ({by}), and a step needs them: call outside of it")
+
+
+def check_loss(per_example_loss: Any) -> None:
+    """Whether it may be one: a loss of PyTorch's by itself takes outputs and targets.
+
+    Raises:
+        BadInput: if it is none, saying how one is made of it.
+    """
+    kind = type(per_example_loss)
+    if kind.__module__ == nn.CrossEntropyLoss.__module__:
+        raise BadInput(
+            f"per_example_loss is a {kind.__name__}, which takes outputs and targets: pass a function of model and batch, "
+            f"such as lambda model, batch: {kind.__name__}(reduction='none')(model(batch['x']), batch['y'])"
+        )
+    if not callable(per_example_loss):
+        raise BadInput(f"per_example_loss is {per_example_loss!r}: pass a function of model and batch that returns (B,)")
+
+
 class Scaled:
     """A loss of each example times a power of two, so that gradients do not vanish where half precision computes them.
 

@@ -28,6 +28,7 @@ from reweigh.fields import ids_in, labels_in
 from reweigh.first_look import first_look
 from reweigh.learning import Learner, Learning, Setup
 from reweigh.optimizers.wrapped import has_stepped, unwrapped
+from reweigh.passes import forbid_no_grad
 from reweigh.presets import preset_named
 from reweigh.progress import Progress
 from reweigh.rules import LearnedRule, Rule, Uniform
@@ -158,8 +159,9 @@ class Reweigher:
 
         Raises:
             NonFinite, EngineRefused: as `weigh`, before any gradient is added.
-            BadInput: for parts that cannot be weighed together.
+            BadInput: for parts that cannot be weighed together, or where gradients are switched off.
         """
+        forbid_no_grad()
         if isinstance(batch, Parts):
             return self._backward_parts(batch)
         task = self._task(batch)

@@ -18,7 +18,7 @@ from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state as preserve_module_state
 from reweigh.data_parallel import send_no_buffers, takes_shared_passes
 from reweigh.errors import BadInput
-from reweigh.passes import Scaled, forbid_inference_mode, gradients, losses_and_counts
+from reweigh.passes import Scaled, check_loss, forbid_inference_mode, gradients, losses_and_counts
 from reweigh.several import held, uncompiled_loss
 from reweigh.several import unwrap as unwrap
 from reweigh.tokens import at_places, check_per, of_tokens
@@ -52,6 +52,7 @@ class Student:
         per: str = "example",
     ) -> None:
         check_per(per)
+        check_loss(per_example_loss)
         self.model = held(model)
         self.walk = Walk(unwrap(self.model)) if walk is None else walk
         self.module = self.walk.module
