@@ -46,7 +46,9 @@ def check_loss(per_example_loss: Any) -> None:
             f"such as lambda model, batch: {kind.__name__}(reduction='none')(model(batch['x']), batch['y'])"
         )
     if not callable(per_example_loss):
-        raise BadInput(f"per_example_loss is {per_example_loss!r}: pass a function of model and batch that returns (B,)")
+        raise BadInput(
+            f"per_example_loss is {per_example_loss!r}: pass a function of model and batch that returns (B,)"
+        )
 
 
 class Scaled:

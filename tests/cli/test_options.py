@@ -69,7 +69,10 @@ def test_flags_may_be_turned_off_and_words_repeated():
         ("train --lr much", '--lr: unable to convert "much" into a number'),
         ("train --epochs", "--epochs requires an argument"),
         ("train --engine ghst", 'Did you mean "ghost"?'),
-        ("train mine.csv", "there is no place for 'mine.csv'"),
+        (
+            "train mine.csv",
+            "there is no place for 'mine.csv': most things have their option before them, as in --train",
+        ),
         ("trian", 'Did you mean "train"?'),
         ("audit", "RUN requires an argument"),
         ("demo --quik", "Did you mean --quick?"),

@@ -122,7 +122,7 @@ def _sentence(said: str) -> str:
 _OURS = {
     " into int$": " into a whole number",
     " into float$": " into a number",
-    r"^Unused Tokens: \[(.*)\]$": r"there is no place for \1",
+    r"^Unused Tokens: \[(.*)\]$": r"there is no place for \1: most things have their option before them, as in --train FILE",
 }
 
 

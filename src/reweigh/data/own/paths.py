@@ -9,6 +9,7 @@ from .csv_file import CsvFile
 from .held import HeldTable
 from .image_files import SUFFIXES as IMAGES
 from .json_file import JsonFile
+from .other_kinds import refuse_address, refused
 from .parquet_file import ParquetFile, parts_at
 
 JSON = (".jsonl", ".ndjson")
@@ -34,14 +35,12 @@ def kind_at(path: str | Path) -> str:
         return "arrays"
     if suffix in TABLES:
         return "table"
-    raise BadInput(
-        f"{place} is of no kind that can be read: give .csv, .tsv, .csv.gz, .jsonl, .parquet or .npz, or a folder "
-        "with one folder of images a class"
-    )
+    raise refused(place)
 
 
 def existing(path: str | Path) -> Path:
     """The path, once it is known to be a plain file or a folder, or a pattern of Parquet files."""
+    refuse_address(path)
     place = home(path)
     if "*" in place.name and parts_at(place):
         return place
