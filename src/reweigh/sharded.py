@@ -29,7 +29,7 @@ def is_sharded(t: object) -> bool:
 
 def local(t: Tensor) -> Tensor:
     """This rank's part of a tensor, by its own storage; a tensor that is whole as it is."""
-    found: Any = t.detach()
+    found: Any = t.detach() if t.requires_grad else t
     return found.to_local() if is_sharded(t) else found  # type: ignore[no-any-return]
 
 

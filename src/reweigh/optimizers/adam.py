@@ -84,7 +84,7 @@ class AdamWUpdate(AdamUpdate):
 
 def _inside(p: Tensor, g: Tensor, group: Group, state: State, decoupled: bool) -> _Inside:
     (beta1, beta2), slope = group["betas"], -1.0 if group["maximize"] else 1.0
-    g = slope * g if decoupled else with_decay(p, g, group)[0]
+    g = slope * g if decoupled else with_decay(p, g, group)
     t = float(state.get("step", 0)) + 1
     mean = beta1 * entry(state, MEAN, p) + (1 - beta1) * g
     square = beta2 * entry(state, SQUARE, p) + (1 - beta2) * g * g

@@ -16,18 +16,17 @@ class Sgd(Update):
     def moved(self, p: Tensor, g: Tensor, group: Group, state: State) -> Tensor:
         """η times the velocity."""
         lr, mu = group["lr"], group["momentum"]
-        g, _ = with_decay(p, g, group)
-        moved: Tensor = lr * g
-        if mu != 0:
-            velocity = g if state.get(BUFFER) is None else mu * state[BUFFER] + _share(group, state) * g
-            moved = lr * (g + mu * velocity if group["nesterov"] else velocity)
+        g = velocity = with_decay(p, g, group)
+        if mu != 0 and state.get(BUFFER) is not None:
+            velocity = mu * state[BUFFER] + _share(group, state) * g
+        moved: Tensor = lr * (g + mu * velocity if group["nesterov"] else velocity)  # which needs a momentum
         return moved
 
     def back(
         self, p: Tensor, g: Tensor, group: Group, state: State, after: Bar, *, cold: bool = False
     ) -> tuple[Tensor, Bar]:
         """Linear in g and in the buffer, so none of their values is needed."""
-        mu, slope = group["momentum"], -1.0 if group["maximize"] else 1.0
+        mu = group["momentum"]
         moved = -group["lr"] * after.p
         if mu == 0:
             entered, before = moved, {}
@@ -35,12 +34,15 @@ class Sgd(Update):
             buffer = mu * moved if group["nesterov"] else moved
             if BUFFER in after.state:
                 buffer = buffer + after.state[BUFFER]
-            entered = _share(group, state) * buffer
+            share = _share(group, state)
+            entered = buffer if share == 1 else share * buffer
             if group["nesterov"]:
                 entered = entered + moved
             before = {} if state.get(BUFFER) is None else {BUFFER: mu * buffer}
         decay = group["weight_decay"]
-        return slope * entered, Bar(after.p + decay * entered if decay else after.p, before)
+        return (-entered if group["maximize"] else entered), Bar(
+            after.p + decay * entered if decay else after.p, before
+        )
 
 
 def _share(group: Group, state: State) -> float:

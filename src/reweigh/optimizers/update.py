@@ -64,7 +64,7 @@ def entry(state: dict[str, Tensor], key: str, like: Tensor) -> Tensor:
     return state[key] if key in state else torch.zeros_like(like)
 
 
-def with_decay(p: Tensor, g: Tensor, group: Group) -> tuple[Tensor, float]:
-    """The gradient that enters the step, and the sign with which the data gradient enters it."""
-    sign = -1.0 if group["maximize"] else 1.0
-    return sign * g + group["weight_decay"] * p, sign
+def with_decay(p: Tensor, g: Tensor, group: Group) -> Tensor:
+    """The gradient that enters the step."""
+    signed = -g if group["maximize"] else g
+    return signed + group["weight_decay"] * p if group["weight_decay"] else signed
