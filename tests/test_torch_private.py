@@ -69,6 +69,23 @@ def test_dual_levels_are_known_and_can_be_closed():
     assert tangent_of_a_product().tolist() == [3, 3]
 
 
+def test_dual_numbers_are_those_of_forward_ad():
+    x, v = torch.randn(3, requires_grad=True), torch.randn(3)
+    with dual_level():
+        theirs, ours = make_dual(x, v), _torch.dual(x, v)
+        assert torch.equal(unpack_dual(ours).tangent, v)
+        value, tangent = _torch.unpacked(theirs)
+        assert torch.equal(value, x)
+        assert torch.equal(tangent, v)
+        (value.sum() * 2).backward()  # the value keeps its graph
+        assert x.grad.tolist() == [2, 2, 2]
+        y = _torch.unpacked(torch.sin(ours))
+        assert torch.equal(y[1], torch.cos(x) * v)
+        plain, nothing = _torch.unpacked(x)
+        assert torch.equal(plain, x)
+        assert nothing is None
+
+
 class Mode(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         return func(*args, **(kwargs or {}))

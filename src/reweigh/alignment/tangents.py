@@ -12,8 +12,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.forward_ad import make_dual, unpack_dual
 
+from reweigh._torch import dual, unpacked
 from reweigh.alignment.double_backward.attention import scores_of, weights_of
 from reweigh.alignment.switches import ANY_ATTENTION, switched
 
@@ -22,11 +22,11 @@ Size = int | Sequence[int] | str
 
 def _parts(x: Tensor | None) -> tuple[Any, Tensor | None]:
     """A dual number's value and tangent; a constant has no tangent."""
-    return (None, None) if x is None else unpack_dual(x)
+    return (None, None) if x is None else unpacked(x)
 
 
 def _dual(y: Tensor, tangent: Tensor | None) -> Tensor:
-    return y if tangent is None else make_dual(y, tangent)
+    return y if tangent is None else dual(y, tangent)
 
 
 def _bilinear(function: Callable[..., Tensor], input: Tensor, weight: Tensor, bias: Tensor | None, *how: Any) -> Tensor:
@@ -64,7 +64,7 @@ def _elementwise(function: Callable[..., Tensor], input: Tensor, *how: Any, **mo
     if dx is None or more.get("inplace") or any(isinstance(h, bool) and h for h in how):
         return function(input, *how, **more)
     y = function(x, *how, **more)
-    return _dual(y, unpack_dual(function(make_dual(x.detach(), dx), *how, **more)).tangent)
+    return _dual(y, unpacked(function(dual(x.detach(), dx), *how, **more))[1])
 
 
 def _gelu(function: Callable[..., Tensor], input: Tensor, approximate: str = "none") -> Tensor:
@@ -241,7 +241,7 @@ def cut_off(output: Any, inputs: Sequence[Any]) -> Any:
     if isinstance(output, Tensor):
         if not output.requires_grad or any(output is x for x in inputs):
             return output
-        primal, tangent = unpack_dual(output)
+        primal, tangent = unpacked(output)
         return _dual(primal, tangent.detach()) if tangent is not None and tangent.requires_grad else output
     if type(output) in (tuple, list):
         return type(output)(cut_off(part, inputs) for part in output)

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.forward_ad import make_dual, unpack_dual
+from torch.autograd.forward_ad import make_dual
 
-from reweigh._torch import saves_by_hooks, tree_flatten, tree_map, tree_unflatten
+from reweigh._torch import saves_by_hooks, tree_flatten, tree_map, tree_unflatten, unpacked
 from reweigh.alignment.ghost.origins import Origins
 from reweigh.alignment.ghost.products import Arguments, ProductRule
 from reweigh.alignment.ghost.seam import CallFacts, Operand, Seam
@@ -96,7 +96,7 @@ def mapped(change: Callable[[Tensor], Tensor], value: Any) -> Any:
 
 def operand(t: Tensor, name: str, parameters: Mapping[int, Tensor]) -> Operand:
     """A parameter, or what was made of parameters, as one call sees it."""
-    primal, tangent = unpack_dual(t)
+    primal, tangent = unpacked(t)
     whole = parameters.get(id(t), primal)
     return Operand(name, whole, primal.detach().requires_grad_(), None if tangent is None else tangent.detach())
 
@@ -152,7 +152,7 @@ def by_forward_mode(call: Call) -> tuple[Seam, list[Tensor], Callable[[list[Tens
         found = call.function(*args, **kwargs) if written_out is None else written_out(call.function, *args, **kwargs)
     flat, spec = tree_flatten(found)
     places = [k for k, y in enumerate(flat) if isinstance(y, Tensor) and y.requires_grad]
-    both = [unpack_dual(flat[k]) for k in places]
+    both = [unpacked(flat[k]) for k in places]
     outputs = [primal for primal, _ in both]
 
     def rebuilt(values: list[Tensor]) -> Any:

@@ -14,11 +14,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.forward_ad import unpack_dual
 from torch.autograd.graph import GradientEdge
 from torch.overrides import TorchFunctionMode
 
-from reweigh._torch import gradient_edge, tree_flatten, tree_unflatten, without_forward_grad
+from reweigh._torch import gradient_edge, tree_flatten, tree_unflatten, unpacked, without_forward_grad
 from reweigh.alignment.ghost.attention import multi_head_attention
 from reweigh.alignment.ghost.cannot_separate import CannotSeparate
 from reweigh.alignment.ghost.cut import Call, by_forward_mode, by_rule, cut, operand
@@ -238,7 +237,7 @@ class Watch(TorchFunctionMode):
                 raise CannotSeparate(label, "an index computed from the batch has rearranged the examples before it")
             if t.is_complex() and t.requires_grad:
                 raise CannotSeparate(label, "its numbers are complex")
-            if self._origins.of(t) is None and unpack_dual(t).tangent is not None:
+            if self._origins.of(t) is None and unpacked(t)[1] is not None:
                 raise CannotSeparate(label, "a parameter was used before it by a function that PyTorch hides")
         if func is F.embedding and RULES[func].bind(args, kwargs).get("scale_grad_by_freq"):
             raise CannotSeparate(label, "scale_grad_by_freq divides by the word counts of the whole batch")
