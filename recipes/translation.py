@@ -107,13 +107,14 @@ ROWS: dict[str, Row] = {
     "dual cross-entropy": Row(PLAIN, by_dual_cross_entropy),
     "L2RW": Row({"rule": "l2rw", "layers": None, "contrast": "none"}),
     "smoothed": Row({"rule": "smoothed", "contrast": "none"}),
-    "smoothed, contrast": Row({"rule": "smoothed"}),
+    "smoothed, contrast": Row({"rule": "smoothed", "contrast": "input"}),
     "judged": Row({"rule": "judged"}),
     "drawn": Row({"rule": "drawn"}),
     "judged-and-helpful": Row({"rule": "judged-and-helpful"}),
     "meta-weight-net": Row({"rule": "meta-weight-net", "contrast": "none"}),
-    "teacher, surface": Row({"rule": "deep-interaction", "teacher_reads": ("surface",)}),
-    "teacher": Row({"rule": "deep-interaction"}),
+    "teacher, surface": Row({"rule": "deep-interaction", "teacher_reads": ("surface",), "contrast": "input"}),
+    "teacher": Row({"rule": "deep-interaction", "contrast": "none"}),
+    "teacher, contrast": Row({"rule": "deep-interaction", "contrast": "input"}),
     "auto": Row({"rule": "auto"}),
 }
 

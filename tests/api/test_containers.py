@@ -44,6 +44,22 @@ class Triples(Images):
         return X[place], X[place], Y[place]
 
 
+class Alone(Images):
+    def __getitem__(self, place):
+        return place
+
+
+class Large(Images):
+    """As many photographs as ImageNet has."""
+
+    def __len__(self):
+        return 1_281_167
+
+    def __getitem__(self, place):
+        assert place == 0  # one is enough to see it
+        return torch.zeros(3, 224, 224), 1
+
+
 class Ragged(Images):
     def __getitem__(self, place):
         return X[place, : 1 + place % 3], Y[place]
@@ -145,7 +161,9 @@ def test_a_frame_with_a_frame_of_one_column_or_a_tensor():
             r"train is a DataLoader, and batches are made here: give its data set \(loader.dataset\)",
         ),
         (Triples(), r"train is a Triples whose examples are no \(x, y\)"),
+        (Alone(), r"train is a Alone whose examples are no \(x, y\)"),
         (Images(0), r"train is a Images whose examples are no \(x, y\)"),
+        (Large(), "whose 1,281,167 examples would take 718 GiB of memory: give a source"),
         (Ragged(), "train is a Ragged whose inputs are no tensors of one shape"),
         ((pd.DataFrame(X), pd.DataFrame(X)), "train= is a pair of frames: put the targets into the first"),
         ((TEXTS, Y[:50]), "x of train= has 90 rows and y has 50"),

@@ -9,6 +9,9 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, default_colla
 from reweigh.api.tables import is_frame
 from reweigh.errors import BadInput
 
+MOST = 8 * 2**30
+"""Bytes that a data set may take which is gone through."""
+
 
 def opened(data: Any, role: str) -> Any:
     """The columns of a list of records, (x, y) of a bunch or of a torch data set; anything else as it is.
@@ -49,6 +52,7 @@ def _of_torch(data: Any, role: str) -> Any:
         raise BadInput(
             f"{role} is a {type(data).__name__}, whose examples cannot be counted: give a map-style data set"
         )
+    _check_size(data, role)
     rows = [data[place] for place in range(len(data))]
     if _are_records(rows):
         return opened([{name: _cell(value) for name, value in row.items()} for row in rows], role)
@@ -65,6 +69,18 @@ def _of_torch(data: Any, role: str) -> Any:
             "torchvision's transforms do, or give a frame"
         ) from refused
     return x, default_collate([y for _, y in rows])
+
+
+def _check_size(data: Any, role: str) -> None:
+    """By its first example: what is gone through once lies in memory as a whole."""
+    first = data[0] if len(data) else ()
+    parts = first.values() if isinstance(first, Mapping) else first if isinstance(first, tuple | list) else ()
+    bytes_ = sum(getattr(part, "nbytes", 0) for part in parts)
+    if (whole := len(data) * bytes_) > MOST:
+        raise BadInput(
+            f"{role} is a {type(data).__name__} whose {len(data):,} examples would take {whole / 2**30:.0f} GiB of memory: "
+            "give a source, which hands out batches (reweigh.data.Source), or a folder of images"
+        )
 
 
 def _cell(value: Any) -> Any:

@@ -36,7 +36,12 @@ class WeightSettings:
         usual="all; body for pairs of texts",
     )
     contrast: str | None = option(
-        None, _CONTRAST, usual="none; input for pairs of texts", known="none", own="none", choices=CONTRASTS
+        None,
+        _CONTRAST,
+        usual="none; input for pairs of texts by rules that do not learn",
+        known="none",
+        own="none",
+        choices=CONTRASTS,
     )
     clean_batch_size: int | None = option(None, "Clean examples in each step.", usual="as --batch-size", least=1)
     warm_up: int | None = option(

@@ -33,6 +33,10 @@ def test_what_is_usual_and_what_is_said_otherwise(files):
     run = with_usual(config, prepare(config))
     assert (run.weights.rule, run.weights.layers, run.weights.contrast) == ("drawn", ("body",), "input")
     assert (run.student.label_smoothing, run.student.lr_warm_up, run.student.schedule) == (0.1, 100, "cosine")
+    for rule, contrast in (("smoothed", "input"), ("deep-interaction", "none"), ("meta-weight-net", "none")):
+        assert with_usual(config.but(rule=rule), prepare(config)).weights.contrast == contrast
+    taught = with_usual(config.but(rule="deep-interaction", contrast="input"), prepare(config))
+    assert taught.weights.contrast == "input"
     other = with_usual(config.but(rule="uniform", contrast="none", label_smoothing=0.0, lr_warm_up=0), prepare(config))
     assert (other.weights.rule, other.weights.contrast) == ("uniform", "none")
     assert (other.student.label_smoothing, other.student.lr_warm_up) == (0.0, 0)

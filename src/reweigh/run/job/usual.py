@@ -54,6 +54,8 @@ def with_usual(config: Settings, data: RunData, objects: Objects = NONE) -> Reso
     if entry is not None and "rightness" in entry.needs and unchecked(data) is None:
         taken["rule"] = registry.PLAIN  # nobody can judge here
     guess = closed(config, taken)
+    if (known := registry.inside(guess.weights.rule)) is not None and known.learns:
+        taken["contrast"] = "none"  # a difference has no lowest value, and what learns goes on lowering it
     check_model_reads(guess.student.model, data.encoding)
     if guess.weights.rule != registry.AUTO:
         check_rule(guess.weights.rule, data.train.task, objects)
