@@ -15,8 +15,17 @@ def said(ids, known=True, labels=None):
     return Said(logits, [logits[:, :2], logits[:, 1:]], labels, rows if known else None)
 
 
+def put_in(monkeypatch, *parts):
+    """What ranks have, whatever of it they send each other."""
+
+    def everywhere(item):
+        return list(parts) if isinstance(item, Said) else [part.mark() for part in parts]
+
+    monkeypatch.setattr("reweigh.distributed.everywhere", everywhere)
+
+
 def on_ranks(monkeypatch, *parts):
-    monkeypatch.setattr("reweigh.distributed.everywhere", lambda item: list(parts))
+    put_in(monkeypatch, *parts)
     found = [part.of_all_ranks() for part in parts]
     for other in found[1:]:
         assert torch.equal(other.logits, found[0].logits)
@@ -55,7 +64,7 @@ def test_an_example_that_two_ranks_have_counts_once(monkeypatch):
 
 def test_a_label_without_an_output_is_refused_on_all_ranks(monkeypatch):
     good, bad = said([0, 1]), said([2, 3], labels=[2, 3])
-    monkeypatch.setattr("reweigh.distributed.everywhere", lambda item: [good, bad])
+    put_in(monkeypatch, good, bad)
     for part in (good, bad):
         with pytest.raises(BadInput, match="run from 0 to 3 and the model has 3 outputs"):
             part.of_all_ranks()
