@@ -25,7 +25,8 @@ def write_halves(folder: RunFolder, digests: Digests, halves: Halves) -> None:
     for field in fields(view):
         value = getattr(view, field.name)
         if isinstance(value, Mapping):
-            content |= {f"{field.name}{_WITHIN}{name}": part for name, part in value.items()}
+            named = enumerate(value.items())
+            content |= {f"{field.name}{_WITHIN}{place:03}{_WITHIN}{name}": part for place, (name, part) in named}
         elif value is not None:
             content[field.name] = value
     save = require("safetensors.torch", "cli").save
@@ -56,12 +57,17 @@ def read_halves(folder: RunFolder, digests: Digests, clean: Targets, others: Tar
 
 
 def _fields(told: Mapping[str, Tensor]) -> dict[str, Any]:
-    """A witness's fields: tensors, and mappings of such."""
-    found: dict[str, Any] = {name: value for name, value in told.items() if _WITHIN not in name}
-    for name, value in told.items():
-        if _WITHIN in name:
-            field, _, within = name.partition(_WITHIN)
-            found.setdefault(field, {})[within] = value
+    """A witness's fields: tensors, and mappings of such in the order in which they were, which the file does not keep.
+
+    What is found in another order differs in its last digits: of the same run an audit would say now this, now that.
+    """
+    found: dict[str, Any] = {}
+    for name, value in sorted(told.items()):
+        field, *within = name.split(_WITHIN, 2)
+        if within:
+            found.setdefault(field, {})[within[-1]] = value
+        else:
+            found[field] = value
     return found
 
 
