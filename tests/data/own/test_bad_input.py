@@ -132,7 +132,7 @@ GOOD = "size,label,ok\n" + "".join(f"{row % 7}.5,{'ab'[row % 2]},{int(row < 8)}\
 CASES: dict[str, tuple[Callable[[Desk], Sources], tuple[str, ...]]] = {
     # Files and folders
     "no such file": (lambda d: table(d, train=d.path("trian.csv")), ("trian.csv", "did you mean 'train.csv'")),
-    "a kind that nobody reads": (lambda d: table(d, train=d.write("train.xlsx", "x")), ("train.xlsx", ".parquet")),
+    "a kind that nobody reads": (lambda d: table(d, train=d.write("train.xlsx", "x")), ("train.xlsx", "sheet as CSV")),
     "empty file": (lambda d: table(d, ""), ("train.csv is empty",)),
     "only blank lines": (lambda d: table(d, "\n\n \n"), ("train.csv is empty",)),
     "header only": (lambda d: table(d, "size,label,ok\n"), ("no rows",)),
