@@ -75,6 +75,14 @@ def made(model: str, way: str) -> Step:
     return weighed
 
 
+def warm(model: str, way: str) -> Step:
+    """The same after some steps, at the first of which engines are chosen and checked."""
+    step = made(model, way)
+    for _ in range(WARM_UP):
+        step()
+    return step
+
+
 def _batch(shape: tuple[int, ...], size: int) -> Batch:
     torch.manual_seed(SEED)
     x = torch.randn(size, *shape) if len(shape) > 1 else torch.randint(WORDS, (size, *shape))
@@ -114,12 +122,9 @@ def measured(model: str, ways: Sequence[str], rounds: int) -> dict[str, tuple[fl
     steps = dict[str, Step]()
     for way in ways:
         try:
-            steps[way] = made(model, way)
-            for _ in range(WARM_UP):
-                steps[way]()
+            steps[way] = warm(model, way)
         except EngineRefused as refused:
             print(f"{model}: {refused}", file=sys.stderr)
-            del steps[way]
     spent: dict[str, list[float]] = {way: [] for way in steps}
     for _ in range(rounds):
         for way, step in steps.items():
@@ -132,9 +137,7 @@ def measured(model: str, ways: Sequence[str], rounds: int) -> dict[str, tuple[fl
 
 def profile(model: str, way: str, most: int, steps: int = 50) -> None:
     """Where a way's Python time goes."""
-    step = made(model, way)
-    for _ in range(WARM_UP):
-        step()
+    step = warm(model, way)
     profiler = cProfile.Profile()
     profiler.enable()
     for _ in range(steps):
@@ -166,18 +169,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for way, (ms, ratios) in rows.items():
             low, _, high = statistics.quantiles(ratios, n=4)
             spread = f"{statistics.median(ratios):.2f} ({low:.2f} to {high:.2f})"
-            python, operations = calls(made_warm(model, way))
+            python, operations = calls(warm(model, way))
             bar = f"{BARS[way]:.1f}" if way in BARS else ""
             print(line((way, f"{ms:.2f}", spread, bar, f"{python:,}", f"{operations:,}")), flush=True)
         print()
-
-
-def made_warm(model: str, way: str) -> Step:
-    """A step after one at which engines were chosen and checked, and two more."""
-    step = made(model, way)
-    for _ in range(3):
-        step()
-    return step
 
 
 if __name__ == "__main__":

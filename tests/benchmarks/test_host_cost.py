@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from benchmarks.host_cost import MODELS, WAYS, calls, made, made_warm, main, measured
+from benchmarks.host_cost import MODELS, WAYS, calls, made, main, measured, warm
 
 
 def test_operations_and_python_calls_are_counted():
@@ -31,7 +31,7 @@ def test_a_way_takes_a_whole_step():
 
 
 def test_weights_cost_more_than_none():
-    plain, weighed = (calls(made_warm("transformer", way)) for way in ("plain", "forward"))
+    plain, weighed = (calls(warm("transformer", way)) for way in ("plain", "forward"))
     assert weighed[0] > plain[0]
     assert weighed[1] > 2 * plain[1]
 

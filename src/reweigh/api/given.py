@@ -54,8 +54,8 @@ class Given:
             return self._of_source(train, clean, test)
         train, clean, test = (opened(data, role) for data, role in ((train, "train"), (clean, "clean"), (test, "test")))
         found: dict[str, Any] = {}
-        if is_pair(train) and are_texts(train[0]):
-            train, clean, test = (with_texts(*of) for of in ((train, "train"), (clean, "clean"), (test, "test")))
+        if (of_texts := with_texts(train, "train")) is not train:
+            train, clean, test = of_texts, with_texts(clean, "clean"), with_texts(test, "test")
             found["text"] = settings.get("text", TEXT)
         if is_pair(train) and is_frame(train[0]):
             target = target or name_of(train[1]) or "target"

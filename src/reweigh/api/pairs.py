@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from reweigh.api.containers import are_texts
-from reweigh.api.tables import as_table, collected, is_frame
+from reweigh.api.tables import as_table, collected, is_frame, off_device
 from reweigh.errors import BadInput, require
 
 TEXT = "text"
@@ -32,13 +32,13 @@ def joined(x: Any, y: Any, role: str, target: str | None) -> Any:
     table, _ = as_table(x, role)
     if table.num_rows != len(y):
         raise BadInput(f"x of {role}= has {table.num_rows} rows and y has {len(y)}: give one target a row")
-    y = y.detach().cpu().numpy() if hasattr(y, "detach") else y
+    y = off_device(y)
     return table.append_column(name, pa.array(y if hasattr(y, "dtype") else list(y), from_pandas=True))
 
 
 def inputs(x: Any, role: str) -> Any:
     """An array of numbers, of an array, a tensor or lists."""
-    found = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
+    found = np.asarray(off_device(x))
     if found.dtype == object:
         raise BadInput(
             f"x of {role}= holds other things than numbers: give columns of several kinds as a pandas or polars frame"
@@ -48,7 +48,7 @@ def inputs(x: Any, role: str) -> Any:
 
 def targets(y: Any, role: str) -> Any:
     """An array of numbers or words; where nothing stands among words, an empty one."""
-    found = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+    found = np.asarray(off_device(y))
     if found.ndim == 2 and found.shape[1] == 1:  # a column, as some libraries hand them out
         found = found[:, 0]
     if found.dtype.kind not in "OT":

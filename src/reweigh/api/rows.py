@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reweigh.api.tables import collected, is_pandas
+from reweigh.api.tables import collected, is_pandas, off_device
 from reweigh.errors import BadInput, require
 
 ROWS_OF_A_PATH = "clean= names rows, and train= is a path: give clean= a path too, or clean_ids= or clean_column="
@@ -57,4 +57,4 @@ def _listed(clean: Any) -> Any:
     """A set or a range as a list; a tensor as an array; a series of one as it is, since its index counts."""
     if isinstance(clean, set | frozenset):
         return sorted(clean)
-    return clean.detach().cpu().numpy() if hasattr(clean, "detach") else clean
+    return off_device(clean)

@@ -52,6 +52,11 @@ def as_table(data: Any, what: str) -> tuple[Any, list[str]]:
         return _without_views(table.replace_schema_metadata(None)), []
 
 
+def off_device(values: Any) -> Any:
+    """A tensor as an array; anything else as it is."""
+    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
+
+
 @contextmanager
 def _readable(what: str, kind: str) -> Iterator[None]:
     try:

@@ -5,7 +5,7 @@ g̃ = ±g + λθ      b' = μ·b + (1 − τ)·g̃ (at the first step b' = g̃) 
 
 from torch import Tensor
 
-from reweigh.optimizers.update import Bar, Group, State, Update, with_decay
+from reweigh.optimizers.update import Bar, Group, State, Update, signed, with_decay
 
 BUFFER = "momentum_buffer"
 
@@ -40,9 +40,7 @@ class Sgd(Update):
                 entered = entered + moved
             before = {} if state.get(BUFFER) is None else {BUFFER: mu * buffer}
         decay = group["weight_decay"]
-        return (-entered if group["maximize"] else entered), Bar(
-            after.p + decay * entered if decay else after.p, before
-        )
+        return signed(entered, group), Bar(after.p + decay * entered if decay else after.p, before)
 
 
 def _share(group: Group, state: State) -> float:

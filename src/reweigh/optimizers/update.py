@@ -64,7 +64,12 @@ def entry(state: dict[str, Tensor], key: str, like: Tensor) -> Tensor:
     return state[key] if key in state else torch.zeros_like(like)
 
 
+def signed(g: Tensor, group: Group) -> Tensor:
+    """g with the sign that makes the step go downhill."""
+    return -g if group["maximize"] else g
+
+
 def with_decay(p: Tensor, g: Tensor, group: Group) -> Tensor:
     """The gradient that enters the step."""
-    signed = -g if group["maximize"] else g
-    return signed + group["weight_decay"] * p if group["weight_decay"] else signed
+    g = signed(g, group)
+    return g + group["weight_decay"] * p if group["weight_decay"] else g

@@ -50,7 +50,5 @@ def _joined(parts: list[Said]) -> Said:
     if len(known) < len(parts):
         return Said(logits, spaces, labels, None)
     ids = torch.cat(known)
-    _, which = ids.unique(return_inverse=True)
-    first = torch.full((int(which.max()) + 1,), len(ids)).scatter_reduce(0, which, torch.arange(len(ids)), "amin")
-    kept = first.sort().values
+    kept = torch.from_numpy(np.sort(np.unique(ids.numpy(), return_index=True)[1]))
     return Said(logits[kept], [space[kept] for space in spaces], labels[kept], ids[kept])
