@@ -13,6 +13,7 @@ from torch.autograd import forward_ad
 from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import _get_current_function_mode_stack, _pop_mode, _push_mode
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from torch.utils._pytree import tree_flatten as tree_flatten
 from torch.utils._pytree import tree_map as tree_map
 from torch.utils._pytree import tree_unflatten as tree_unflatten
@@ -284,3 +285,27 @@ _DIVIDES = "gradient_divide_factor"
 def not_gathered_again(parts: Iterable[nn.Module]) -> list[tuple[Any, str, Any]]:
     """Likewise, under which a backward pass lets all parameters be."""
     return [(group, "unshard_in_backward", False) for part in parts for group in shard_groups(part)]
+
+
+# Operations below autograd
+
+
+def kernel_of(operation: Any) -> Any:
+    """What an operation of `torch.ops` calls, without the Python around it."""
+    return operation._op
+
+
+def below_autograd() -> Any:
+    """A context manager within which operations go to kernels straight away; no graph, no views kept track of."""
+    return torch._C._AutoDispatchBelowADInplaceOrView()
+
+
+def storage_of(tensor: Tensor) -> int:
+    """Which memory a tensor's numbers lie in, as a number; of other than dense tensors, one of its own."""
+    return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else -id(tensor)
+
+
+def leave_dispatch_mode(mode: Any) -> None:
+    """Let a mode that sees operations be at work no longer; nothing where it is not."""
+    if torch._C._len_torch_dispatch_stack() and any(one is mode for one in _get_current_dispatch_mode_stack()):
+        mode.__exit__(None, None, None)

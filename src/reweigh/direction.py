@@ -10,20 +10,22 @@ own step instead of plain SGD's: the clean gradient is taken where the step woul
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from reweigh import distributed, optimizers, sharded
+from reweigh import distributed, optimizers, rng, sharded
 from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import moved, preserve_module_state, reseed_dropout, substituted
+from reweigh.capture import Inputs
 from reweigh.errors import BadInput
 from reweigh.first_look import empty, leaves_of, refuse_others_reached, refuse_others_trained, unreached
 from reweigh.outside_state import all_copied, plan_of
 from reweigh.passes import gradients, losses_of
+from reweigh.states import Look
 from reweigh.student import EngineTask, Student
 from reweigh.undo import whole
 
@@ -82,8 +84,9 @@ def direction_and_loss(
     at: Params | None = None,
     gradient: Params | None = None,
     weight_decay: float = 0.0,
+    look: Look | None = None,
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """As `clean_direction`, with the mean clean loss, shape (), beside it."""
+    """As `clean_direction`, with the mean clean loss, shape (), beside it; the pass is watched by `look`."""
     task = student.on(clean_batch)
     chosen = task.chosen
     point: Params = at or {}
@@ -95,7 +98,7 @@ def direction_and_loss(
         if at is None:
             point = optimizers.look_ahead(optimizer, task.parameters, gradient)
     with _first_pass(task, optimizer) as first:
-        v, loss = _gradient(task, point, first)
+        v, loss = _gradient(task, point, first, look or Look())
     v, loss = {name: student.unscaled(g) for name, g in v.items()}, student.unscaled(loss)
     if weight_decay:
         v = {name: g + weight_decay * point.get(name, chosen[name]).detach() for name, g in v.items()}
@@ -116,15 +119,46 @@ def _first_pass(task: EngineTask, optimizer: Optimizer | None) -> Iterator[bool]
     plan.passed.add(key)
 
 
-def _gradient(task: EngineTask, point: Params, first: bool) -> tuple[dict[str, Tensor], Tensor]:
-    """∇ of the mean loss with respect to the chosen parameters alone, at `point`; layers below them record no graph."""
+def _gradient(task: EngineTask, point: Params, first: bool, look: Look) -> tuple[dict[str, Tensor], Tensor]:
+    """∇ of the mean loss with respect to the chosen parameters alone, at `point`, and that loss, shape ()."""
+    inputs = Inputs(task.batch, point)
+    watched = None if look.places is None else tuple(look.places)
+    passage = None if first else task.passage("the clean gradient", inputs, watched)
+    if passage is None:
+        grads, loss = _clean_pass(task, point, look, first=first, reseed=True)
+    else:
+
+        def body(tensors: Sequence[Tensor]) -> list[Tensor | None]:
+            batch, at = inputs.taken(tensors)
+            gradient, mean = _clean_pass(task.with_batch(batch), at, look, first=False, reseed=False)
+            return [mean, *gradient, *look.numbers]
+
+        with rng.kept(task.devices) if passage.random else contextlib.nullcontext():
+            if passage.random:
+                reseed_dropout(task.walk)
+            mean, *found = passage.run(inputs.tensors, body)
+        passage.done()
+        assert mean is not None
+        loss, grads = mean, found[: len(task.chosen)]
+        look.take(found[len(grads) :])
+    if distributed.world_size() > 1:  # ranks send as many numbers, whatever each of them used
+        grads = [torch.zeros_like(p) if g is None else g for p, g in zip(task.chosen.values(), grads, strict=True)]
+    return {name: g for name, g in zip(task.chosen, grads, strict=True) if g is not None}, loss
+
+
+def _clean_pass(
+    task: EngineTask, point: Params, look: Look, *, first: bool, reseed: bool
+) -> tuple[Sequence[Tensor | None], Tensor]:
+    """The gradients by the chosen parameters, and the loss; layers below them record no graph."""
     chosen, own, walk = task.chosen, task.parameters, task.walk
     values = {} if task.sharded else {name: point.get(name, p).detach() for name, p in own.items()}
     leaves = [values[name].requires_grad_() for name in chosen if values]
     there = moved(walk, point) if task.sharded else substituted(walk, values)
     with preserve_module_state(walk), there, torch.enable_grad():
-        reseed_dropout(walk)
-        loss = losses_of(task.module, task.per_example_loss, task.batch, task.per).mean()
+        if reseed:
+            reseed_dropout(walk)
+        with look.at(task.module, task.batch):
+            loss = losses_of(task.module, task.per_example_loss, task.batch, task.per).mean()
         if not loss.requires_grad:
             raise BadInput(unreached("clean"))
         if first:  # within the block the substituted values are the parameters; what a loss makes for itself is none
@@ -134,6 +168,4 @@ def _gradient(task: EngineTask, point: Params, first: bool) -> tuple[dict[str, T
         grads = task.gradients(loss) if task.sharded else gradients(loss, leaves)
     if all(g is None for g in grads):
         raise BadInput(unreached("clean"))
-    if distributed.world_size() > 1:  # ranks send as many numbers, whatever each of them used
-        grads = tuple(torch.zeros_like(p) if g is None else g for p, g in zip(chosen.values(), grads, strict=True))
-    return {name: g for name, g in zip(chosen, grads, strict=True) if g is not None}, loss.detach()
+    return grads, loss.detach()

@@ -19,6 +19,7 @@ from reweigh.alignment import AutoEngine, Engine, EngineTask, Selection, Weighte
 from reweigh.arguments import check_rule, check_together
 from reweigh.as_found import kept_if_failed
 from reweigh.batches import Parts
+from reweigh.capture import captures_if
 from reweigh.carried import Carried
 from reweigh.clean_gradient import CleanGradient, gradient_of
 from reweigh.clean_stream import clean_stream
@@ -74,6 +75,9 @@ class Reweigher:
         when_vanished: the rule that weighs on once the clean gradient has all but vanished, which is said once, such as
             `Uniform()`; without one there is a warning, and the weights go on.
         seed: of the clean stream's order.
+        capture: passes that are recorded and made again without Python (`reweigh.capture`): "off"; "replay", their
+            operations one by one; "cudagraph", as CUDA graphs; "auto", these where the model is on such a device. What a
+            pass takes from elsewhere than batch and model must stay; it is held against passes by Python now and then.
 
     Raises:
         BadInput: here or at the first batch, in one sentence, where an argument cannot be used.
@@ -104,12 +108,14 @@ class Reweigher:
         warm_up: int = 0,
         when_vanished: Rule | None = None,
         seed: int = 0,
+        capture: str = "off",
     ) -> None:
         check_rule(rule)
         self.rule, self._warm_up = rule, warm_up
         if (chosen := preset_named(preset)).last_layers and layers is None:
             layers = last_layers(unwrap(model)) or None
-        self._student = Student(model, per_example_loss, layers, per=per)
+        captures = captures_if(capture)
+        self._student = Student(model, per_example_loss, layers, per=per, captures=captures)
         skips = chosen.skip_zeros if skip_zeros is None else skip_zeros
         self._engine = AutoEngine(engine, Selection() if skips else None)
         self._given_optimizer, self._optimizer = optimizer, unwrapped(optimizer)
@@ -117,6 +123,8 @@ class Reweigher:
         ranks = (0, 1) if contrast else (distributed.rank(), distributed.world_size())
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, ranks=ranks)
         clean_student = self._student.with_loss(contrasted(contrast, clean_loss or per_example_loss, self._stream))
+        if contrast is not None:  # which draws, by numbers of its own
+            clean_student.captures = None
         students = self._student, clean_student
         self._at = Setup(*students, self._optimizer, self._engine, self._stream, labels, ids)
         gradient = gradient_of(clean_student, self._optimizer, clean_weight_decay)
@@ -218,9 +226,10 @@ class Reweigher:
         """Which engine computes the alignments, and why; for a teacher, which internal states it reads."""
         places, body = self.rule.places(self._student.module), told_of_body(self._student.module, self._student.layers)
         states = f"internal states: {', '.join(places)}" if places else ""
-        selection = self._engine.selection
+        selection, captures = self._engine.selection, self._student.captures
         more = self._learner.explain() if self._learner else selection.reason if selection else ""
-        return "\n".join(line for line in (self._engine.explain(), body, more, states) if line)
+        told = captures.explain() if captures else ""
+        return "\n".join(line for line in (self._engine.explain(), body, more, states, told) if line)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to give the same weights: rule, clean stream, engine choice, step."""

@@ -38,7 +38,7 @@ def seed(value: int, devices: Iterable[torch.device] = ()) -> None:
     np.random.seed(value % 2**32)
     random.seed(value)
     for device in devices:
-        if device.type == "cuda":
+        if device.type == "cuda" and not _captured(device):
             torch.cuda.default_generators[device.index].manual_seed(value)
 
 
@@ -52,7 +52,7 @@ def states(devices: Iterable[torch.device] = ()) -> dict[str, torch.Tensor]:
     """Where PyTorch's generators stand, by device; dropout masks follow from it."""
     found = {"cpu": torch.get_rng_state()}
     for device in devices:
-        if device.type not in ("cpu", "meta"):
+        if device.type not in ("cpu", "meta") and not _captured(device):
             found[str(device)] = torch.get_device_module(device).get_rng_state(device)
     return found
 
@@ -64,3 +64,8 @@ def set_states(found: dict[str, torch.Tensor]) -> None:
             torch.set_rng_state(state)
         else:
             torch.get_device_module(torch.device(name)).set_rng_state(state, torch.device(name))
+
+
+def _captured(device: torch.device) -> bool:
+    """Whether a CUDA graph is being captured, to which the device's generator belongs meanwhile."""
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()

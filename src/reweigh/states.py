@@ -9,14 +9,16 @@ Where no places are named they are found: the input of the last Linear layer, an
 an encoder and a decoder, what both put out.
 """
 
+import contextlib
 import fnmatch
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from reweigh._types import Batch
 from reweigh.as_found import hooked, uncompiled
 from reweigh.errors import BadInput
 from reweigh.several import called
@@ -78,6 +80,51 @@ class watching(ForAWhile):
             uncompiled().change()
         hooked(_hooks(seen, self._module, self._places, self._keeping)).change()
         return seen
+
+
+class Look:
+    """What is watched in a pass, and then what it let see: for passes that may be recorded, whose numbers come as a list.
+
+    Args:
+        places: as for `watching`; None where nothing is watched.
+        masks: finds those of a batch.
+        tokens, compiled: as for `watching`.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[str] | None = None,
+        masks: Callable[[Batch], Mapping[str, Tensor]] = lambda batch: {},
+        *,
+        tokens: bool = False,
+        compiled: bool = False,
+    ) -> None:
+        self.places, self.seen = places, Seen()
+        self._masks, self._tokens, self._compiled = masks, tokens, compiled
+
+    @contextlib.contextmanager
+    def at(self, module: nn.Module, batch: Batch) -> Iterator[None]:
+        """Within the block the module's passes are watched."""
+        if self.places is None:
+            yield
+            return
+        masks = self._masks(batch)
+        with watching(module, self.places, masks=masks, tokens=self._tokens, compiled=self._compiled) as self.seen:
+            yield
+
+    @property
+    def numbers(self) -> list[Tensor | None]:
+        """What was seen, without a graph: the output, and each place's state."""
+        if self.places is None:
+            return []
+        found = [self.seen.logits, *(self.seen.states.get(place) for place in self.places)]
+        return [None if t is None else t.detach() for t in found]
+
+    def take(self, numbers: Sequence[Tensor | None]) -> None:
+        """As if a pass had let see these."""
+        if self.places is not None:
+            states = {place: t for place, t in zip(self.places, numbers[1:], strict=True) if t is not None}
+            self.seen = Seen(states, numbers[0])
 
 
 class _Keeping(NamedTuple):

@@ -16,6 +16,7 @@ from reweigh import distributed, sharded
 from reweigh._torch import runs_compiled
 from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state as preserve_module_state
+from reweigh.capture import Captures, Inputs, Passage
 from reweigh.data_parallel import send_no_buffers, takes_shared_passes
 from reweigh.errors import BadInput
 from reweigh.passes import Scaled, check_loss, forbid_inference_mode, gradients, losses_and_counts
@@ -36,6 +37,7 @@ class Student:
         per_example_loss: `(model, batch) -> (B,)`.
         layers: only the parameters inside these submodules take part (glob patterns or a predicate).
         walk: through the model without its wrappers, where it was walked already.
+        captures: passes that are recorded and made again without Python.
         per: what has a loss, an alignment and a weight: "example", or "token" where the loss gives those with a mask.
 
     Raises:
@@ -50,13 +52,14 @@ class Student:
         *,
         walk: Walk | None = None,
         per: str = "example",
+        captures: Captures | None = None,
     ) -> None:
         check_per(per)
         check_loss(per_example_loss)
         self.model = held(model)
         self.walk = Walk(unwrap(self.model)) if walk is None else walk
         self.module = self.walk.module
-        self.per_example_loss, self.layers, self.per = per_example_loss, layers, per
+        self.per_example_loss, self.layers, self.per, self.captures = per_example_loss, layers, per, captures
         self._chosen: dict[str, nn.Parameter] = {}
         self._chosen_from: Any = None
 
@@ -75,7 +78,7 @@ class Student:
 
     def with_loss(self, per_example_loss: AnyLoss) -> "Student":
         """The same with another loss, as clean batches may have one; the model is still walked once."""
-        return Student(self.model, per_example_loss, self.layers, walk=self.walk, per=self.per)
+        return Student(self.model, per_example_loss, self.layers, walk=self.walk, per=self.per, captures=self.captures)
 
     @property
     def loss(self) -> AnyLoss:
@@ -127,6 +130,7 @@ class EngineTask:
         kinds: what an engine's passes come by, operation by operation, as far as it looks: a check vouches for no more.
         places: where examples lie, as proven in earlier passes of the same manner; empty where there were none.
         trained_on: how often a pass of training has begun through the model as it was given.
+        unread: whether the pass is one to be recorded, so that no numbers should be read for a choice between two ways.
     """
 
     def __init__(self, student: Student, batch: Batch) -> None:
@@ -136,7 +140,30 @@ class EngineTask:
         self.counts: Tensor | None = None
         self.kinds: set[Hashable] = set()
         self.places: dict[Hashable, Any] = {}
-        self.trained_on, self._apart = 0, False
+        self.trained_on, self._apart, self.unread = 0, False, False
+
+    def with_batch(self, batch: Batch) -> "EngineTask":
+        """The same with another batch of the same kind: what was found out of the one holds for the other."""
+        if batch is self.batch:
+            return self
+        other = EngineTask(self.student, batch)
+        other.kinds, other.places, other.unread = self.kinds, self.places, self.unread
+        return other
+
+    def passage(self, name: str, inputs: Inputs, *kind: Hashable) -> Passage | None:
+        """A pass that is recorded, or made again without Python; None where Python makes it, which is then said."""
+        captures = self.student.captures
+        if captures is None:
+            return None
+        if self.wrapped or distributed.world_size() > 1:
+            captures.refuse(name, "the model is wrapped or compiled, or there are other processes to agree with")
+            return None
+        if inputs.kind is None:
+            captures.refuse(name, "the batch holds more than tensors, numbers and words")
+            return None
+        scale = self.per_example_loss.scale if isinstance(self.per_example_loss, Scaled) else 1.0
+        of = (*kind, inputs.kind, self.per, tuple(self.chosen), scale)
+        return captures.passage(name, self.walk, self.per_example_loss, inputs.tensors, of)
 
     @functools.cached_property
     def chosen(self) -> dict[str, nn.Parameter]:

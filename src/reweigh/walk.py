@@ -92,6 +92,11 @@ class Walk:
         return [(name, t) for name, t in found if t is not None]
 
     @property
+    def buffers(self) -> list[tuple[dict[str, Any], str]]:
+        """Where buffers stand: the dictionary of their owner, and their name there."""
+        return [(part._buffers, name) for part in self.parts for name, b in part._buffers.items() if b is not None]
+
+    @property
     def compiled(self) -> bool:
         """Whether a part runs under `torch.compile`."""
         return runs_compiled(self.parts)

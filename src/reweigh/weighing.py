@@ -1,13 +1,13 @@
 """From a batch to its weights by a rule that does not learn: what it needs is worked out, examined, weighed and counted."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from reweigh import rng
-from reweigh.alignment import EngineTask, Weighted
+from reweigh.alignment import EngineTask, Weighted, training
 from reweigh.batches import BATCH_NORMS, found_in
 from reweigh.checked_pass import show
 from reweigh.clean_gradient import CleanGradient
@@ -16,7 +16,7 @@ from reweigh.errors import BadInput
 from reweigh.learning import Setup
 from reweigh.progress import Progress
 from reweigh.rules import Evidence, Rule
-from reweigh.states import Seen, checked, watching
+from reweigh.states import Look, Seen, checked, watching
 from reweigh.step import Clean, examine
 
 
@@ -51,10 +51,17 @@ class Weigher:
             weigh = functools.partial(self._weights, progress, task, clean, seen=seen)
             losses, weights = self._at.engine.backward(task, clean.towards, weigh)
             return Weighted(task.placed(losses), task.placed(weights))
-        losses, seen = self._look(task, places, training=True)
+        look = Look(places, compiled=task.compiled)
+        if (pass_ := training(task, look)) is None:
+            with look.at(task.module, task.batch):
+                losses = task.training_losses()
+            back: Callable[[Tensor], None] = functools.partial(torch.autograd.backward, losses)
+        else:
+            losses, back = pass_.losses, pass_.back
         alone = task.student.unscaled(losses.detach())
+        seen = None if places is None else checked(look.seen, places, len(alone)).detached()
         weights = self._weights(progress, task, None, None, alone, seen)
-        torch.autograd.backward(losses, weights)
+        back(weights)
         return Weighted(task.placed(alone), task.placed(weights))
 
     def backward_parts(self, whole: EngineTask, tasks: Sequence[EngineTask], progress: Progress) -> Weighted:
@@ -106,15 +113,12 @@ class Weigher:
             self._rule.see_checked(show(at.clean_student, batches, places or (), at.labels, at.ids))
         return places
 
-    def _look(
-        self, task: EngineTask, places: list[str] | None, *, training: bool = False
-    ) -> tuple[Tensor, Seen | None]:
-        """The losses (B,), of the training pass with its graph, and what the pass shows of the states."""
-        pass_ = task.training_losses if training else task.losses_alone
+    def _look(self, task: EngineTask, places: list[str] | None) -> tuple[Tensor, Seen | None]:
+        """The losses (B,), without a graph, and what the pass shows of the states."""
         if places is None:
-            return pass_(), None
-        with watching(task.module, places, compiled=task.compiled and training) as seen:
-            losses = pass_()
+            return task.losses_alone(), None
+        with watching(task.module, places) as seen:
+            losses = task.losses_alone()
         return losses, checked(seen, places, len(losses)).detached()
 
     def _weights(

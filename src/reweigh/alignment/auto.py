@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from reweigh._types import Params
+from reweigh.alignment import by_capture
 from reweigh.alignment.advice import advised, going_on, refuse, remedy
 from reweigh.alignment.arithmetic import full_precision
 from reweigh.alignment.before_a_pass import BeforeAPass
@@ -27,6 +28,8 @@ from reweigh.student import EngineTask
 
 _Out = TypeVar("_Out")
 _Held = Callable[[Tensor], None]
+_Use = Callable[[Engine, _Held, bool], _Out]
+"""From an engine, what is to be told of its alignments, and whether this pass is being checked, to what is wanted of it."""
 
 
 class _Disproved(Exception):
@@ -68,20 +71,18 @@ class AutoEngine:
         Raises:
             EngineRefused: if the engine asked for cannot be right; the sentence names the layer and an engine that works.
         """
-        return self._aligned(task, direction, lambda engine, v: (engine.alignments(task, v),))[0]
+        return self._aligned(task, direction, lambda engine, at, v: (engine.alignments(at, v),))[0]
 
     def alignments_and_losses(self, task: EngineTask, direction: Params) -> tuple[Tensor, Tensor]:
         """The same, and the losses from the same passes where these show them; both (B,)."""
-        found, losses = self._aligned(task, direction, lambda engine, v: engine.alignments_and_losses(task, v))
+        found, losses = self._aligned(task, direction, lambda engine, at, v: engine.alignments_and_losses(at, v))
         return found, task.student.unscaled(losses)
 
-    def _aligned(
-        self, task: EngineTask, direction: Params, ask: Callable[[Engine, Params], tuple[Tensor, ...]]
-    ) -> tuple[Tensor, ...]:
+    def _aligned(self, task: EngineTask, direction: Params, ask: by_capture.Ask) -> tuple[Tensor, ...]:
         direction, in_units, _ = reached(direction, task.student)
 
-        def use(engine: Engine, held: _Held) -> tuple[Tensor, ...]:
-            found = ask(engine, direction)
+        def use(engine: Engine, held: _Held, checks: bool) -> tuple[Tensor, ...]:
+            found = ask(engine, task, direction) if checks else by_capture.asked(engine, task, direction, ask)
             held(found[0])
             return found
 
@@ -93,14 +94,16 @@ class AutoEngine:
         share = share and task.shareable
         direction, in_units, unscaled = reached(direction, task.student)
 
-        def use(engine: Engine, held: _Held) -> Weighted:
+        def use(engine: Engine, held: _Held, checks: bool) -> Weighted:
             def weigh_what_holds(alignments: Tensor, losses: Tensor) -> Tensor:
                 held(alignments)
                 return weigh(in_units(alignments), unscaled(losses))
 
             sharing = share and (engine is self.asked or bool(self._now.shares))
-            by = engine if self.selection is None else SkipZeros(engine, self.selection)
-            return by.backward(task, direction, weigh_what_holds, share=sharing)
+            if self.selection is not None:
+                return SkipZeros(engine, self.selection).backward(task, direction, weigh_what_holds, share=sharing)
+            by = engine.backward if checks else functools.partial(by_capture.backward, engine)
+            return by(task, direction, weigh_what_holds, share=sharing)
 
         losses, weights = self._by(task, direction, share, use)
         return Weighted(unscaled(losses), weights)
@@ -140,13 +143,13 @@ class AutoEngine:
         if state["state"] is not None:
             self.load_state_dict(state["state"])
 
-    def _by(self, task: EngineTask, direction: Params, share: bool, use: Callable[[Engine, _Held], _Out]) -> _Out:
+    def _by(self, task: EngineTask, direction: Params, share: bool, use: _Use[_Out]) -> _Out:
         """What `use` makes of the engine that is right for this task. What was right can become wrong or unable at a later
         batch; then "auto" goes on to the next engine.
         """
         if isinstance(self.asked, Engine):
             try:
-                return use(self.asked, lambda alignments: None)
+                return use(self.asked, lambda alignments: None, False)
             except EngineRefused as refused:
                 refuse(refused, task)
         vouched = self._manners.of(task)
@@ -164,7 +167,7 @@ class AutoEngine:
             truth = truth_if_told(task, vouched.weighed) if due == "brief" else None
             try:
                 held = functools.partial(self._hold, vouched, choice, engine, task, direction, truth)
-                found = use(engine, held)
+                found = use(engine, held, due != "")
             except (_Disproved, EngineRefused) as wrong:
                 undo.back()
                 fact = wrong.refused if isinstance(wrong, _Disproved) else wrong

@@ -25,7 +25,7 @@ from reweigh.optimizers import Adjoint, ReversibleSGD, Snapshot
 from reweigh.progress import Progress
 from reweigh.rules import Evidence, LearnedRule
 from reweigh.sharded import finite
-from reweigh.states import watching
+from reweigh.states import Look
 from reweigh.step import Clean, examine, examine_clean
 from reweigh.student import Student
 from reweigh.trajectory import Curvature, Part, back_through
@@ -93,7 +93,7 @@ class Learner:
         """As `weigh`, from the pass that trains, and the gradient of Σ w_i ℓ_i is added to `.grad`."""
         seen = self._observe(task, progress.step, training=True)
         weights = self._weigh(seen, progress)
-        torch.autograd.backward(seen.losses, weights)
+        seen.back(weights)
         self.graded()
         return Weighted(task.placed(seen.task.student.unscaled(seen.losses.detach())), task.placed(weights))
 
@@ -106,7 +106,7 @@ class Learner:
             task,
             self.rule,
             training=training,
-            graph=training or self.virtual,
+            virtual=self.virtual,
             step=step,
             clean_loss=self._clean_loss,
             labels=self._at.labels,
@@ -213,8 +213,9 @@ class Learner:
     def _clean_pass(self, at: dict[str, Tensor] | None) -> Clean:
         """The clean gradient at these parameters, averaged over ranks; the rule may look on."""
         batch, places = self._at.stream.next(), self.rule.places(self._module)
-        with watching(self._module, places or (), masks=self.rule.masks(batch) if places else None) as seen:
-            v, loss = direction_and_loss(self._at.clean_student, batch, at=at)
+        look = Look(places, self.rule.masks)
+        v, loss = direction_and_loss(self._at.clean_student, batch, at=at, look=look)
+        seen = look.seen
         labels = None
         with distributed.together(loss.device):
             if places is not None:

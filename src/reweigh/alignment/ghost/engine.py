@@ -144,7 +144,7 @@ class Pass:
     def weighted(self, weights: Tensor, trained: list[Tensor]) -> list[Tensor | None]:
         """The gradient of Σ w_i ℓ_i for these parameters, from what the seams kept; can be asked once."""
         sums: dict[int, tuple[Tensor, Tensor]] = {}
-        some = _worth_choosing(weights)
+        some = None if self._task.unread else _worth_choosing(weights)
         for seam in self._seams:
             for operand, g in seam.weighted(weights, some):
                 whole = operand.whole

@@ -1,0 +1,71 @@
+"""What cannot be recorded: operations whose results a host has to know before it can go on."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+_PLAIN = (Tensor, nn.Parameter, nn.Buffer)
+_READERS = {
+    Tensor.tolist: "tolist()",
+    Tensor.numpy: "numpy()",
+    Tensor.__array__: "numpy()",
+    Tensor.data_ptr: "data_ptr()",
+    Tensor.__dlpack__: "__dlpack__()",
+}
+# What reads numbers on the host without an operation of its own that says so.
+_HIDDEN = ("_pack_padded_sequence", "tensor_split", "ctc_loss", "embedding_renorm_", "set_")
+_aten = torch.ops.aten
+RESHAPES = {
+    _aten.squeeze_.default: _aten.squeeze.default,
+    _aten.squeeze_.dim: _aten.squeeze.dim,
+    _aten.squeeze_.dims: _aten.squeeze.dims,
+    _aten.unsqueeze_.default: _aten.unsqueeze.default,
+    _aten.transpose_.default: _aten.transpose.int,
+    _aten.t_.default: _aten.t.default,
+    _aten.as_strided_.default: _aten.as_strided.default,
+}
+"""Changes of a tensor's own shape, and the operations that give it the new one as another tensor."""
+_MASKS = (torch.bool, torch.uint8)
+
+
+class CannotCapture(Exception):
+    """Why a pass is made by Python each time, in a clause."""
+
+
+def why_not(func: Any, args: Sequence[Any], tensors: Sequence[Tensor]) -> str | None:
+    """Why an operation bars a pass from being made again without Python, in a clause; None where it does not."""
+    name = func.overloadpacket.__name__
+    if torch.Tag.data_dependent_output in func.tags:
+        return "a number of a tensor is read on the way, as by item(), float() or an if"
+    if name in ("index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index"):
+        masks = [t for t in args[1] if t is not None and t.dtype in _MASKS]
+        return f"{name}() picks by a mask, so that shapes follow from numbers" if masks else None
+    if torch.Tag.dynamic_output_shape in func.tags:
+        return f"the shape of what {name}() gives follows from numbers"
+    if (torch.Tag.inplace_view in func.tags and func not in RESHAPES) or name in _HIDDEN:
+        return f"{name}() cannot be made again without Python"
+    other = next((t for t in tensors if type(t) not in _PLAIN or t.layout is not torch.strided), None)
+    return None if other is None else f"there are tensors of the kind {type(other).__name__}, {other.layout}"
+
+
+class Readers(TorchFunctionMode):
+    """Within the block calls that read a tensor's numbers from Python, without any operation, are noted.
+
+    Attributes:
+        found: the first of them, in a clause.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: str | None = None
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Called by PyTorch for every call that Python makes within the block."""
+        if func in _READERS:
+            self.found = self.found or f"numbers are read on the way, by {_READERS[func]}"
+        return func(*args, **(kwargs or {}))

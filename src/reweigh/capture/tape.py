@@ -1,0 +1,228 @@
+"""A tape: the operations of a pass as they reach PyTorch's kernels, recorded while they are made.
+
+What Python, hooks, dual numbers and autograd make of a pass is, below all of them, a list of operations on tensors. Made
+again it is the same pass, for other numbers in the same shapes, without what it took to come by the list.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from reweigh._torch import below_autograd, leave_dispatch_mode, storage_of, tree_map
+from reweigh.capture.program import Call, Constants, Part, Place, Run, Slot, compiled
+from reweigh.capture.refused import RESHAPES, Readers, why_not
+from reweigh.undo import ForAWhile, lent
+from reweigh.walk import Walk
+
+MOST_BYTES = 1 << 30
+"""Of results in one recording: where there are more, kernels take longer than Python, and nothing is to be gained."""
+
+Body = Callable[[Sequence[Tensor]], list[Tensor | None]]
+"""A pass, from the tensors that change from step to step to its results."""
+
+_ALIASES = frozenset({"detach", "alias", "_fw_primal", "lift_fresh"})
+_ABOUT_SHAPES = frozenset({"is_same_size", "_has_same_storage_numel", "promote_types", "_record_function_enter_new"})
+
+
+class Tape:
+    """Records a pass, part by part, and hands out what makes it again.
+
+    Attributes:
+        refused: why it cannot be made again, in a clause; what was recorded is of no use then.
+        random: whether it draws random numbers.
+    """
+
+    addresses: Sequence[tuple[Tensor, int]] = ()
+
+    def __init__(self, walk: Walk) -> None:
+        """`walk` is the model, whose parameters stay and whose buffers a pass may write to."""
+        self.refused: str | None = None
+        self.random = False
+        self._constants: Constants = {}
+        self._slots: dict[int, Slot] = {}
+        self._storages: dict[int, Slot] = {}
+        self._alive: list[Tensor] = []
+        self._buffers = {id(holder[name]): Place(holder, name) for holder, name in walk.buffers}
+        self._held = {storage_of(t): t for _, t in walk.tensors}
+        self._writable = {storage_of(holder[name]) for holder, name in walk.buffers}
+        self._parts: list[Part] = []
+        self._bytes = 0
+
+    @property
+    def constants(self) -> list[Tensor]:
+        """Tensors of elsewhere, which are taken for what they are now."""
+        found = [t for t in self._constants.values() if isinstance(t, Tensor)]
+        return [t for t in found if storage_of(t) not in self._held]
+
+    def run(self, inputs: Sequence[Tensor], body: Body) -> list[Tensor | None]:
+        """One part: the body as it is, recorded. Graphs that it leaves behind can be gone on with in a later part."""
+        part = Part([], [self._new(t) for t in inputs], [])
+        self._parts.append(part)
+        with _recording(self, part.calls), Readers() as readers:
+            found = body(inputs)
+        self.refuse(readers.found)
+        if self.refused is None:
+            part.outputs = [None if t is None else self._slot(t) for t in found]
+        return found
+
+    def refuse(self, why: str | None) -> None:
+        """The first reason counts; nothing is kept alive any longer."""
+        if why is not None and self.refused is None:
+            self.refused = why
+            self._alive, self._parts = [], []
+
+    def done(self) -> "list[Replay]":
+        """What makes each part again."""
+        state: list[Any] = []
+        runs = compiled(self._parts, self._constants)
+        self._alive, self._parts = [], []
+        return [Replay(run, state) for run in runs]
+
+    def note(self, calls: list[Call], func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
+        """An operation was made."""
+        tensors = _tensors((args, kwargs))
+        name = func.overloadpacket.__name__
+        if name in _ABOUT_SHAPES or func.namespace == "profiler":
+            return None
+        if (why := why_not(func, args, [*tensors, *_tensors(out)])) is not None:
+            return self.refuse(why)
+        if name in _ALIASES and isinstance(out, Tensor) and not self._fresh(name, args[0]):
+            slot = self._slot(args[0])
+            self._keep(out, slot)
+            return None
+        written = _written(func, args, kwargs)
+        if any(not self._own(t) for t in written):
+            return self.refuse("it writes to a tensor that is neither its own nor a buffer")
+        taken, named = tree_map(self._as_slot, (args, kwargs))
+        if func in RESHAPES:
+            return self._reshaped(calls, RESHAPES[func], taken, out)
+        if name == "lift_fresh":
+            func = torch.ops.aten.clone.default  # a number of Python's as a tensor, new each time
+        random = torch.Tag.nondeterministic_seeded in func.tags
+        self.random = self.random or random
+        came = tree_map(lambda t: self._came(t) if isinstance(t, Tensor) else t, out)
+        calls.append(Call(func, taken, named, came, bool(written) or random))
+        return None
+
+    def _reshaped(self, calls: list[Call], func: Any, taken: Any, out: Tensor) -> None:
+        """What has another shape now, under a number of its own: names that it had before keep the former shape."""
+        slot = Slot(len(self._alive))
+        self._keep(out, slot)
+        calls.append(Call(func, taken, {}, slot, stays=False))
+
+    def _fresh(self, name: str, t: Tensor) -> bool:
+        return name == "lift_fresh" and id(t) not in self._slots
+
+    def _own(self, t: Tensor) -> bool:
+        storage = storage_of(t)
+        return storage in self._writable or (
+            storage in self._storages and self._storages[storage] not in self._constants
+        )
+
+    def _as_slot(self, value: Any) -> Any:
+        return self._slot(value) if isinstance(value, Tensor) else value
+
+    def _came(self, t: Tensor) -> Slot:
+        """The slot of a result: the one that an operation in place was given, or a new one."""
+        return self._slots[id(t)] if id(t) in self._slots else self._new(t)
+
+    def _slot(self, t: Tensor) -> Slot:
+        """The slot of an argument: known, another view of what is known, or a constant."""
+        if id(t) in self._slots:
+            return self._slots[id(t)]
+        storage = storage_of(t)
+        if (root := self._held.get(storage)) is not None and root is not t:
+            return self._view_of(root, t)
+        if storage in self._storages:
+            return self._view_of(next(a for a in self._alive if self._slots[id(a)] == self._storages[storage]), t)
+        slot = self._new(t)
+        self._constants[slot] = self._buffers.get(id(t), t)
+        return slot
+
+    def _view_of(self, known: Tensor, t: Tensor) -> Slot:
+        """The same numbers under another name, as `.data` gives it."""
+        if (known.shape, known.stride(), known.storage_offset(), known.dtype) != (
+            (t.shape, t.stride(), t.storage_offset(), t.dtype)
+        ):
+            self.refuse("a tensor is reached by a way around PyTorch's operations")
+        slot = self._slot(known)
+        self._keep(t, slot)
+        return slot
+
+    def _new(self, t: Tensor) -> Slot:
+        slot = Slot(len(self._alive))
+        self._keep(t, slot)
+        self._storages.setdefault(storage_of(t), slot)
+        self._bytes += t.numel() * t.element_size()
+        if self._bytes > MOST_BYTES:
+            self.refuse("its tensors are so large that Python takes next to nothing of its time")
+        return slot
+
+    def _keep(self, t: Tensor, slot: Slot) -> None:
+        self._alive.append(t)  # so that no other tensor gets its identity
+        self._slots[id(t)] = slot
+
+
+class _recording(ForAWhile):
+    """Within the block a tape notes every operation."""
+
+    def __init__(self, tape: Tape, calls: list[Call]) -> None:
+        self._mode = _Recording(tape, calls)
+
+    def change(self) -> None:
+        """The mode comes in."""
+        lent(functools.partial(leave_dispatch_mode, self._mode))
+        self._mode.__enter__()  # type: ignore[no-untyped-call]
+
+
+class _Recording(TorchDispatchMode):
+    """The mode: makes every operation, and notes it until something bars that."""
+
+    def __init__(self, tape: Tape, calls: list[Call]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._tape, self._calls = tape, calls
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by PyTorch for every operation."""
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if self._tape.refused is None:
+            self._tape.note(self._calls, func, args, kwargs, out)
+        return out
+
+
+class Replay:
+    """Makes one part of a recorded pass again; the parts of a pass follow one another."""
+
+    def __init__(self, run: Run, state: list[Any]) -> None:
+        self._run, self._state = run, state
+
+    def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor | None]:
+        """From tensors of the same shapes and kinds to the part's results, without a graph."""
+        with torch.no_grad(), below_autograd():
+            found, left = self._run(inputs, self._state)
+        self._state[:] = left
+        return found
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, tuple | list):
+        return [t for item in value for t in _tensors(item)]
+    return _tensors(list(value.values())) if isinstance(value, dict) else []
+
+
+def _written(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
+    """The arguments that an operation writes to."""
+    if not func._schema.is_mutable:
+        return []
+    found: list[Tensor] = []
+    for at, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            found += _tensors(args[at] if at < len(args) else kwargs.get(argument.name))
+    return found

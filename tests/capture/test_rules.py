@@ -1,0 +1,46 @@
+"""Every kind of rule weighs and learns by recorded passes as it does by Python."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+import laws.captured as captured
+from reweigh import L2RW, DeepInteraction, Learning, MetaWeightNet
+from reweigh.rules import ClassAwareWeightNet, RandomRectified, Rule, SmallLoss, SmoothedL2RW, Uniform
+from zoo import named
+from zoo.case import CLASSES
+
+MADE: dict[str, tuple[Callable[[], Rule], dict[str, Any]]] = {
+    "L2RW": (L2RW, {}),
+    "L2RW through the optimizer": (L2RW, {"looks_ahead": True}),
+    "clean gradients averaged": (L2RW, {"clean_average": 0.9}),
+    "a clean gradient for two": (L2RW, {"clean_every": 2}),
+    "weight decay": (L2RW, {"clean_weight_decay": 0.1}),
+    "some layers": (L2RW, {"preset": "fast"}),
+    "smoothed": (SmoothedL2RW, {"ids": lambda batch: torch.arange(len(batch["y"]))}),
+    "small loss": (SmallLoss, {}),
+    "random": (RandomRectified, {}),
+    "uniform": (Uniform, {}),
+    "Meta-Weight-Net": (functools.partial(MetaWeightNet, seed=1), {"looks_ahead": True}),
+    "virtual": (
+        functools.partial(MetaWeightNet, seed=1),
+        {"looks_ahead": True, "learning": Learning(look_ahead="virtual")},
+    ),
+    "three steps back": (
+        functools.partial(MetaWeightNet, seed=1),
+        {"looks_ahead": True, "learning": Learning(horizon=3)},
+    ),
+    "class-aware": (functools.partial(ClassAwareWeightNet, [3, 2, 4], 2, seed=1), {"looks_ahead": True}),
+    "teacher": (functools.partial(DeepInteraction, CLASSES, seed=1), {"looks_ahead": True}),
+}
+
+
+@pytest.mark.parametrize("case", named("mlp", "batchnorm2d-train", "dropout"), ids=str)
+@pytest.mark.parametrize("rule", MADE)
+def test_a_rule_weighs_as_by_python(rule, case):
+    made, how = MADE[rule]
+    told = captured.nothing_is_otherwise(case, "auto", made(), made(), **how)
+    assert "made again without Python" in told
