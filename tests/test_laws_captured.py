@@ -35,7 +35,8 @@ BY_PYTHON = {
 # The others read numbers by an engine (finite differences take their step from a norm; where examples lie is proven
 # in each pass), or for one of the reasons above.
 PYTHONS = {case.name for cases in BY_PYTHON.values() for case in cases} | {
-    "batch-in-channels", "bags-of-one-size", "compiled-in-place", "compiled-part", "criterion-with-prototypes", "ddp-compiled",
+    "batch-in-channels", "bags-of-one-size", "compiled-in-place", "compiled-part", "criterion-with-prototypes",
+    "ddp-compiled",
     "embedding-bag-max", "ensemble-by-vmap", "experts-with-capacity", "forces-from-energy", "gradient-penalty",
     "hierarchical-attention", "kernel-with-parameters", "language-model-time-first", "length-equals-batch-time-first",
     "queue-of-negatives", "speech-ctc", "tagger-packed",

@@ -114,8 +114,8 @@ class Reweigher:
         self.rule, self._warm_up = rule, warm_up
         if (chosen := preset_named(preset)).last_layers and layers is None:
             layers = last_layers(unwrap(model)) or None
-        captures = captures_if(capture)
-        self._student = Student(model, per_example_loss, layers, per=per, captures=captures)
+        self._student = Student(model, per_example_loss, layers, per=per)
+        self._student.captures = captures_if(capture)
         skips = chosen.skip_zeros if skip_zeros is None else skip_zeros
         self._engine = AutoEngine(engine, Selection() if skips else None)
         self._given_optimizer, self._optimizer = optimizer, unwrapped(optimizer)

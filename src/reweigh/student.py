@@ -16,7 +16,7 @@ from reweigh import distributed, sharded
 from reweigh._torch import runs_compiled
 from reweigh._types import AnyLoss, Batch, LayerChoice, Params
 from reweigh.as_found import preserve_module_state as preserve_module_state
-from reweigh.capture import Captures, Inputs, Passage
+from reweigh.capture import WRAPPED, Captures, Inputs, Passage
 from reweigh.data_parallel import send_no_buffers, takes_shared_passes
 from reweigh.errors import BadInput
 from reweigh.passes import Scaled, check_loss, forbid_inference_mode, gradients, losses_and_counts
@@ -37,7 +37,6 @@ class Student:
         per_example_loss: `(model, batch) -> (B,)`.
         layers: only the parameters inside these submodules take part (glob patterns or a predicate).
         walk: through the model without its wrappers, where it was walked already.
-        captures: passes that are recorded and made again without Python.
         per: what has a loss, an alignment and a weight: "example", or "token" where the loss gives those with a mask.
 
     Raises:
@@ -52,14 +51,14 @@ class Student:
         *,
         walk: Walk | None = None,
         per: str = "example",
-        captures: Captures | None = None,
     ) -> None:
         check_per(per)
         check_loss(per_example_loss)
         self.model = held(model)
         self.walk = Walk(unwrap(self.model)) if walk is None else walk
         self.module = self.walk.module
-        self.per_example_loss, self.layers, self.per, self.captures = per_example_loss, layers, per, captures
+        self.per_example_loss, self.layers, self.per = per_example_loss, layers, per
+        self.captures: Captures | None = None
         self._chosen: dict[str, nn.Parameter] = {}
         self._chosen_from: Any = None
 
@@ -78,7 +77,9 @@ class Student:
 
     def with_loss(self, per_example_loss: AnyLoss) -> "Student":
         """The same with another loss, as clean batches may have one; the model is still walked once."""
-        return Student(self.model, per_example_loss, self.layers, walk=self.walk, per=self.per, captures=self.captures)
+        other = Student(self.model, per_example_loss, self.layers, walk=self.walk, per=self.per)
+        other.captures = self.captures
+        return other
 
     @property
     def loss(self) -> AnyLoss:
@@ -155,15 +156,10 @@ class EngineTask:
         captures = self.student.captures
         if captures is None:
             return None
-        if self.wrapped or distributed.world_size() > 1:
-            captures.refuse(name, "the model is wrapped or compiled, or there are other processes to agree with")
-            return None
-        if inputs.kind is None:
-            captures.refuse(name, "the batch holds more than tensors, numbers and words")
-            return None
+        bar = WRAPPED if self.wrapped or distributed.world_size() > 1 else inputs.bar
         scale = self.per_example_loss.scale if isinstance(self.per_example_loss, Scaled) else 1.0
         of = (*kind, inputs.kind, self.per, tuple(self.chosen), scale)
-        return captures.passage(name, self.walk, self.per_example_loss, inputs.tensors, of)
+        return captures.passage(name, self.walk, self.per_example_loss, inputs.tensors, of, bar=bar)
 
     @functools.cached_property
     def chosen(self) -> dict[str, nn.Parameter]:

@@ -22,10 +22,12 @@ from reweigh.errors import BadInput
 from reweigh.walk import Walk
 
 WAYS = ("off", "auto", "replay", "cudagraph")
+WRAPPED = "the model is wrapped or compiled, or there are other processes to agree with"
 WARM_UP = 3
 """So many passes of a kind are made by Python before one is recorded."""
 MOST = 8
 """Recordings that are kept at a time, the latest used."""
+_MOST_KINDS = 64
 _PATIENCE = 24
 """So many recordings may be made before each of them has to have served some steps."""
 _OFTEN = "shapes, or numbers in Python, change so often that it does not pay: pad batches to a few shapes"
@@ -79,7 +81,9 @@ class Captures:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["how"])  # type: ignore[misc]
 
-    def passage(self, name: str, walk: Walk, loss: Any, inputs: Sequence[Tensor], kind: Hashable) -> "Passage | None":
+    def passage(
+        self, name: str, walk: Walk, loss: Any, inputs: Sequence[Tensor], kind: Hashable, *, bar: str = ""
+    ) -> "Passage | None":
         """One pass of this name, to be made part by part; None where it is Python's.
 
         Args:
@@ -87,22 +91,15 @@ class Captures:
             walk, loss: what is passed.
             inputs: the tensors that change from step to step.
             kind: all else that the pass depends on.
+            bar: why it cannot be recorded, in a clause, where that is known.
         """
         if name in self.refused:
             return None
-        if (part := hooked(walk)) != "":
-            self.refuse(name, f"{part} has hooks, whose code would not run")
+        known = bar or hooked(walk) or self._of(name, walk, loss, inputs, kind)
+        if isinstance(known, str):
+            self.refuse(name, known)
             return None
-        known = self._of(name, walk, loss, inputs, kind)
-        known.seen += 1
-        if name in self.refused:
-            return None
-        if known.segments is None and known.seen <= WARM_UP:
-            return None
-        if known.segments is None and self._made[name] >= _PATIENCE and self._served[name] < 4 * self._made[name]:
-            self.refuse(name, _OFTEN)
-            return None
-        return Passage(self, name, known, walk)
+        return None if known.segments is None and known.seen <= WARM_UP else Passage(self, name, known, walk)
 
     def refuse(self, name: str, why: str) -> None:
         """Python makes this pass from here on."""
@@ -130,20 +127,26 @@ class Captures:
         """A recording was used."""
         self._served[name] += 1
 
-    def _of(self, name: str, walk: Walk, loss: Any, inputs: Sequence[Tensor], kind: Hashable) -> _Known:
+    def _of(self, name: str, walk: Walk, loss: Any, inputs: Sequence[Tensor], kind: Hashable) -> _Known | str:
+        """What is known of the pass as it is now, which is seen once more; or why it is not worth it."""
         shapes = tuple((t.shape, t.stride(), t.dtype, t.device, t.requires_grad) for t in inputs)
         key = (name, shapes, kind)
         found = self._known.pop(key, [])
         self._known[key] = found  # the latest are the last
-        for at, one in enumerate(found):
-            if one.holds():
-                found.append(found.pop(at))
-                return one
-        if len(found) >= MOST and not any(one.segments for one in found):
-            self.refuse(name, f"{found[-1].unchanged.other() or 'a tensor of elsewhere'} is another at each step")
-        found.append(_Known(Unchanged(walk, loss)))
+        if len(self._known) > _MOST_KINDS:
+            del self._known[next(iter(self._known))]
+        known = next((one for one in found if one.holds()), None)
+        if known is None:
+            if len(found) >= MOST and not any(one.segments for one in found):
+                return f"{found[-1].unchanged.other() or 'a tensor of elsewhere'} is another at each step"
+            known = _Known(Unchanged(walk, loss))
+        else:
+            found.remove(known)
+        found.append(known)
         del found[:-MOST]
-        return found[-1]
+        known.seen += 1
+        often = self._made[name] >= _PATIENCE and self._served[name] < 4 * self._made[name]
+        return _OFTEN if often and known.segments is None and known.seen > WARM_UP else known
 
 
 def captures_if(how: str) -> Captures | None:

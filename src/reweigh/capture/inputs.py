@@ -15,7 +15,8 @@ class Inputs:
 
     Attributes:
         tensors: those of the batch, then the others.
-        kind: where they belong, and what else the batch holds, to be compared; None where that cannot be compared.
+        kind: where they belong, and what else the batch holds, to be compared.
+        bar: why a pass for such a batch cannot be recorded, in a clause; "" where it can.
     """
 
     def __init__(self, batch: Batch, others: Mapping[str, Tensor]) -> None:
@@ -23,7 +24,8 @@ class Inputs:
         self._paths: list[Path] = []
         self.tensors: list[Tensor] = []
         rest: list[Hashable] = []
-        self.kind: Hashable | None = None
+        self.kind: Hashable = None
+        self.bar = "the batch holds more than tensors, numbers and words"
         for path, part in parts_of(batch):
             if isinstance(part, Tensor):
                 self._paths.append(path)
@@ -33,7 +35,7 @@ class Inputs:
             else:
                 return
         self.tensors += others.values()
-        self.kind = (tuple(self._paths), tuple(rest), tuple(self._names))
+        self.bar, self.kind = "", (tuple(self._paths), tuple(rest), tuple(self._names))
 
     def taken(self, tensors: Sequence[Tensor]) -> tuple[Batch, dict[str, Tensor]]:
         """The batch and the others with these tensors in the places of their own; the batch itself where they are those."""

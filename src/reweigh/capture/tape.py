@@ -10,9 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from reweigh._torch import below_autograd, leave_dispatch_mode, storage_of, tree_map
+from reweigh._torch import TorchDispatchMode, below_autograd, leave_dispatch_mode, storage_of, tree_map
 from reweigh.capture.program import Call, Constants, Part, Place, Run, Slot, compiled
 from reweigh.capture.refused import RESHAPES, Readers, why_not
 from reweigh.undo import ForAWhile, lent

@@ -78,11 +78,12 @@ class Unchanged:
 
 
 def hooked(walk: Walk) -> str:
-    """Which part or parameter has hooks of somebody's, whose Python would not run; "" where none has."""
-    found = [name for name, part in walk.named.items() if part._forward_hooks or part._forward_pre_hooks
-             or part._backward_hooks or part._backward_pre_hooks]  # fmt: skip
+    """Whose hooks' code would not run, in a clause; "" where there are none."""
+    parts = [part for part in walk.parts if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks
+             or part._backward_pre_hooks]  # fmt: skip
+    found = [name for name, part in walk.named.items() if part in parts] if parts else []
     found += [name for name, p in walk.parameters.items() if p._backward_hooks or p._post_accumulate_grad_hooks]
-    return (found[0] or type(walk.module).__name__) if found else ""
+    return f"{found[0] or type(walk.module).__name__} has hooks, whose code would not run" if found else ""
 
 
 class _Reached:
