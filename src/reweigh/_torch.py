@@ -4,7 +4,8 @@ What a module keeps of its parts (`_modules`, `_parameters`, `_buffers`, its dic
 is read where it is needed. `Tensor._version` likewise, for a single tensor.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -296,9 +297,11 @@ def kernel_of(operation: Any) -> Any:
     return operation._op
 
 
-def below_autograd() -> Any:
-    """A context manager within which operations go to kernels straight away; no graph, no views kept track of."""
-    return torch._C._AutoDispatchBelowADInplaceOrView()
+@contextlib.contextmanager
+def below_autograd() -> Iterator[None]:
+    """Within the block operations go to kernels straight away: no graph, no views kept track of, no autocast."""
+    with torch._C._AutoDispatchBelowADInplaceOrView(), torch._C._DisableAutocast():
+        yield
 
 
 def storage_of(tensor: Tensor) -> int:

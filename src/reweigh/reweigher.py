@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from reweigh import distributed
@@ -75,9 +76,8 @@ class Reweigher:
         when_vanished: the rule that weighs on once the clean gradient has all but vanished, which is said once, such as
             `Uniform()`; without one there is a warning, and the weights go on.
         seed: of the clean stream's order.
-        capture: passes that are recorded and made again without Python (`reweigh.capture`): "off"; "replay", their
-            operations one by one; "cudagraph", as CUDA graphs; "auto", these where the model is on such a device. What a
-            pass takes from elsewhere than batch and model must stay; it is held against passes by Python now and then.
+        capture: record a step's passes and make them again without Python: "off"; "replay", operation by operation;
+            "cudagraph"; "auto", the latter where the model is on such a device. `explain()` says what came of it.
 
     Raises:
         BadInput: here or at the first batch, in one sentence, where an argument cannot be used.
@@ -123,10 +123,8 @@ class Reweigher:
         ranks = (0, 1) if contrast else (distributed.rank(), distributed.world_size())
         self._stream = clean_stream(clean, batch_size=clean_batch_size, seed=seed, ranks=ranks)
         clean_student = self._student.with_loss(contrasted(contrast, clean_loss or per_example_loss, self._stream))
-        if contrast is not None:  # which draws, by numbers of its own
-            clean_student.captures = None
-        students = self._student, clean_student
-        self._at = Setup(*students, self._optimizer, self._engine, self._stream, labels, ids)
+        clean_student.captures = None if contrast else self._student.captures  # a contrast draws, by numbers of its own
+        self._at = Setup(self._student, clean_student, self._optimizer, self._engine, self._stream, labels, ids)
         gradient = gradient_of(clean_student, self._optimizer, clean_weight_decay)
         self._clean_gradient = CleanGradient(self._stream, gradient, every=clean_every, average=clean_average)
         self._when_vanished = when_vanished
@@ -182,6 +180,20 @@ class Reweigher:
             raise BadInput("a rule that learns does so from one pass a step: give it one batch, not several for a step")
         kept_if_failed(tasks[0].walk)
         return half.backward_parts(self._student.on(parts), tasks, self._progress)
+
+    def step(self, batch: Batch, optimizer: Optimizer, *, clip_norm: float | None = None) -> Weighted:
+        """A whole step: gradients cleared, `backward`, clipped to a norm where one is given, `optimizer.step`, `after_step`.
+
+        Raises:
+            NonFinite, EngineRefused, BadInput: as these; where `backward` fails the parameters are as before.
+        """
+        optimizer.zero_grad()
+        done = self.backward(batch)
+        if clip_norm is not None:
+            clip_grad_norm_((p for group in optimizer.param_groups for p in group["params"]), clip_norm)
+        optimizer.step()
+        self.after_step()
+        return done
 
     def after_backward(self) -> None:
         """To be called after a backward pass of one's own (`weigh`), where gradients are clipped before the step.

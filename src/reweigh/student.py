@@ -77,9 +77,7 @@ class Student:
 
     def with_loss(self, per_example_loss: AnyLoss) -> "Student":
         """The same with another loss, as clean batches may have one; the model is still walked once."""
-        other = Student(self.model, per_example_loss, self.layers, walk=self.walk, per=self.per)
-        other.captures = self.captures
-        return other
+        return Student(self.model, per_example_loss, self.layers, walk=self.walk, per=self.per)
 
     @property
     def loss(self) -> AnyLoss:
@@ -151,7 +149,7 @@ class EngineTask:
         other.kinds, other.places, other.unread = self.kinds, self.places, self.unread
         return other
 
-    def passage(self, name: str, inputs: Inputs, *kind: Hashable) -> Passage | None:
+    def passage(self, name: str, inputs: Inputs, *kind: Hashable, least: int = 0) -> Passage | None:
         """A pass that is recorded, or made again without Python; None where Python makes it, which is then said."""
         captures = self.student.captures
         if captures is None:
@@ -159,7 +157,7 @@ class EngineTask:
         bar = WRAPPED if self.wrapped or distributed.world_size() > 1 else inputs.bar
         scale = self.per_example_loss.scale if isinstance(self.per_example_loss, Scaled) else 1.0
         of = (*kind, inputs.kind, self.per, tuple(self.chosen), scale)
-        return captures.passage(name, self.walk, self.per_example_loss, inputs.tensors, of, bar=bar)
+        return captures.passage(name, self.walk, self.per_example_loss, inputs.tensors, of, bar=bar, least=least)
 
     @functools.cached_property
     def chosen(self) -> dict[str, nn.Parameter]:

@@ -341,6 +341,35 @@ def test_a_number_that_is_not_finite_is_named_and_changes_nothing():
     scene.step(_batch(71))
 
 
+@pytest.mark.parametrize("around", ["the step", "the loss"])
+def test_half_precision(around):
+    """Autocast makes parameters in half precision of those in single, and keeps them for a while."""
+
+    def loss(model: nn.Module, batch: Any) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=around == "the loss"):
+            return plain_loss(model, batch)
+
+    def made(capture: str) -> Scene:
+        scene = Scene(capture, loss)
+        scene.model.float()
+        scene.batches = [{**batch, "x": batch["x"].float()} for batch in scene.batches]
+        scene.reweigher.prepare_clean(lambda batch: {**batch, "x": batch["x"].float()})
+        before = scene.step
+
+        def step(batch: Any) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16, enabled=around == "the step"):
+                return before(batch)
+
+        scene.step = step  # type: ignore[method-assign]
+        return scene
+
+    by_python, scene = made("off").trained(), made("replay")
+    recorded = scene.trained()
+    assert "is Python's" not in scene.reweigher.explain()
+    for one, other in zip(by_python[0], recorded[0], strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-2, atol=2e-2)
+
+
 def test_a_copy_records_anew():
     scene = Scene("replay")
     scene.trained()

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import laws.captured as captured
-from reweigh import L2RW, DeepInteraction, Learning, MetaWeightNet
+from reweigh import L2RW, DeepInteraction, Learning, MetaWeightNet, Reweigher
+from reweigh.alignment import by_capture
 from reweigh.rules import ClassAwareWeightNet, RandomRectified, Rule, SmallLoss, SmoothedL2RW, Uniform
 from zoo import named
 from zoo.case import CLASSES
@@ -40,7 +41,33 @@ MADE: dict[str, tuple[Callable[[], Rule], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("case", named("mlp", "batchnorm2d-train", "dropout"), ids=str)
 @pytest.mark.parametrize("rule", MADE)
-def test_a_rule_weighs_as_by_python(rule, case):
+def test_a_rule_weighs_as_by_python(rule, case, monkeypatch):
+    monkeypatch.setattr(by_capture, "_LEAST", 0)
     made, how = MADE[rule]
     told = captured.nothing_is_otherwise(case, "auto", made(), made(), **how)
     assert "made again without Python" in told
+
+
+@pytest.mark.parametrize("capture", ["off", "replay"])
+@pytest.mark.parametrize("rule", ["L2RW", "Meta-Weight-Net"])
+def test_a_whole_step_is_what_its_parts_are(rule, capture):
+    made, how = MADE[rule]
+    results = []
+    for whole in (False, True):
+        scene = named("mlp")[0].build()
+        optimizer = torch.optim.SGD(scene.model.parameters(), lr=0.1, momentum=0.9)
+        looks = {"optimizer": optimizer} if how else {}
+        reweigher = Reweigher(
+            scene.model, scene.per_example_loss, rule=made(), clean=[scene.clean], capture=capture, **looks
+        )
+        for batch in captured.batches(named("mlp")[0]):
+            if whole:
+                reweigher.step(batch, optimizer, clip_norm=0.5)
+                continue
+            optimizer.zero_grad()
+            reweigher.backward(batch)
+            torch.nn.utils.clip_grad_norm_(scene.model.parameters(), 0.5)
+            optimizer.step()
+            reweigher.after_step()
+        results.append(torch.cat([p.detach().flatten() for p in scene.model.parameters()]))
+    assert torch.equal(*results)

@@ -19,6 +19,8 @@ from reweigh.student import EngineTask
 
 First = Callable[[EngineTask, Params], list[Tensor | None]]
 """From a task, and tensors by name, to its losses with their graph, and others without one."""
+_LEAST = 100
+"""Operations of an ordinary pass; there is so little Python in it that it pays only where there are many."""
 Ask = Callable[[Engine, EngineTask, Params], tuple[Tensor, ...]]
 """What is asked of an engine about a task along a direction."""
 
@@ -81,7 +83,8 @@ class Training:
 def training(task: EngineTask, look: Look) -> Training | None:
     """An ordinary pass that trains, watched by `look`; None where Python makes it."""
     inputs = Inputs(task.batch, {})
-    passage = task.passage("the training pass", inputs, None if look.places is None else tuple(look.places))
+    watched = None if look.places is None else tuple(look.places)
+    passage = task.passage("the training pass", inputs, watched, least=_LEAST)
     if passage is None:
         return None
 

@@ -11,10 +11,9 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from reweigh import rng
+from reweigh.capture.proof import apart, undone
 from reweigh.capture.recorder import Recorder, Segment, recorder_for
 from reweigh.capture.tape import Body
 from reweigh.capture.unchanged import Unchanged, hooked
@@ -41,6 +40,7 @@ class _Known:
     seen: int = 0
     segments: Sequence[Segment] | None = None
     random: bool = False
+    eps: float = 0.0
     used: int = 0
     constants: list[tuple[Tensor, int]] = dataclasses.field(default_factory=list)
     addresses: Sequence[tuple[Tensor, int]] = ()
@@ -82,7 +82,15 @@ class Captures:
         self.__init__(state["how"])  # type: ignore[misc]
 
     def passage(
-        self, name: str, walk: Walk, loss: Any, inputs: Sequence[Tensor], kind: Hashable, *, bar: str = ""
+        self,
+        name: str,
+        walk: Walk,
+        loss: Any,
+        inputs: Sequence[Tensor],
+        kind: Hashable,
+        *,
+        bar: str = "",
+        least: int = 0,
     ) -> "Passage | None":
         """One pass of this name, to be made part by part; None where it is Python's.
 
@@ -92,6 +100,7 @@ class Captures:
             inputs: the tensors that change from step to step.
             kind: all else that the pass depends on.
             bar: why it cannot be recorded, in a clause, where that is known.
+            least: with fewer operations it is left to Python.
         """
         if name in self.refused:
             return None
@@ -99,7 +108,7 @@ class Captures:
         if isinstance(known, str):
             self.refuse(name, known)
             return None
-        return None if known.segments is None and known.seen <= WARM_UP else Passage(self, name, known, walk)
+        return None if known.segments is None and known.seen <= WARM_UP else Passage(self, name, known, walk, least)
 
     def refuse(self, name: str, why: str) -> None:
         """Python makes this pass from here on."""
@@ -166,8 +175,8 @@ class Passage:
         random: whether it draws random numbers, so far as is known: a pass that is being recorded may.
     """
 
-    def __init__(self, captures: Captures, name: str, known: _Known, walk: Walk) -> None:
-        self._captures, self._name, self._known, self._walk = captures, name, known, walk
+    def __init__(self, captures: Captures, name: str, known: _Known, walk: Walk, least: int) -> None:
+        self._captures, self._name, self._known, self._walk, self._least = captures, name, known, walk, least
         self._recorder = captures.recorder(walk) if known.segments is None else None
         self._proving = known.segments is not None and known.proof_due
         self._next = 0
@@ -184,28 +193,37 @@ class Passage:
         segment, self._next = segments[self._next], self._next + 1
         if not self._proving:
             return segment(inputs)
-        with _undone(self._walk):
+        with undone(self._walk):
             replayed = segment(inputs)
         found = body(inputs)
-        if self._proving and (apart := _apart(replayed, found)) is not None:
-            self._disproved(apart)
+        if self._proving and (why := apart(replayed, found, self._known.eps)) is not None:
+            self._disproved(why)
         return found
 
     def done(self) -> None:
         """The pass is over, and nothing failed."""
         if self._recorder is not None:
-            if (why := self._recorder.refused or self._bound_anew()) is not None:
-                self._captures.refuse(self._name, why)
-                return
-            self._known.segments, self._known.random = self._recorder.done(), self._recorder.random
-            self._known.constants = [(t, t._version) for t in self._recorder.constants]
-            self._known.addresses = self._recorder.addresses
-            self._captures.recorded(self._name)
-            if not self._known.holds():
-                self._captures.refuse(self._name, "the pass itself binds an attribute or a global anew each time")
+            self._recorded(self._recorder)
         elif self._known.segments is not None:
             self._known.used += 1
             self._captures.served(self._name)
+
+    def _recorded(self, recorder: Recorder) -> None:
+        known = self._known
+        few = (
+            "there are so few operations that Python takes next to no time"
+            if recorder.operations < self._least
+            else None
+        )
+        if (why := recorder.refused or self._bound_anew() or few) is not None:
+            return self._captures.refuse(self._name, why)
+        known.segments, known.addresses = recorder.done(), recorder.addresses
+        known.random, known.eps = recorder.random, recorder.eps
+        known.constants = [(t, t._version) for t in recorder.constants]
+        self._captures.recorded(self._name)
+        if not known.holds():
+            self._captures.refuse(self._name, "the pass itself binds an attribute or a global anew each time")
+        return None
 
     def _bound_anew(self) -> str | None:
         """Whether the pass has put another tensor in a buffer's place, which only Python does."""
@@ -215,53 +233,13 @@ class Passage:
         )
         return None if same else "the pass puts other tensors in the places of buffers, instead of writing to them"
 
-    def _disproved(self, apart: str) -> None:
-        self._captures.refuse(self._name, f"made again without Python it came out otherwise ({apart})")
+    def _disproved(self, why: str) -> None:
+        self._captures.refuse(self._name, f"made again without Python it came out otherwise ({why})")
         self._known.segments, self._proving = None, False
         if self._known.used > 0:
             warnings.warn(
-                f"{self._name}: a step made again without Python came out otherwise than one by Python ({apart}), so that "
+                f"{self._name}: a step made again without Python came out otherwise than one by Python ({why}), so that "
                 f"up to {self._known.used} steps since the last comparison may have been wrong; it goes on by Python. "
                 "Something changes between steps that is neither in the batch nor in the model: pass it in the batch",
                 stacklevel=6,
             )
-
-
-class _undone:
-    """After the block buffers and generators are as they were."""
-
-    def __init__(self, walk: Walk) -> None:
-        self._buffers = [b for part in walk.parts for b in part._buffers.values() if b is not None]
-        self._values = [b.detach().clone() for b in self._buffers]
-        self._back = rng.way_back(walk.devices)
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *error: object) -> None:
-        self._back()
-        for buffer, value in zip(self._buffers, self._values, strict=True):
-            buffer.data.copy_(value)
-
-
-def _apart(replayed: Sequence[Tensor | None], found: Sequence[Tensor | None]) -> str | None:
-    """How far two results are apart, where that is more than rounding."""
-    for one, other in zip(replayed, found, strict=True):
-        if one is None or other is None:
-            if one is not other:
-                return "a gradient where there is none, or none where there is one"
-            continue
-        if one.shape != other.shape or one.dtype != other.dtype:
-            return f"shape {tuple(one.shape)} for {tuple(other.shape)}"
-        if not one.is_floating_point():
-            if not torch.equal(one, other):
-                return "other whole numbers"
-            continue
-        kind = torch.promote_types(one.dtype, torch.float32)
-        a, b = one.detach().to(kind), other.detach().to(kind)
-        size, off = float(b.norm()), float((a - b).norm())
-        if off != off and bool(torch.equal(a.isnan(), b.isnan())):
-            continue
-        if not off <= torch.finfo(one.dtype).eps ** 0.5 * size + torch.finfo(kind).tiny:
-            return f"off by {off / size if size else off:.1e}"
-    return None

@@ -4,6 +4,7 @@ Inputs are copied to where the graph reads them, results are copied from where i
 each replay, by generators whose state is on the device: other ones than a pass by Python would draw.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -27,7 +28,8 @@ class Graph:
         """`walk` is the model, whose parameters and buffers must stay where they lie."""
         held = [t for _, t in walk.tensors]
         self.refused: str | None = None
-        self.random = False
+        self.random, self.operations = False, math.inf
+        self.eps = torch.finfo(torch.bfloat16).eps  # what happens inside a graph nobody sees
         self.constants: Sequence[Tensor] = ()
         self.addresses: Sequence[tuple[Tensor, int]] = [(t, t.data_ptr()) for t in held]
         self._segments: list[_Replay] = []

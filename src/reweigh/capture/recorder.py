@@ -32,6 +32,16 @@ class Recorder(Protocol):
         ...
 
     @property
+    def eps(self) -> float:
+        """Of the coarsest arithmetic in the pass."""
+        ...
+
+    @property
+    def operations(self) -> float:
+        """How many there are, as far as is known; infinitely many where not."""
+        ...
+
+    @property
     def addresses(self) -> Sequence[tuple[Tensor, int]]:
         """Tensors that must stay where they lie, and where that is."""
         ...

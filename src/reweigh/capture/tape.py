@@ -33,6 +33,7 @@ class Tape:
     Attributes:
         refused: why it cannot be made again, in a clause; what was recorded is of no use then.
         random: whether it draws random numbers.
+        eps: of the coarsest arithmetic in it.
     """
 
     addresses: Sequence[tuple[Tensor, int]] = ()
@@ -40,7 +41,7 @@ class Tape:
     def __init__(self, walk: Walk) -> None:
         """`walk` is the model, whose parameters stay and whose buffers a pass may write to."""
         self.refused: str | None = None
-        self.random = False
+        self.random, self.eps = False, 0.0
         self._constants: Constants = {}
         self._slots: dict[int, Slot] = {}
         self._storages: dict[int, Slot] = {}
@@ -50,6 +51,11 @@ class Tape:
         self._writable = {storage_of(holder[name]) for holder, name in walk.buffers}
         self._parts: list[Part] = []
         self._bytes = 0
+
+    @property
+    def operations(self) -> int:
+        """How many were recorded."""
+        return sum(len(part.calls) for part in self._parts)
 
     @property
     def constants(self) -> list[Tensor]:
@@ -157,6 +163,8 @@ class Tape:
         self._keep(t, slot)
         self._storages.setdefault(storage_of(t), slot)
         self._bytes += t.numel() * t.element_size()
+        if t.is_floating_point():
+            self.eps = max(self.eps, torch.finfo(t.dtype).eps)
         if self._bytes > MOST_BYTES:
             self.refuse("its tensors are so large that Python takes next to nothing of its time")
         return slot
@@ -174,6 +182,7 @@ class _recording(ForAWhile):
 
     def change(self) -> None:
         """The mode comes in."""
+        torch.clear_autocast_cache()  # of parameters in half precision that were made of them before
         lent(functools.partial(leave_dispatch_mode, self._mode))
         self._mode.__enter__()  # type: ignore[no-untyped-call]
 

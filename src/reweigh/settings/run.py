@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from reweigh.capture import WAYS
 from reweigh.options import check, option
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -20,6 +21,10 @@ class RunSettings:
     device: str = option("auto", "auto (cuda, mps or else cpu), cpu, cuda, cuda:1 or mps.")
     precision: str = option("fp32", "Of the model's passes: {} (autocast).", choices=PRECISIONS)
     threads: int | None = option(None, "Processor threads.", usual="as torch chooses", least=1, most=MOST_THREADS)
+    capture: str = option(
+        "off", "Record a step's passes and make them again without Python, which pays where models are small: {}.",
+        choices=WAYS,
+    )  # fmt: skip
     workers: int = option(0, "Processes that read data ahead.", least=0)
 
     def __post_init__(self) -> None:

@@ -215,6 +215,7 @@ def assemble(
         learning=learning_of(learning) if learned else None,
         warm_up=weights.warm_up,
         when_vanished=_when_vanished(task, judged) if chosen else None,
+        capture=config.run.capture,
     )
     patience = config.student.patience
     early = None if inputs.held is None or patience is None else EarlyStopping(student, patience)
