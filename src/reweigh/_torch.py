@@ -300,8 +300,13 @@ def kernel_of(operation: Any) -> Any:
 @contextlib.contextmanager
 def below_autograd() -> Iterator[None]:
     """Within the block operations go to kernels straight away: no graph, no views kept track of, no autocast."""
-    with torch._C._AutoDispatchBelowADInplaceOrView(), torch._C._DisableAutocast():
+    with torch._C._AutoDispatchBelowADInplaceOrView(), without_autocast():
         yield
+
+
+def without_autocast() -> Any:
+    """A context manager within which nothing is cast by itself."""
+    return torch._C._DisableAutocast()
 
 
 def storage_of(tensor: Tensor) -> int:

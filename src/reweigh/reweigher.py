@@ -77,7 +77,7 @@ class Reweigher:
             `Uniform()`; without one there is a warning, and the weights go on.
         seed: of the clean stream's order.
         capture: record a step's passes and make them again without Python: "off"; "replay", operation by operation;
-            "cudagraph"; "auto", the latter where the model is on such a device. `explain()` says what came of it.
+            "compile"; "cudagraph"; "auto", the latter where the model is on such a device. See what `explain()` says of it.
 
     Raises:
         BadInput: here or at the first batch, in one sentence, where an argument cannot be used.

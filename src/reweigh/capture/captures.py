@@ -20,7 +20,7 @@ from reweigh.capture.unchanged import Unchanged, hooked
 from reweigh.errors import BadInput
 from reweigh.walk import Walk
 
-WAYS = ("off", "auto", "replay", "cudagraph")
+WAYS = ("off", "auto", "replay", "compile", "cudagraph")
 WRAPPED = "the model is wrapped or compiled, or there are other processes to agree with"
 WARM_UP = 3
 """So many passes of a kind are made by Python before one is recorded."""
@@ -58,8 +58,8 @@ class Captures:
     """What was recorded of one student, and what was found out about it.
 
     Args:
-        how: "auto": CUDA graphs where the model is on such a device, operations made again elsewhere; "replay" or
-            "cudagraph": one of them by name.
+        how: "replay": the operations, one by one; "compile": the same compiled; "cudagraph"; "auto": CUDA graphs where the
+            model is on such a device, operations one by one elsewhere.
 
     Raises:
         BadInput: for another word.

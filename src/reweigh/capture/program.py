@@ -87,8 +87,8 @@ def needed(parts: Sequence[Part]) -> list[Part]:
     return found[::-1]
 
 
-def compiled(parts: Sequence[Part], constants: Constants) -> list[Run]:
-    """Each part as a function of Python."""
+def written(parts: Sequence[Part], constants: Constants, called: Callable[[Any], Any] = kernel_of) -> list[Run]:
+    """Each part as a function of Python; `called` says what a line calls for an operation."""
     parts = needed(parts)
     runs: list[Run] = []
     carried: list[Slot] = []
@@ -97,7 +97,7 @@ def compiled(parts: Sequence[Part], constants: Constants) -> list[Run]:
         known |= {*part.inputs, *(slot for call in part.calls for slot in slots_in(call.out))}
         later = {slot for one in parts[number + 1 :] for slot in _taken(one)}
         leaves = sorted(slot for slot in later if slot in known and slot not in constants)
-        runs.append(_Writer(constants).written(part, carried, leaves))
+        runs.append(_Writer(constants, called).written(part, carried, leaves))
         carried = leaves
     return runs
 
@@ -111,8 +111,8 @@ def _taken(part: Part) -> Iterator[Slot]:
 class _Writer:
     """Writes one part as source and has Python compile it."""
 
-    def __init__(self, constants: Constants) -> None:
-        self._constants = constants
+    def __init__(self, constants: Constants, called: Callable[[Any], Any]) -> None:
+        self._constants, self._called = constants, called
         self._names: dict[str, Any] = {}
         self._known: dict[int, str] = {}
 
@@ -142,7 +142,7 @@ class _Writer:
     def _line(self, call: Call) -> Iterator[str]:
         args = [self._value(value) for value in call.args]
         args += [f"{name}={self._value(value)}" for name, value in call.kwargs.items()]
-        asked = f"{self._name(kernel_of(call.func), 'f')}({', '.join(args)})"
+        asked = f"{self._name(self._called(call.func), 'f')}({', '.join(args)})"
         if isinstance(call.out, Slot):
             yield f"    s{call.out} = {asked}"
         elif any(True for _ in slots_in(call.out)):

@@ -63,4 +63,4 @@ class Recorder(Protocol):
 def recorder_for(how: str, walk: Walk) -> Recorder:
     """The recorder for a model."""
     on_cuda = bool(walk.devices) and all(device.type == "cuda" for device in walk.devices)
-    return Graph(walk) if how == "cudagraph" or (how == "auto" and on_cuda) else Tape(walk)
+    return Graph(walk) if how == "cudagraph" or (how == "auto" and on_cuda) else Tape(walk, compiles=how == "compile")

@@ -11,9 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh._torch import TorchDispatchMode, below_autograd, leave_dispatch_mode, storage_of, tree_map
-from reweigh.capture.program import Call, Constants, Part, Place, Run, Slot, compiled
+from reweigh._torch import (
+    TorchDispatchMode,
+    leave_dispatch_mode,
+    storage_of,
+    tree_map,
+)
+from reweigh.capture.program import Call, Constants, Part, Place, Slot, written
 from reweigh.capture.refused import RESHAPES, Readers, why_not
+from reweigh.capture.replay import Compiled, Replay
 from reweigh.undo import ForAWhile, lent
 from reweigh.walk import Walk
 
@@ -38,8 +44,9 @@ class Tape:
 
     addresses: Sequence[tuple[Tensor, int]] = ()
 
-    def __init__(self, walk: Walk) -> None:
-        """`walk` is the model, whose parameters stay and whose buffers a pass may write to."""
+    def __init__(self, walk: Walk, *, compiles: bool = False) -> None:
+        """`walk` is the model, whose parameters stay and whose buffers a pass may write to; whether the rest is compiled."""
+        self._compiles = compiles
         self.refused: str | None = None
         self.random, self.eps = False, 0.0
         self._constants: Constants = {}
@@ -83,9 +90,12 @@ class Tape:
     def done(self) -> "list[Replay]":
         """What makes each part again."""
         state: list[Any] = []
-        runs = compiled(self._parts, self._constants)
+        replays = [Replay(run, state) for run in written(self._parts, self._constants)]
+        if self._compiles:
+            runs = written(self._parts, self._constants, lambda operation: operation)
+            replays = [Compiled(run, replay) for run, replay in zip(runs, replays, strict=True)]
         self._alive, self._parts = [], []
-        return [Replay(run, state) for run in runs]
+        return replays
 
     def note(self, calls: list[Call], func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         """An operation was made."""
@@ -201,20 +211,6 @@ class _Recording(TorchDispatchMode):
         if self._tape.refused is None:
             self._tape.note(self._calls, func, args, kwargs, out)
         return out
-
-
-class Replay:
-    """Makes one part of a recorded pass again; the parts of a pass follow one another."""
-
-    def __init__(self, run: Run, state: list[Any]) -> None:
-        self._run, self._state = run, state
-
-    def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor | None]:
-        """From tensors of the same shapes and kinds to the part's results, without a graph."""
-        with torch.no_grad(), below_autograd():
-            found, left = self._run(inputs, self._state)
-        self._state[:] = left
-        return found
 
 
 def _tensors(value: Any) -> list[Tensor]:

@@ -1,0 +1,39 @@
+"""Recorded passes compiled by inductor: the same numbers, random ones too; one by one where there is no compiler."""
+
+import pytest
+import torch
+
+import laws.captured as captured
+from zoo import named
+
+
+def compiled_is_by_python(case):
+    by_python, compiled = captured.run(case, "auto", "off"), captured.run(case, "auto", "compile")
+    for one, two in zip(by_python.weights + by_python.losses, compiled.weights + compiled.losses, strict=True):
+        torch.testing.assert_close(two, one, rtol=1e-8, atol=1e-9)
+    for name, value in by_python.model.items():
+        torch.testing.assert_close(compiled.model[name], value, rtol=1e-8, atol=1e-9, msg=name)
+    assert torch.equal(by_python.generator, compiled.generator)
+    assert "is Python's" not in compiled.told
+
+
+def test_a_compiled_pass_is_that_by_python():
+    compiled_is_by_python(named("dropout")[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", named("batchnorm2d-train", "lstm", "encoder-layer-dropout", "tied-language-model"), ids=str)
+def test_compiled_passes_of_other_models(case):
+    compiled_is_by_python(case)
+
+
+def test_without_a_compiler_operations_are_made_one_by_one(monkeypatch):
+    def broken(*_, **__):
+        def run(*_):
+            raise RuntimeError("no compiler\nand more")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", broken)
+    with pytest.warns(UserWarning, match=r"cannot be compiled \(RuntimeError: no compiler\).*needs a C\+\+ compiler"):
+        compiled_is_by_python(named("mlp")[0])
