@@ -22,7 +22,9 @@ def test_a_compiled_pass_is_that_by_python():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", named("batchnorm2d-train", "lstm", "encoder-layer-dropout", "tied-language-model"), ids=str)
+@pytest.mark.parametrize(
+    "case", named("batchnorm2d-train", "lstm", "encoder-layer-dropout", "tied-language-model"), ids=str
+)
 def test_compiled_passes_of_other_models(case):
     compiled_is_by_python(case)
 

@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from reweigh.capture.proof import apart, undone
-from reweigh.capture.recorder import Recorder, Segment, recorder_for
+from reweigh.capture.recorder import Recorder, Segment, on_cuda, recorder_for
 from reweigh.capture.tape import Body
 from reweigh.capture.unchanged import Unchanged, hooked
 from reweigh.errors import BadInput
@@ -101,7 +101,12 @@ class Captures:
             kind: all else that the pass depends on.
             bar: why it cannot be recorded, in a clause, where that is known.
             least: with fewer operations it is left to Python.
+
+        Raises:
+            BadInput: for CUDA graphs of a model that is elsewhere.
         """
+        if self.how == "cudagraph" and not on_cuda(walk):
+            raise BadInput("capture='cudagraph' needs all of the model on a CUDA device: move it there, or use 'auto'")
         if name in self.refused:
             return None
         known = bar or hooked(walk) or self._of(name, walk, loss, inputs, kind)

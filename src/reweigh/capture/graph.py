@@ -33,18 +33,13 @@ class Graph:
         self.constants: Sequence[Tensor] = ()
         self.addresses: Sequence[tuple[Tensor, int]] = [(t, t.data_ptr()) for t in held]
         self._segments: list[_Replay] = []
-        if not held or any(t.device.type != "cuda" for t in held):
-            raise BadInput("capture='cudagraph' needs all of the model on a CUDA device: move it there, or use 'auto'")
 
     def run(self, inputs: Sequence[Tensor], body: Body) -> list[Tensor | None]:
         """One part: captured, and made once by its graph."""
         places = [t.detach().clone().requires_grad_(t.requires_grad) for t in inputs]
         graph = torch.cuda.CUDAGraph()
-        pool = self._segments[0].graph.pool() if self._segments else None
-        torch.cuda.synchronize()
         try:
-            with torch.cuda.graph(graph, pool=pool):
-                found = body(places)
+            found = self.captured(graph, body, places)
         except RuntimeError as error:
             if self._segments:  # what was captured before has no graph of autograd any more to go on from
                 raise BadInput(f"a step cannot be captured as a CUDA graph ({error}): use capture='off'") from error
@@ -52,6 +47,13 @@ class Graph:
             return body(inputs)
         self._segments.append(_Replay(graph, places, found))
         return self._segments[-1](inputs)
+
+    def captured(self, graph: torch.cuda.CUDAGraph, body: Body, places: Sequence[Tensor]) -> list[Tensor | None]:
+        """What the body would give, of which nothing is worked out yet; all parts share their memory."""
+        pool = self._segments[0].graph.pool() if self._segments else None
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph, pool=pool):
+            return body(places)
 
     def done(self) -> "Sequence[_Replay]":
         """The graphs."""
@@ -68,7 +70,7 @@ class _Replay:
     def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor | None]:
         """From inputs, which are copied, to copies of the results."""
         with torch.no_grad():
-            if self._places:
-                copy_each([p.detach() for p in self._places], [t.detach() for t in inputs])
+            if self._places:  # by `.data`: a graph of autograd that a later part goes on from must not see a change
+                copy_each([p.data for p in self._places], [t.data for t in inputs])
             self.graph.replay()
             return [None if t is None else t.clone() for t in self._found]

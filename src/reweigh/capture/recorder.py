@@ -60,7 +60,15 @@ class Recorder(Protocol):
         ...
 
 
+def on_cuda(walk: Walk) -> bool:
+    """Whether all of the model is on CUDA devices."""
+    return bool(walk.devices) and all(device.type == "cuda" for device in walk.devices)
+
+
 def recorder_for(how: str, walk: Walk) -> Recorder:
     """The recorder for a model."""
-    on_cuda = bool(walk.devices) and all(device.type == "cuda" for device in walk.devices)
-    return Graph(walk) if how == "cudagraph" or (how == "auto" and on_cuda) else Tape(walk, compiles=how == "compile")
+    return (
+        Graph(walk)
+        if how == "cudagraph" or (how == "auto" and on_cuda(walk))
+        else Tape(walk, compiles=how == "compile")
+    )

@@ -48,9 +48,10 @@ class Compiled(Replay):
                 return self.by(self._compiled, inputs)
         except Exception as error:  # whatever a compiler may find
             self._works, self._state[:] = False, before
+            why = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
             warnings.warn(
-                f"a recorded pass cannot be compiled ({type(error).__name__}: {str(error).strip().splitlines()[0]}), so that "
-                "its operations are made one by one: torch.compile needs a C++ compiler such as g++; or use capture='replay'",
+                f"a recorded pass cannot be compiled ({why}), so that its operations are made one by one: torch.compile "
+                "needs a C++ compiler such as g++; or use capture='replay'",
                 stacklevel=2,
             )
             return super().__call__(inputs)
