@@ -2,10 +2,12 @@
 
     python -m benchmarks.host_cost                                   # three networks by three engines, and rules that learn
     python -m benchmarks.host_cost --models transformer --ways ghost --profile
+    python -m benchmarks.host_cost --models transformer --ways "forward, compiled" "plain, compiled"   # minutes of compiling
 
 On a GPU whose kernels are quicker than the host can ask for them this is what a step takes. Time is CPU time of one thread,
-each way beside a plain step of the same round, medians over the rounds; steps at which an engine checks itself (1, 2, 4, 8,
-...) are few and do not show. Calls are those of Python functions, and of operations that PyTorch dispatches.
+each way beside a plain step of the same round, medians over the rounds; steps at which an engine checks itself, or a recorded
+pass is held against one by Python (1, 2, 4, 8, ...), are few and do not show. Calls are those of Python functions, and of
+operations that PyTorch dispatches.
 """
 
 import argparse
@@ -45,8 +47,15 @@ WAYS: dict[str, How | None] = {
     "meta-weight-net": lambda optimizer: {"rule": MetaWeightNet(), "optimizer": optimizer},
     "teacher": lambda optimizer: {"rule": DeepInteraction(CLASSES), "optimizer": optimizer},
 }
+CAPTURES = {"replayed": "replay", "compiled": "compile"}
+WAYS |= {
+    f"{way}, {how}": made for how in CAPTURES for way, made in WAYS.items() if made is not None and way != "finite"
+}
+WAYS["plain, compiled"] = None
+USUAL = [way for way in WAYS if "compiled" not in way]
 BARS = {"ghost": 3.0, "forward": 3.0, "meta-weight-net": 4.0, "teacher": 4.0}
-WARM_UP = 20
+BARS |= {f"{way}, {how}": bar for way, bar in BARS.items() for how in CAPTURES}
+WARM_UP = 26
 
 
 def made(model: str, way: str) -> Step:
@@ -57,14 +66,16 @@ def made(model: str, way: str) -> Step:
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9)
     how = WAYS[way]
     if how is None:
+        forward = torch.compile(network, dynamic=False) if way == "plain, compiled" else network
 
         def plain() -> None:
             optimizer.zero_grad()
-            torch.autograd.backward(per_example_loss(network, batch).mean())
+            torch.autograd.backward(per_example_loss(forward, batch).mean())
             optimizer.step()
 
         return plain
-    reweigher = Reweigher(network, per_example_loss, clean=[clean], **how(optimizer))
+    capture = next((capture for told, capture in CAPTURES.items() if way.endswith(told)), "off")
+    reweigher = Reweigher(network, per_example_loss, clean=[clean], capture=capture, **how(optimizer))
 
     def weighed() -> None:
         optimizer.zero_grad()
@@ -152,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m benchmarks.host_cost", description="What Python and dispatch cost."
     )
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL")
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=USUAL, metavar="WAY")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--profile", type=int, nargs="?", const=30, help="print so many functions of each way instead")
     options = parser.parse_args(arguments)

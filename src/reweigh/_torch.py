@@ -309,6 +309,19 @@ def without_autocast() -> Any:
     return torch._C._DisableAutocast()
 
 
+def say_compiling(yes: bool) -> Callable[[], None]:
+    """Let `torch.compiler.is_compiling()` say so, by which code that reads numbers on the way leaves that alone; a function
+    that puts back what it said.
+    """
+    found = getattr(torch.compiler, "_is_compiling_flag", False)
+
+    def put_back() -> None:
+        torch.compiler._is_compiling_flag = found
+
+    torch.compiler._is_compiling_flag = yes
+    return put_back
+
+
 def storage_of(tensor: Tensor) -> int:
     """Which memory a tensor's numbers lie in, as a number; of other than dense tensors, one of its own."""
     return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else -id(tensor)

@@ -14,6 +14,7 @@ from torch import Tensor
 from reweigh._torch import (
     TorchDispatchMode,
     leave_dispatch_mode,
+    say_compiling,
     storage_of,
     tree_map,
 )
@@ -194,6 +195,8 @@ class _recording(ForAWhile):
         """The mode comes in."""
         torch.clear_autocast_cache()  # of parameters in half precision that were made of them before
         lent(functools.partial(leave_dispatch_mode, self._mode))
+        lent(say_compiling(False))
+        say_compiling(True)
         self._mode.__enter__()  # type: ignore[no-untyped-call]
 
 
