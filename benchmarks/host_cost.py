@@ -5,9 +5,9 @@
     python -m benchmarks.host_cost --models transformer --ways "forward, compiled" "plain, compiled"   # minutes of compiling
 
 On a GPU whose kernels are quicker than the host can ask for them this is what a step takes. Time is CPU time of one thread,
-each way beside a plain step of the same round, medians over the rounds; steps at which an engine checks itself, or a recorded
-pass is held against one by Python (1, 2, 4, 8, ...), are few and do not show. Calls are those of Python functions, and of
-operations that PyTorch dispatches.
+each way beside a plain step of the same round, medians over the rounds; steps at which an engine checks itself, or a
+recorded pass is held against one by Python (1, 2, 4, 8, ...), are few and do not show. Calls are those of Python functions,
+and of operations that PyTorch dispatches.
 """
 
 import argparse

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from reweigh import rng
-from reweigh.alignment import EngineTask, Weighted, training
+from reweigh.alignment import EngineTask, Weighted
+from reweigh.alignment.by_capture import training
 from reweigh.batches import BATCH_NORMS, found_in
 from reweigh.checked_pass import show
 from reweigh.clean_gradient import CleanGradient

@@ -375,3 +375,10 @@ def test_a_copy_records_anew():
     scene.trained()
     twin = copy.deepcopy(scene.reweigher)
     assert "nothing is recorded yet" in twin.explain()
+
+
+def test_large_tensors_are_left_to_python():
+    scene = Scene("replay")
+    scene.batches = [_batch(seed, 40_000) for seed in range(12)]
+    scene.trained()
+    assert "are so large that Python takes next to nothing" in scene.reweigher.explain()

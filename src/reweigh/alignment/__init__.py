@@ -1,7 +1,6 @@
 """Alignments a_i = ⟨∇ℓ_i(θ), v⟩, one module an engine."""
 
 from reweigh.alignment.auto import AutoEngine
-from reweigh.alignment.by_capture import Training, training
 from reweigh.alignment.call import alignments, explain
 from reweigh.alignment.double import Double
 from reweigh.alignment.engine import Aligns, Engine, Weigh, Weighted
@@ -22,10 +21,8 @@ __all__ = [
     "Ghost",
     "Selection",
     "Student",
-    "Training",
     "Weigh",
     "Weighted",
     "alignments",
     "explain",
-    "training",
 ]

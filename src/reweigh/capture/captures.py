@@ -29,6 +29,7 @@ MOST = 8
 _MOST_KINDS = 64
 _PATIENCE = 24
 """So many recordings may be made before each of them has to have served some steps."""
+_FEW = "there are so few operations that Python takes next to no time"
 _OFTEN = "shapes, or numbers in Python, change so often that it does not pay: pad batches to a few shapes"
 
 
@@ -214,15 +215,11 @@ class Passage:
             self._captures.served(self._name)
 
     def _recorded(self, recorder: Recorder) -> None:
-        known = self._known
-        few = (
-            "there are so few operations that Python takes next to no time"
-            if recorder.operations < self._least
-            else None
-        )
-        if (why := recorder.refused or self._bound_anew() or few) is not None:
+        known, few = self._known, recorder.operations < self._least
+        segments = recorder.done()
+        if (why := recorder.refused or self._bound_anew() or (_FEW if few else None)) is not None:
             return self._captures.refuse(self._name, why)
-        known.segments, known.addresses = recorder.done(), recorder.addresses
+        known.segments, known.addresses = segments, recorder.addresses
         known.random, known.eps = recorder.random, recorder.eps
         known.constants = [(t, t._version) for t in recorder.constants]
         self._captures.recorded(self._name)

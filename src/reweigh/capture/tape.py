@@ -25,7 +25,10 @@ from reweigh.undo import ForAWhile, lent
 from reweigh.walk import Walk
 
 MOST_BYTES = 1 << 30
-"""Of results in one recording: where there are more, kernels take longer than Python, and nothing is to be gained."""
+"""Of results in one recording, all of which it holds."""
+LARGE = 1 << 18
+"""Bytes of an operation's result: where the mean is larger, kernels take so much longer than Python that nothing is won."""
+_TOO_LARGE = "its tensors are so large that Python takes next to nothing of its time"
 
 Body = Callable[[Sequence[Tensor]], list[Tensor | None]]
 """A pass, from the tensors that change from step to step to its results."""
@@ -90,6 +93,8 @@ class Tape:
 
     def done(self) -> "list[Replay]":
         """What makes each part again."""
+        if not self._compiles and self._bytes > LARGE * max(1, self.operations):
+            self.refuse(_TOO_LARGE)
         state: list[Any] = []
         replays = [Replay(run, state) for run in written(self._parts, self._constants)]
         if self._compiles:
@@ -177,7 +182,7 @@ class Tape:
         if t.is_floating_point():
             self.eps = max(self.eps, torch.finfo(t.dtype).eps)
         if self._bytes > MOST_BYTES:
-            self.refuse("its tensors are so large that Python takes next to nothing of its time")
+            self.refuse(_TOO_LARGE)
         return slot
 
     def _keep(self, t: Tensor, slot: Slot) -> None:

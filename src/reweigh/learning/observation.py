@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from reweigh._types import BatchGetter
-from reweigh.alignment import EngineTask, Training
-from reweigh.alignment import training as training_pass
+from reweigh.alignment import EngineTask
+from reweigh.alignment.by_capture import Training
+from reweigh.alignment.by_capture import training as training_pass
 from reweigh.as_found import preserve_module_state
 from reweigh.rules import Evidence, LearnedRule
 from reweigh.states import Look, checked
