@@ -129,7 +129,6 @@ class EngineTask:
         kinds: what an engine's passes come by, operation by operation, as far as it looks: a check vouches for no more.
         places: where examples lie, as proven in earlier passes of the same manner; empty where there were none.
         trained_on: how often a pass of training has begun through the model as it was given.
-        unread: whether the pass is one to be recorded, so that no numbers should be read for a choice between two ways.
     """
 
     def __init__(self, student: Student, batch: Batch) -> None:
@@ -139,20 +138,19 @@ class EngineTask:
         self.counts: Tensor | None = None
         self.kinds: set[Hashable] = set()
         self.places: dict[Hashable, Any] = {}
-        self.trained_on, self._apart, self.unread = 0, False, False
+        self.trained_on, self._apart = 0, False
 
     def with_batch(self, batch: Batch) -> "EngineTask":
         """The same with another batch of the same kind: what was found out of the one holds for the other."""
         if batch is self.batch:
             return self
         other = EngineTask(self.student, batch)
-        other.kinds, other.places, other.unread = self.kinds, self.places, self.unread
+        other.kinds, other.places = self.kinds, self.places
         return other
 
     def passage(self, name: str, inputs: Inputs, *kind: Hashable, least: int = 0) -> Passage | None:
         """A pass that is recorded, or made again without Python; None where Python makes it, which is then said."""
-        captures = self.student.captures
-        if captures is None:
+        if (captures := self.student.captures) is None:
             return None
         bar = WRAPPED if self.wrapped or distributed.world_size() > 1 else inputs.bar
         scale = self.per_example_loss.scale if isinstance(self.per_example_loss, Scaled) else 1.0
@@ -197,6 +195,11 @@ class EngineTask:
         return not self.wrapped or (
             not (self.compiled or self.sharded) and takes_shared_passes(self.model, self.module)
         )
+
+    @property
+    def unread(self) -> bool:
+        """Whether no number is to be read for a choice between two ways, since passes may be recorded."""
+        return self.student.captures is not None
 
     @property
     def sharded(self) -> bool:

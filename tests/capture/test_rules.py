@@ -1,5 +1,6 @@
 """Every kind of rule weighs and learns by recorded passes as it does by Python."""
 
+import copy
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -71,3 +72,34 @@ def test_a_whole_step_is_what_its_parts_are(rule, capture):
             reweigher.after_step()
         results.append(torch.cat([p.detach().flatten() for p in scene.model.parameters()]))
     assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("case", named("mlp", "dropout", "batchnorm2d-train", "encoder-layer-dropout"), ids=str)
+@pytest.mark.parametrize("rule", ["L2RW", "Meta-Weight-Net"])
+def test_a_resumed_run_goes_on_bit_for_bit(rule, case):
+    """It records anew, after steps by Python that the other run made without."""
+    made, how = MADE[rule]
+
+    def begun():
+        scene = case.build()
+        optimizer = torch.optim.SGD(scene.model.parameters(), lr=0.1, momentum=0.9)
+        looks = {"optimizer": optimizer} if how else {}
+        arguments = {"rule": made(), "clean": [scene.clean], "capture": "replay", **looks}
+        return scene.model, optimizer, Reweigher(scene.model, scene.per_example_loss, **arguments)
+
+    batches = captured.batches(case)
+    model, optimizer, reweigher = begun()
+    for batch in batches[:11]:
+        reweigher.step(batch, optimizer)
+    saved = copy.deepcopy([model.state_dict(), optimizer.state_dict(), reweigher.state_dict()])
+    generator = torch.get_rng_state()
+    weights = [reweigher.step(batch, optimizer).weights for batch in batches[11:]]
+    assert "made again without Python" in reweigher.explain()
+    other = begun()
+    for one, state in zip(other, saved, strict=True):
+        one.load_state_dict(state)
+    torch.set_rng_state(generator)
+    for batch, expected in zip(batches[11:], weights, strict=True):
+        assert torch.equal(other[2].step(batch, other[1]).weights, expected)
+    for one, two in zip(model.state_dict().values(), other[0].state_dict().values(), strict=True):
+        assert torch.equal(one, two)

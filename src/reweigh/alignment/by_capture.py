@@ -54,7 +54,6 @@ class Training:
     """
 
     def __init__(self, task: EngineTask, passage: Passage, inputs: Inputs, first: First) -> None:
-        task.unread = True
         self._task, self._passage = task, passage
         self._graph: list[Tensor] = []
         self._trained = [p for p in task.parameters.values() if p.requires_grad]
