@@ -316,3 +316,51 @@ def test_a_backward_pass_that_gathers_nothing(spread):
     assert [(name, value, getattr(owner, name)) for owner, name, value in wanted] == [
         ("unshard_in_backward", False, True)
     ] * 2
+
+
+def test_below_autograd():
+    x = torch.ones(2, requires_grad=True)
+    with _torch.below_autograd():
+        assert not (x * 2).requires_grad
+    assert (x * 2).requires_grad
+    with torch.autocast("cpu", torch.bfloat16):
+        a = torch.ones(2, 2)
+        with _torch.below_autograd():
+            assert (a @ a).dtype is torch.float32
+        with _torch.without_autocast():
+            assert (a @ a).dtype is torch.float32
+        assert (a @ a).dtype is torch.bfloat16
+
+
+def test_kernel_of():
+    assert torch.equal(_torch.kernel_of(torch.ops.aten.add.Tensor)(torch.ones(2), torch.ones(2)), torch.full((2,), 2.0))
+
+
+def test_storage_of():
+    x = torch.ones(4)
+    assert _torch.storage_of(x) == _torch.storage_of(x[1:]) != _torch.storage_of(x.clone())
+    sparse = x.to_sparse()
+    assert _torch.storage_of(sparse) < 0
+
+
+def test_leave_dispatch_mode():
+    class Seen(_torch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            seen.append(func)
+            return func(*args, **(kwargs or {}))
+
+    seen, mode = [], Seen()
+    _torch.leave_dispatch_mode(mode)
+    mode.__enter__()
+    torch.ones(2)
+    assert len(seen) == 1
+    _torch.leave_dispatch_mode(mode)
+    torch.ones(2)
+    assert len(seen) == 1
+
+
+def test_say_compiling():
+    back = _torch.say_compiling(True)
+    assert torch.compiler.is_compiling()
+    back()
+    assert not torch.compiler.is_compiling()

@@ -127,6 +127,7 @@ MODEL = {
     "a hook": lambda scene: scene.model.first.register_forward_hook(lambda m, i, o: o * 2),
     "a hook before": lambda scene: scene.model.first.register_forward_pre_hook(lambda m, i: (i[0] * 2,)),
     "a hook of a parameter": lambda scene: scene.model.first.weight.register_hook(lambda g: g * 2),
+    "another buffer of the same numbers": lambda scene: _exchanged(scene),
     "another state": lambda scene: scene.model.load_state_dict(
         {n: t * 0.5 for n, t in scene.model.state_dict().items()}
     ),
@@ -143,6 +144,10 @@ MODEL = {
     "the generator": lambda scene: torch.manual_seed(99),
     "the learning rate": lambda scene: scene.optimizer.param_groups[0].update(lr=0.2),
 }
+
+
+def _exchanged(scene: Scene) -> None:
+    scene.model.normed.running_mean = scene.model.normed.running_mean.clone()[None].expand(2, 8)[0]
 
 
 def _layer(scene: Scene) -> nn.Linear:
@@ -375,6 +380,19 @@ def test_a_copy_records_anew():
     scene.trained()
     twin = copy.deepcopy(scene.reweigher)
     assert "nothing is recorded yet" in twin.explain()
+
+
+def test_a_generator_of_its_own_is_left_to_python():
+    def made(capture: str) -> Scene:
+        draw = torch.Generator().manual_seed(1)
+
+        def loss(model: nn.Module, batch: Any) -> Tensor:
+            noise = torch.randn(batch["x"].shape, generator=draw, dtype=torch.float64)
+            return plain_loss(model, {**batch, "x": batch["x"] + 0.1 * noise})
+
+        return Scene(capture, loss)
+
+    assert "it draws from a generator of its own" in same(made).reweigher.explain()
 
 
 def test_large_tensors_are_left_to_python():

@@ -35,7 +35,7 @@ class CannotCapture(Exception):
     """Why a pass is made by Python each time, in a clause."""
 
 
-def why_not(func: Any, args: Sequence[Any], tensors: Sequence[Tensor]) -> str | None:
+def why_not(func: Any, args: Sequence[Any], kwargs: dict[str, Any], tensors: Sequence[Tensor]) -> str | None:
     """Why an operation bars a pass from being made again without Python, in a clause; None where it does not."""
     name = func.overloadpacket.__name__
     if torch.Tag.data_dependent_output in func.tags:
@@ -47,6 +47,8 @@ def why_not(func: Any, args: Sequence[Any], tensors: Sequence[Tensor]) -> str | 
         return f"the shape of what {name}() gives follows from numbers"
     if (torch.Tag.inplace_view in func.tags and func not in RESHAPES) or name in _HIDDEN:
         return f"{name}() cannot be made again without Python"
+    if any(isinstance(arg, torch.Generator) for arg in (*args, *kwargs.values())):
+        return "it draws from a generator of its own"
     other = next((t for t in tensors if type(t) not in _PLAIN or t.layout is not torch.strided), None)
     return None if other is None else f"there are tensors of the kind {type(other).__name__}, {other.layout}"
 

@@ -109,7 +109,7 @@ class Tape:
         name = func.overloadpacket.__name__
         if name in _ABOUT_SHAPES or func.namespace == "profiler":
             return None
-        if (why := why_not(func, args, [*tensors, *_tensors(out)])) is not None:
+        if (why := why_not(func, args, kwargs, [*tensors, *_tensors(out)])) is not None:
             return self.refuse(why)
         if name in _ALIASES and isinstance(out, Tensor) and not self._fresh(name, args[0]):
             slot = self._slot(args[0])

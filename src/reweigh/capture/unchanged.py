@@ -11,6 +11,7 @@ Python (`captures.py`).
 import argparse
 import functools
 import operator
+import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
@@ -20,10 +21,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reweigh.outside_places import extra_attributes, is_library
+from reweigh.outside_places import extra_attributes
 from reweigh.walk import Walk
 
 _DEPTH = 4
+_LIBRARIES = sys.stdlib_module_names - {"__main__"} | {
+    "torch", "numpy", "transformers", "torchvision", "timm", "peft", "lightning", "pytorch_lightning", "accelerate",
+    "reweigh",
+}  # fmt: skip
+"""Whose own code has no settings that change while a model trains; an installed package of somebody's own may."""
 
 
 class Unchanged:
@@ -39,7 +45,7 @@ class Unchanged:
         self._named, self._parts = walk.named, walk.parts
         self._parameters = walk.parameters
         self._held = _Reached(walk, loss).readers
-        self._found, self._buffers = self._now(), self._kinds_of_buffers()
+        self._found, self._kinds = self._now(), self._kinds_now()
 
     def holds(self) -> bool:
         """Whether everything is as it was."""
@@ -47,7 +53,7 @@ class Unchanged:
             return False
         now, found = self._now(), self._found
         same = len(now) == len(found) and all(map(operator.is_, now, found))
-        return same and self._kinds_of_buffers() == self._buffers
+        return same and self._kinds_now() == self._kinds
 
     def other(self) -> str:
         """What is another now, by name; "" where nothing is."""
@@ -60,10 +66,10 @@ class Unchanged:
         changed = (at for at, (one, other) in enumerate(zip(now, found, strict=True)) if one is not other)
         return next((names[at] if at < len(names) else "autocast" for at in changed), "")
 
-    def _kinds_of_buffers(self) -> list[Any]:
-        """Of each buffer what an operation may depend on; the tensor itself may be another."""
-        found = [b for part in self._parts for b in part._buffers.values()]
-        return [None if b is None else (b.shape, b.stride(), b.dtype, b.device) for b in found]
+    def _kinds_now(self) -> list[Any]:
+        """Of parameters and buffers what an operation may depend on; in a buffer's place there may be another tensor."""
+        found = [*self._parameters.values(), *(b for part in self._parts for b in part._buffers.values())]
+        return [None if t is None else (t.shape, t.stride(), t.dtype, t.device) for t in found]
 
     def _now(self) -> list[Any]:
         parts = [part.__dict__ for part in self._parts]
@@ -101,7 +107,7 @@ class _Reached:
 
     def _class(self, kind: type) -> None:
         for base in kind.__mro__:
-            if id(base) in self._seen or is_library(base.__module__):
+            if id(base) in self._seen or _is_library(base.__module__):
                 continue
             self._seen.add(id(base))
             self.readers.append((f"an attribute of the class {base.__name__}", functools.partial(_values, vars(base))))
@@ -154,17 +160,21 @@ class _Reached:
 
     def _function(self, function: types.FunctionType, depth: int) -> None:
         self._seen.add(id(function))
-        if is_library(function.__module__):
+        if _is_library(function.__module__):
             return
         self.readers.append((f"a name that {function.__name__}() uses", functools.partial(_of_function, function)))
         for held in _of_function(function):
             self._value(held, depth + 1)
 
 
+def _is_library(name: str | None) -> bool:
+    return (name or "").partition(".")[0] in _LIBRARIES
+
+
 def _settings(value: Any) -> bool:
     """Whether an object is the user's own, or holds settings; others, as trainers, change for reasons of their own."""
     kind = type(value)
-    return not is_library(kind.__module__) or kind in (types.SimpleNamespace, argparse.Namespace) or is_dataclass(kind)
+    return not _is_library(kind.__module__) or kind in (types.SimpleNamespace, argparse.Namespace) or is_dataclass(kind)
 
 
 _LONG = 256
