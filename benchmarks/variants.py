@@ -19,6 +19,8 @@ from benchmarks.others import by_hand, per_example_gradients, with_higher, with_
 from benchmarks.tasks import Batch, Task, last_block, make_batches, make_model, per_example_loss
 from reweigh import L2RW, Reweigher
 
+_RECORDED = 20
+"""Steps by which passes are recorded and were held against passes by Python; the next such comparison is far."""
 Weigh = Callable[[nn.Module, Batch, Batch], Tensor]
 
 
@@ -76,10 +78,12 @@ class Apart:
 
 
 class Fused:
-    """`Reweigher.backward`: weights and weighted gradient together."""
+    """`Reweigher.backward`: weights and weighted gradient together; where passes are recorded, after they are."""
 
     def __init__(self, bench: Bench, **options: Any) -> None:
         self.bench, self.reweigher = bench, make_reweigher(bench, **options)
+        for _ in range(_RECORDED if "capture" in options else 0):
+            self.weights()
 
     def weights(self) -> Tensor | None:
         weights = self.reweigher.backward(self.bench.batch).weights
