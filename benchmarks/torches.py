@@ -21,7 +21,7 @@ CORE = (
     "tests/alignment", "tests/learning", "tests/trajectory", "tests/optimizers", "tests/rules",
     "tests/test_torch_private.py", "tests/test_walk.py", "tests/test_student.py", "tests/test_as_found.py",
     "tests/test_direction.py", "tests/test_reweigher.py", "tests/test_laws.py", "tests/test_laws_as_found.py",
-    "tests/test_laws_modes.py",
+    "tests/test_laws_modes.py", "tests/test_laws_captured.py", "tests/capture",
 )  # fmt: skip
 TOOLS = ("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "sybil>=8", "scipy", "scikit-learn", "safetensors",
          "pyarrow", "matplotlib")  # fmt: skip

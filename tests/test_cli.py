@@ -139,7 +139,7 @@ def test_every_option_reaches_the_settings(tmp_path):
         "schedule": "cosine", "seed": 7, "horizon": 2, "memory": "reverse", "normalise": "mean",
         "teacher_lr": 0.01, "teacher_optimizer": "sgd",
         "teacher_every": 3, "look_ahead": "real", "checkpoint_every": 2, "device": "cpu", "threads": 1, "patience": 3,
-        "precision": "bf16", "workers": 0, "normalise_over": "rank",
+        "precision": "bf16", "workers": 0, "normalise_over": "rank", "capture": "replay",
         "data_root": str(tmp_path), "dataset": "digits",
     }  # fmt: skip
     said = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
