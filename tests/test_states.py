@@ -6,7 +6,7 @@ from torch import nn
 
 from reweigh.errors import BadInput
 from reweigh.models import build
-from reweigh.states import Seen, checked, named_places, pooled, usual_places, watching
+from reweigh.states import Look, Seen, checked, named_places, pooled, usual_places, watching
 
 USUAL = {
     "resnet32": ((3, 8, 8), ["blocks.4", "blocks.9", "blocks.14", "output:input"]),
@@ -143,3 +143,25 @@ def test_what_cannot_be_read():
     with pytest.raises(BadInput, match="'a' has 8 rows but the batch has 4 examples"):
         checked(Seen({"a": torch.rand(8, 2)}), ["a"], 4)
     assert checked(Seen({}, torch.rand(8, 2)), [], 4).logits is None
+
+
+def test_a_look_gives_as_a_list_what_it_saw_and_takes_it_back():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+    look, other = Look(["1", "2:input"]), Look(["1", "2:input"])
+    with look.at(model, None):
+        output = model(torch.randn(5, 3))
+    assert torch.equal(look.numbers[0], output)
+    assert not any(t.requires_grad for t in look.numbers)
+    other.take(look.numbers)
+    assert other.seen.states.keys() == {"1", "2:input"}
+    assert all(torch.equal(other.seen.states[place], state) for place, state in look.seen.states.items())
+    assert look.kind == other.kind != Look().kind
+
+
+def test_a_look_at_nothing_watches_nothing():
+    model, look = torch.nn.Linear(3, 2), Look()
+    with look.at(model, None):
+        assert not model._forward_hooks
+    assert look.numbers == []
+    look.take([])
+    assert look.seen.logits is None

@@ -122,8 +122,7 @@ def _first_pass(task: EngineTask, optimizer: Optimizer | None) -> Iterator[bool]
 def _gradient(task: EngineTask, point: Params, first: bool, look: Look) -> tuple[dict[str, Tensor], Tensor]:
     """∇ of the mean loss with respect to the chosen parameters alone, at `point`, and that loss, shape ()."""
     inputs = Inputs(task.batch, point)
-    watched = None if look.places is None else tuple(look.places)
-    passage = None if first else task.passage("the clean gradient", inputs, watched)
+    passage = None if first else task.passage("the clean gradient", inputs, look.kind)
     if passage is None:
         grads, loss = _clean_pass(task, point, look, first=first, reseed=True)
     else:

@@ -11,7 +11,7 @@ an encoder and a decoder, what both put out.
 
 import contextlib
 import fnmatch
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -111,6 +111,11 @@ class Look:
         masks = self._masks(batch)
         with watching(module, self.places, masks=masks, tokens=self._tokens, compiled=self._compiled) as self.seen:
             yield
+
+    @property
+    def kind(self) -> Hashable:
+        """What a pass looks at, to be compared."""
+        return None if self.places is None else tuple(self.places)
 
     @property
     def numbers(self) -> list[Tensor | None]:

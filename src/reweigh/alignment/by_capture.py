@@ -5,6 +5,7 @@ numbers that are not finite and the report are Python's, as ever; the second giv
 first has left.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import torch
@@ -36,10 +37,7 @@ def asked(engine: Engine, task: EngineTask, direction: Params, ask: Ask) -> tupl
         batch, along = inputs.taken(tensors)
         return list(ask(engine, task.with_batch(batch), along))
 
-    if passage.random:
-        with kept(task.devices):
-            found = passage.run(inputs.tensors, body)
-    else:
+    with kept(task.devices) if passage.random else contextlib.nullcontext():
         found = passage.run(inputs.tensors, body)
     passage.done()
     return tuple(t for t in found if t is not None)
@@ -82,8 +80,7 @@ class Training:
 def training(task: EngineTask, look: Look) -> Training | None:
     """An ordinary pass that trains, watched by `look`; None where Python makes it."""
     inputs = Inputs(task.batch, {})
-    watched = None if look.places is None else tuple(look.places)
-    passage = task.passage("the training pass", inputs, watched, least=_LEAST)
+    passage = task.passage("the training pass", inputs, look.kind, least=_LEAST)
     if passage is None:
         return None
 

@@ -111,7 +111,9 @@ class Tape:
             return None
         if (why := why_not(func, args, kwargs, [*tensors, *_tensors(out)])) is not None:
             return self.refuse(why)
-        if name in _ALIASES and isinstance(out, Tensor) and not self._fresh(name, args[0]):
+        if name == "lift_fresh" and id(args[0]) not in self._slots:
+            return self._lifted(calls, args[0], out)
+        if name in _ALIASES and isinstance(out, Tensor):
             slot = self._slot(args[0])
             self._keep(out, slot)
             return None
@@ -121,8 +123,6 @@ class Tape:
         taken, named = tree_map(self._as_slot, (args, kwargs))
         if func in RESHAPES:
             return self._reshaped(calls, RESHAPES[func], taken, out)
-        if name == "lift_fresh":
-            func = torch.ops.aten.clone.default  # a number of Python's as a tensor, new each time
         random = torch.Tag.nondeterministic_seeded in func.tags
         self.random = self.random or random
         came = tree_map(lambda t: self._came(t) if isinstance(t, Tensor) else t, out)
@@ -135,8 +135,14 @@ class Tape:
         self._keep(out, slot)
         calls.append(Call(func, taken, {}, slot, stays=False))
 
-    def _fresh(self, name: str, t: Tensor) -> bool:
-        return name == "lift_fresh" and id(t) not in self._slots
+    def _lifted(self, calls: list[Call], t: Tensor, out: Tensor) -> None:
+        """A tensor made of numbers of Python's, which is a new one each time."""
+        kept = t.clone()
+        source = self._new(kept)
+        self._constants[source] = kept
+        slot = self._new(out)
+        self._keep(t, slot)
+        calls.append(Call(torch.ops.aten.clone.default, (source,), {}, slot, stays=False))
 
     def _own(self, t: Tensor) -> bool:
         storage = storage_of(t)
