@@ -39,6 +39,7 @@ class _Known:
 
     unchanged: Unchanged
     seen: int = 0
+    surveyed: bool = False
     segments: Sequence[Segment] | None = None
     random: bool = False
     eps: float = 0.0
@@ -127,10 +128,6 @@ class Captures:
         told += [f"{name} is Python's: {why}" for name, why in sorted(self.refused.items())]
         return "\n".join(told) or "nothing is recorded yet"
 
-    def recorder(self, walk: Walk) -> Recorder:
-        """What a pass is recorded by."""
-        return recorder_for(self.how, walk)
-
     def recorded(self, name: str) -> None:
         """One more recording was made; the one that was not used for longest goes."""
         self._made[name] += 1
@@ -183,7 +180,8 @@ class Passage:
 
     def __init__(self, captures: Captures, name: str, known: _Known, walk: Walk, least: int) -> None:
         self._captures, self._name, self._known, self._walk, self._least = captures, name, known, walk, least
-        self._recorder = captures.recorder(walk) if known.segments is None else None
+        new = known.segments is None
+        self._recorder = recorder_for(captures.how, walk, surveyed=known.surveyed) if new else None
         self._proving = known.segments is not None and known.proof_due
         self._next = 0
         self._buffers = [holder[name] for holder, name in walk.buffers]
@@ -219,6 +217,9 @@ class Passage:
         segments = recorder.done()
         if (why := recorder.refused or self._bound_anew() or (_FEW if few else None)) is not None:
             return self._captures.refuse(self._name, why)
+        known.surveyed = True
+        if segments is None:
+            return None
         known.segments, known.addresses = segments, recorder.addresses
         known.random, known.eps = recorder.random, recorder.eps
         known.constants = [(t, t._version) for t in recorder.constants]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from reweigh._torch import copy_each
+from reweigh.capture.noting import compiling
 from reweigh.capture.tape import Body
 from reweigh.errors import BadInput
 from reweigh.walk import Walk
@@ -52,7 +53,7 @@ class Graph:
         """What the body would give, of which nothing is worked out yet; all parts share their memory."""
         pool = self._segments[0].graph.pool() if self._segments else None
         torch.cuda.synchronize()
-        with torch.cuda.graph(graph, pool=pool):
+        with compiling(), torch.cuda.graph(graph, pool=pool):
             return body(places)
 
     def done(self) -> "Sequence[_Replay]":

@@ -6,6 +6,7 @@ from typing import Protocol
 from torch import Tensor
 
 from reweigh.capture.graph import Graph
+from reweigh.capture.survey import Survey
 from reweigh.capture.tape import Body, Tape
 from reweigh.walk import Walk
 
@@ -55,8 +56,8 @@ class Recorder(Protocol):
         """One part."""
         ...
 
-    def done(self) -> Sequence[Segment]:
-        """The parts."""
+    def done(self) -> Sequence[Segment] | None:
+        """The parts; None where this was a look only."""
         ...
 
 
@@ -65,10 +66,8 @@ def on_cuda(walk: Walk) -> bool:
     return bool(walk.devices) and all(device.type == "cuda" for device in walk.devices)
 
 
-def recorder_for(how: str, walk: Walk) -> Recorder:
-    """The recorder for a model."""
-    return (
-        Graph(walk)
-        if how == "cudagraph" or (how == "auto" and on_cuda(walk))
-        else Tape(walk, compiles=how == "compile")
-    )
+def recorder_for(how: str, walk: Walk, *, surveyed: bool) -> Recorder:
+    """The recorder for a model; a pass that was not `surveyed` yet is looked at before a card captures it."""
+    if how == "cudagraph" or (how == "auto" and on_cuda(walk)):
+        return Graph(walk) if surveyed else Survey()
+    return Tape(walk, compiles=how == "compile")

@@ -1,20 +1,12 @@
 """What cannot be recorded: operations whose results a host has to know before it can go on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 _PLAIN = (Tensor, nn.Parameter, nn.Buffer)
-_READERS = {
-    Tensor.tolist: "tolist()",
-    Tensor.numpy: "numpy()",
-    Tensor.__array__: "numpy()",
-    Tensor.data_ptr: "data_ptr()",
-    Tensor.__dlpack__: "__dlpack__()",
-}
 # What reads numbers on the host without an operation of its own that says so.
 _HIDDEN = ("_pack_padded_sequence", "tensor_split", "ctc_loss", "embedding_renorm_", "set_")
 _aten = torch.ops.aten
@@ -29,10 +21,6 @@ RESHAPES = {
 }
 """Changes of a tensor's own shape, and the operations that give it the new one as another tensor."""
 _MASKS = (torch.bool, torch.uint8)
-
-
-class CannotCapture(Exception):
-    """Why a pass is made by Python each time, in a clause."""
 
 
 def why_not(func: Any, args: Sequence[Any], kwargs: dict[str, Any], tensors: Sequence[Tensor]) -> str | None:
@@ -51,23 +39,3 @@ def why_not(func: Any, args: Sequence[Any], kwargs: dict[str, Any], tensors: Seq
         return "it draws from a generator of its own"
     other = next((t for t in tensors if type(t) not in _PLAIN or t.layout is not torch.strided), None)
     return None if other is None else f"there are tensors of the kind {type(other).__name__}, {other.layout}"
-
-
-class Readers(TorchFunctionMode):
-    """Within the block calls that read a tensor's numbers from Python, without any operation, are noted.
-
-    Attributes:
-        found: the first of them, in a clause.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: str | None = None
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Called by PyTorch for every call that Python makes within the block."""
-        if func in _READERS:
-            self.found = self.found or f"numbers are read on the way, by {_READERS[func]}"
-        return func(*args, **(kwargs or {}))

@@ -11,17 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reweigh._torch import (
-    TorchDispatchMode,
-    leave_dispatch_mode,
-    say_compiling,
-    storage_of,
-    tree_map,
-)
+from reweigh._torch import storage_of, tree_map
+from reweigh.capture.noting import Readers, noting, tensors_in
 from reweigh.capture.program import Call, Constants, Part, Place, Slot, written
-from reweigh.capture.refused import RESHAPES, Readers, why_not
+from reweigh.capture.refused import RESHAPES, why_not
 from reweigh.capture.replay import Compiled, Replay
-from reweigh.undo import ForAWhile, lent
 from reweigh.walk import Walk
 
 MOST_BYTES = 1 << 30
@@ -78,7 +72,7 @@ class Tape:
         """One part: the body as it is, recorded. Graphs that it leaves behind can be gone on with in a later part."""
         part = Part([], [self._new(t) for t in inputs], [])
         self._parts.append(part)
-        with _recording(self, part.calls), Readers() as readers:
+        with noting(functools.partial(self._note_if, part.calls)), Readers() as readers:
             found = body(inputs)
         self.refuse(readers.found)
         if self.refused is None:
@@ -103,13 +97,17 @@ class Tape:
         self._alive, self._parts = [], []
         return replays
 
+    def _note_if(self, calls: list[Call], *operation: Any) -> None:
+        if self.refused is None:
+            self.note(calls, *operation)
+
     def note(self, calls: list[Call], func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         """An operation was made."""
-        tensors = _tensors((args, kwargs))
+        tensors = tensors_in((args, kwargs))
         name = func.overloadpacket.__name__
         if name in _ABOUT_SHAPES or func.namespace == "profiler":
             return None
-        if (why := why_not(func, args, kwargs, [*tensors, *_tensors(out)])) is not None:
+        if (why := why_not(func, args, kwargs, [*tensors, *tensors_in(out)])) is not None:
             return self.refuse(why)
         if name == "lift_fresh" and id(args[0]) not in self._slots:
             return self._lifted(calls, args[0], out)
@@ -196,45 +194,6 @@ class Tape:
         self._slots[id(t)] = slot
 
 
-class _recording(ForAWhile):
-    """Within the block a tape notes every operation."""
-
-    def __init__(self, tape: Tape, calls: list[Call]) -> None:
-        self._mode = _Recording(tape, calls)
-
-    def change(self) -> None:
-        """The mode comes in."""
-        torch.clear_autocast_cache()  # of parameters in half precision that were made of them before
-        lent(functools.partial(leave_dispatch_mode, self._mode))
-        lent(say_compiling(False))
-        say_compiling(True)
-        self._mode.__enter__()  # type: ignore[no-untyped-call]
-
-
-class _Recording(TorchDispatchMode):
-    """The mode: makes every operation, and notes it until something bars that."""
-
-    def __init__(self, tape: Tape, calls: list[Call]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._tape, self._calls = tape, calls
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Called by PyTorch for every operation."""
-        kwargs = kwargs or {}
-        out = func(*args, **kwargs)
-        if self._tape.refused is None:
-            self._tape.note(self._calls, func, args, kwargs, out)
-        return out
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, tuple | list):
-        return [t for item in value for t in _tensors(item)]
-    return _tensors(list(value.values())) if isinstance(value, dict) else []
-
-
 def _written(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
     """The arguments that an operation writes to."""
     if not func._schema.is_mutable:
@@ -242,5 +201,5 @@ def _written(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Ten
     found: list[Tensor] = []
     for at, argument in enumerate(func._schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
-            found += _tensors(args[at] if at < len(args) else kwargs.get(argument.name))
+            found += tensors_in(args[at] if at < len(args) else kwargs.get(argument.name))
     return found
