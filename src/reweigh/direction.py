@@ -121,28 +121,33 @@ def _first_pass(task: EngineTask, optimizer: Optimizer | None) -> Iterator[bool]
 
 def _gradient(task: EngineTask, point: Params, first: bool, look: Look) -> tuple[dict[str, Tensor], Tensor]:
     """∇ of the mean loss with respect to the chosen parameters alone, at `point`, and that loss, shape ()."""
-    inputs = Inputs(task.batch, point)
-    passage = None if first else task.passage("the clean gradient", inputs, look.kind)
-    if passage is None:
-        grads, loss = _clean_pass(task, point, look, first=first, reseed=True)
-    else:
-
-        def body(tensors: Sequence[Tensor]) -> list[Tensor | None]:
-            batch, at = inputs.taken(tensors)
-            gradient, mean = _clean_pass(task.with_batch(batch), at, look, first=False, reseed=False)
-            return [mean, *gradient, *look.numbers]
-
-        with rng.kept(task.devices) if passage.random else contextlib.nullcontext():
-            if passage.random:
-                reseed_dropout(task.walk)
-            mean, *found = passage.run(inputs.tensors, body)
-        passage.done()
-        assert mean is not None
-        loss, grads = mean, found[: len(task.chosen)]
-        look.take(found[len(grads) :])
+    found = None if first or not task.unread else _recorded(task, point, look)
+    grads, loss = found or _clean_pass(task, point, look, first=first, reseed=True)
     if distributed.world_size() > 1:  # ranks send as many numbers, whatever each of them used
         grads = [torch.zeros_like(p) if g is None else g for p, g in zip(task.chosen.values(), grads, strict=True)]
     return {name: g for name, g in zip(task.chosen, grads, strict=True) if g is not None}, loss
+
+
+def _recorded(task: EngineTask, point: Params, look: Look) -> tuple[Sequence[Tensor | None], Tensor] | None:
+    """`_clean_pass`, recorded or made again without Python; None where it is Python's."""
+    inputs = Inputs(task.batch, point)
+    if (passage := task.passage("the clean gradient", inputs, look.kind)) is None:
+        return None
+
+    def body(tensors: Sequence[Tensor]) -> list[Tensor | None]:
+        batch, at = inputs.taken(tensors)
+        gradient, mean = _clean_pass(task.with_batch(batch), at, look, first=False, reseed=False)
+        return [mean, *gradient, *look.numbers]
+
+    with rng.kept(task.devices) if passage.random else contextlib.nullcontext():
+        if passage.random:
+            reseed_dropout(task.walk)
+        loss, *found = passage.run(inputs.tensors, body)
+    passage.done()
+    assert loss is not None
+    grads = found[: len(task.chosen)]
+    look.take(found[len(grads) :])
+    return grads, loss
 
 
 def _clean_pass(

@@ -28,9 +28,10 @@ Ask = Callable[[Engine, EngineTask, Params], tuple[Tensor, ...]]
 
 def asked(engine: Engine, task: EngineTask, direction: Params, ask: Ask) -> tuple[Tensor, ...]:
     """`ask(engine, task, direction)`, which leaves the model as found, without Python where that was recorded."""
+    if not task.unread:
+        return ask(engine, task, direction)
     inputs = Inputs(task.batch, direction)
-    passage = task.passage(f"alignments by {engine.name}", inputs)
-    if passage is None:
+    if (passage := task.passage(f"alignments by {engine.name}", inputs)) is None:
         return ask(engine, task, direction)
 
     def body(tensors: Sequence[Tensor]) -> list[Tensor | None]:
@@ -79,9 +80,10 @@ class Training:
 
 def training(task: EngineTask, look: Look) -> Training | None:
     """An ordinary pass that trains, watched by `look`; None where Python makes it."""
+    if not task.unread:
+        return None
     inputs = Inputs(task.batch, {})
-    passage = task.passage("the training pass", inputs, look.kind, least=_LEAST)
-    if passage is None:
+    if (passage := task.passage("the training pass", inputs, look.kind, least=_LEAST)) is None:
         return None
 
     def first(at: EngineTask, _: Params) -> list[Tensor | None]:
@@ -96,10 +98,10 @@ def training(task: EngineTask, look: Look) -> Training | None:
 
 def backward(engine: Engine, task: EngineTask, direction: Params, weigh: Weigh, *, share: bool) -> Weighted:
     """`engine.backward`, without Python where that was recorded."""
+    if not task.unread or type(engine).backward is not Engine.backward:  # somebody's engine goes its own way
+        return engine.backward(task, direction, weigh, share=share)
     inputs = Inputs(task.batch, direction)
-    own = type(engine).backward is not Engine.backward  # somebody's engine goes its own way
-    passage = None if own else task.passage(f"weights and gradient by {engine.name}", inputs, share)
-    if passage is None:
+    if (passage := task.passage(f"weights and gradient by {engine.name}", inputs, share)) is None:
         return engine.backward(task, direction, weigh, share=share)
 
     def first(at: EngineTask, along: Params) -> list[Tensor | None]:
