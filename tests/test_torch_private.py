@@ -359,8 +359,10 @@ def test_leave_dispatch_mode():
     assert len(seen) == 1
 
 
-def test_say_compiling():
-    back = _torch.say_compiling(True)
+def test_compiling():
+    assert not _torch.compiling()
+    _torch.set_compiling(True)
     assert torch.compiler.is_compiling()
-    back()
+    assert _torch.compiling()
+    _torch.set_compiling(False)
     assert not torch.compiler.is_compiling()

@@ -309,17 +309,14 @@ def without_autocast() -> Any:
     return torch._C._DisableAutocast()
 
 
-def say_compiling(yes: bool) -> Callable[[], None]:
-    """Let `torch.compiler.is_compiling()` say so, by which code that reads numbers on the way leaves that alone; a function
-    that puts back what it said.
-    """
-    found = getattr(torch.compiler, "_is_compiling_flag", False)
+def compiling() -> bool:
+    """What `torch.compiler.is_compiling()` says: code that reads numbers on the way leaves that alone where it is so."""
+    return getattr(torch.compiler, "_is_compiling_flag", False)
 
-    def put_back() -> None:
-        torch.compiler._is_compiling_flag = found
 
-    torch.compiler._is_compiling_flag = yes
-    return put_back
+def set_compiling(on: bool) -> None:
+    """Let it say so, from now on."""
+    torch.compiler._is_compiling_flag = on
 
 
 def storage_of(tensor: Tensor) -> int:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from reweigh import _torch, rng, sharded
 from reweigh._types import Params
 from reweigh.outside_state import keep_outside
-from reweigh.undo import ForAWhile, lent, restore, unless_done
+from reweigh.undo import ForAWhile, lent, restore, unless_done, values_of
 from reweigh.walk import Walk, Walkable, walked
 
 
@@ -155,7 +155,7 @@ class preserve_module_state(ForAWhile):
         lent(rng.way_back(walk.devices))
         keep_outside(walk.module, parts)
         lent(attributes_of(parts))
-        lent(_values_of(walk.rescaled))
+        lent(values_of(walk.rescaled))
         if walk.compiled:
             uncompiled().change()
         torch.clear_autocast_cache()
@@ -239,8 +239,7 @@ def kept_if_failed(model: Walkable) -> None:
     """
     walk = walked(model)
     gradients = [(p, p.grad, None if p.grad is None else p.grad.clone()) for p in walk.parameters.values()]
-    holders = [part._buffers for part in walk.parts if part._buffers]
-    buffers = [buffer for holder in holders for buffer in holder.values() if buffer is not None]
+    buffers = [holder[name] for holder, name in walk.buffers]
 
     def put_back() -> None:
         for p, gradient, value in gradients:
@@ -251,7 +250,7 @@ def kept_if_failed(model: Walkable) -> None:
     unless_done(put_back)
     unless_done(rng.way_back(walk.devices))
     unless_done(attributes_of(walk.parts))
-    unless_done(_values_of([*buffers, *walk.rescaled]))
+    unless_done(values_of([*buffers, *walk.rescaled]))
 
 
 def attributes_of(parts: Iterable[nn.Module]) -> Callable[[], None]:
@@ -266,16 +265,6 @@ def attributes_of(parts: Iterable[nn.Module]) -> Callable[[], None]:
         if list(map(len, owns)) != lengths:
             for own, values in zip(owns, found, strict=True):
                 restore(own, values)
-
-    return put_back
-
-
-def _values_of(tensors: Sequence[Tensor]) -> Callable[[], None]:
-    found = [(t, t.detach().clone()) for t in tensors]
-
-    def put_back() -> None:
-        for t, value in found:
-            t.data.copy_(value)
 
     return put_back
 

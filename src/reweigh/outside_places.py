@@ -128,7 +128,7 @@ def _of_function(function: types.FunctionType, seen: set[int]) -> Iterator[Place
     for index, (name, cell) in enumerate(zip(code.co_freevars, function.__closure__ or (), strict=True)):
         if not _is_log(uses.get(name)):
             bind = functools.partial(_bind_cell, index) if "store" in uses.get(name, ()) else None
-            value = _contents(cell)
+            value = contents(cell)
             yield from _value(owner, functools.partial(_cell, index), value, name, seen, bare=True, bind=bind)
     for name, how in uses.items():
         if name in function.__globals__ and not _is_log(how):
@@ -198,7 +198,8 @@ def _is_plain_tuple(value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(item, _ATOMS) or item is None for item in value)
 
 
-def _contents(cell: Any) -> Any:
+def contents(cell: Any) -> Any:
+    """What a cell of a closure holds; None where nothing is bound yet."""
     try:
         return cell.cell_contents
     except ValueError:

@@ -112,6 +112,10 @@ class Look:
         with watching(module, self.places, masks=masks, tokens=self._tokens, compiled=self._compiled) as self.seen:
             yield
 
+    def checked(self, size: int, counts: Tensor | None = None) -> Seen | None:
+        """What was seen, held to what `checked` asks; None where nothing was watched."""
+        return None if self.places is None else checked(self.seen, self.places, size, counts)
+
     @property
     def kind(self) -> Hashable:
         """What a pass looks at, to be compared."""

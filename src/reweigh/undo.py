@@ -21,7 +21,7 @@ import os
 import threading
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import torch
@@ -205,6 +205,17 @@ def _as_remembered(found: list[tuple[dict[str, Any], dict[str, Any], list[tuple[
                 value.update(content)
             else:
                 restore(value, content)
+
+
+def values_of(tensors: Sequence[Tensor]) -> PutBack:
+    """A function that puts back the numbers that these tensors hold."""
+    found = [(t, t.detach().clone()) for t in tensors]
+
+    def put_back() -> None:
+        for t, value in found:
+            t.data.copy_(value)
+
+    return put_back
 
 
 def restore(own: dict[Any, Any], values: dict[Any, Any]) -> None:

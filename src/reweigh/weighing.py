@@ -17,7 +17,7 @@ from reweigh.errors import BadInput
 from reweigh.learning import Setup
 from reweigh.progress import Progress
 from reweigh.rules import Evidence, Rule
-from reweigh.states import Look, Seen, checked, watching
+from reweigh.states import Look, Seen
 from reweigh.step import Clean, examine
 
 
@@ -60,8 +60,7 @@ class Weigher:
         else:
             losses, back = pass_.losses, pass_.back
         alone = task.student.unscaled(losses.detach())
-        seen = None if places is None else checked(look.seen, places, len(alone)).detached()
-        weights = self._weights(progress, task, None, None, alone, seen)
+        weights = self._weights(progress, task, None, None, alone, _detached(look, alone))
         back(weights)
         return Weighted(task.placed(alone), task.placed(weights))
 
@@ -116,11 +115,10 @@ class Weigher:
 
     def _look(self, task: EngineTask, places: list[str] | None) -> tuple[Tensor, Seen | None]:
         """The losses (B,), without a graph, and what the pass shows of the states."""
-        if places is None:
-            return task.losses_alone(), None
-        with watching(task.module, places) as seen:
+        look = Look(places)
+        with look.at(task.module, task.batch):
             losses = task.losses_alone()
-        return losses, checked(seen, places, len(losses)).detached()
+        return losses, _detached(look, losses)
 
     def _weights(
         self,
@@ -150,3 +148,9 @@ class Weigher:
             self._gradient.used(done.report.direction_norm)
             done.see(undecided=at.engine.chosen is None)
         return weights
+
+
+def _detached(look: Look, losses: Tensor) -> Seen | None:
+    """What was seen of as many examples, without a graph."""
+    seen = look.checked(len(losses))
+    return None if seen is None else seen.detached()

@@ -13,19 +13,10 @@ from zoo import named
 FIXED = named("mlp", "batchnorm2d-train", "lstm", "encoder-layer-train", "tied-language-model", "groupnorm")
 
 
-def same(case, capture):
-    by_python, graph = captured.run(case, "auto", "off"), captured.run(case, "auto", capture)
-    for one, two in zip(by_python.weights + by_python.losses, graph.weights + graph.losses, strict=True):
-        torch.testing.assert_close(two, one, rtol=1e-8, atol=1e-9)
-    for name, value in by_python.model.items():
-        torch.testing.assert_close(graph.model[name], value, rtol=1e-8, atol=1e-9, msg=name)
-    return graph.told
-
-
 @pytest.mark.parametrize("capture", ["auto", "cudagraph"])
 @pytest.mark.parametrize("case", FIXED, ids=str)
 def test_graphs_give_what_python_gives(case, capture, stand_in):
-    told = same(case, capture)
+    told = captured.nothing_is_otherwise(case, "auto", capture=capture)
     assert "weights and gradient by" in told
     assert "is Python's" not in told
 
@@ -40,7 +31,7 @@ BARRED = {
 @pytest.mark.parametrize("name", BARRED)
 def test_what_a_graph_cannot_hold_is_seen_before_a_card_is_asked(name, stand_in, monkeypatch):
     monkeypatch.setattr(Captured, "captured", lambda *_: pytest.fail("a capture was begun"))
-    assert BARRED[name] in same(named(name)[0], "auto")
+    assert BARRED[name] in captured.nothing_is_otherwise(named(name)[0], "auto", capture="auto")
 
 
 def test_what_a_card_cannot_capture_after_all_is_python_s(stand_in, monkeypatch):
@@ -48,7 +39,7 @@ def test_what_a_card_cannot_capture_after_all_is_python_s(stand_in, monkeypatch)
         raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
     monkeypatch.setattr(Captured, "captured", failing)
-    told = same(named("mlp")[0], "auto")
+    told = captured.nothing_is_otherwise(named("mlp")[0], "auto", capture="auto")
     assert "is Python's: CUDA cannot capture it (operation not permitted when stream is capturing)" in told
 
 

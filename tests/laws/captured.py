@@ -64,10 +64,16 @@ def run(case: Case, engine: str, capture: str, rule: Rule | None = None, **how: 
 
 
 def nothing_is_otherwise(
-    case: Case, engine: str, rule: Rule | None = None, other: Rule | None = None, **how: Any
+    case: Case,
+    engine: str,
+    rule: Rule | None = None,
+    other: Rule | None = None,
+    *,
+    capture: str = "replay",
+    **how: Any,
 ) -> str:
     """Weights, losses, parameters, buffers and the generator, to rounding; what was told of the recorded run."""
-    by_python, recorded = run(case, engine, "off", rule, **how), run(case, engine, "replay", other, **how)
+    by_python, recorded = run(case, engine, "off", rule, **how), run(case, engine, capture, other, **how)
     for one, two in zip(by_python.weights + by_python.losses, recorded.weights + recorded.losses, strict=True):
         torch.testing.assert_close(two, one, rtol=1e-8, atol=1e-9)
     assert by_python.model.keys() == recorded.model.keys()

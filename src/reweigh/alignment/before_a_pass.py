@@ -2,6 +2,7 @@
 
 from reweigh import rng
 from reweigh.student import EngineTask
+from reweigh.undo import values_of
 
 
 class BeforeAPass:
@@ -9,17 +10,12 @@ class BeforeAPass:
 
     def __init__(self, task: EngineTask, *, buffers: bool) -> None:
         self._generators = rng.states(task.devices)
-        places = [part._buffers for part in task.walk.parts if part._buffers] if buffers else []
-        self._buffers = [
-            (place, name, buffer, buffer.detach().clone())
-            for place in places
-            for name, buffer in place.items()
-            if buffer is not None
-        ]
+        self._buffers = [(place, name, place[name]) for place, name in task.walk.buffers] if buffers else []
+        self._values_back = values_of([buffer for _, _, buffer in self._buffers])
 
     def back(self) -> None:
         """Put generators and buffers back."""
         rng.set_states(self._generators)
-        for place, name, buffer, value in self._buffers:
-            buffer.data.copy_(value)
+        self._values_back()
+        for place, name, buffer in self._buffers:
             place[name] = buffer

@@ -53,7 +53,7 @@ class Training:
     """
 
     def __init__(self, task: EngineTask, passage: Passage, inputs: Inputs, first: First) -> None:
-        self._task, self._passage = task, passage
+        self._passage = passage
         self._graph: list[Tensor] = []
         self._trained = [p for p in task.parameters.values() if p.requires_grad]
 

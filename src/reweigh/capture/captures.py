@@ -16,7 +16,7 @@ from torch import Tensor
 from reweigh.capture.proof import apart, undone
 from reweigh.capture.recorder import Recorder, Segment, on_cuda, recorder_for
 from reweigh.capture.tape import Body
-from reweigh.capture.unchanged import Unchanged, hooked
+from reweigh.capture.unchanged import Unchanged, hooked, kind_of
 from reweigh.errors import BadInput
 from reweigh.walk import Walk
 
@@ -141,7 +141,7 @@ class Captures:
 
     def _of(self, name: str, walk: Walk, loss: Any, inputs: Sequence[Tensor], kind: Hashable) -> _Known | str:
         """What is known of the pass as it is now, which is seen once more; or why it is not worth it."""
-        shapes = tuple((t.shape, t.stride(), t.dtype, t.device, t.requires_grad) for t in inputs)
+        shapes = tuple((*kind_of(t), t.requires_grad) for t in inputs)
         key = (name, shapes, kind)
         found = self._known.pop(key, [])
         self._known[key] = found  # the latest are the last
@@ -184,7 +184,7 @@ class Passage:
         self._recorder = recorder_for(captures.how, walk, surveyed=known.surveyed) if new else None
         self._proving = known.segments is not None and known.proof_due
         self._next = 0
-        self._buffers = [holder[name] for holder, name in walk.buffers]
+        self._buffers = [holder[name] for holder, name in walk.buffers] if new else []
         self.random = known.segments is None or known.random
 
     def run(self, inputs: Sequence[Tensor], body: Body) -> list[Tensor | None]:

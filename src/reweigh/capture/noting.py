@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from reweigh._torch import TorchDispatchMode, leave_dispatch_mode, say_compiling
+from reweigh import _torch
+from reweigh._torch import TorchDispatchMode, leave_dispatch_mode, set_compiling
 from reweigh.undo import ForAWhile, lent
 
 _READERS = {
@@ -46,8 +47,8 @@ class compiling(ForAWhile):
     def change(self) -> None:
         """The answer is another one."""
         torch.clear_autocast_cache()  # of parameters in half precision that were made of them before
-        lent(say_compiling(False))
-        say_compiling(True)
+        lent(functools.partial(set_compiling, _torch.compiling()))
+        set_compiling(True)
 
 
 class noting(ForAWhile):

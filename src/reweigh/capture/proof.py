@@ -1,13 +1,13 @@
 """A recorded pass held against one by Python: made without a trace first, then compared."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from reweigh import rng
-from reweigh.undo import ForAWhile, lent
+from reweigh.undo import ForAWhile, lent, values_of
 from reweigh.walk import Walk
 
 
@@ -20,17 +20,7 @@ class undone(ForAWhile):
     def change(self) -> None:
         """Nothing but a note."""
         lent(rng.way_back(self._walk.devices))
-        lent(_values([holder[name] for holder, name in self._walk.buffers]))
-
-
-def _values(buffers: Sequence[Tensor]) -> Callable[[], None]:
-    found = [(buffer, buffer.detach().clone()) for buffer in buffers]
-
-    def put_back() -> None:
-        for buffer, value in found:
-            buffer.data.copy_(value)
-
-    return put_back
+        lent(values_of([holder[name] for holder, name in self._walk.buffers]))
 
 
 def apart(replayed: Sequence[Tensor | None], found: Sequence[Tensor | None], eps: float) -> str | None:

@@ -72,7 +72,7 @@ class Tape:
         """One part: the body as it is, recorded. Graphs that it leaves behind can be gone on with in a later part."""
         part = Part([], [self._new(t) for t in inputs], [])
         self._parts.append(part)
-        with noting(functools.partial(self._note_if, part.calls)), Readers() as readers:
+        with noting(functools.partial(self._note, part.calls)), Readers() as readers:
             found = body(inputs)
         self.refuse(readers.found)
         if self.refused is None:
@@ -97,12 +97,10 @@ class Tape:
         self._alive, self._parts = [], []
         return replays
 
-    def _note_if(self, calls: list[Call], *operation: Any) -> None:
-        if self.refused is None:
-            self.note(calls, *operation)
-
-    def note(self, calls: list[Call], func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
+    def _note(self, calls: list[Call], func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         """An operation was made."""
+        if self.refused is not None:
+            return None
         tensors = tensors_in((args, kwargs))
         name = func.overloadpacket.__name__
         if name in _ABOUT_SHAPES or func.namespace == "profiler":

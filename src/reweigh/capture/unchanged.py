@@ -13,7 +13,7 @@ import functools
 import operator
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import is_dataclass
 from itertools import chain
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reweigh.outside_places import extra_attributes
+from reweigh.outside_places import contents, extra_attributes
 from reweigh.walk import Walk
 
 _DEPTH = 4
@@ -69,7 +69,7 @@ class Unchanged:
     def _kinds_now(self) -> list[Any]:
         """Of parameters and buffers what an operation may depend on; in a buffer's place there may be another tensor."""
         found = [*self._parameters.values(), *(b for part in self._parts for b in part._buffers.values())]
-        return [None if t is None else (t.shape, t.stride(), t.dtype, t.device) for t in found]
+        return [None if t is None else kind_of(t) for t in found]
 
     def _now(self) -> list[Any]:
         parts = [part.__dict__ for part in self._parts]
@@ -81,6 +81,11 @@ class Unchanged:
         found += [torch.is_autocast_enabled(kind) for kind in kinds]
         found += [torch.get_autocast_dtype(kind) for kind in kinds if torch.is_autocast_enabled(kind)]
         return found
+
+
+def kind_of(t: Tensor) -> tuple[Hashable, ...]:
+    """What an operation may depend on beside a tensor's numbers."""
+    return t.shape, t.stride(), t.dtype, t.device
 
 
 def hooked(walk: Walk) -> str:
@@ -162,8 +167,9 @@ class _Reached:
         self._seen.add(id(function))
         if _is_library(function.__module__):
             return
-        self.readers.append((f"a name that {function.__name__}() uses", functools.partial(_of_function, function)))
-        for held in _of_function(function):
+        read = functools.partial(_of_function, function, list(_names(function.__code__)))
+        self.readers.append((f"a name that {function.__name__}() uses", read))
+        for held in read():
             self._value(held, depth + 1)
 
 
@@ -185,15 +191,9 @@ def _values(held: Any) -> list[Any]:
     return list(held.values())
 
 
-def _of_function(function: types.FunctionType) -> list[Any]:
-    """What a function can see: its closure, the globals that it names, its defaults."""
-    known = function.__globals__
-    found = [known.get(name) for name in _names(function.__code__)]
-    for cell in function.__closure__ or ():
-        try:
-            found.append(cell.cell_contents)
-        except ValueError:
-            found.append(None)
+def _of_function(function: types.FunctionType, names: Sequence[str]) -> list[Any]:
+    """What a function can see: its code, the globals that this names, its closure, its defaults."""
+    found = [function.__code__, *map(function.__globals__.get, names), *map(contents, function.__closure__ or ())]
     return [*found, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
 
 

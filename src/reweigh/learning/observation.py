@@ -12,7 +12,7 @@ from reweigh.alignment.by_capture import Training
 from reweigh.alignment.by_capture import training as training_pass
 from reweigh.as_found import preserve_module_state
 from reweigh.rules import Evidence, LearnedRule
-from reweigh.states import Look, checked
+from reweigh.states import Look
 from reweigh.trajectory import Setting
 
 
@@ -67,7 +67,7 @@ def observe(
         losses=known,
         look_up=labels,
         counts=task.tokens,
-        seen=None if places is None else checked(look.seen, places, len(known), task.tokens),
+        seen=look.checked(len(known), task.tokens),
         step=step,
         clean_loss=clean_loss,
         memory=rule.memory(),
