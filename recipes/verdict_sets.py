@@ -307,8 +307,19 @@ class Scene(NamedTuple):
         return found
 
 
-def scene(chosen: Set, places: Places, seed: int, folder: Path) -> Scene:
-    """Draw the rows of one seed; files are written below `folder` where they are images."""
+class Drawn(NamedTuple):
+    """A set's rows for one seed, in random order: where they are in the source, their right labels, those of the source."""
+
+    raw: Raw
+    rows: Array
+    truth: Array
+    given: Array
+    classes: int
+    draw: Draw
+
+
+def drawn(chosen: Set, places: Places, seed: int) -> Drawn:
+    """Rows of the classes that have enough of them."""
     raw, draw = chosen.source(places, seed), np.random.default_rng(seed)
     counts = np.bincount(raw.truth)
     wanted = np.flatnonzero(counts >= chosen.checked + LEAST_ROWS)
@@ -316,20 +327,61 @@ def scene(chosen: Set, places: Places, seed: int, folder: Path) -> Scene:
     number[wanted] = np.arange(len(wanted))
     given = raw.truth if raw.given is None else raw.given
     rows = draw.permutation(np.flatnonzero((number[raw.truth] >= 0) & (number[given] >= 0)))
-    truth, given = number[raw.truth[rows]], number[given[rows]]
-    checked = np.concatenate([np.flatnonzero(truth == c)[: chosen.checked] for c in range(len(wanted))])
-    rest = np.setdiff1d(np.arange(len(rows)), checked)
-    test = rest[: min(MOST_TESTED, round(0.4 * len(rest)))]
-    train = rest[len(test) : len(test) + chosen.most]
-    if raw.given is None:
-        numbers = _as_numbers(raw.x, rows[train]) if chosen.noise is unsure else raw.truth
-        said = chosen.noise(numbers, truth[train], len(wanted), chosen.share, draw)
+    return Drawn(raw, rows, number[raw.truth[rows]], number[given[rows]], len(wanted), draw)
+
+
+def scene(chosen: Set, places: Places, seed: int, folder: Path) -> Scene:
+    """Draw the rows of one seed; files are written below `folder` where they are images."""
+    of = drawn(chosen, places, seed)
+    checked = np.concatenate([np.flatnonzero(of.truth == c)[: chosen.checked] for c in range(of.classes)])
+    train, test = _rest(of, checked, chosen.most)
+    parts = {"train": (train, _said(chosen, of, train)), "clean": (checked, of.truth[checked])}
+    return _made(chosen, of, parts | {"test": (test, of.truth[test])}, folder)
+
+
+PICKED = ("class", "right class", "random")
+"""How rows are picked to be checked: as many of each class as they are called, or as they are, or any."""
+
+
+def gone_over(chosen: Set, places: Places, seed: int, folder: Path, by: str, *, seen: bool) -> Scene:
+    """The same where checked rows were picked out of the training rows: so many a class, given or right, or any.
+
+    Where they are `seen` the training rows hold them as well, with what they were called.
+    """
+    of = drawn(chosen, places, seed)
+    given = _said(chosen, of, np.arange(len(of.rows)))
+    if by == "random":
+        checked = np.arange(chosen.checked * of.classes)
     else:
-        said = given[train]
-    parts = {"train": (train, said), "clean": (checked, truth[checked]), "test": (test, truth[test])}
-    made = {name: _part(raw.x, rows[which], y, folder / name) for name, (which, y) in parts.items()}
-    target = "label" if hasattr(raw.x, "columns") else None
-    return Scene(**made, target=target, wrong=said != truth[train], options=chosen.options)
+        labels = given if by == "class" else of.truth
+        checked = np.concatenate([np.flatnonzero(labels == c)[: chosen.checked] for c in range(of.classes)])
+    train, test = _rest(of, checked, chosen.most)
+    train = np.concatenate([train, checked]) if seen else train
+    parts = {"train": (train, given[train]), "clean": (checked, of.truth[checked])}
+    return _made(chosen, of, parts | {"test": (test, of.truth[test])}, folder)
+
+
+def _rest(of: Drawn, checked: Array, most: int) -> tuple[Array, Array]:
+    """Rows to train on, and to test on, of those that are not checked."""
+    rest = np.setdiff1d(np.arange(len(of.rows)), checked)
+    test = rest[: min(MOST_TESTED, round(0.4 * len(rest)))]
+    return rest[len(test) : len(test) + most], test
+
+
+def _said(chosen: Set, of: Drawn, rows: Array) -> Array:
+    """What these rows are called."""
+    if of.raw.given is not None:
+        return of.given[rows]
+    numbers = _as_numbers(of.raw.x, of.rows[rows]) if chosen.noise is unsure else of.raw.truth
+    return chosen.noise(numbers, of.truth[rows], of.classes, chosen.share, of.draw)
+
+
+def _made(chosen: Set, of: Drawn, parts: Mapping[str, tuple[Array, Array]], folder: Path) -> Scene:
+    """Frames, pairs or folders of these rows with these labels."""
+    made = {name: _part(of.raw.x, of.rows[which], y, folder / name) for name, (which, y) in parts.items()}
+    train, said = parts["train"]
+    target = "label" if hasattr(of.raw.x, "columns") else None
+    return Scene(**made, target=target, wrong=said != of.truth[train], options=chosen.options)
 
 
 def _as_numbers(x: Any, rows: Array) -> Array:

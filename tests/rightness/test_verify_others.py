@@ -130,10 +130,10 @@ def test_without_features_labels_are_judged_as_well(labels):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"probabilities": np.full((20,), 0.5)}, "one column a label, twice"),
+        ({"probabilities": np.full((20,), 0.5)}, "one column a label in all"),
         ({"probabilities": np.full((20, 2), 1.5)}, "between 0 and 1"),
         ({"labels": np.full((20, 2), 2)}, "labels are 0 or 1"),
-        ({"labels": np.zeros((20, 3))}, "one column a label, twice"),
+        ({"labels": np.zeros((20, 3))}, "one column a label in all"),
         ({"checked": [1, 2]}, "2 examples are checked"),
         ({"kinds": ["tempting"]}, "no kind of wrong labels 'tempting': choose from flipped"),
     ],

@@ -52,7 +52,7 @@ def judged_by_halves(run: FinishedRun, data: RunData, watcher: Watcher = SILENT)
     view = read_halves(folder, run.digests, clean, others)
     if view is None:
         view = _asked(run, data, watcher)
-    found = rightness_of(view, clean, others, run.config.student.seed)
+    found = rightness_of(view, clean, others, run.config.student.seed, data.before)
     judged = torch.cat([data.clean.y, others.y]).numpy()
     return _spread(found, judged, data.train.y.numpy(), rows.numpy())
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from reweigh.rightness.calibration import Calibration
+from reweigh.rightness.in_line import InLine
 from reweigh.rightness.verifier import Verifier
 from reweigh.rightness.witness import Witness
 
@@ -29,6 +30,13 @@ class Verdict(NamedTuple):
     kind: Tensor
     of_kind: Tensor
     groups: Tensor
+
+
+class Asked(NamedTuple):
+    """What a verifier says of q questions, (q, 1 + kinds), and what follows of how many are right and of each kind."""
+
+    said: Tensor
+    shares: Calibration
 
 
 class Spread(NamedTuple):
@@ -62,17 +70,25 @@ class Court(NamedTuple):
         """How many are asked of an example."""
         return len(self.cells[0]) // max(len(self.given), 1)
 
-    def judge(self, verifier: Verifier) -> Verdict:
-        """With the shares that hold among these examples."""
-        kinds = len(verifier.kinds)
+    def judge(self, verifier: Verifier, in_line: InLine | None = None) -> Verdict:
+        """With the shares that hold among these examples; brought in line with real mistakes where those are known."""
         if not len(self.given):
-            nothing = torch.empty(0, dtype=torch.double)
+            kinds, nothing = len(verifier.kinds), torch.empty(0, dtype=torch.double)
             return Verdict(nothing, nothing.long(), nothing.view(0, kinds), torch.zeros(1 + kinds))
-        asked = verifier.ask(self.view, self.given)
-        calibrated = Calibration.of(asked, self.cells, self.view.shape if self.view.by_cell else None)
-        among = asked[:, 1:] + calibrated.groups[1:].log()
-        right = torch.sigmoid(calibrated.log_odds(asked, self.cells))
-        return Verdict(right, among.argmax(1), (1 - right)[:, None] * among.softmax(1), calibrated.groups)
+        return self._judged(self.asked(verifier), in_line)
+
+    def asked(self, verifier: Verifier) -> Asked:
+        """What it says of these examples, before that is brought in line with anything."""
+        said = verifier.ask(self.view, self.given)
+        return Asked(said, Calibration.of(said, self.cells, self.view.shape if self.view.by_cell else None))
+
+    def _judged(self, asked: Asked, in_line: InLine | None) -> Verdict:
+        groups, odds = asked.shares.groups, asked.shares.log_odds(asked.said, self.cells)
+        among, right = asked.said[:, 1:] + groups[1:].log(), torch.sigmoid(odds if in_line is None else in_line(odds))
+        of_kind = (1 - right)[:, None] * among.softmax(1)
+        if in_line is not None:
+            groups = torch.cat([right.mean()[None], of_kind.mean(0)])
+        return Verdict(right, among.argmax(1), of_kind, groups)
 
     def examples(self, right: Tensor) -> Tensor:
         """From questions (q,) to examples, (n,): an example is right where all that is asked of it is."""
@@ -88,26 +104,30 @@ class Court(NamedTuple):
         g, j = self.view.shape
         return _sums(self.cells[0] * j + self.cells[1], values, g * j).view(g, j)
 
-    def spread(self, verifier: Verifier, view: Witness, targets: Tensor, counts: Tensor | None) -> Spread:
+    def spread(
+        self, verifier: Verifier, view: Witness, targets: Tensor, counts: Tensor | None, in_line: InLine | None = None
+    ) -> Spread:
         """By teaching anew with checked examples, m with right targets (m, ...) and `counts`, drawn with replacement.
 
-        Of each class as many as there are: a rare one that was missed would tell of the drawing alone.
+        Where real mistakes are known that is what `at_most` is of. How many are wrong is left open then by what these
+        mistakes allow, since they have been held against the verifier as it is.
         """
         generator = torch.Generator().manual_seed(verifier.seed)
-        found, groups = list[Tensor](), list[Tensor]()
+        found, at_most, asked = list[Verdict](), list[Tensor](), None if in_line is None else self.asked(verifier)
         for _ in range(_REPEATS):
             drawn = _drawn(targets, generator)
             again = verifier.anew()
             again.teach(view[drawn], targets[drawn], None if counts is None else counts[drawn])
-            judged = self.judge(again)
-            found.append(judged.right)
-            groups.append(judged.groups)
+            line = None if in_line is None else in_line.drawn(generator)
+            judged = self.judge(again, line)
+            at_most.append(judged.right)
+            found.append(judged if asked is None else self._judged(asked, line))
         return Spread(
-            _between([self.examples(right).mean() for right in found]),
-            _between([self.rows(right) for right in found]),
-            _between([self.table(1 - right) for right in found]),
-            _between(groups),
-            torch.stack(found).quantile(_HARDLY_MORE, 0) if len(self.given) else torch.empty(0, dtype=torch.double),
+            _between([self.examples(one.right).mean() for one in found]),
+            _between([self.rows(one.right) for one in found]),
+            _between([self.table(1 - one.right) for one in found]),
+            _between([one.groups for one in found]),
+            torch.stack(at_most).quantile(_HARDLY_MORE, 0) if len(self.given) else torch.empty(0, dtype=torch.double),
         )
 
 

@@ -1,7 +1,7 @@
 """Can right labels be told from wrong ones here? Asked of checked examples that the verifier was not taught by."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -137,19 +137,10 @@ def cross_fit(
     """
     like, weights = weights, torch.ones(len(labels), dtype=torch.double) if weights is None else weights.double()
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(labels), generator=generator)
-    if labels.ndim == 1 and not labels.is_floating_point():  # nearness leaves the same ones out together
-        parts = [(folds(labels) == fold).nonzero().flatten() for fold in range(_FOLDS)]
-        parts = [part for part in parts if 0 < len(part) < len(labels)]
-    else:
-        parts = list(order.chunk(min(_FOLDS, len(labels))))
     right, counts, rows = list[Tensor](), list[Tensor](), list[Tensor]()
     wrong: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {name: [] for name in kinds}
-    for held in parts:
-        rest = torch.ones(len(labels), dtype=torch.bool)
-        rest[held] = False
-        verifier = Verifier(kinds, ridge=ridge, seed=seed, among=view.kinds)
-        verifier.teach(view[rest], labels[rest], None if like is None else like[rest])
+    untaught = Verifier(kinds, ridge=ridge, seed=seed, among=view.kinds)
+    for held, verifier in in_turn(untaught, view, labels, like, generator):
         right.append(_at_even_odds(verifier.ask(view[held], labels[held])))
         counts.append(weights[held].repeat_interleave(len(right[-1]) // len(held)))
         rows.append(view[held].cells(labels[held], labels[held])[0])
@@ -173,6 +164,32 @@ def cross_fit(
     return CrossFit(
         by_kind[hardest], margin, hardest, by_kind, said, right_ones, count, row, often, len(labels), view.tells
     )
+
+
+def in_turn(
+    verifier: Verifier, view: Witness, labels: Tensor, counts: Tensor | None, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Verifier]]:
+    """Positions of a fifth of the checked examples, and a verifier like this one that the others have taught; five times.
+
+    Args:
+        verifier: its settings are taken.
+        view: of the checked examples, m of them.
+        labels: their right labels, (m, ...).
+        counts: as of `Verifier.teach`.
+        generator: of the fifths, where there are no classes.
+    """
+    order = torch.randperm(len(labels), generator=generator)
+    if labels.ndim == 1 and not labels.is_floating_point():  # nearness leaves the same ones out together
+        parts = [(folds(labels) == fold).nonzero().flatten() for fold in range(_FOLDS)]
+        parts = [part for part in parts if 0 < len(part) < len(labels)]
+    else:
+        parts = list(order.chunk(min(_FOLDS, len(labels))))
+    for held in parts:
+        rest = torch.ones(len(labels), dtype=torch.bool)
+        rest[held] = False
+        again = verifier.anew()
+        again.teach(view[rest], labels[rest], None if counts is None else counts[rest])
+        yield held, again
 
 
 def _tenth(chance: Tensor, right: Tensor, weight: Tensor) -> Tenth:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import BadInput
+from reweigh.rightness.before import Before
 
 _TINY = 1e-12
 
@@ -30,6 +31,15 @@ class Given:
         found = torch.ones(len(self.labels), dtype=torch.bool)
         found[self.checked] = False
         return found
+
+    def before(self, labels: Any) -> Before:
+        """What the checked ones were called, where `labels` (N,) are all as they were before.
+
+        Raises:
+            BadInput: naming what does not fit.
+        """
+        was = _labels(labels, self.classes, len(self.labels), " of before=")
+        return Before(torch.arange(len(self.checked)), was[self.checked])
 
 
 def given(probabilities: Any, labels: Any, checked: Any, features: Any, classes: Sequence[Any] | None) -> Given:
@@ -73,17 +83,19 @@ def _names(classes: Sequence[Any] | None, count: int) -> npt.NDArray[Any]:
     return names
 
 
-def _labels(labels: Any, names: npt.NDArray[Any], count: int) -> Tensor:
+def _labels(labels: Any, names: npt.NDArray[Any], count: int, where: str = "") -> Tensor:
     found = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
     if found.shape != (count,):
-        raise BadInput(f"labels have shape {found.shape} and there are {count} rows of probabilities: one label a row")
+        raise BadInput(
+            f"labels{where} have shape {found.shape} and there are {count} rows of probabilities: one label a row"
+        )
     place = {name: k for k, name in enumerate(names.tolist())}
     codes = np.array([place.get(value, -1) for value in found.tolist()], dtype=np.int64)
     if (codes < 0).any():
         first = int(np.flatnonzero(codes < 0)[0])
         raise BadInput(
-            f"the label {found.tolist()[first]!r} at position {first} is none of the {len(names)} classes: pass classes=, "
-            "the names in the order of the columns (model.classes_)"
+            f"the label {found.tolist()[first]!r} at position {first}{where} is none of the {len(names)} classes: pass "
+            "classes=, the names in the order of the columns (model.classes_)"
         )
     return torch.from_numpy(codes)
 

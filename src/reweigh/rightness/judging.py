@@ -9,9 +9,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from reweigh.rightness.before import Before
 from reweigh.rightness.court import Court
 from reweigh.rightness.crossfit import cross_fit
 from reweigh.rightness.labels_view import LabelsView
+from reweigh.rightness.mistakes import relabelled
 from reweigh.rightness.numbers_view import NumbersView
 from reweigh.rightness.own_errors import allowing
 from reweigh.rightness.rightness import LabelRightness, NumberRightness, Rightness
@@ -41,6 +43,7 @@ class Judging:
         *,
         kinds: Sequence[str] | None = None,
         seed: int = 0,
+        before: Before | None = None,
     ) -> Rightness:
         """How likely each target is right.
 
@@ -51,6 +54,7 @@ class Judging:
             names: of the classes or labels.
             kinds: of wrong targets to be told from right ones; the usual ones if left out.
             seed: of all that is drawn.
+            before: what checked ones were called before, by their position in `checked`, where that is known.
         """
         chosen = self.witness.usual_kinds if kinds is None else kinds
         verifier = Verifier(chosen, seed=seed, among=self.witness.kinds)
@@ -63,15 +67,17 @@ class Judging:
         others = view.others(targets)
         verifier.teach(view[checked], targets[checked], counts)
         court = Court.of(view[open_], targets[open_], others.targets[open_])
-        found = court.judge(verifier)
-        tells = evidence.tells and bool(open_.any())
-        spread = court.spread(verifier, view[checked], targets[checked], counts)
+        seen = None if before is None else relabelled(court, verifier, view[checked], targets[checked], counts, before)
+        in_line = None if seen is None else seen.in_line
+        found = court.judge(verifier, in_line)
+        tells = (evidence.tells or (seen is not None and seen.enough)) and bool(open_.any())
+        spread = court.spread(verifier, view[checked], targets[checked], counts, in_line)
         each, at_most = (torch.ones(targets.shape, dtype=torch.double) for _ in range(2))
         each[open_], at_most[open_] = (of.view(targets[open_].shape) for of in (found.right, spread.at_most))
         kind = torch.zeros(targets.shape, dtype=torch.int64)
         kind[open_] = found.kind.view(targets[open_].shape)
         share, rows, ends = float(court.examples(found.right).mean()), court.rows(found.right), spread
-        if tells:
+        if tells and in_line is None:
             ends = allowing(evidence, spread, share, rows, court.questions)
         return self.result(
             right=_of_all(each).numpy(),
@@ -91,6 +97,7 @@ class Judging:
             classes=names,
             checked=~open_.numpy(),
             evidence=evidence,
+            relabelled=seen,
             kind_intervals=dict(zip(verifier.kinds, _pairs(spread.groups[:, 1:]), strict=True)) if tells else {},
         ).finished(targets.numpy())
 

@@ -33,6 +33,7 @@ class NumbersView(Witness):
     kinds: ClassVar[Kinds] = number_kind
     usual_kinds: ClassVar[tuple[str, ...]] = ("exchanged",)
     tells: ClassVar[float] = 0.7
+    exact: ClassVar[bool] = False
 
     @classmethod
     def seen(cls, outputs: Tensor, states: Tensor, targets: Tensor, checked: Tensor) -> Self:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reweigh.errors import BadInput
+from reweigh.rightness.before import Relabelled
 from reweigh.rightness.crossfit import CrossFit
 
 Floats = npt.NDArray[np.float64]
@@ -49,6 +50,7 @@ class Rightness:
         checked: which examples are checked, (N,), bool.
         evidence: what held-out checked examples said.
         kind_intervals: between what the share of each kind lies with 95 %; empty where it cannot be told.
+        relabelled: what came of it when checked examples were checked; None where it is not known what they were called.
     """
 
     right: Floats
@@ -69,6 +71,7 @@ class Rightness:
     checked: npt.NDArray[np.bool_]
     evidence: CrossFit = field(repr=False)
     kind_intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    relabelled: Relabelled | None = None
 
     by_class: ClassVar[bool] = True
     """Whether shares are told class by class, or label by label."""
@@ -112,6 +115,10 @@ class Rightness:
 
     def sentence(self) -> str:
         """What people are to be told of the labels."""
+        checked = "" if self.relabelled is None else f"; {self.relabelled.sentence()}"
+        return self._said() + checked
+
+    def _said(self) -> str:
         if self.share is None or self.interval is None:
             seen = self.evidence
             if self.checked.all():

@@ -19,6 +19,7 @@ def verify(
     features: Any = None,
     classes: Sequence[Any] | None = None,
     kinds: Sequence[str] = USUAL_KINDS,
+    before: Any = None,
     seed: int = 0,
 ) -> Rightness:
     """How likely each label is right, from what a model says out of fold and from some examples whose labels are known.
@@ -35,6 +36,8 @@ def verify(
             taken for another) a model learns the pattern, and only nearness to checked examples sees it.
         classes: the names of the columns, `model.classes_`; 0 to K - 1 if left out.
         kinds: of wrong labels to be told from right ones, names in `reweigh.rightness.KINDS`.
+        before: labels as they were before anything was checked, (N,), where that is known: those of checked examples tell
+            how many are wrong, also where mistakes look like the truth, if they were picked at random or by their class.
         seed: of all that is drawn.
 
     Returns:
@@ -44,7 +47,8 @@ def verify(
         BadInput: if something does not fit, naming what and where.
     """
     data = given(probabilities, labels, checked, features, classes)
-    found = OF_CLASSES.judged(_view(data), data.labels, data.checked, data.classes, kinds=kinds, seed=seed)
+    was = None if before is None else data.before(before)
+    found = OF_CLASSES.judged(_view(data), data.labels, data.checked, data.classes, kinds=kinds, seed=seed, before=was)
     return replace(found, suggested=data.classes[found.suggested])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from reweigh.errors import BadInput
+from reweigh.rightness.before import Before
 from reweigh.rightness.given import checked_positions, features_of, numbers_of
 from reweigh.rightness.judging import OF_LABELS, OF_NUMBERS
 from reweigh.rightness.labels_view import LabelsView, nearness_by_label
@@ -25,6 +26,7 @@ def verify_labels(
     features: Any = None,
     names: Sequence[str] | None = None,
     kinds: Sequence[str] | None = None,
+    before: Any = None,
     seed: int = 0,
 ) -> LabelRightness:
     """How likely each of an example's labels is right: that it is there, or that it is not.
@@ -36,6 +38,7 @@ def verify_labels(
         features: of the examples, (N, D), as of `verify`.
         names: of the labels, (L,).
         kinds: of wrong labels, names in `reweigh.rightness.label_kind`.
+        before: zeros and ones as they were before anything was checked, (N, L), as of `verify`.
         seed: of all that is drawn.
 
     Returns:
@@ -45,18 +48,22 @@ def verify_labels(
         BadInput: if something does not fit, naming what and where.
     """
     p, y = numbers_of("probabilities", probabilities), numbers_of("labels", labels)
-    if p.ndim != 2 or y.shape != p.shape:
+    was = None if before is None else numbers_of("before", before)
+    if p.ndim != 2 or any(of.shape != p.shape for of in (y, was) if of is not None):
+        what = f"labels {y.shape}" if was is None else f"labels {y.shape} and {was.shape} before"
         raise BadInput(
-            f"probabilities have shape {p.shape} and labels {y.shape}: give one row an example and one column a label, twice"
+            f"probabilities have shape {p.shape} and {what}: give one row an example and one column a label in all of them"
         )
-    if ((p < 0) | (p > 1)).any() or not np.isin(y, (0, 1)).all():
+    known = [y] if was is None else [y, was]
+    if ((p < 0) | (p > 1)).any() or not np.isin(known, (0, 1)).all():
         raise BadInput("probabilities lie between 0 and 1, and labels are 0 or 1: something else is among them")
     rows, x = checked_positions(checked, len(p)), features_of(features, len(p))
     said = torch.from_numpy(np.log(np.maximum(np.stack([1 - p, p], 2), _TINY)))
     given = torch.from_numpy(y).long()
     view = LabelsView(said, None if x is None else nearness_by_label(x, rows, given))
     told = np.asarray(names if names is not None else [str(label) for label in range(p.shape[1])])
-    found = OF_LABELS.judged(view, given, rows, told, kinds=kinds, seed=seed)
+    called = None if was is None else Before(torch.arange(len(rows)), torch.from_numpy(was[rows.numpy()]).long())
+    found = OF_LABELS.judged(view, given, rows, told, kinds=kinds, seed=seed, before=called)
     assert isinstance(found, LabelRightness)
     return found
 

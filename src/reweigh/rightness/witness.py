@@ -32,6 +32,7 @@ class Witness(abc.ABC):
         tells: an AUROC of cross-fit that is not above it with some certainty is no ground for a number. On digits of which
             36 % were called one class, without features, it was .81 and the number 0 %.
         log_probabilities: the fields that are such, of what excludes each other: (n, ..., K).
+        exact: whether a target that differs from the right one is wrong, by however little.
         by_cell: whether there is a share of right targets for each cell of a table (`cells`); else one for all of them.
     """
 
@@ -39,6 +40,7 @@ class Witness(abc.ABC):
     usual_kinds: ClassVar[tuple[str, ...]]
     tells: ClassVar[float] = 0.85
     by_cell: ClassVar[bool] = False
+    exact: ClassVar[bool] = True
     log_probabilities: ClassVar[tuple[str, ...]] = ()
 
     @classmethod

@@ -24,6 +24,7 @@ from reweigh.data.sampling import seed_for
 from reweigh.data.stored import Inputs
 from reweigh.errors import BadInput
 from reweigh.rightness import Judging, Rightness
+from reweigh.rightness.before import Before
 from reweigh.rightness.known import Known
 from reweigh.rightness.witness import Witness
 from reweigh.run.job.look import look
@@ -97,12 +98,14 @@ class Halves:
         train: the others.
         parts: of each student; of one that judges one half, and of one that judges the other, and so on.
         seed: of all that is drawn.
+        before: what checked examples were called before, where that is known.
     """
 
     clean: Targets
     train: Targets
     parts: tuple[Half, ...]
     seed: int
+    before: Before | None = None
     _taught: dict[tuple[int, ...], Rightness] = field(default_factory=dict, repr=False, compare=False)
 
     def witness(self, checked: Tensor) -> Witness:
@@ -157,14 +160,18 @@ class Halves:
             checked = torch.nonzero(torch.isin(self.clean.ids, clean)).flatten()
             if len(checked) < LEAST_CHECKED:
                 raise BadInput(NOT_JUDGED)
-            self._taught[key] = rightness_of(self.witness(checked), self.clean.select(checked), self.train, self.seed)
+            view, ours = self.witness(checked), self.clean.select(checked)
+            self._taught[key] = rightness_of(view, ours, self.train, self.seed, self.before)
         return self._taught[key]
 
 
-def rightness_of(view: Witness, clean: Targets, train: Targets, seed: int) -> Rightness:
-    """How likely the labels of `train` are right, of a view of `clean` and then of them."""
+def rightness_of(view: Witness, clean: Targets, train: Targets, seed: int, before: Before | None = None) -> Rightness:
+    """How likely the labels of `train` are right, of a view of `clean` and then of them.
+
+    `before` is what checked examples were called, by their ids.
+    """
     labels, checked = torch.cat([clean.y, train.y]), torch.arange(len(clean))
-    return clean.task.judged(view, labels, checked, seed)
+    return clean.task.judged(view, labels, checked, seed, None if before is None else before.among(clean.ids))
 
 
 def is_cheap(x: Inputs, count: int) -> bool:
@@ -191,7 +198,8 @@ def judged_by_two(data: RunData, steps: int, train: Train, seed: int) -> Halves:
             return Half(rows, torch.empty(0), torch.empty(0), seen)
         return Half(rows, *look(student, [(clean, torch.arange(len(clean))), (others, rows)]))
 
-    return Halves(Targets.of(clean), Targets.of(others), by_turns(len(others), asked, seed, rounds), seed)
+    parts = by_turns(len(others), asked, seed, rounds)
+    return Halves(Targets.of(clean), Targets.of(others), parts, seed, data.before)
 
 
 def steps_of_each(steps: int) -> int:

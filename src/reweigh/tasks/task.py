@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from reweigh.errors import BadInput
+from reweigh.rightness.before import Before
 from reweigh.rightness.judging import OF_CLASSES, Judging
 from reweigh.rightness.rightness import Rightness
 from reweigh.rightness.witness import Witness
@@ -262,10 +263,15 @@ class Task(abc.ABC):
         """
         return None
 
-    def judged(self, view: Witness, targets: Tensor, checked: Tensor, seed: int) -> Rightness:
-        """How likely each of the targets (n, ...) is right; `checked` are the positions of those that are."""
+    def judged(
+        self, view: Witness, targets: Tensor, checked: Tensor, seed: int, before: Before | None = None
+    ) -> Rightness:
+        """How likely each of the targets (n, ...) is right; `checked` are the positions of those that are.
+
+        `before` is what those were called, by their positions among them, where that is known.
+        """
         assert self.judging is not None
-        return self.judging.judged(view, targets, checked, np.asarray(self.classes), seed=seed)
+        return self.judging.judged(view, targets, checked, np.asarray(self.classes), seed=seed, before=before)
 
     @abc.abstractmethod
     def contradicts(self, given: Array, suggested: Array) -> BoolArray:

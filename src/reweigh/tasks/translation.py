@@ -17,6 +17,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from reweigh.errors import BadInput, require
+from reweigh.rightness.before import Before
 from reweigh.rightness.judging import Judging
 from reweigh.rightness.pairs.verify import OF_PAIRS, PairsView
 from reweigh.rightness.rightness import Rightness
@@ -228,7 +229,9 @@ class Translation(LanguageModel):
                 side += [self._pieces(text) for text in batch[name].tolist()]
         return sides
 
-    def judged(self, view: Witness, targets: Tensor, checked: Tensor, seed: int) -> Rightness:
+    def judged(
+        self, view: Witness, targets: Tensor, checked: Tensor, seed: int, before: Before | None = None
+    ) -> Rightness:
         """A pair is as it was given: which other target would be right is not asked."""
         assert isinstance(view, PairsView)
         as_given, kinds = torch.zeros(len(targets), dtype=torch.int64), tuple(view.spoilt)

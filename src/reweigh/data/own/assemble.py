@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...errors import BadInput
+from ...rightness.before import Before
 from ...tasks import Task
 from ...words import counted
 from ..examples import Examples
@@ -71,19 +72,22 @@ class Parts:
     task: Task
     kind: str
     notes: list[str] = field(default_factory=list)
+    _again: IntArray | None = None
 
     def separate(self) -> None:
         """Take every example out of training that is clean or tested, and every tested one out of the clean part."""
         if self.clean.rows is not self.train.rows:
-            taken = self.train.less(shared(self.train.rows, self.clean.rows, self.kind))
+            found = shared(self.train.rows, self.clean.rows, self.kind)
+            self._again = np.where(self.train.kept, found, -1)
+            taken = self.train.less(found >= 0)
             self._say(taken, "training", "in the clean set as well")
         if self.test is None:
             return
         named = self.train.rows.keys is not None and self.test.rows.keys is not None
         if named or self.kind in ALIKE_ARE_SAME:  # rows of tables are alike by chance
-            taken = self.train.less(shared(self.train.rows, self.test.rows, self.kind))
+            taken = self.train.less(shared(self.train.rows, self.test.rows, self.kind) >= 0)
             self._say(taken, "training", "in the test set as well")
-            taken = self.clean.less(shared(self.clean.rows, self.test.rows, self.kind))
+            taken = self.clean.less(shared(self.clean.rows, self.test.rows, self.kind) >= 0)
             self._say(taken, "the clean set", "in the test set as well")
 
     def drop_unlabelled(self) -> None:
@@ -127,6 +131,15 @@ class Parts:
                 )
         where = self.train.rows.where, self.clean.rows.where
         self.notes += self.task.check_parts(self.train.kept_y, self.clean.kept_y, where)
+
+    def before(self) -> Before | None:
+        """What clean examples are called in the training file; None where none of them stands there."""
+        if self._again is None:
+            return None
+        rows = np.flatnonzero(self._again >= 0)
+        rows = rows[self.clean.kept[self._again[rows]]]
+        ids = torch.from_numpy(self.clean.first + self._again[rows])
+        return Before(ids, self.train.y[torch.from_numpy(rows)]) if rows.size else None
 
     def _missing(self, part: Part) -> BoolArray:
         return self.task.missing(TargetColumns(part.rows, self.task.targets))

@@ -13,24 +13,24 @@ import torch
 
 from .checked import places
 from .rows import Rows
-from .values import BoolArray
 
+IntArray = npt.NDArray[np.int64]
 ALIKE_ARE_SAME = ("images", "text", "pairs")
 """Kinds of data in which examples do not have the same inputs by chance."""
 _BLOCK = 65_536
 
 
-def shared(rows: Rows, other: Rows, kind: str) -> BoolArray:
-    """(N,) the examples of `rows` that are in `other` as well."""
+def shared(rows: Rows, other: Rows, kind: str) -> IntArray:
+    """(N,) which row of `other` each example of `rows` is; -1 where it is not there."""
     by_name = rows.keys is not None and other.keys is not None and kind != "images"
     if by_name:
-        return places(rows.keys, other.keys) >= 0
+        return places(rows.keys, other.keys)
     return _alike(rows, other, every=kind in ALIKE_ARE_SAME)
 
 
-def _alike(rows: Rows, other: Rows, every: bool) -> BoolArray:
+def _alike(rows: Rows, other: Rows, every: bool) -> IntArray:
     """By inputs: digests first, then the inputs themselves, so that no collision takes an example away."""
-    mask = np.zeros(len(rows), dtype=bool)
+    found = np.full(len(rows), -1, dtype=np.int64)
     wanted: dict[int, list[int]] = {}
     for place, digest in enumerate(_digests(other).tolist()):
         wanted.setdefault(digest, []).append(place)
@@ -40,10 +40,10 @@ def _alike(rows: Rows, other: Rows, every: bool) -> BoolArray:
         match = next((place for place in candidates if torch.equal(rows.x[row], other.x[place])), None)
         if match is None:
             continue
-        mask[row] = True
+        found[row] = match
         if not every:
             candidates.remove(match)
-    return mask
+    return found
 
 
 def _digests(rows: Rows) -> npt.NDArray[np.uint64]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...rightness.before import Before
 from ..examples import Examples
 from ..stored import Inputs
 from .encoding import Encoding
@@ -24,6 +25,7 @@ class OwnData:
         names: from ids to what the user calls an example.
         notes: one sentence each, for the screen: the task found, columns dropped, rows held back, ...
         told: counts for `summary.json`: by file, and in it by column, what was dropped, guessed or converted.
+        before: what checked examples are called in the training file; None where none of them stands there.
     """
 
     train: Examples
@@ -33,6 +35,7 @@ class OwnData:
     names: Names
     notes: tuple[str, ...]
     told: dict[str, Any] = field(default_factory=dict)
+    before: Before | None = None
 
 
 @dataclass(frozen=True, eq=False)

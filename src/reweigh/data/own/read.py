@@ -7,6 +7,7 @@ from ...errors import BadInput, require
 from ...tasks import Task, Writing, find_task, task_of_folders
 from .arrays import ArrayReader
 from .assemble import names_of, parts_of
+from .check_found import check_found
 from .check_sources import check_sources
 from .checked import checked_rows
 from .encoding import Encoding
@@ -56,10 +57,12 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
         parts.hold_back(sources.test_share, seed)
     assert parts.test is not None
     train_set, clean_set, test_set = (part.examples(task) for part in (parts.train, parts.clean, parts.test))
+    before = parts.before()
+    parts.notes += check_found(task, clean_set.ids, clean_set.y, before)
     require("pyarrow", "cli").default_memory_pool().release_unused()  # what the columns took
     encoding = _encoding(reader, task)
     told = {rows.where: rows.told for rows in files if rows.told}
-    return OwnData(train_set, clean_set, test_set, encoding, names_of(parts), tuple(parts.notes), told)
+    return OwnData(train_set, clean_set, test_set, encoding, names_of(parts), tuple(parts.notes), told, before)
 
 
 def read_new(path: str | Path, encoding: Encoding) -> NewData:

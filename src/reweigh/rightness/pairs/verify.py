@@ -45,6 +45,7 @@ class PairsView(Witness):
 
     kinds: ClassVar[Kinds] = _Spoilt()
     usual_kinds: ClassVar[tuple[str, ...]] = ()
+    exact: ClassVar[bool] = False
 
     @classmethod
     def seen(cls, outputs: Tensor, states: Tensor, targets: Tensor, checked: Tensor) -> "PairsView":

@@ -9,14 +9,16 @@ from torch import Tensor
 from reweigh.data import Examples
 from reweigh.data.outside import examples_of, is_outside, source_named
 from reweigh.data.own import Encoding, Sources
+from reweigh.data.own.check_found import check_found
 from reweigh.data.own.hold_out import hold_out
 from reweigh.data.own.sources import OUTSIDE
 from reweigh.errors import BadInput
+from reweigh.rightness.before import Before
 from reweigh.words import counted, shown
 
 
-def parts_of(sources: Sources, seed: int) -> tuple[Examples, Examples, Examples, list[str]]:
-    """Training, clean and test examples that share no id, and what is to be said.
+def parts_of(sources: Sources, seed: int) -> tuple[Examples, Examples, Examples, Before | None, list[str]]:
+    """Training, clean and test examples that share no id, what the clean ones were called, and what is to be said.
 
     Raises:
         BadInput: if a source was not named, no example is said to be clean, or a part has none left.
@@ -41,9 +43,11 @@ def parts_of(sources: Sources, seed: int) -> tuple[Examples, Examples, Examples,
         test = clean.select(held)
         notes.append(f"{len(test):,} of the {len(clean):,} clean examples are held back for testing")
         train, clean = _without(train, test, "training", []), clean.select(~held)
+    before = None if sources.clean is None else _before(train, clean)
     train = _without(train, clean, "training", notes if sources.clean is not None else [])
     notes += train.task.check_parts(train.y, clean.y, (str(sources.train), str(sources.clean or sources.clean_ids)))
-    return train, clean, test, notes
+    notes += [] if before is None else check_found(train.task, clean.ids, clean.y, before)
+    return train, clean, test, before, notes
 
 
 def encoding_of(train: Examples, options: dict[str, object]) -> Encoding:
@@ -83,6 +87,11 @@ def _checked(train: Examples, path: Path) -> Tensor:
             f"{path} names {counted(int(unknown.size), 'id')} that no example has, such as {shown(unknown[:1])}"
         )
     return torch.isin(train.ids, torch.from_numpy(wanted))
+
+
+def _before(train: Examples, clean: Examples) -> Before | None:
+    shared = torch.isin(train.ids, clean.ids)
+    return Before(train.ids[shared], train.y[shared]) if bool(shared.any()) else None
 
 
 def _without(part: Examples, other: Examples, name: str, notes: list[str]) -> Examples:

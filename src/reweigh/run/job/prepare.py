@@ -22,6 +22,7 @@ from reweigh.data.own.texts import OPEN
 from reweigh.data.stored import joined as inputs_joined
 from reweigh.errors import BadInput
 from reweigh.models.pretrained import PREFIX
+from reweigh.rightness.before import Before
 from reweigh.run.job import from_sources
 from reweigh.settings import Settings
 from reweigh.settings.known import Injected, ResolvedKnown
@@ -34,7 +35,8 @@ HELD_BACK = 0.3
 class RunData(NamedTuple):
     """What a run learns from and is tested on; of own data also how they became numbers, and what examples are called.
 
-    `held` are checked examples by which the epoch is chosen, where it is.
+    `held` are checked examples by which the epoch is chosen, where it is; `before` what clean examples, and these, were
+    called before they were checked, as far as that is known.
     """
 
     train: Examples
@@ -45,6 +47,7 @@ class RunData(NamedTuple):
     notes: tuple[str, ...] = ()
     told: dict[str, Any] | None = None
     held: Examples | None = None
+    before: Before | None = None
 
     @property
     def truth(self) -> Tensor | None:
@@ -85,7 +88,13 @@ def _own_data(config: Settings, sources: Sources) -> RunData:
         )
     train = _unbalanced(config.injected, own.train, seed)
     train = _corrupted(config.injected, train, torch.ones(len(train), dtype=torch.bool), seed)
-    return RunData(train, own.clean, own.test, own.encoding, own.names, own.notes, own.told)
+    before = _true_before(config, own.before)
+    return RunData(train, own.clean, own.test, own.encoding, own.names, own.notes, own.told, before=before)
+
+
+def _true_before(config: Settings, before: Before | None) -> Before | None:
+    """What checked examples were called, where the others have their labels as given and no more mistakes than that."""
+    return before if config.injected == Injected() else None
 
 
 def _tokenizer(model: str | None) -> str | None:
@@ -97,11 +106,12 @@ def _tokenizer(model: str | None) -> str | None:
 
 def _outside_data(config: Settings, sources: Sources) -> RunData:
     seed = config.student.seed
-    train, clean, test, notes = from_sources.parts_of(sources, seed)
+    train, clean, test, before, notes = from_sources.parts_of(sources, seed)
     options = dict(getattr(source_named(sources.train), "model_options", {}))
     train = _unbalanced(config.injected, train, seed)
     train = _corrupted(config.injected, train, torch.ones(len(train), dtype=torch.bool), seed)
-    return RunData(train, clean, test, from_sources.encoding_of(train, options), notes=tuple(notes))
+    encoding, before = from_sources.encoding_of(train, options), _true_before(config, before)
+    return RunData(train, clean, test, encoding, notes=tuple(notes), before=before)
 
 
 def with_clean_kept(config: Settings, data: RunData) -> RunData:
