@@ -6,7 +6,7 @@
 Ten rows a class (two to ten, as the set has it) were picked out of the training rows and checked: as many of each class as
 they are called, as many of each right class, or any. "With" the training rows hold them too, as they were called; "without"
 they do not. Both have the same rows to learn from, the same checked and the same test rows. The rule is `judged`, or with
-`--rule auto` the one that is chosen. A finished run is a line of RUNS/results.jsonl, and the same command goes on from there.
+`--rule auto` the one that is chosen. A finished run is a line of RUNS/results.jsonl; the same command goes on from there.
 """
 
 import argparse
@@ -80,8 +80,8 @@ def table(found: Found, by: str, rule: str) -> list[list[str]]:
     """A line a set: of both, the means over the seeds that both have."""
     rows = [
         [
-            f"checked by {by}, {rule}", "truly wrong, %", "told without", "told with (mean interval)", "holds without", "with",
-            "Brier without", "with", "macro-F1 without", "with",
+            f"checked by {by}, {rule}", "truly wrong, %", "told without", "told with (mean interval)", "holds without",
+            "with", "Brier without", "with", "macro-F1 without", "with",
         ]
     ]  # fmt: skip
     for name in SETS:

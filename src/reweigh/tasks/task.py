@@ -257,21 +257,15 @@ class Task(abc.ABC):
         return OF_CLASSES if self.has_classes and self.outputs == len(self.classes) > 1 else None
 
     def seen(self, student: Any, clean: Any, train: Any, rows: Tensor) -> Witness | None:
-        """What a student in eval mode knows of the clean examples and then of these rows of the training examples.
-
-        None where its outputs, and its states, are all that is known of examples.
-        """
+        """What a student in eval mode knows of clean and then of these training examples, if more than outputs and states."""
         return None
 
     def judged(
-        self, view: Witness, targets: Tensor, checked: Tensor, seed: int, before: Before | None = None
+        self, view: Witness, targets: Tensor, checked: Tensor, seed: int, was: Before | None = None
     ) -> Rightness:
-        """How likely each of the targets (n, ...) is right; `checked` are the positions of those that are.
-
-        `before` is what those were called, by their positions among them, where that is known.
-        """
+        """How likely each of the targets (n, ...) is right; `checked` ones are, and were called as `was` says."""
         assert self.judging is not None
-        return self.judging.judged(view, targets, checked, np.asarray(self.classes), seed=seed, before=before)
+        return self.judging.judged(view, targets, checked, np.asarray(self.classes), seed=seed, before=was)
 
     @abc.abstractmethod
     def contradicts(self, given: Array, suggested: Array) -> BoolArray:

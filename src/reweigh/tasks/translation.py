@@ -230,7 +230,7 @@ class Translation(LanguageModel):
         return sides
 
     def judged(
-        self, view: Witness, targets: Tensor, checked: Tensor, seed: int, before: Before | None = None
+        self, view: Witness, targets: Tensor, checked: Tensor, seed: int, was: Before | None = None
     ) -> Rightness:
         """A pair is as it was given: which other target would be right is not asked."""
         assert isinstance(view, PairsView)
