@@ -28,10 +28,11 @@ from torch import Tensor
 import reweigh
 from cifar_data import KINDS, Parts, features, images, parts_of
 from cifar_networks import NETWORKS
-from reweigh.data import Splits
+from reweigh.data import Examples, Splits
 from reweigh.errors import ReweighError, require
 from reweigh.metrics import auroc
 from reweigh.models import MLP
+from reweigh.run.job.prepare import joined
 from runs import add_result, cell, one_thread, read_results, show
 from told import told_of
 
@@ -48,10 +49,14 @@ class Sieve(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Settings, and what is left out beforehand: from the parts and the settings of plain training."""
+    """Settings, and what is left out beforehand: from the parts and the settings of plain training.
+
+    Where it is `seen`, the checked examples stand among the others too, as they were called before.
+    """
 
     settings: dict[str, Any]
     sieve: Callable[[Parts, dict[str, Any]], Sieve] | None = None
+    seen: bool = False
 
 
 def truly_right(parts: Parts, settings: dict[str, Any]) -> Sieve:
@@ -111,11 +116,13 @@ ROWS: dict[str, Row] = {
     "judged": Row({"rule": "judged"}),
     "judged-and-helpful": Row({"rule": "judged-and-helpful"}),
     "drawn": Row({"rule": "drawn"}),
+    "judged, seen before": Row({"rule": "judged"}, seen=True),
+    "drawn, seen before": Row({"rule": "drawn"}, seen=True),
     "resampling": Row({"rule": "resampling"}),
 }
 """Small-loss is co-teaching without its second network, and is told the true share of wrong labels; RHO-loss learns from a
 tenth of each batch; the oracle filter leaves out all wrong labels, cleanlab what it finds by three more runs. "Internal" and
-"interaction" each read what the row above reads too."""
+"interaction" each read what the row above reads too. "Seen before" knows what checked examples were called."""
 
 
 def run(job: Job, parts: Parts, threads: int | None = None) -> dict[str, Any]:
@@ -135,7 +142,8 @@ def run(job: Job, parts: Parts, threads: int | None = None) -> dict[str, Any]:
     settings |= row.settings
     if "rule_option" in settings:
         settings["rule_option"] = tuple(option.format(wrong=share) for option in settings["rule_option"])
-    done = reweigh.fit(given, clean=parts.checked, test=parts.test, **settings)
+    learnt = _together(given, parts.called) if row.seen else given
+    done = reweigh.fit(learnt, clean=parts.checked, test=parts.test, **settings)
     seconds, of_processor = time.perf_counter() - began, time.process_time() - of_processor
     ids, trust, right = told_of(done.finished)
     ours = torch.isin(ids, given.ids)
@@ -156,6 +164,12 @@ def run(job: Job, parts: Parts, threads: int | None = None) -> dict[str, Any]:
         "torch": torch.__version__,
         "reweigh": reweigh.__version__,
     }
+
+
+def _together(one: Examples, other: Examples) -> Examples:
+    """Both, by their ids."""
+    both = joined(one, other)
+    return both.select(both.ids.argsort())
 
 
 Found = dict[Job, dict[str, Any]]

@@ -25,11 +25,15 @@ COMPONENTS = 256
 
 
 class Parts(NamedTuple):
-    """What a run learns from, with labels as given and true ones, and is tested on."""
+    """What a run learns from, with labels as given and true ones, and is tested on.
+
+    `called` are checked examples as they would have been called, had nobody checked them.
+    """
 
     given: Examples
     checked: Examples
     test: Examples
+    called: Examples
 
 
 Kind = Callable[[Examples, int, Path], Examples]
@@ -84,8 +88,8 @@ def parts_of(whole: Splits, kind: str, checked: int, seed: int, root: Path) -> P
     """
     train, classes = whole.train, len(whole.train.classes)
     split = clean_split(train.y, checked // classes, seed, classes=classes)
-    given = KINDS[kind](train.select(split.train), seed, root)
-    return Parts(given, train.select(split.clean), whole.test)
+    given, called = (KINDS[kind](train.select(rows), seed, root) for rows in (split.train, split.clean))
+    return Parts(given, train.select(split.clean), whole.test, called)
 
 
 def images(data: str, root: Path) -> Splits:

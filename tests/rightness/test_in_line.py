@@ -97,6 +97,15 @@ def test_labels_picked_at_random_look_alike_and_those_picked_for_being_doubtful_
     assert look_alike([torch.empty(0)], [others])
 
 
+def test_what_was_picked_more_often_counts_less():
+    generator = torch.Generator().manual_seed(0)
+    others = torch.cat([5 + torch.randn(1900, generator=generator), torch.randn(100, generator=generator)])
+    picked = torch.cat([others[:30], others[-30:]])
+    assert not look_alike([picked], [others])
+    counts = torch.cat([torch.full((30,), 1900 / 30), torch.full((30,), 100 / 30)])
+    assert look_alike([picked], [others], [counts])
+
+
 def test_as_many_of_each_group_look_alike_where_groups_differ():
     generator = torch.Generator().manual_seed(0)
     easy, hard = 5 + torch.randn(1900, generator=generator), torch.randn(100, generator=generator)

@@ -7,11 +7,14 @@ as in prediction-powered inference (Angelopoulos et al., 2023).
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from reweigh.metrics import effective_sample_size
 
 _ALIKE, _FAR = 3.0, 0.1
 """Checked labels are unlike the others if that is so many standard errors sure, and they are so far from an AUROC of .5."""
@@ -109,26 +112,25 @@ def _line(theta: Tensor, log_odds: Tensor) -> Tensor:
     return theta[0] + theta[1].clamp_min(_FLAT) * log_odds
 
 
-def look_alike(checked: list[Tensor], others: list[Tensor]) -> bool:
-    """Whether log-odds of checked labels and of others are alike, group by group (van Elteren, 1960).
+def look_alike(checked: Sequence[Tensor], others: Sequence[Tensor], counts: Sequence[Tensor] | None = None) -> bool:
+    """Whether log-odds of checked labels and of others are alike, group by group.
+
+    The AUROC of each group's checked labels against its others is held against one half, and the groups count by their
+    precision (van Elteren, 1960).
 
     Args:
         checked: the log-odds of each group's checked labels.
         others: of its other ones.
+        counts: for how many others each of the checked ones stands; alike if left out.
     """
-    above = expected = variance = pairs = 0.0
-    for one, other in zip(checked, others, strict=True):
-        k, n = len(one), len(other)
-        if not k or not n:
+    off = precision = 0.0
+    each = [torch.ones_like(one) for one in checked] if counts is None else counts
+    for one, other, count in zip(checked, others, each, strict=True):
+        if not len(one) or not len(other):
             continue
         order = other.sort().values
         below = torch.searchsorted(order, one) + torch.searchsorted(order, one, right=True)
-        weight = 1 / (k + n + 1)
-        above += weight * float(below.sum()) / 2
-        expected += weight * k * n / 2
-        variance += weight**2 * k * n * (k + n + 1) / 12
-        pairs += weight * k * n
-    if not pairs:
-        return True
-    off = above - expected
-    return abs(off) <= _ALIKE * math.sqrt(variance) or abs(off) / pairs <= _FAR
+        area = float((below * count).sum() / count.sum()) / 2 / len(other)
+        certain = 12 / (1 / effective_sample_size(count) + 1 / len(other))
+        off, precision = off + certain * (area - 0.5), precision + certain
+    return abs(off) <= max(_ALIKE * math.sqrt(precision), _FAR * precision)

@@ -257,7 +257,7 @@ class Task(abc.ABC):
         return OF_CLASSES if self.has_classes and self.outputs == len(self.classes) > 1 else None
 
     def seen(self, student: Any, clean: Any, train: Any, rows: Tensor) -> Witness | None:
-        """What a student in eval mode knows of clean and then of these training examples, if more than outputs and states."""
+        """What a student in eval mode knows of clean and then these training examples, if more than outputs and states."""
         return None
 
     def judged(
