@@ -88,8 +88,9 @@ def parts_of(whole: Splits, kind: str, checked: int, seed: int, root: Path) -> P
     """
     train, classes = whole.train, len(whole.train.classes)
     split = clean_split(train.y, checked // classes, seed, classes=classes)
-    given, called = (KINDS[kind](train.select(rows), seed, root) for rows in (split.train, split.clean))
-    return Parts(given, train.select(split.clean), whole.test, called)
+    made, checked = KINDS[kind], train.select(split.clean)
+    called = checked if made is _tail else made(checked, seed, root)  # rare classes: the labels are right
+    return Parts(made(train.select(split.train), seed, root), checked, whole.test, called)
 
 
 def images(data: str, root: Path) -> Splits:

@@ -6,13 +6,14 @@ python recipes/cifar_page.py            # docs/results_cifar.md and docs/images/
 import argparse
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
-from cifar import RESULTS, ROWS, Found, Setting, kinds_of, results_in, runs_of, settings_of, table
+from cifar import NOT_RUN, RESULTS, ROWS, Found, Setting, kinds_of, results_in, runs_of, settings_of, table
 from cifar_networks import NETWORKS
 from reweigh.storage import write_bytes
 from runs import as_markdown, cell, save, with_table
@@ -42,17 +43,27 @@ def ranks(results: Found, setting: Setting) -> list[list[str]]:
 def shares(results: Found, setting: Setting) -> list[list[str]]:
     """How many labels are wrong, in truth and as it was told, which is the same under all rows that judge.
 
-    Then the least and the most that the intervals of all seeds leave open.
+    Then the least and the most that the intervals of all seeds leave open; and both where it was known what checked
+    examples were called before.
     """
-    lines = [["wrong labels in %", "in truth", "told", "intervals from", "to"]]
+    ways = ("judged", "judged, seen before")
+    lines = [["wrong labels in %", "in truth", "told", "intervals from", "to", "told, seen before", "from", "to"]]
     for kind in kinds_of(results, setting):
         every = [one for row in ROWS for one in runs_of(results, setting, kind, row).values()]
-        told = [one["right_told"] for one in runs_of(results, setting, kind, "judged").values() if one["right_told"]]
-        low, high = ([f"{100 * (1 - one[at]):.1f}" for one in told] for at in (2, 1))
-        ends = [min(low, key=float), max(high, key=float)] if told else ["", ""]
         truth = f"{100 * statistics.fmean(one['wrong'] for one in every):.1f}"
-        lines.append([kind, truth, cell([100 * (1 - one[0]) for one in told]) if told else "no number", *ends])
+        told = [told_by(runs_of(results, setting, kind, way).values()) for way in ways]
+        lines.append([kind, truth, *(column for columns in told for column in columns)])
     return lines
+
+
+def told_by(runs: Iterable[dict[str, Any]]) -> list[str]:
+    """What these runs told, and the ends of all their intervals."""
+    there = list(runs)
+    told = [one["right_told"] for one in there if one["right_told"]]
+    if not told:
+        return ["no number" if there else NOT_RUN, "", ""]
+    low, high = ([100 * (1 - one[at]) for one in told] for at in (2, 1))
+    return [cell([100 * (1 - one[0]) for one in told]), f"{min(low):.1f}", f"{max(high):.1f}"]
 
 
 def gaps(results: Found, setting: Setting, kind: str, row: str, other: str) -> list[float]:

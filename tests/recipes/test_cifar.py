@@ -79,6 +79,17 @@ def test_labels_of_people_are_those_of_the_ids(whole, tmp_path):
         parts_of(whole, "10n-worst", CHECKED, 0, tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["uniform-40", "background-40", "tail-100"])
+def test_it_is_known_what_checked_images_would_have_been_called(kind, whole, tmp_path):
+    parts = parts_of(whole, kind, CHECKED, 3, tmp_path)
+    assert torch.equal(parts.called.ids, parts.checked.ids)
+    wrong = float((parts.called.y != parts.checked.y).double().mean())
+    assert abs(wrong - share(parts)) < 0.12
+    if kind == "background-40":
+        moved = parts.called.y != parts.checked.y
+        assert parts.called.y[moved].unique().tolist() == parts.given.y[parts.given.corrupted].unique().tolist()
+
+
 def test_features_are_asked_for_once(tmp_path, monkeypatch):
     monkeypatch.setattr(cifar_data, "AT_ONCE", 4)
     asked = []

@@ -62,8 +62,9 @@ def test_only_rows_that_tell_labels_apart_have_a_rank():
 
 def test_the_share_that_was_told_stands_beside_the_true_one():
     assert shares(SOME, SETTING)[1:] == [
-        ["uniform-40", "40.0", "40.00 ± 0.00 (2)", "35.0", "55.0"], ["clean", "0.0", "no number", "", ""],
-    ]  # fmt: skip
+        ["uniform-40", "40.0", "40.00 ± 0.00 (2)", "35.0", "55.0", "not run", "", ""],
+        ["clean", "0.0", "no number", "", "", "not run", "", ""],
+    ]
 
 
 def test_what_has_most_runs_comes_first():

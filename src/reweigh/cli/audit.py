@@ -87,6 +87,7 @@ def _content(audit: Audit, output: Path | None, top: int) -> dict[str, Any]:
         "verdict": None if verdict is None else verdict.as_json(),
         "examples": len(audit),
         "issues": int(audit.issue.sum()),
+        "relabelled": _relabelled(audit),
         "wrong_of_next": audit.next_wrong() or None,
         "most_distrusted": [
             {
@@ -101,6 +102,12 @@ def _content(audit: Audit, output: Path | None, top: int) -> dict[str, Any]:
         ],
         "output": None if output is None else str(output),
     }
+
+
+def _relabelled(audit: Audit) -> dict[str, Any] | None:
+    """What came of it when labels were checked; None where it is not known what any was before."""
+    found = None if audit.judged is None else audit.judged.of_all.relabelled
+    return None if found is None else {"labels": found.labels, "wrong": found.wrong, "alike": found.alike}
 
 
 def _about_issues(audit: Audit, threshold: float) -> str:
