@@ -89,6 +89,19 @@ def test_where_only_what_was_found_wrong_was_kept_it_says_nothing_of_the_others(
     assert "they were not picked at random" in found.sentence()
 
 
+def test_where_none_had_another_label_they_may_have_been_corrected_there(doubtful):
+    """Whoever applies a review writes its labels into the training set, and leaves the others as they are."""
+    _, truth, given, _ = doubtful
+    checked = picked(truth)
+    x, _, _, p = doubtful
+    labels = given.copy()
+    labels[checked] = truth[checked]
+    without, found = judged(doubtful, checked, told=False), verify(p, labels, checked, features=x, before=labels)
+    assert (found.share, found.interval) == (without.share, without.interval)
+    assert np.array_equal(found.right, without.right)
+    assert "those 100 that were checked have the same label there, as if they had been corrected" in found.sentence()
+
+
 @pytest.mark.parametrize("count", [12, 100])
 def test_enough_of_them_are_a_number_where_the_verifier_has_none(count):
     """A learner that knows nothing."""

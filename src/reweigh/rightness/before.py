@@ -48,7 +48,8 @@ class Relabelled:
         labels: how many were.
         wrong: how many of those were wrong.
         alike: whether they look like the labels that nobody checked; else they tell nothing of these.
-        in_line: what brings the verifier's log-odds in line with them, where they are alike.
+        in_line: what brings the verifier's log-odds in line with them, where they are alike and some were wrong: where none
+            was, somebody may have corrected them in the training set too, and left the others as they were.
     """
 
     labels: int
@@ -77,6 +78,8 @@ class Relabelled:
 
     def sentence(self) -> str:
         """For people."""
+        if not self.wrong:
+            return f"those {self.labels:,} that were checked have the same label there, as if they had been corrected"
         found = f"of {self.labels:,} that were checked {self.wrong:,} had another label"
         if self.alike:
             return found

@@ -47,7 +47,10 @@ def relabelled(
     """
     if not len(before.ids) or not len(court.given) or not view.exact:
         return None
-    found, shares = Relabelled.of(before, targets), court.asked(whole).shares
+    found = Relabelled.of(before, targets)
+    if not found.wrong:  # they may have been corrected there, as whoever applies a review does
+        return found
+    shares = court.asked(whole).shares
     draw = torch.Generator().manual_seed(whole.seed)
     turns = in_turn(whole, view, targets, counts, draw)
     parts = [

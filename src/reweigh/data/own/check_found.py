@@ -22,7 +22,9 @@ def check_found(task: Task, ids: Tensor, y: Tensor, before: Before | None) -> li
         return []
     found = Relabelled.of(ours, y)
     low, high = (100 * end for end in found.interval)
-    return [
-        f"{found.wrong:,} of the {found.labels:,} checked examples that stand in the training set have another label there: "
-        f"if they were picked at random, {low:.0f} to {high:.0f} % of all are wrong"
-    ]
+    which = f"of the {found.labels:,} checked examples that stand in the training set"
+    if not found.wrong:
+        told = "if they were picked at random and not corrected there,"
+        return [f"none {which} has another label there: {told} at most {high:.0f} % of all are wrong"]
+    told = "if they were picked at random,"
+    return [f"{found.wrong:,} {which} have another label there: {told} {low:.0f} to {high:.0f} % of all are wrong"]
