@@ -125,9 +125,13 @@ def picture(results: Found, setting: Setting) -> Figure:
 
 
 def by_runs(results: Found) -> list[Setting]:
-    """The settings, those of most runs first."""
+    """The settings that most rows were run with, those of most runs first; the others are for `cifar_sizes.py`."""
     counts = Counter(Setting(job.data, job.network, job.checked, job.steps) for job in results)
-    return sorted(settings_of(results), key=lambda setting: -counts[setting])
+    rows = Counter(
+        one for one, _ in {(Setting(job.data, job.network, job.checked, job.steps), job.row) for job in results}
+    )
+    most = max(rows.values(), default=0)
+    return sorted((one for one in settings_of(results) if 2 * rows[one] > most), key=lambda setting: -counts[setting])
 
 
 def as_page(results: Found) -> str:

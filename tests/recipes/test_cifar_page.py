@@ -67,9 +67,12 @@ def test_the_share_that_was_told_stands_beside_the_true_one():
     ]
 
 
-def test_what_has_most_runs_comes_first():
-    small = {Job("cifar10", "features", "clean", "plain", 20, 500, 0): {"accuracy": 1.0}}
+def test_what_has_most_runs_comes_first_and_what_has_few_rows_is_for_another_page():
+    rows = ("plain", BASE, "judged")
+    small = {Job("cifar10", "features", "clean", row, 20, 500, 0): {"accuracy": 1.0} for row in rows}
     assert [one.checked for one in by_runs(small | SOME)] == [1_000, 20]
+    one = {Job("cifar10", "features", "clean", "plain", 20, 500, 0): {"accuracy": 1.0}}
+    assert [setting.checked for setting in by_runs(one | SOME)] == [1_000]
     assert by_runs({}) == []
 
 
