@@ -111,7 +111,7 @@ def picture(results: Found, setting: Setting) -> Figure:
         there = [place for place, values in enumerate(found) if values]
         means = [statistics.fmean(found[place]) for place in there]
         spreads = [statistics.stdev(found[place]) if len(found[place]) > 1 else 0.0 for place in there]
-        colours = [BLUE if rows[place] in LEARNED else GREY for place in there]
+        colours = [BLUE if rows[place] in LEARNED or ROWS[rows[place]].seen else GREY for place in there]
         axes.axvline(0, color="black", linewidth=0.8)
         axes.hlines(there, [a - s for a, s in zip(means, spreads, strict=True)],
                     [a + s for a, s in zip(means, spreads, strict=True)], colors=colours)  # fmt: skip

@@ -17,6 +17,10 @@ from .rows import Rows
 from .targets import as_flags
 from .values import MISSING_LABEL, BoolArray, as_words, is_usable, one_spelling
 
+_NO_MARK = (
+    "correct it; if the column holds what is right of the rows that were checked, save those rows, with it as their target, "
+    "in a file of their own for --clean, and leave them here as they are"
+)
 Inputs = Callable[[Table], Encoded]
 """From an opened table to (N, ...) inputs."""
 
@@ -75,7 +79,7 @@ def _usable(column: Any, name: str, where: str) -> Any:
 def _checked(column: Any, name: str | None, where: str) -> BoolArray | None:
     if column is None or name is None:
         return None
-    return np.nan_to_num(as_flags(_usable(column, name, where), name, where)) > 0
+    return np.nan_to_num(as_flags(_usable(column, name, where), name, where, _NO_MARK)) > 0
 
 
 def _keys(column: Any, name: str | None, where: str, part: str) -> Any:

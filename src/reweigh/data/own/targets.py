@@ -76,11 +76,13 @@ def checked_numbers(found: Numbers, column: Any, name: str, where: str) -> npt.N
     return found.values
 
 
-def as_flags(column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
+def as_flags(
+    column: Any, name: str, where: str, remedy: str = "correct it, or name another column"
+) -> npt.NDArray[np.float64]:
     """Cells that say yes or no as ones and zeros, NaN where missing.
 
     Raises:
-        BadInput: naming the first cell that says something else.
+        BadInput: naming the first cell that says something else, and the `remedy`.
     """
     codes, values = as_classes(column)
     said = [1.0 if word.casefold() in _YES else 0.0 if word.casefold() in _NO else np.inf for word in values]
@@ -90,7 +92,7 @@ def as_flags(column: Any, name: str, where: str) -> npt.NDArray[np.float64]:
         row = int(wrong[0])
         raise BadInput(
             f"row {row} of {where} has {shown(column[row])} in column {shown(name)}, where 1/0, true/false or yes/no "
-            "is expected: correct it, or name another column"
+            f"is expected: {remedy}"
         )
     return flags
 
