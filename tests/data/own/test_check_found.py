@@ -31,8 +31,8 @@ def test_by_their_names_in_any_order(desk):
     own = read(desk, {"name": [*range(40)]}, {"name": [*range(39, 29, -1)], "label": right}, id_column="name")
     given = [("no", "yes")[row % 2] for row in range(39, 29, -1)]
     assert sorted(called(own)) == [(k, given[k], right[k]) for k in range(10)]
-    said = "6 of the 10 checked examples that stand in the training set have another label there: if they were picked"
-    assert told(own) == [f"{said} at random, 31 to 83 % of all are wrong"]
+    said = "6 of the 10 checked examples that stand in the training set have another label there: 31 to 83"
+    assert told(own) == [f"{said} % of labels like theirs are wrong"]
 
 
 def test_without_names_by_what_they_look_like(desk):

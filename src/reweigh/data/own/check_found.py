@@ -24,7 +24,8 @@ def check_found(task: Task, ids: Tensor, y: Tensor, before: Before | None) -> li
     low, high = (100 * end for end in found.interval)
     which = f"of the {found.labels:,} checked examples that stand in the training set"
     if not found.wrong:
-        told = "if they were picked at random and not corrected there,"
-        return [f"none {which} has another label there: {told} at most {high:.0f} % of all are wrong"]
-    told = "if they were picked at random,"
-    return [f"{found.wrong:,} {which} have another label there: {told} {low:.0f} to {high:.0f} % of all are wrong"]
+        told = f"unless they were corrected there, at most {high:.0f} % of labels like theirs are wrong"
+        return [f"none {which} has another label there: {told}"]
+    return [
+        f"{found.wrong:,} {which} have another label there: {low:.0f} to {high:.0f} % of labels like theirs are wrong"
+    ]
