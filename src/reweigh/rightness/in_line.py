@@ -72,18 +72,15 @@ class _Seen(NamedTuple):
 
     def mode(self) -> tuple[Tensor, Tensor]:
         """The likeliest line (2,), by Newton's method, and the curvature there, (2, 2)."""
-        design, thought = (
-            torch.stack([torch.ones_like(self.log_odds), self.log_odds], 1),
-            torch.diag(_DEVIATION.pow(-2)),
-        )
+        design = torch.stack([torch.ones_like(self.log_odds), self.log_odds], 1)
+        thought = torch.diag(_DEVIATION.pow(-2))
         found, curved = _MEAN.clone(), thought
         for _ in range(_STEPS):
             chance = torch.sigmoid(design @ found)
             slope = design.T @ (self.weight * (chance - self.right)) + thought @ (found - _MEAN)
             curved = design.T @ (design * (self.weight * chance * (1 - chance))[:, None]) + thought
-            free = (
-                1 if float(found[1]) <= _FLAT and float(slope[1]) > 0 else 2
-            )  # a line that falls would turn all round
+            # A line that falls would turn the order round: at the least slope the shift alone is free.
+            free = 1 if float(found[1]) <= _FLAT and float(slope[1]) > 0 else 2
             step = torch.zeros(2, dtype=torch.double)
             step[:free] = torch.linalg.solve(curved[:free, :free], slope[:free])
             step = step / max(float(step.abs().max()) / _LONGEST, 1.0)  # far from the answer these steps overshoot
