@@ -113,15 +113,16 @@ class Court(NamedTuple):
         mistakes allow, since they have been held against the verifier as it is.
         """
         generator = torch.Generator().manual_seed(verifier.seed)
-        found, at_most, asked = list[Verdict](), list[Tensor](), None if in_line is None else self.asked(verifier)
+        found = list[Verdict]()
         for _ in range(_REPEATS):
             drawn = _drawn(targets, generator)
             again = verifier.anew()
             again.teach(view[drawn], targets[drawn], None if counts is None else counts[drawn])
-            line = None if in_line is None else in_line.drawn(generator)
-            judged = self.judge(again, line)
-            at_most.append(judged.right)
-            found.append(judged if asked is None else self._judged(asked, line))
+            found.append(self.judge(again, None if in_line is None else in_line.drawn(generator)))
+        at_most = [one.right for one in found]
+        if in_line is not None:
+            asked = self.asked(verifier)
+            found = [self._judged(asked, line) for line in in_line.all_drawn()]
         return Spread(
             _between([self.examples(one.right).mean() for one in found]),
             _between([self.rows(one.right) for one in found]),

@@ -22,7 +22,7 @@ _MEAN, _DEVIATION = torch.tensor([0.0, 1.0], dtype=torch.double), torch.tensor([
 """Shift and slope as the verifier has them, and how far they are thought to be off."""
 _FLAT = 0.05
 _STEPS, _ENOUGH, _LONGEST = 50, 1e-9, 2.0
-_TRIED, _DRAWN, _FREE, _AT_ONCE = 2000, 200, 3, 2_000_000
+_TRIED, _DRAWN, _FREE, _AT_ONCE = 4000, 200, 3, 2_000_000
 
 
 class InLine(NamedTuple):
@@ -43,6 +43,10 @@ class InLine(NamedTuple):
     def drawn(self, generator: torch.Generator) -> "InLine":
         """Another that real mistakes allow as well."""
         return self._replace(mode=self.draws[torch.randint(len(self.draws), (), generator=generator)])
+
+    def all_drawn(self) -> "list[InLine]":
+        """All of the draws, as lines of their own."""
+        return [self._replace(mode=draw) for draw in self.draws]
 
     @classmethod
     def of(cls, log_odds: Tensor, right: Tensor, counts: Tensor | None = None, seed: int = 0) -> Self:
