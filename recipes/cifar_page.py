@@ -103,8 +103,13 @@ def teachers(results: Found, setting: Setting) -> list[list[str]]:
 
 
 def picture(results: Found, setting: Setting) -> Figure:
-    """Points above plain training with the checked examples: a panel a kind, a dot a row, bars of one standard deviation."""
-    kinds, rows = kinds_of(results, setting), [row for row in reversed(ROWS) if row != BASE]
+    """Points above plain training with the checked examples: a panel a kind, a dot a row, bars of one standard deviation.
+
+    Kinds that few rows were run with are left to the table.
+    """
+    rows = [row for row in reversed(ROWS) if row != BASE]
+    ran = {kind: sum(bool(runs_of(results, setting, kind, row)) for row in rows) for kind in kinds_of(results, setting)}
+    kinds = [kind for kind, count in ran.items() if 2 * count > max(ran.values())]
     figure = Figure(figsize=(2.2 + 1.7 * len(kinds), 4.6), layout="constrained")
     for axes, kind in zip(figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0], kinds, strict=True):
         found = [gaps(results, setting, kind, row, BASE) for row in rows]

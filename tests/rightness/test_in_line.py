@@ -41,7 +41,7 @@ def test_ends_are_those_of_a_grid_of_lines(count, odds, share):
     x, right = labels(count, odds, share)
     low, high = ends(InLine.of(x, right), x)
     exact = by_grid(x, right, torch.ones(count, dtype=torch.double))
-    assert (low, high) == pytest.approx(exact, abs=0.035)
+    assert (low, high) == pytest.approx(exact, abs=0.05)
 
 
 def test_verifiers_that_are_right_are_left_as_they_are():
