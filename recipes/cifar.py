@@ -187,6 +187,11 @@ class Setting(NamedTuple):
         return f"{self.data}, {self.network}, {self.checked:,} checked, {self.steps:,} steps"
 
 
+def setting_of(job: Job) -> Setting:
+    """Of one run."""
+    return Setting(job.data, job.network, job.checked, job.steps)
+
+
 def results_in(folder: Path) -> Found:
     """The runs of all networks."""
     return {job: one for name in NETWORKS for job, one in read_results(folder / f"{name}.jsonl", Job).items()}
@@ -194,7 +199,7 @@ def results_in(folder: Path) -> Found:
 
 def settings_of(results: Found) -> list[Setting]:
     """Of all runs there are, in the order of the networks."""
-    found = {Setting(job.data, job.network, job.checked, job.steps) for job in results}
+    found = set(map(setting_of, results))
     return sorted(found, key=lambda one: (one.data, list(NETWORKS).index(one.network), one.checked, one.steps))
 
 
@@ -208,7 +213,7 @@ def runs_of(results: Found, setting: Setting, kind: str, row: str) -> dict[int, 
 
 def kinds_of(results: Found, setting: Setting) -> list[str]:
     """Of which there is a run."""
-    there = {job.kind for job in results if Setting(job.data, job.network, job.checked, job.steps) == setting}
+    there = {job.kind for job in results if setting_of(job) == setting}
     return [kind for kind in KINDS if kind in there]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from cifar import NOT_RUN, RESULTS, ROWS, Found, Setting, kinds_of, results_in, runs_of, settings_of, table
+from cifar import NOT_RUN, RESULTS, ROWS, Found, Setting, kinds_of, results_in, runs_of, setting_of, settings_of, table
 from cifar_networks import NETWORKS
 from reweigh.storage import write_bytes
 from runs import as_markdown, cell, save, with_table
@@ -131,10 +131,8 @@ def picture(results: Found, setting: Setting) -> Figure:
 
 def by_runs(results: Found) -> list[Setting]:
     """The settings that most rows were run with, those of most runs first; the others are for `cifar_sizes.py`."""
-    counts = Counter(Setting(job.data, job.network, job.checked, job.steps) for job in results)
-    rows = Counter(
-        one for one, _ in {(Setting(job.data, job.network, job.checked, job.steps), job.row) for job in results}
-    )
+    counts = Counter(map(setting_of, results))
+    rows = Counter(one for one, _ in {(setting_of(job), job.row) for job in results})
     most = max(rows.values(), default=0)
     return sorted((one for one in settings_of(results) if 2 * rows[one] > most), key=lambda setting: -counts[setting])
 

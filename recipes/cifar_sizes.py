@@ -7,12 +7,12 @@ python recipes/cifar_sizes.py            # docs/results_cifar.md and docs/images
 import argparse
 import statistics
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from cifar import NOT_RUN, RESULTS, Found, Setting, kinds_of, runs_of, settings_of
-from cifar import results_in as read
+from cifar import NOT_RUN, RESULTS, Found, Setting, kinds_of, results_in, runs_of, settings_of
 from cifar_page import BASE, BEST, DOCS, SIMPLE
 from reweigh.storage import write_bytes
 from runs import as_markdown, cell, save, with_table
@@ -40,11 +40,17 @@ def sizes_of(results: Found, like: Setting) -> dict[int, Setting]:
     return {one.checked: one for one in settings_of(results) if one == like._replace(checked=one.checked)}
 
 
+def accuracies(results: Found, sizes: dict[int, Setting], kind: str, row: str) -> dict[int, list[float]]:
+    """Of all seeds, by the number of checked examples; where there is no run, none."""
+    each = {size: runs_of(results, of, kind, row).values() for size, of in sizes.items()}
+    return {size: [one["accuracy"] for one in runs] for size, runs in each.items()}
+
+
 def table(results: Found, sizes: dict[int, Setting], kind: str) -> list[list[str]]:
     """A line a row, a column for each number of checked examples: accuracy, mean ± standard deviation over the seeds."""
     lines = [[f"{kind}, accuracy in %", *(f"{size:,} checked" for size in sizes)]]
     for row in SHOWN:
-        each = [[one["accuracy"] for one in runs_of(results, of, kind, row).values()] for of in sizes.values()]
+        each = accuracies(results, sizes, kind, row).values()
         if any(each):
             lines.append([row, *(cell(values) if values else NOT_RUN for values in each)])
     return lines
@@ -56,11 +62,7 @@ def picture(results: Found, sizes: dict[int, Setting], kinds: Sequence[str]) -> 
     panels = figure.subplots(1, len(kinds), squeeze=False)[0]
     for axes, kind in zip(panels, kinds, strict=True):
         for row, (colour, style) in SHOWN.items():
-            each = {
-                size: [one["accuracy"] for one in runs_of(results, of, kind, row).values()]
-                for size, of in sizes.items()
-            }
-            there = {size: values for size, values in each.items() if values}
+            there = {size: values for size, values in accuracies(results, sizes, kind, row).items() if values}
             if len(there) < LEAST:
                 continue
             means = [statistics.fmean(values) for values in there.values()]
@@ -81,10 +83,7 @@ def picture(results: Found, sizes: dict[int, Setting], kinds: Sequence[str]) -> 
 
 def limits(results: Found, sizes: dict[int, Setting], kind: str) -> tuple[float, float]:
     """From a little below plain training to a little above the best: what few checked examples alone give is far below."""
-    every = {
-        row: [one["accuracy"] for of in sizes.values() for one in runs_of(results, of, kind, row).values()]
-        for row in SHOWN
-    }
+    every = {row: list(chain(*accuracies(results, sizes, kind, row).values())) for row in SHOWN}
     top = max((value for values in every.values() for value in values), default=100.0)
     return min(every[BASE] or [top]) - FEW, top + 0.5
 
@@ -98,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--page", type=Path, default=DOCS / "results_cifar.md")
     parser.add_argument("--picture", type=Path, default=DOCS / "images" / "cifar_checked.png")
     args = parser.parse_args(arguments)
-    results = read(args.results)
+    results = results_in(args.results)
     sizes = sizes_of(results, Setting(args.data, args.network, 0, args.steps))
     few = [of for size, of in sizes.items() if size != 1_000]
     kinds = list(dict.fromkeys(kind for of in few for kind in kinds_of(results, of)))

@@ -15,8 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,10 @@ from reweigh.errors import ReweighError
 from reweigh.run.job.evaluate import outputs_on
 from reweigh.run.job.prepare import prepare
 from runs import add_result, as_markdown, one_thread, read_results, show, write_pages
-from verdict import CPU, audited, fitted, scored, trained_of
+from verdict import CPU, audited, fitted, nearly_inside, scored, trained_of
 from verdict_sets import PICKED, SETS, Places, Scene, gone_over
 
 RULES = ("judged", "auto")
-NEARLY = 0.5
-"""A truth of so many points beside an interval counts as inside."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,12 @@ def brier(done: Any, made: Scene) -> float | None:
 Found = dict[Job, dict[str, Any]]
 
 
+def pairs_of(found: Found, by: str, rule: str, sets: Iterable[str]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Runs of these sets without and with what checked rows were called, where there are both."""
+    known = [job for job in found if (job.by, job.rule, job.seen) == (by, rule, True) and job.set in sets]
+    return [(found[other], found[job]) for job in known if (other := replace(job, seen=False)) in found]
+
+
 def table(found: Found, by: str, rule: str) -> list[list[str]]:
     """A line a set: of both, the means over the seeds that both have."""
     rows = [
@@ -85,12 +89,7 @@ def table(found: Found, by: str, rule: str) -> list[list[str]]:
         ]
     ]  # fmt: skip
     for name in SETS:
-        pairs = [
-            (found[Job(name, by, False, rule, seed)], one)
-            for (of, way, seen, used, seed), one in ((tuple(vars(job).values()), one) for job, one in found.items())
-            if (of, way, seen, used) == (name, by, True, rule) and Job(name, by, False, rule, seed) in found
-        ]
-        if pairs:
+        if pairs := pairs_of(found, by, rule, [name]):
             rows.append([name, *cells(*zip(*pairs, strict=True))])
     return rows
 
@@ -121,8 +120,7 @@ def mean(values: Sequence[float | None], form: str) -> str:
 def holds(runs: Sequence[dict[str, Any]]) -> str:
     """In how many of those with a number the truth lay in the interval, or nearly."""
     told = [one for one in runs if one["interval"] is not None]
-    inside = [one["interval"][0] - NEARLY <= one["wrong"] <= one["interval"][1] + NEARLY for one in told]
-    return f"{sum(inside)} of {len(told)}"
+    return f"{sum(map(nearly_inside, told))} of {len(told)}"
 
 
 def off_by(one: dict[str, Any]) -> float | None:
@@ -136,11 +134,7 @@ def totals(found: Found) -> list[list[str]]:
         ["checked by, rule", "runs", "holds without", "with", "off without, points", "with", "macro-F1 with − without"]
     ]
     for by, rule in itertools.product(PICKED, RULES):
-        keys = [job for job in found if (job.by, job.rule, job.seen) == (by, rule, True)]
-        pairs = [
-            (found[other], found[job]) for job in keys if (other := Job(**{**asdict(job), "seen": False})) in found
-        ]
-        if not pairs:
+        if not (pairs := pairs_of(found, by, rule, SETS)):
             continue
         without, known = ([pair[k] for pair in pairs] for k in (0, 1))
         off = [mean([off_by(one) for one in of], "{:.1f}") for of in (without, known)]

@@ -151,6 +151,12 @@ def audited(run: reweigh.Run, made: Scene) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def nearly_inside(one: dict[str, Any]) -> bool:
+    """Whether as many labels are wrong as the interval says, or half a point beside it."""
+    low, high = one["interval"]
+    return bool(low - 0.5 <= one["wrong"] <= high + 0.5)
+
+
 def known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
@@ -367,7 +373,7 @@ def summary(found: Found) -> str:
     helps = [one for one in results if side(one) == "helps"]
     false = [one for one in helps if one["gain"] <= 0]
     counted = [one for one in results if one["told"] is not None]
-    between = [one for one in counted if one["interval"][0] - 0.5 <= one["wrong"] <= one["interval"][1] + 0.5]
+    between = [one for one in counted if nearly_inside(one)]
     return (
         f"- The default is first, or within one standard error of the first, on {near} of {len(stands)} sets (macro-F1).\n"
         f"- The audit's AUROC is at or above cleanlab's on {above} of {len(ranked)} sets with wrong labels.\n"

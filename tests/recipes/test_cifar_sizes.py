@@ -52,7 +52,7 @@ def test_rows_of_enough_sizes_are_drawn_and_what_is_far_below_is_cut():
 def test_the_command_writes_both(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text(f"# Title\n{BEGIN}old{END}\nthe rest\n")
-    monkeypatch.setattr(cifar_sizes, "read", lambda folder: results())
+    monkeypatch.setattr(cifar_sizes, "results_in", lambda folder: results())
     cifar_sizes.main(["--page", str(page), "--picture", str(tmp_path / "p.png")])
     assert "| judged | 70.50 ± 0.71 (2) |" in page.read_text()
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
@@ -61,6 +61,6 @@ def test_the_command_writes_both(tmp_path, monkeypatch):
 def test_without_a_run_there_is_no_picture(tmp_path, monkeypatch):
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
-    monkeypatch.setattr(cifar_sizes, "read", lambda folder: {})
+    monkeypatch.setattr(cifar_sizes, "results_in", lambda folder: {})
     cifar_sizes.main(["--page", str(page), "--picture", str(tmp_path / "p.png")])
     assert not (tmp_path / "p.png").exists()

@@ -6,7 +6,6 @@ random, by their given class, until there were as many of each right class, or b
 what was found wrong alone, they look more doubtful than the others, and say nothing of these.
 """
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -14,10 +13,10 @@ import torch
 from torch import Tensor
 
 from reweigh.rightness.in_line import InLine
+from reweigh.rightness.shares import wilson
 
 LEAST = 20
 """So many labels tell how many are wrong, also where the verifier cannot tell right ones from wrong ones."""
-_CERTAIN = 1.96
 
 
 class Before(NamedTuple):
@@ -71,10 +70,7 @@ class Relabelled:
     @property
     def interval(self) -> tuple[float, float]:
         """Between what the share of wrong ones lies with 95 %, if they were picked at random (Wilson)."""
-        n, share = self.labels, self.wrong / self.labels
-        z = _CERTAIN**2 / n
-        middle, half = (share + z / 2) / (1 + z), math.sqrt(z * share * (1 - share) + z**2 / 4) / (1 + z)
-        return max(middle - half, 0.0), min(middle + half, 1.0)
+        return wilson(self.wrong / self.labels, self.labels)
 
     def sentence(self) -> str:
         """For people."""

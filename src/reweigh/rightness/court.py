@@ -72,17 +72,18 @@ class Court(NamedTuple):
 
     def judge(self, verifier: Verifier, in_line: InLine | None = None) -> Verdict:
         """With the shares that hold among these examples; brought in line with real mistakes where those are known."""
-        if not len(self.given):
-            kinds, nothing = len(verifier.kinds), torch.empty(0, dtype=torch.double)
-            return Verdict(nothing, nothing.long(), nothing.view(0, kinds), torch.zeros(1 + kinds))
-        return self._judged(self.asked(verifier), in_line)
+        return self.judged(self.asked(verifier), in_line)
 
     def asked(self, verifier: Verifier) -> Asked:
         """What it says of these examples, before that is brought in line with anything."""
+        if not len(self.given):
+            groups = torch.zeros(1 + len(verifier.kinds), dtype=torch.double)
+            return Asked(groups[None, :][:0], Calibration(groups, torch.full((1, 1), 0.5, dtype=torch.double)))
         said = verifier.ask(self.view, self.given)
         return Asked(said, Calibration.of(said, self.cells, self.view.shape if self.view.by_cell else None))
 
-    def _judged(self, asked: Asked, in_line: InLine | None) -> Verdict:
+    def judged(self, asked: Asked, in_line: InLine | None) -> Verdict:
+        """The same by what a verifier has said already."""
         groups, odds = asked.shares.groups, asked.shares.log_odds(asked.said, self.cells)
         among, right = asked.said[:, 1:] + groups[1:].log(), torch.sigmoid(odds if in_line is None else in_line(odds))
         of_kind = (1 - right)[:, None] * among.softmax(1)
@@ -105,12 +106,17 @@ class Court(NamedTuple):
         return _sums(self.cells[0] * j + self.cells[1], values, g * j).view(g, j)
 
     def spread(
-        self, verifier: Verifier, view: Witness, targets: Tensor, counts: Tensor | None, in_line: InLine | None = None
+        self,
+        verifier: Verifier,
+        view: Witness,
+        targets: Tensor,
+        counts: Tensor | None,
+        known: tuple[Asked, InLine] | None = None,
     ) -> Spread:
         """By teaching anew with checked examples, m with right targets (m, ...) and `counts`, drawn with replacement.
 
-        Where real mistakes are known that is what `at_most` is of. How many are wrong is left open then by what these
-        mistakes allow, since they have been held against the verifier as it is.
+        Where real mistakes are `known`, with what the verifier says of these examples, that is what `at_most` is of. How
+        many are wrong is left open then by what these mistakes allow: they have been held against the verifier as it is.
         """
         generator = torch.Generator().manual_seed(verifier.seed)
         found = list[Verdict]()
@@ -118,11 +124,11 @@ class Court(NamedTuple):
             drawn = _drawn(targets, generator)
             again = verifier.anew()
             again.teach(view[drawn], targets[drawn], None if counts is None else counts[drawn])
-            found.append(self.judge(again, None if in_line is None else in_line.drawn(generator)))
+            found.append(self.judge(again, None if known is None else known[1].drawn(generator)))
         at_most = [one.right for one in found]
-        if in_line is not None:
-            asked = self.asked(verifier)
-            found = [self._judged(asked, line) for line in in_line.all_drawn()]
+        if known is not None:
+            asked, in_line = known
+            found = [self.judged(asked, line) for line in in_line.all_drawn()]
         return Spread(
             _between([self.examples(one.right).mean() for one in found]),
             _between([self.rows(one.right) for one in found]),

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from reweigh.metrics import effective_sample_size
 from reweigh.rightness.nearness import folds
+from reweigh.rightness.shares import CERTAIN, wilson
 from reweigh.rightness.verifier import Verifier
 from reweigh.rightness.witness import Witness
 
 _FOLDS = 5
-_CERTAIN = 1.96
 _BINS = 10
 _COIN = 0.5
 _SAME = 2
@@ -154,7 +154,7 @@ def cross_fit(
     by_kind = {name: _told_apart((told, their), (said, alike)) for name, (said, alike, _) in spoilt.items()}
     hardest = min(by_kind, key=lambda name: by_kind[name])
     alone = effective_sample_size(weights) / _SAME  # an example's labels stand together as well
-    margin = _CERTAIN * _error(by_kind[hardest], alone)
+    margin = CERTAIN * _error(by_kind[hardest], alone)
     said = torch.cat([told, *(part for part, _, _ in spoilt.values())])
     right_ones = torch.arange(len(said)) < len(told)
     halves = [their, torch.cat([alike for _, alike, _ in spoilt.values()])]
@@ -195,10 +195,8 @@ def in_turn(
 def _tenth(chance: Tensor, right: Tensor, weight: Tensor) -> Tenth:
     """With Wilson's interval for as many pairs as the weighted ones are worth."""
     n, share = effective_sample_size(weight), float((weight * right).sum() / weight.sum())
-    z = _CERTAIN**2 / max(n, 1.0)
-    middle, half = (share + z / 2) / (1 + z), math.sqrt(z * share * (1 - share) + z**2 / 4) / (1 + z)
     said = float((weight * chance).sum() / weight.sum())
-    return Tenth(said, share, max(middle - half, 0.0), min(middle + half, 1.0), len(chance))
+    return Tenth(said, share, *wilson(share, max(n, 1.0)), len(chance))
 
 
 def _told_apart(right: tuple[Tensor, Tensor], wrong: tuple[Tensor, Tensor]) -> float:

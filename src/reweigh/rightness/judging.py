@@ -65,13 +65,15 @@ class Judging:
             view[checked], targets[checked], verifier.kinds, ridge=verifier.ridge, seed=seed, weights=counts
         )
         others = view.others(targets)
-        verifier.teach(view[checked], targets[checked], counts)
+        taught_by = view[checked], targets[checked], counts
+        verifier.teach(*taught_by)
         court = Court.of(view[open_], targets[open_], others.targets[open_])
-        seen = None if before is None else relabelled(court, verifier, view[checked], targets[checked], counts, before)
+        asked = court.asked(verifier)
+        seen = None if before is None else relabelled(court, asked.shares, verifier, *taught_by, before)
         in_line = None if seen is None else seen.in_line
-        found = court.judge(verifier, in_line)
+        found = court.judged(asked, in_line)
         tells = (evidence.tells or (seen is not None and seen.enough)) and bool(open_.any())
-        spread = court.spread(verifier, view[checked], targets[checked], counts, in_line)
+        spread = court.spread(verifier, *taught_by, None if in_line is None else (asked, in_line))
         each, at_most = (torch.ones(targets.shape, dtype=torch.double) for _ in range(2))
         each[open_], at_most[open_] = (of.view(targets[open_].shape) for of in (found.right, spread.at_most))
         kind = torch.zeros(targets.shape, dtype=torch.int64)

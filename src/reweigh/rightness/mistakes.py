@@ -33,13 +33,20 @@ class _Fifth(NamedTuple):
 
 
 def relabelled(
-    court: Court, whole: Verifier, view: Witness, targets: Tensor, counts: Tensor | None, before: Before
+    court: Court,
+    shares: Calibration,
+    whole: Verifier,
+    view: Witness,
+    targets: Tensor,
+    counts: Tensor | None,
+    before: Before,
 ) -> Relabelled | None:
     """What came of it when labels were checked; None where it is not known of one, or not whether it was wrong.
 
     Args:
         court: of the examples that are not checked.
-        whole: the verifier, taught by all of them; how frequent wrong labels are among those of a court is by what it says.
+        shares: how frequent wrong labels are among these, by the verifier that all checked ones have taught.
+        whole: that one; its settings are taken.
         view: of the checked examples, m of them.
         targets: their right targets, (m, ...).
         counts: as of `Verifier.teach`.
@@ -50,7 +57,6 @@ def relabelled(
     found = Relabelled.of(before, targets)
     if not found.wrong:  # they may have been corrected there, as whoever applies a review does
         return found
-    shares = court.asked(whole).shares
     draw = torch.Generator().manual_seed(whole.seed)
     turns = in_turn(whole, view, targets, counts, draw)
     parts = [

@@ -4,9 +4,13 @@ A verifier is taught on as many right labels as wrong ones. In the training set 
 one number, or one for each pair of given and suggested label, and it follows from the verifier's log-odds themselves.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
+CERTAIN = 1.96
+"""Standard errors on each side of what is 95 % certain."""
 _STEPS, _ENOUGH = 200, 1e-7
 _LEAST, _MOST = 0.02, 0.9995
 _PULL = 30.0
@@ -52,3 +56,10 @@ def shares_of_groups(logits: Tensor) -> Tensor:
         if float((share - before).abs().max()) < _ENOUGH:
             break
     return share / share.sum()
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """Between what a share lies with 95 % that was seen of so many (Wilson, 1927)."""
+    z = CERTAIN**2 / count
+    middle, half = (share + z / 2) / (1 + z), math.sqrt(z * share * (1 - share) + z**2 / 4) / (1 + z)
+    return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -46,7 +46,7 @@ def parts_of(sources: Sources, seed: int) -> tuple[Examples, Examples, Examples,
     before = None if sources.clean is None else _before(train, clean)
     train = _without(train, clean, "training", notes if sources.clean is not None else [])
     notes += train.task.check_parts(train.y, clean.y, (str(sources.train), str(sources.clean or sources.clean_ids)))
-    notes += [] if before is None else check_found(train.task, clean.ids, clean.y, before)
+    notes += check_found(train.task, clean.ids, clean.y, before)
     return train, clean, test, before, notes
 
 
