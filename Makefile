@@ -10,7 +10,7 @@ demo: $(VENV)/.installed-cli  ## the main job, on data that ships with scikit-le
 	$(BIN)/reweigh demo
 
 test: lint docs  ## everything that CI runs
-	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
 	$(BIN)/python -m pytest README.md docs  # the examples of a page build on each other: one process
 
 test-slow: $(VENV)/.installed-dev  ## the longer checks

@@ -7,6 +7,7 @@
 For each set and seed (`verdict_sets.py`):
 
     default      what `reweigh train` does with no option beyond the data, its audit and its verdict
+    default, seen     the same where the training rows hold the checked ones too, as they were called before somebody checked
     l2rw, judged, judged-and-helpful      the same with these rules by name
     beside       plain training on all rows, on the checked rows alone, and a learner of the trade (boosted trees; TF-IDF
                  with a linear layer; a linear probe); plain training that ends early (a patience of five epochs, by
@@ -53,9 +54,10 @@ from runs import add_result, as_markdown, one_thread, read_results, write_pages
 from verdict_sets import SETS, Places, Scene, scene
 
 RULES = ("l2rw", "judged", "judged-and-helpful")
-METHODS = ("default", *RULES, "beside")
+DEFAULT, SEEN = "default", "default, seen"
+METHODS = (DEFAULT, SEEN, *RULES, "beside")
 RIVALS = ("plain", "plain, early", "checked only", "trees or linear", "cleanlab, pruned")
-COLUMNS = ("default", *RIVALS, "verify, pruned", *RULES)
+COLUMNS = (DEFAULT, SEEN, *RIVALS, "verify, pruned", *RULES)
 PATIENCE, FOLDS = 5, 3
 CPU = torch.device("cpu")
 Array = np.ndarray[Any, Any]
@@ -100,8 +102,9 @@ def told(config: Resolved, data: RunData, ours: Tensor, usual: int | None) -> di
 # ---- what is run
 
 
-def rule_run(made: Scene, name: str | None, seed: int, steps: int | None) -> dict[str, Any]:
+def rule_run(made: Scene, method: str, seed: int, steps: int | None) -> dict[str, Any]:
     """`reweigh.fit` with a rule, or with none named: then its verdict as well."""
+    name = method if method in RULES else None
     run = fitted(made, name, seed, steps)
     config, data = run.finished.config, prepare(run.finished.config)
     data = with_held_back(config, data)
@@ -109,7 +112,7 @@ def rule_run(made: Scene, name: str | None, seed: int, steps: int | None) -> dic
     found: dict[str, Any] = {
         "rule": config.weights.rule,
         "steps": run.summary["steps"],
-        "scores": {name or "default": scored(data.train.task, ours, data.test.y)},
+        "scores": {method: scored(data.train.task, ours, data.test.y)},
     }
     found |= audited(run, made)
     if name is None:
@@ -249,12 +252,9 @@ def run(job: Job, places: Places, steps: int | None = None) -> dict[str, Any]:
     """A job's result."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="verdict-") as folder:
-        made = scene(SETS[job.set], places, job.seed, Path(folder))
-        if job.method == "beside":
-            found = beside(made, job.seed, steps)
-        else:
-            found = rule_run(made, None if job.method == "default" else job.method, job.seed, steps)
-    return {**asdict(job), **found, "seconds": time.perf_counter() - started}
+        made = scene(SETS[job.set], places, job.seed, Path(folder), seen=job.method == SEEN)
+        work = beside(made, job.seed, steps) if job.method == "beside" else rule_run(made, job.method, job.seed, steps)
+    return {**asdict(job), **work, "seconds": time.perf_counter() - started}
 
 
 # ---- tables
@@ -281,6 +281,10 @@ def score_table(found: Found, measure: str, words: str) -> Rows:
     return rows
 
 
+def defaults(found: Found) -> list[str]:
+    return [column for column in (DEFAULT, SEEN) if any(job.method == column for job in found)]
+
+
 def sets_of(found: Found) -> list[str]:
     there = {job.set for job in found}
     return [name for name in SETS if name in there]
@@ -298,15 +302,15 @@ def mean_of(found: Found, name: str, method: str, key: str, digits: int) -> str:
     return spread([value for value in values if value is not None], digits)
 
 
-def standing(found: Found, name: str, measure: str) -> tuple[str, float, float] | None:
+def standing(found: Found, name: str, measure: str, column: str) -> tuple[str, float, float] | None:
     """The best other, how far the default is above it, and the standard error of that over seeds (NaN of one)."""
-    ours = of_set(found, name, "default", measure)
-    others = {column: of_set(found, name, column, measure) for column in RIVALS}
-    others = {column: {seed: scores[seed] for seed in ours if seed in scores} for column, scores in others.items()}
-    others = {column: scores for column, scores in others.items() if ours and len(scores) == len(ours)}
+    ours = of_set(found, name, column, measure)
+    others = {rival: of_set(found, name, rival, measure) for rival in RIVALS}
+    others = {rival: {seed: scores[seed] for seed in ours if seed in scores} for rival, scores in others.items()}
+    others = {rival: scores for rival, scores in others.items() if ours and len(scores) == len(ours)}
     if not others:
         return None
-    best = max(others, key=lambda column: statistics.fmean(others[column].values()))
+    best = max(others, key=lambda rival: statistics.fmean(others[rival].values()))
     gaps = [ours[seed] - others[best][seed] for seed in ours]
     error = statistics.stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else math.nan
     return best, statistics.fmean(gaps), error
@@ -314,28 +318,31 @@ def standing(found: Found, name: str, measure: str) -> tuple[str, float, float] 
 
 def label_table(found: Found) -> Rows:
     rows = [
-        ["labels", "AUROC: audit", "cleanlab", "`verify`", "weights of L2RW", "wrong: told by the audit, %",
+        ["labels", "AUROC: audit", "seen", "cleanlab", "`verify`", "weights of L2RW", "wrong: told by the audit, %", "seen",
          "by `verify`", "truly", "calibration error of the default, %", "of plain"],
     ]  # fmt: skip
     for name in sets_of(found):
         aurocs = [
             mean_of(found, name, method, key, 2)
-            for method, key in (("default", "auroc"), ("beside", "auroc cleanlab"), ("beside", "auroc verify"),
-                                ("l2rw", "auroc weights"))
+            for method, key in ((DEFAULT, "auroc"), (SEEN, "auroc"), ("beside", "auroc cleanlab"),
+                                ("beside", "auroc verify"), ("l2rw", "auroc weights"))
         ]  # fmt: skip
-        shares = [mean_of(found, name, "default", "told", 1), mean_of(found, name, "beside", "told by verify", 1)]
-        errors = [spread(list(of_set(found, name, column, "ece").values()), 1) for column in ("default", "plain")]
+        shares = [
+            mean_of(found, name, method, key, 1)
+            for method, key in ((DEFAULT, "told"), (SEEN, "told"), ("beside", "told by verify"))
+        ]
+        errors = [spread(list(of_set(found, name, column, "ece").values()), 1) for column in (DEFAULT, "plain")]
         rows.append([name, *aurocs, *shares, mean_of(found, name, "beside", "wrong", 1), *errors])
     return rows
 
 
-def verdict_table(found: Found) -> Rows:
+def verdict_table(found: Found, column: str) -> Rows:
     rows = [
-        ["the default", "best other", "macro-F1 above it", "its standard error", "the sentence (one a seed)", "held"]
+        [f"the {column}", "best other", "macro-F1 above it", "its standard error", "the sentence (one a seed)", "held"]
     ]
     for name in sets_of(found):
-        results = [one for job, one in found.items() if (job.set, job.method) == (name, "default")]
-        stands = standing(found, name, "f1")
+        results = [one for job, one in found.items() if (job.set, job.method) == (name, column)]
+        stands = standing(found, name, "f1", column)
         if stands is None:
             continue
         best, gap, error = stands
@@ -360,22 +367,22 @@ def held(results: Iterable[dict[str, Any]]) -> str:
     return f"{sum((one['gain'] > 0) is one['helps'] for one in sided)} of {len(sided)}" if sided else "–"
 
 
-def summary(found: Found) -> str:
+def summary(found: Found, column: str) -> str:
     """The aims and what came of them."""
     names = sets_of(found)
-    stands = {name: one for name in names if (one := standing(found, name, "f1")) is not None}
+    stands = {name: one for name in names if (one := standing(found, name, "f1", column)) is not None}
     near = sum(gap >= 0 or gap + error >= 0 for _, gap, error in stands.values())
     ranked = {name: of_method(found, name, "beside", "auroc cleanlab") for name in stands}
     ranked = {name: theirs for name, theirs in ranked.items() if theirs is not None}
-    ours = {name: of_method(found, name, "default", "auroc") or 0.0 for name in ranked}  # no audit ranks nothing
+    ours = {name: of_method(found, name, column, "auroc") or 0.0 for name in ranked}  # no audit ranks nothing
     above = sum(round(ours[name], 2) >= round(theirs or 0, 2) for name, theirs in ranked.items())
-    results = [one for job, one in found.items() if job.method == "default"]
+    results = [one for job, one in found.items() if job.method == column]
     helps = [one for one in results if side(one) == "helps"]
     false = [one for one in helps if one["gain"] <= 0]
     counted = [one for one in results if one["told"] is not None]
     between = [one for one in counted if nearly_inside(one)]
     return (
-        f"- The default is first, or within one standard error of the first, on {near} of {len(stands)} sets (macro-F1).\n"
+        f"- The {column} is first, or within one standard error of the first, on {near} of {len(stands)} sets (macro-F1).\n"
         f"- The audit's AUROC is at or above cleanlab's on {above} of {len(ranked)} sets with wrong labels.\n"
         f"- The share of wrong labels was told {len(counted)} times; it lay in its interval, or half a point from it, "
         f"{len(between)} times.\n"
@@ -396,7 +403,7 @@ def tables(found: Found) -> list[tuple[str, Rows]]:
     return [
         ("Macro-F1", score_table(found, "f1", "macro-F1 in %, mean ± std")),
         ("Accuracy", score_table(found, "accuracy", "accuracy in %, mean ± std")),
-        ("The default and its sentence", verdict_table(found)),
+        *((f"The {column} and its sentence", verdict_table(found, column)) for column in defaults(found)),
         ("Labels and calibration", label_table(found)),
     ]
 
@@ -446,8 +453,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: Found = read_results(path, Job)
     for title, rows in tables(found):
         print(f"{title}\n\n{as_markdown(rows)}")
-    print(summary(found))
-    write_pages(said.output, summary(found), *(as_markdown(rows) for _, rows in tables(found)))
+    summaries = [summary(found, column) for column in defaults(found)]
+    print(*summaries, sep="\n")
+    write_pages(said.output, *summaries, *(as_markdown(rows) for _, rows in tables(found)))
     return 0
 
 

@@ -330,13 +330,24 @@ def drawn(chosen: Set, places: Places, seed: int) -> Drawn:
     return Drawn(raw, rows, number[raw.truth[rows]], number[given[rows]], len(wanted), draw)
 
 
-def scene(chosen: Set, places: Places, seed: int, folder: Path) -> Scene:
-    """Draw the rows of one seed; files are written below `folder` where they are images."""
+def scene(chosen: Set, places: Places, seed: int, folder: Path, *, seen: bool = False) -> Scene:
+    """Draw the rows of one seed; files are written below `folder` where they are images.
+
+    Where they are `seen` the training rows hold the checked ones as well, with what they were called.
+    """
     of = drawn(chosen, places, seed)
     checked = np.concatenate([np.flatnonzero(of.truth == c)[: chosen.checked] for c in range(of.classes)])
     train, test = _rest(of, checked, chosen.most)
-    parts = {"train": (train, _said(chosen, of, train)), "clean": (checked, of.truth[checked])}
+    said = _said(chosen, of, train)
+    if seen:
+        train, said = np.concatenate([train, checked]), np.concatenate([said, _called(chosen, of, checked, train)])
+    parts = {"train": (train, said), "clean": (checked, of.truth[checked])}
     return _made(chosen, of, parts | {"test": (test, of.truth[test])}, folder)
+
+
+def _called(chosen: Set, of: Drawn, checked: Array, train: Array) -> Array:
+    """What the checked rows were called, among all rows: what is most frequent or unsure is so in the whole."""
+    return _said(chosen, of, np.concatenate([train, checked]))[len(train) :]
 
 
 PICKED = ("class", "right class", "random")

@@ -6,11 +6,12 @@ Settings come from a command line, and from a file that a person may edit: `chec
 """
 
 import difflib
+import functools
 import math
 import typing
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Any, NamedTuple
 
 from reweigh.errors import BadInput
@@ -86,12 +87,14 @@ def option(default: Any, text: str, **more: Any) -> Any:
     return field(default=default, metadata={_OPTION: Option(text, **more)})
 
 
-def settings_of(kind: type) -> dict[str, Setting]:
+@functools.cache
+def settings_of(kind: type) -> Mapping[str, Setting]:
     """The settings of a dataclass by name; one that narrows a field of another goes on with what was said there."""
     hints, said = typing.get_type_hints(kind), dict[str, Option]()
     for one in filter(is_dataclass, reversed(kind.__mro__)):
         said |= {told.name: told.metadata[_OPTION] for told in fields(one) if told.metadata}
-    return {told.name: Setting(_kinds(hints[told.name]), told.default, said[told.name]) for told in fields(kind)}
+    found = {told.name: Setting(_kinds(hints[told.name]), told.default, said[told.name]) for told in fields(kind)}
+    return MappingProxyType(found)
 
 
 _OPTION = "option"

@@ -11,7 +11,7 @@ import operator
 import sys
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,7 +172,8 @@ def _value(
             yield from _of_class(type(part), seen)
 
 
-def _uses(code: types.CodeType) -> dict[str, set[str]]:
+@functools.lru_cache(maxsize=4096)
+def _uses(code: types.CodeType) -> Mapping[str, set[str]]:
     """For each free or global name, what is done with it: "store", the method called on it first, or "read"."""
     found: dict[str, set[str]] = {}
     steps = list(dis.get_instructions(code))

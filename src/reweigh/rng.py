@@ -34,12 +34,25 @@ def way_back(devices: Iterable[torch.device] = ()) -> Callable[[], None]:
 
 def seed(value: int, devices: Iterable[torch.device] = ()) -> None:
     """Start all generators from one number; to be called within `kept`, so for a while only."""
-    torch.default_generator.manual_seed(value)
     np.random.seed(value % 2**32)
     random.seed(value)
+    seed_torch(value, devices)
+
+
+def seed_torch(value: int, devices: Iterable[torch.device] = ()) -> None:
+    """Start PyTorch's generators of the CPU and these devices from one number.
+
+    `torch.manual_seed` seeds every device there is, and where there is none it notes the stack for later, thrice, for as
+    long as some steps of a small model take.
+    """
+    torch.default_generator.manual_seed(value)
     for device in devices:
-        if device.type == "cuda" and not _captured(device):
-            torch.cuda.default_generators[device.index].manual_seed(value)
+        if device.type == "cuda":
+            if not _captured(device):
+                index = torch.cuda.current_device() if device.index is None else device.index
+                torch.cuda.default_generators[index].manual_seed(value)
+        elif device.type not in ("cpu", "meta"):
+            torch.get_device_module(device).manual_seed(value)
 
 
 def mixed(*numbers: int) -> int:

@@ -14,7 +14,6 @@ from reweigh.audit.quality import capped
 from reweigh.cli.guard import run
 from reweigh.errors import BadInput
 from reweigh.metrics import auroc
-from wrong_tables import of_labels, of_numbers
 
 
 def test_the_ranking_finds_the_wrong_labels(audited):
@@ -109,20 +108,8 @@ def test_where_right_cannot_be_told_from_wrong_there_is_no_number(tmp_path, caps
     assert "Issues (trusted less than 50%" in shown
 
 
-@pytest.fixture(scope="module")
-def numbers(tmp_path_factory):
-    folder, wrong = of_numbers(tmp_path_factory.mktemp("numbers"))
-    return audit_run(folder), wrong
-
-
-@pytest.fixture(scope="module")
-def labels(tmp_path_factory):
-    folder, wrong = of_labels(tmp_path_factory.mktemp("labels"))
-    return audit_run(folder), wrong
-
-
-def test_a_regression_says_how_many_targets_are_wrong_and_suggests_what_students_foretell(numbers):
-    audit, wrong = numbers
+def test_a_regression_says_how_many_targets_are_wrong_and_suggests_what_students_foretell(numbers_audited):
+    audit, wrong = numbers_audited
     low, high = (1 - end for end in reversed(audit.estimate.interval))
     assert low <= wrong.mean() <= high
     assert abs((1 - audit.estimate.share) - wrong.mean()) < 0.06
@@ -140,8 +127,8 @@ def test_a_regression_says_how_many_targets_are_wrong_and_suggests_what_students
     assert audit.sample_weight[wrong].mean() < 0.7 * audit.sample_weight[~wrong].mean()
 
 
-def test_of_several_labels_it_says_which_are_wrong(labels):
-    audit, wrong = labels
+def test_of_several_labels_it_says_which_are_wrong(labels_audited):
+    audit, wrong = labels_audited
     of_all, any_wrong = audit.judged.of_all, wrong.any(1)
     each = of_all.each[~of_all.checked]
     assert np.allclose(audit.judged.right, each.prod(1))
@@ -157,18 +144,19 @@ def test_of_several_labels_it_says_which_are_wrong(labels):
     assert "of the examples look wrong in some label" in audit.sentence()
 
 
-def test_what_is_told_of_labels_and_numbers_is_exported(numbers, labels):
-    for audit, _ in (numbers, labels):
+def test_what_is_told_of_labels_and_numbers_is_exported(numbers_audited, labels_audited):
+    for audit, _ in (numbers_audited, labels_audited):
         table = columns(audit)
         assert np.array_equal(table["label_quality"], audit.judged.right[audit.order])
         assert set(table["standing"]) <= {"right", "right, but not needed", "wrong, and used", "wrong, and harmful", ""}
         kinds = np.asarray(table["kind_of_wrongness"])
         assert np.array_equal(kinds != "", audit.issue[audit.order])
-    assert columns(labels[0])["suggested_label"][0] != columns(labels[0])["given_label"][0]
+    table = columns(labels_audited[0])
+    assert table["suggested_label"][0] != table["given_label"][0]
 
 
-def test_a_regression_that_nobody_can_foretell_has_no_number(tmp_path):
-    audit = audit_run(of_numbers(tmp_path, noise=600.0)[0])
+def test_a_regression_that_nobody_can_foretell_has_no_number(unforeseen_audited):
+    audit = unforeseen_audited
     assert audit.judged is not None
     assert audit.estimate is None
     assert "checked examples cannot tell right labels from wrong ones here (exchanged: AUROC" in audit.sentence()

@@ -33,6 +33,7 @@ def test_one_model_is_measured_and_written(tmp_path, capsys):
     assert "| forward, fused |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_bfloat16_is_a_task_of_its_own(tmp_path):
     output = tmp_path / "cost.json"
     step_cost.main([*ONCE, "--dtype", "bf16", "--variants", "ghost, fused", "--output", str(output)])
@@ -51,6 +52,7 @@ def test_a_variant_that_cannot_is_a_row(tmp_path):
     assert not output.exists()
 
 
+@pytest.mark.slow
 def test_growth(tmp_path, monkeypatch, capsys):
     axis = {n: Task("lenet", n, 2) for n in (4, 8)}
     monkeypatch.setattr(growth, "AXES", {"batch": axis})

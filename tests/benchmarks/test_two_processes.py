@@ -14,6 +14,7 @@ def test_each_has_its_half():
     assert torch.equal(part_of(batch, 0, 1)["y"], batch["y"])
 
 
+@pytest.mark.slow
 def test_both_end_with_the_same_parameters():
     task = Task("lenet", 8, 4)
     (alone, one), (together, two) = (measured(task, 2, size) for size in (1, 2))

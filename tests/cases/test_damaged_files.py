@@ -162,7 +162,7 @@ def test_a_kill_before_a_file_got_its_name_is_no_damage(folder, made):
     assert "nothing is left to do" in watcher.said[-1]
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2, pytest.param(12, marks=pytest.mark.slow)])
 def test_some_damaged_folders(count):
     found = run_folders.run(7, count)
     assert found["wrong"] == []

@@ -210,6 +210,7 @@ def test_a_row_is_a_run_and_a_line(whole, tmp_path):
     assert table(results, setting, ("L2RW",))[1][1] == f"{result['accuracy'] + 1:.2f} ± 1.41 (2)"
 
 
+@pytest.mark.slow
 def test_what_is_judged_is_told_and_counted(whole, tmp_path):
     result = result_of("judged", whole, tmp_path, steps=150)
     assert result["auroc"] > 0.9

@@ -54,6 +54,7 @@ def test_what_is_missing_is_said(tmp_path):
         recipe.data_of("hausa", 0, tmp_path, None, None)
 
 
+@pytest.mark.slow
 def test_a_run_by_the_command_line_and_the_table(wheel, tmp_path, monkeypatch):
     recipe.data_of("adult", 0, tmp_path, None, str(wheel))
     monkeypatch.setattr(recipe, "_dest", tmp_path)

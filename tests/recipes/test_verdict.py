@@ -62,6 +62,21 @@ def test_a_scene_is_drawn_apart_and_anew_for_each_seed(places, tmp_path):
     assert_array_equal(one.wrong_of(np.array([3, 1]), None), one.wrong[[3, 1]])
 
 
+@pytest.mark.parametrize("noise", [sets.uniform, sets.one_class, sets.to_rarest, sets.unsure])
+def test_where_checked_rows_are_seen_the_others_are_called_as_before(places, tmp_path, noise):
+    chosen = sets.Set(blobs, noise, 0.4, checked=20, most=150)
+    apart, seen = (sets.scene(chosen, places, 0, tmp_path, seen=seen) for seen in (False, True))
+    pandas.testing.assert_frame_equal(apart.clean, seen.clean)
+    pandas.testing.assert_frame_equal(apart.test, seen.test)
+    pandas.testing.assert_frame_equal(apart.train, seen.train[:150])
+    assert_array_equal(apart.wrong, seen.wrong[:150])
+    called = seen.train[150:].reset_index(drop=True)
+    pandas.testing.assert_frame_equal(called.drop(columns="label"), seen.clean.drop(columns="label"))
+    differ = called["label"].to_numpy() != seen.clean["label"].to_numpy()
+    assert_array_equal(differ, seen.wrong[150:])
+    assert 0 < differ.mean() < 0.7
+
+
 def test_a_class_with_few_rows_is_left_out_and_given_labels_stay(places, tmp_path):
     truth = np.repeat([0, 1, 2], [100, 30, 80])
     given = np.where(np.arange(210) % 5 == 0, 2, truth)
@@ -132,13 +147,13 @@ def test_one_set_and_the_tables(tmp_path, monkeypatch, capsys):
     threads = torch.get_num_threads()
     monkeypatch.setattr(recipe, "SETS", {"blobs": sets.Set(blobs, sets.pair, 0.3, checked=8, most=150)})
     command = ["--runs", str(tmp_path), "--seeds", "1", "--steps", "60", "--output", str(tmp_path / "tables.md")]
-    command += ["--methods", "default", "l2rw", "beside"]  # the default tries the others
+    command += ["--methods", "default", "default, seen", "l2rw", "beside"]  # the default tries the others
     assert recipe.main([*command, "--minutes", "0"]) == 0
     assert not (tmp_path / "results.jsonl").exists()
     assert recipe.main(command) == 0
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     by_method = {line["method"]: line for line in lines}
-    assert list(by_method) == ["default", "l2rw", "beside"]
+    assert list(by_method) == ["default", "default, seen", "l2rw", "beside"]
     default, beside = by_method["default"], by_method["beside"]
     assert set(default["scores"]) == {"default"}
     assert set(beside["scores"]) == {*recipe.RIVALS, "verify, pruned"}
@@ -147,8 +162,8 @@ def test_one_set_and_the_tables(tmp_path, monkeypatch, capsys):
     assert default["wrong"] == beside["wrong"] == pytest.approx(30, abs=8)
     assert min(default["auroc"], beside["auroc verify"]) > 0.9
     page = (tmp_path / "tables.md").read_text()
-    assert page.count("| blobs |") == 4
-    assert "on 1 of 1 sets" in page or "on 0 of 1 sets" in page
+    assert page.count("| blobs |") == 5
+    assert page.count("on 1 of 1 sets") + page.count("on 0 of 1 sets") == 4  # of both, first and ranked
     before = (tmp_path / "results.jsonl").read_bytes()
     assert recipe.main([*command, "--show"]) == 0
     assert (tmp_path / "results.jsonl").read_bytes() == before
@@ -174,7 +189,9 @@ def test_standing_and_sentences():
         row("default", 1, True, -1.0, default=80.0, plain=84.0),
     ]
     found = dict([*defaults, row("beside", 0, plain=89.0), row("beside", 1, **{"plain, early": 99.0})])
-    best, gap, error = recipe.standing(found, "digits clean", "f1")  # what has not all seeds is not held against it
+    best, gap, error = recipe.standing(
+        found, "digits clean", "f1", "default"
+    )  # what has not all seeds is not held against it
     assert (best, gap, error) == ("plain", -1.5, pytest.approx(2.5))
     assert recipe.held(result for _, result in defaults) == "1 of 2"
     assert recipe.held([{"helps": None, "gain": 3.0}]) == "–"

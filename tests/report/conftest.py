@@ -6,7 +6,6 @@ import pytest
 
 from reweigh.audit import audit_run
 from reweigh.cli.guard import run
-from wrong_tables import of_labels, of_numbers
 
 OPTIONS = ["--dataset", "digits", "--noise", "background:0.4", "--steps", "90", "--lr", "0.05"]
 
@@ -31,15 +30,15 @@ def audited(l2rw):
 
 
 @pytest.fixture(scope="session")
-def several_labels(tmp_path_factory):
+def several_labels(labels_audited):
     """The audit of a run on examples with several labels each."""
-    return audit_run(of_labels(tmp_path_factory.mktemp("several"))[0])
+    return labels_audited[0]
 
 
 @pytest.fixture(scope="session")
-def numbers(tmp_path_factory):
+def numbers(numbers_audited):
     """The audit of a run on a target of numbers."""
-    return audit_run(of_numbers(tmp_path_factory.mktemp("numbers"))[0])
+    return numbers_audited[0]
 
 
 @pytest.fixture

@@ -5,11 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from reweigh.audit import audit_run
 from reweigh.report.page import render
 from reweigh.report.rightness import about_labels, intervals_by_class, likely_pairs, reliability_chart
 from reweigh.rightness.crossfit import Tenth
-from wrong_tables import of_numbers
 
 from .html import Page
 
@@ -91,9 +89,8 @@ def test_numbers_have_no_pairs_but_all_the_rest(numbers):
     assert np.isfinite(audit.noise_rates).all()
 
 
-def test_where_it_cannot_be_told_that_is_a_warning_and_no_share_stands_there(tmp_path):
-    folder, _ = of_numbers(tmp_path, noise=600.0)
-    audit = audit_run(folder)
+def test_where_it_cannot_be_told_that_is_a_warning_and_no_share_stands_there(unforeseen_audited):
+    audit = unforeseen_audited
     about = about_labels(audit)
     assert about.finding.warns
     assert "cannot tell" in about.finding.text

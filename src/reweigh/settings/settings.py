@@ -10,6 +10,7 @@ import typing
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -120,10 +121,11 @@ class Resolved(Settings):
     run: ResolvedRun
 
 
+@functools.cache
 def groups(kind: type[Settings] = Settings) -> Mapping[str, tuple[type, ...]]:
     """The groups by name, each with its class; of the data both classes."""
     hints = typing.get_type_hints(kind)
-    return {name: typing.get_args(hint) or (hint,) for name, hint in hints.items()}
+    return MappingProxyType({name: typing.get_args(hint) or (hint,) for name, hint in hints.items()})
 
 
 @functools.cache

@@ -70,6 +70,7 @@ def test_a_shorter_training_is_the_one_that_is_made(labelled, monkeypatch):
     assert np.array_equal(named.predict_proba(labelled.X), short.predict_proba(labelled.X))
 
 
+@pytest.mark.slow
 def test_clean_rows_that_are_trained_on_may_be_all_that_is_needed(labelled):
     estimator = ReweighClassifier(train_on_clean=True, **QUICK).fit(labelled.X, labelled.y, clean=labelled.clean)
     assert "checked-only" in estimator.choice_.tried
@@ -127,6 +128,7 @@ def test_settings_of_a_rule_that_nobody_named(labelled):
     assert named.fit(labelled.X, labelled.y, clean=labelled.clean).choice_ is None
 
 
+@pytest.mark.slow
 def test_under_noise_that_draws_to_one_class_it_is_far_above_plain_training():
     X, y = load_digits(return_X_y=True)
     clean = np.arange(len(y)) < 200

@@ -86,6 +86,7 @@ def test_the_mean_loss_is_that_of_all_and_leaves_the_mode_as_found(files):
     assert model.training
 
 
+@pytest.mark.slow
 def test_half_precision(files, tmp_path):
     summary = start(Settings.of(**said(files, precision="bf16")), tmp_path / "run", Nobody())
     assert summary["steps"] == 2

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
+from reweigh import rng
 from reweigh._types import Batch
 from reweigh.batches import found_in
 from reweigh.data.sampling import seed_for
@@ -206,7 +207,8 @@ def train(job: Job, notes: Notes, callbacks: Sequence[Callback], *, epochs: int 
 
     def single(epoch: int) -> Iterator[tuple[Tensor, Batch]]:
         own = [job.world.rank] if job.world.rank else []
-        torch.manual_seed(seed_for(student.seed, "epoch", epoch, *own))  # crops, dropout, whatever a model draws
+        # crops, dropout, whatever a model draws
+        rng.seed_torch(seed_for(student.seed, "epoch", epoch, *own), [job.device])
         job.model.train()
         notes.start()
         sampling = job.rule.sampling_weights(job.data.train.y)
