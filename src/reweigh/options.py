@@ -9,12 +9,14 @@ import difflib
 import functools
 import math
 import typing
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from types import MappingProxyType, UnionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from reweigh.errors import BadInput
+
+Found = TypeVar("Found")
 
 
 class LeftOpen(BadInput):
@@ -87,7 +89,12 @@ def option(default: Any, text: str, **more: Any) -> Any:
     return field(default=default, metadata={_OPTION: Option(text, **more)})
 
 
-@functools.cache
+def once(ask: Callable[[type], Found]) -> Callable[[type], Found]:
+    """What is asked of a class is found out once: the types of its fields are words that have to be read."""
+    return functools.cache(ask)
+
+
+@once
 def settings_of(kind: type) -> Mapping[str, Setting]:
     """The settings of a dataclass by name; one that narrows a field of another goes on with what was said there."""
     hints, said = typing.get_type_hints(kind), dict[str, Option]()

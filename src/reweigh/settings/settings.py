@@ -17,7 +17,7 @@ import numpy as np
 
 from reweigh.data.own import Sources
 from reweigh.errors import BadInput
-from reweigh.options import Setting, near, settings_of
+from reweigh.options import Setting, near, once, settings_of
 from reweigh.settings.known import Injected, KnownData, ResolvedKnown
 from reweigh.settings.learning import LearningSettings
 from reweigh.settings.run import ResolvedRun, RunSettings
@@ -121,9 +121,13 @@ class Resolved(Settings):
     run: ResolvedRun
 
 
-@functools.cache
-def groups(kind: type[Settings] = Settings) -> Mapping[str, tuple[type, ...]]:
+def groups(kind: type = Settings) -> Mapping[str, tuple[type, ...]]:
     """The groups by name, each with its class; of the data both classes."""
+    return _groups(kind)
+
+
+@once
+def _groups(kind: type) -> Mapping[str, tuple[type, ...]]:
     hints = typing.get_type_hints(kind)
     return MappingProxyType({name: typing.get_args(hint) or (hint,) for name, hint in hints.items()})
 
