@@ -31,7 +31,7 @@ def rows() -> list[list[str]]:
 
 
 def _of_verdict(found: verdict.Found, name: str, words: str) -> list[str]:
-    standing = verdict.standing(found, name, "f1")
+    standing = verdict.standing(found, name, "f1", verdict.DEFAULT)
     assert standing is not None, f"{name} has not been run: see recipes/verdict.py"
     best, gain, _ = standing
     plain, ours, other = (list(verdict.of_set(found, name, way, "f1").values()) for way in ("plain", "default", best))

@@ -15,6 +15,7 @@ import torch
 
 from reweigh.apply.changes import write_changes
 from reweigh.apply.checked import CHECKED, TEST, Grown, grown
+from reweigh.apply.corrected import right_beside
 from reweigh.apply.decisions import CHANGE, DROP, KEEP, Decision
 from reweigh.apply.edits import Edits
 from reweigh.apply.settings import SETTINGS, settings_again
@@ -38,6 +39,7 @@ class Applied:
         rows: how many training examples there are now.
         checked_rows: how many are checked.
         settings: what `reweigh.fit` takes to train again, by name.
+        beside: how many labels became what a column of the training file says to be right (`--clean-target`).
         automatic: what is to be said of decisions without a review; "" where there were none.
     """
 
@@ -50,12 +52,14 @@ class Applied:
     checked_rows: int
     settings: dict[str, Any]
     automatic: str = ""
+    beside: int = 0
 
     def sentence(self) -> str:
         """What was done."""
+        corrected = f", and {counted(self.beside, 'label')} corrected as the file itself says" if self.beside else ""
         return (
             f"{counted(self.counts[CHANGE], 'label')} changed, {counted(self.counts[DROP], 'row')} dropped, "
-            f"{counted(self.counts[KEEP], 'label')} reviewed and kept"
+            f"{counted(self.counts[KEEP], 'label')} reviewed and kept{corrected}"
         )
 
 
@@ -96,7 +100,8 @@ def apply_decisions(
         write_json(part / SETTINGS, {"settings": settings})
     words = [one.word for one in decisions]
     counts = {word: words.count(word) for word in (KEEP, CHANGE, DROP)}
-    return Applied(output, *made, counts, int(edits.kept.sum()), checked.rows, settings)
+    beside = len(edits.cells) - counts[CHANGE]
+    return Applied(output, *made, counts, int(edits.kept.sum()), checked.rows, settings, beside=beside)
 
 
 def _rows(subject: Subject, decisions: Sequence[Decision]) -> list[int]:
@@ -146,11 +151,13 @@ def _edits(
     changes = [(row, one) for row, one in zip(rows, decisions, strict=True) if one.word == CHANGE]
     if not kept.any():
         raise BadInput("every row is dropped: keep some to train on")
-    if not changes:
+    right = right_beside(subject)
+    if not changes and not right.rows:
         return Edits(kept, {}, subject.encoding.targets), {}
-    texts = [one.label for _, one in changes]
-    wanted = subject.labels.told([one for _, one in changes], texts)
-    at = [row for row, _ in changes]
+    texts = [*(one.label for _, one in changes), *right.texts]
+    told = subject.labels.told([one for _, one in changes], texts[: len(changes)])
+    wanted = torch.cat([told, right.targets]) if right.rows else told
+    at = [*(row for row, _ in changes), *right.rows]
     cells = subject.labels.cells(wanted, texts, at)
     edits = Edits(kept, dict(zip(at, cells, strict=True)), subject.encoding.targets)
     return edits, dict(zip(at, wanted, strict=True))

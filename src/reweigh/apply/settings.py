@@ -14,14 +14,15 @@ def settings_again(run: FinishedRun, train: Path, clean: Path, test: Path | None
     sources, found = run.config.data, run.config.flat()
     assert isinstance(sources, Sources)
     given = sources.test if test is None else str(test.resolve())
-    mark = [] if sources.clean_column is None else [sources.clean_column]
+    marks = [name for name in (sources.clean_column, sources.clean_target) if name is not None]
     found |= {
         "train": str(train.resolve()),
         "clean": str(clean.resolve()),
         "test": None if given is None else str(Path(given).resolve()),
         "clean_column": None,
+        "clean_target": None,
         "clean_ids": None,
-        "drop": [*sources.drop, *mark],
+        "drop": [*sources.drop, *marks],
     }
     if "choice" in run.summary:
         found |= {"rule": None, "rule_option": None}

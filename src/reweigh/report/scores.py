@@ -111,7 +111,7 @@ def _dataset(data: Sources | KnownData) -> str | None:
 
 def _held_back(run: FinishedRun) -> tuple[object, ...]:
     said = run.config.flat()
-    return tuple(said[name] for name in ("seed", "test_share", "target", "clean_column"))
+    return tuple(said[name] for name in ("seed", "test_share", "target", "clean_column", "clean_target"))
 
 
 def rule_name(rule: str | None) -> str:

@@ -70,7 +70,7 @@ def _cells(audit: Audit, model: nn.Module, rows: Array, cells: list[dict[str, An
         width = 1 + bool(plan.get("missing"))
         places[plan["name"]] = list(range(at, at + width))
         at += width
-    aside = {*encoding.targets, encoding.reader.get("id"), sources.clean_column}
+    aside = {*encoding.targets, encoding.reader.get("id"), sources.clean_column, sources.clean_target}
     names = [name for name in cells[0] if name not in aside]
     stands = {name: k for k, name in enumerate(names)}
     against = np.zeros((len(rows), len(names)))

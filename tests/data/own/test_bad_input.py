@@ -171,7 +171,7 @@ CASES: dict[str, tuple[Callable[[Desk], Sources], tuple[str, ...]]] = {
     "no such id column": (lambda d: table(d, id_column="id"), ("'id'", "--id-column")),
     "right labels for marks": (
         lambda d: table(d, clean_column="colour"),
-        ("where 1/0, true/false or yes/no is expected", "save those rows", "--clean"),
+        ("where 1/0, true/false or yes/no is expected", "name it by --clean-target"),
     ),
     "no such clean column": (lambda d: table(d, clean_column="checked"), ("'checked'", "--clean-column")),
     "no such text column": (lambda d: table(d, text="colours"), ("'colours'", "did you mean 'colour'")),

@@ -76,7 +76,7 @@ class Parts:
 
     def separate(self) -> None:
         """Take every example out of training that is clean or tested, and every tested one out of the clean part."""
-        if self.clean.rows is not self.train.rows:
+        if self.clean.first != self.train.first:
             found = shared(self.train.rows, self.clean.rows, self.kind)
             self._again = np.where(self.train.kept, found, -1)
             taken = self.train.less(found >= 0)
@@ -135,11 +135,18 @@ class Parts:
     def before(self) -> Before | None:
         """What clean examples are called in the training file; None where none of them stands there."""
         if self._again is None:
-            return None
+            return self._beside()
         rows = np.flatnonzero(self._again >= 0)
         rows = rows[self.clean.kept[self._again[rows]]]
         ids = torch.from_numpy(self.clean.first + self._again[rows])
         return Before(ids, self.train.y[torch.from_numpy(rows)]) if rows.size else None
+
+    def _beside(self) -> Before | None:
+        """The same where the training file itself says what is right of some rows, beside what they are called."""
+        if self.clean.rows is self.train.rows:
+            return None
+        rows = np.flatnonzero(self.clean.kept & ~self._missing(self.train))
+        return Before(torch.from_numpy(rows), self.train.y[torch.from_numpy(rows)]) if rows.size else None
 
     def _missing(self, part: Part) -> BoolArray:
         return self.task.missing(TargetColumns(part.rows, self.task.targets))
@@ -149,21 +156,25 @@ class Parts:
             self.notes.append(f"{counted(taken, 'example')} {why} left out of {part}")
 
 
-def parts_of(train: Rows, clean: Rows | BoolArray, test: Rows | None, task: Task, kind: str) -> Parts:
-    """The parts as the files have them: the clean one is a file of its own, or these rows of the training file."""
+def parts_of(train: Rows, clean: Rows, checked: BoolArray | None, test: Rows | None, task: Task, kind: str) -> Parts:
+    """The parts as the files have them.
+
+    The clean one is a file of its own; or it is those `checked` of the training file, as `clean` has them.
+    """
 
     def encoded(rows: Rows) -> Tensor:
         return task.encode(TargetColumns(rows, task.targets))
 
     learned = Part(train, train.usable, encoded(train))
     first = len(train)
-    if isinstance(clean, Rows):
-        checked = Part(clean, clean.usable, encoded(clean), first)
+    if checked is None:
+        right = Part(clean, clean.usable, encoded(clean), first)
         first += len(clean)
     else:
-        checked, learned = learned.only(clean), learned.only(~clean)
+        right = Part(clean, clean.usable & checked, learned.y if clean is train else encoded(clean))
+        learned = learned.only(~checked)
     tested = None if test is None else Part(test, test.usable, encoded(test), first)
-    return Parts(learned, checked, tested, task, kind)
+    return Parts(learned, right, tested, task, kind)
 
 
 def names_of(parts: Parts) -> Names:

@@ -7,9 +7,9 @@ from .sources import Sources
 
 _OF_PAIRS = {"pieces", "vocabulary", "languages"}
 _ONLY = {
-    "pairs": {"text", "image_size", "drop"},
-    "images": {"target", "text", "clean_column", "id_column", "drop", "text_length", *_OF_PAIRS},
-    "arrays": {"text", "image_size", "text_length", "drop", *_OF_PAIRS},
+    "pairs": {"text", "image_size", "drop", "clean_target"},
+    "images": {"target", "text", "clean_column", "clean_target", "id_column", "drop", "text_length", *_OF_PAIRS},
+    "arrays": {"text", "clean_target", "image_size", "text_length", "drop", *_OF_PAIRS},
     "text": {"image_size", *_OF_PAIRS},
     "table": {"image_size", "text_length", *_OF_PAIRS},
 }
@@ -65,13 +65,20 @@ def _kind_of_all(sources: Sources) -> str:
 def _check_clean(sources: Sources, kind: str) -> None:
     ways = {"clean": sources.clean, "clean-column": sources.clean_column, "clean-ids": sources.clean_ids}
     given = [f"--{name}" for name, value in ways.items() if value is not None]
+    if sources.clean_target is not None and (sources.clean is not None or not given):  # it may stand beside a mark
+        given.append("--clean-target")
     if len(given) > 1:
         raise BadInput(f"the clean set is given by {' and '.join(given)}: give it in one way")
     if not given and kind != "arrays":  # arrays may bring a mask
-        raise BadInput(
-            f"nothing says which examples of {sources.train} are checked: give --clean with a file or folder of them, "
-            "--clean-column or --clean-ids"
-        )
+        raise nothing_says(sources.train)
+
+
+def nothing_says(where: str) -> BadInput:
+    """That nobody knows which examples are checked."""
+    return BadInput(
+        f"nothing says which examples of {where} are checked: give --clean with a file or folder of them, --clean-column, "
+        "--clean-target or --clean-ids"
+    )
 
 
 def _plural(kind: str) -> str:

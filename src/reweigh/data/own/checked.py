@@ -10,6 +10,8 @@ import numpy.typing as npt
 from ...arrow import compute, pa
 from ...errors import BadInput
 from ...words import counted, listed, shown
+from .check_sources import nothing_says
+from .corrected import marked_or_corrected
 from .paths import existing
 from .rows import Rows
 from .sources import Sources
@@ -17,26 +19,26 @@ from .text_file import unreadable
 from .values import BoolArray, one_spelling
 
 
-def checked_rows(train: Rows, sources: Sources) -> BoolArray | None:
+def checked_rows(train: Rows, sources: Sources) -> tuple[BoolArray | None, list[str]]:
     """(N,) the rows that are checked, by a column or a list of ids; None where the clean part is a file of its own.
+
+    And what there is to say of that.
 
     Raises:
         BadInput: none or all rows are checked, or an id of the list is not there.
     """
     if sources.clean is not None:
-        return None
-    mask = _listed(train, Path(sources.clean_ids)) if sources.clean_ids is not None else train.checked
+        return None, []
+    marked = _listed(train, Path(sources.clean_ids)) if sources.clean_ids is not None else train.checked
+    mask, told = marked_or_corrected(train, marked, sources.clean_target)
     if mask is None:
-        raise BadInput(
-            f"nothing says which examples of {train.where} are checked: give --clean with a file or folder of them, "
-            "--clean-column or --clean-ids"
-        )
+        raise nothing_says(train.where)
     if not mask.any() or mask.all():
         which = "all" if mask.all() else "none"
         raise BadInput(
             f"{which} of the {len(mask):,} rows of {train.where} are checked: mark the checked ones, and only those"
         )
-    return mask
+    return mask, told
 
 
 def _listed(train: Rows, path: Path) -> BoolArray:

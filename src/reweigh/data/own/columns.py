@@ -1,4 +1,4 @@
-"""Which column plays which part: the target, the name, the mark of checked rows; all others are learned from."""
+"""Which column plays which part: target, name, mark of checked rows, what is right of them; others are learned from."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +16,12 @@ class Roles(NamedTuple):
     targets: tuple[str, ...]
     id: str | None = None
     checked: str | None = None
+    right: str | None = None
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every column that has a role."""
-        return (*self.targets, *(name for name in (self.id, self.checked) if name is not None))
+        return (*self.targets, *(name for name in (self.id, self.checked, self.right) if name is not None))
 
 
 def find_roles(sources: Sources, names: Sequence[str], path: Path) -> Roles:
@@ -32,13 +33,20 @@ def find_roles(sources: Sources, names: Sequence[str], path: Path) -> Roles:
     for name, option in (
         (sources.id_column, "id-column"),
         (sources.clean_column, "clean-column"),
+        (sources.clean_target, "clean-target"),
         (sources.text, "text"),
     ):
         if name is not None:
             present(name, names, path, f"--{option}")
     for name in sources.drop:
         present(name, names, path, "--drop")
-    roles = Roles(_targets(sources.target, names, path), sources.id_column, sources.clean_column)
+    targets = _targets(sources.target, names, path)
+    if sources.clean_target is not None and len(targets) > 1:
+        raise BadInput(
+            f"--clean-target is one column, and the targets of {path} are {len(targets)}: save the checked rows, with what "
+            "is right, in a file of their own for --clean"
+        )
+    roles = Roles(targets, sources.id_column, sources.clean_column, sources.clean_target)
     both = next((name for name in roles.all if roles.all.count(name) > 1 or name == sources.text), None)
     if both is not None:
         raise BadInput(f"column {shown(both)} of {path} is named for two parts: name another column for one of them")

@@ -10,6 +10,7 @@ from .assemble import names_of, parts_of
 from .check_found import check_found
 from .check_sources import check_sources
 from .checked import checked_rows
+from .corrected import called_before, corrected
 from .encoding import Encoding
 from .images import ImageReader
 from .labels import TargetColumns
@@ -38,17 +39,18 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
     kind = check_sources(sources)
     reader = _reader(kind, sources, tokenizer)
     train = reader.rows(sources.train, "train")
-    mask = checked_rows(train, sources)
-    clean = mask if mask is not None else reader.rows(str(sources.clean), "clean")
+    mask, marks = checked_rows(train, sources)
+    clean = corrected(train) if mask is not None else reader.rows(str(sources.clean), "clean")
     test = reader.rows(sources.test, "test") if sources.test is not None else None
-    files = [rows for rows in (train, clean, test) if isinstance(rows, Rows)]
+    files = [train, *([] if clean is train else [clean]), *([] if test is None else [test])]
     task, found = _task(reader, files, sources.task, has_test=test is not None)
-    parts = parts_of(train, clean, test, task, kind)
+    parts = parts_of(train, clean, mask, test, task, kind)
     parts.notes += [
         found,
         *task.notes([TargetColumns(rows, task.targets) for rows in files]),
         *reader.notes,
         *(n for rows in files for n in rows.notes),
+        *marks,
     ]
     parts.drop_unlabelled()
     parts.separate()
@@ -57,8 +59,9 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
         parts.hold_back(sources.test_share, seed)
     assert parts.test is not None
     train_set, clean_set, test_set = (part.examples(task) for part in (parts.train, parts.clean, parts.test))
-    before = parts.before()
-    parts.notes += check_found(task, clean_set.ids, clean_set.y, before)
+    alone = sources.clean_target if sources.clean_column is None and sources.clean_ids is None else None
+    before, why_not = called_before(parts.before(), clean_set, alone)
+    parts.notes += [*why_not, *check_found(task, clean_set.ids, clean_set.y, before)]
     require("pyarrow", "cli").default_memory_pool().release_unused()  # what the columns took
     encoding = _encoding(reader, task)
     told = {rows.where: rows.told for rows in files if rows.told}

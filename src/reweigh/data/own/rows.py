@@ -20,6 +20,7 @@ class Rows:
         targets: one Arrow array of N cells (words or numbers) for each target column; none where the file has not all.
         keys: N names (a list or an Arrow array of strings), or None for rows that only have a number.
         checked: (N,) where the file itself says which of its rows are checked; None where it does not.
+        right: an Arrow array of N cells, what the file itself says to be right, where it does; None where it says nothing.
         table: a `pyarrow.Table` of the rows as read; of new files only.
         notes: sentences for the screen.
         tokens: the first target's cells as tokens, of pairs of texts.
@@ -32,6 +33,7 @@ class Rows:
     targets: tuple[Any, ...] = ()
     keys: Any = None
     checked: BoolArray | None = None
+    right: Any = None
     table: Any = None
     notes: tuple[str, ...] = ()
     tokens: Tokens | None = None

@@ -21,6 +21,9 @@ _TRAIN = (
     "What to learn from: a .csv, .tsv, .jsonl or .parquet file, an .npz, or a folder with a folder of images per class; of "
     "pairs of texts also .tmx, or two files, as CORPUS for CORPUS.de and CORPUS.en or as A,B."
 )
+_CLEAN_TARGET = (
+    "Or the column of --train that has the right label of each row that was checked, and is empty elsewhere."
+)
 _TARGET = "The column to learn; several, 'a,b,c', for labels that may stand together."
 _TASK = f"{', '.join(column_tasks())} or module:Class (your own)."
 _SOURCE = "Of pairs of texts the column or language to translate from; --target is the other one."
@@ -43,6 +46,7 @@ class Sources:
     train: str = option(MISSING, _TRAIN)
     clean: str | None = option(None, "The checked examples, the same kind of thing.")
     clean_column: str | None = option(None, "Or the column of --train that says true, 1 or yes where a row is checked.")
+    clean_target: str | None = option(None, _CLEAN_TARGET)
     clean_ids: str | None = option(None, "Or a text file that names them, one a line: by id, file or row number.")
     test: str | None = option(None, "Examples that give the score; without it some of the checked ones are held back.")
     target: str | None = option(None, _TARGET)

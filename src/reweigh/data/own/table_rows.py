@@ -17,10 +17,7 @@ from .rows import Rows
 from .targets import as_flags
 from .values import MISSING_LABEL, BoolArray, as_words, is_usable, one_spelling
 
-_NO_MARK = (
-    "correct it; if the column holds what is right of the rows that were checked, save those rows, with it as their target, "
-    "in a file of their own for --clean, and leave them here as they are"
-)
+_NO_MARK = "correct it; if the column holds what is right of the rows that were checked, name it by --clean-target"
 Inputs = Callable[[Table], Encoded]
 """From an opened table to (N, ...) inputs."""
 
@@ -49,6 +46,7 @@ def read_table(file: Table, part: str, roles: Roles, needed: Sequence[str], inpu
         targets=tuple(columns[name] for name in roles.targets) if set(roles.targets) <= columns.keys() else bare,
         keys=_keys(columns.get(roles.id or ""), roles.id, where, part),
         checked=checked,
+        right=_right(columns.get(roles.right or ""), roles.right, where) if part == "train" else None,
         table=file.table() if part == "new" else None,
         notes=tuple(notes),
         told=told,
@@ -80,6 +78,10 @@ def _checked(column: Any, name: str | None, where: str) -> BoolArray | None:
     if column is None or name is None:
         return None
     return np.nan_to_num(as_flags(_usable(column, name, where), name, where, _NO_MARK)) > 0
+
+
+def _right(column: Any, name: str | None, where: str) -> Any:
+    return None if column is None or name is None else _usable(column, name, where)
 
 
 def _keys(column: Any, name: str | None, where: str, part: str) -> Any:
