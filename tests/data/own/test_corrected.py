@@ -205,6 +205,26 @@ def test_in_one_sentence(said, right, sentence, desk):
     assert len(str(refused.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("word", ["ok", "OK", "x", "✓", "same", "Yes!"[:3]])
+def test_a_word_that_says_that_the_given_label_is_right_is_no_class(word, desk):
+    """Who goes over a sheet writes ok beside a label as often as the label again."""
+    given, right = (["ham", "spam"] * (ROWS // 2), [word] * CHECKED + [""] * (ROWS - CHECKED))
+    right[3] = "ham"
+    with pytest.raises(BadInput) as refused:
+        read(desk, right, columns={"label": given})
+    assert f"row 0 of {desk.path('train.csv')} has {word!r} in column 'right', where no given label is" in str(
+        refused.value
+    )
+    assert "with --clean-column" in str(refused.value)
+
+
+def test_where_it_is_a_label_it_is_one(desk):
+    """Classes may be called yes and no, or ok."""
+    given = ["ok", "broken"] * (ROWS // 2)
+    own = read(desk, checked(given), test=None, columns={"label": given})
+    assert own.train.classes == ("broken", "ok")
+
+
 def test_a_checked_row_that_has_neither_label(desk):
     columns = {"label": ["", *GIVEN[1:]], "seen": [int(row < CHECKED) for row in range(ROWS)]}
     with pytest.raises(BadInput, match=r"row 0 of .* is a clean example without a label"):

@@ -5,14 +5,23 @@ cells for their labels; what they were called before stays known.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from ...arrow import compute
+from ...errors import BadInput
 from ...rightness.before import Before
 from ...words import counted, shown
 from ..examples import Examples
 from .rows import Rows
 from .targets import is_missing
-from .values import MISSING_LABEL, BoolArray, as_words
+from .values import MISSING_LABEL, BoolArray, as_words, different
+
+_SAYINGS = (
+    "ok okay o.k. same correct right true yes y x ✓ ✔ ☑ good fine agree agreed confirm confirmed keep kept unchanged = == "
+    "richtig stimmt ja oui correcto correcta sí si"
+)
+_AGREES = frozenset(_SAYINGS.split())
+"""What people write beside a label that they found to be right, in small letters."""
 
 
 def corrected_rows(train: Rows) -> BoolArray | None:
@@ -20,12 +29,29 @@ def corrected_rows(train: Rows) -> BoolArray | None:
     return None if train.right is None else ~is_missing(replace(train, targets=(train.right,)))
 
 
-def corrected(train: Rows) -> Rows:
-    """The training file with what is right where that is known, else what is given; itself without such a column."""
+def corrected(train: Rows, column: str | None) -> Rows:
+    """The training file with what is right where that is known, else what is given; itself without such a `column`.
+
+    Raises:
+        BadInput: naming a row where it says that the given label is right, and not which it is.
+    """
     if train.right is None:
         return train
     right, given = (as_words(column, MISSING_LABEL) for column in (train.right, train.targets[0]))
+    _check_labels(train, right, given, str(column))
     return replace(train, targets=(compute.coalesce(right, given),), notes=(), told={})
+
+
+def _check_labels(train: Rows, right: Any, given: Any, column: str) -> None:
+    known = set(different(given)[0].to_pylist())
+    for word in different(right)[0].to_pylist():
+        if word.casefold() in _AGREES and word not in known:
+            row = compute.index(right, word).as_py()
+            raise BadInput(
+                f"{train.name(row)} of {train.where} has {shown(word)} in column {shown(column)}, where no given label is "
+                "called so: write the label itself there, or leave it empty where the given one is right and say which rows "
+                "were checked, with --clean-column"
+            )
 
 
 def marked_or_corrected(

@@ -40,7 +40,7 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
     reader = _reader(kind, sources, tokenizer)
     train = reader.rows(sources.train, "train")
     mask, marks = checked_rows(train, sources)
-    clean = corrected(train) if mask is not None else reader.rows(str(sources.clean), "clean")
+    clean = corrected(train, sources.clean_target) if mask is not None else reader.rows(str(sources.clean), "clean")
     test = reader.rows(sources.test, "test") if sources.test is not None else None
     files = [train, *([] if clean is train else [clean]), *([] if test is None else [test])]
     task, found = _task(reader, files, sources.task, has_test=test is not None)
