@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, Tenso
 
 import reweigh
 from reweigh.api.containers import opened
+from reweigh.api.tables import as_table
 from reweigh.errors import BadInput
 
 QUICK = {"steps": 4, "rule": "l2rw", "quick": True, "verbose": False}
@@ -100,6 +101,15 @@ def test_records_are_columns_and_what_is_not_there_is_missing():
     assert one.predict(rows[:5]).values.tolist() == one.predict(frame[:5]).values.tolist()
     assert torch.equal(one.model.encode(rows[:5]), one.model.encode(frame[:5]))
     assert opened([{"a": 1, "b": 2}, {"b": 3, "c": "x"}], "train") == {"a": [1, None], "b": [2, 3], "c": [None, "x"]}
+
+
+def test_records_of_pandas_have_nan_for_a_word_that_is_missing():
+    """`frame.to_dict("records")` of a column of words with gaps; what holds words and numbers is text, which is said."""
+    records = pd.DataFrame({"w": ["a", None, "b"], "n": [1.5, None, 2.0], "m": ["a", 1, None]}).to_dict("records")
+    records[1]["w"] = float("nan")
+    table, notes = as_table(opened(records, "train"), "train")
+    assert table.to_pydict() == {"w": ["a", None, "b"], "n": [1.5, None, 2.0], "m": ["a", "1", None]}
+    assert notes == ["column 'm' of train holds values of several types: all are taken as text"]
 
 
 def test_a_data_set_of_dicts_is_a_table():

@@ -48,8 +48,13 @@ def as_table(data: Any, what: str) -> tuple[Any, list[str]]:
             return _of_pandas(data, what)
         if is_dataset(data):
             return _of_dataset(data, what), []
-        table = pa.table(dict(data)) if isinstance(data, Mapping) else pa.table(data)
-        return _without_views(table.replace_schema_metadata(None)), []
+        notes = list[str]()
+        if isinstance(data, Mapping):
+            data = {
+                name: _array(column, str(name), what, notes) if isinstance(column, list | tuple) else column
+                for name, column in data.items()
+            }
+        return _without_views(pa.table(data).replace_schema_metadata(None)), notes
 
 
 def off_device(values: Any) -> Any:
@@ -81,15 +86,22 @@ def _of_pandas(frame: Any, what: str) -> tuple[Any, list[str]]:
         column = frame.iloc[:, place]
         if hasattr(column, "sparse") and hasattr(column.dtype, "fill_value"):
             column = column.sparse.to_dense()
-        try:
-            array = pa.array(column, from_pandas=True)
-        except (pa.ArrowException, TypeError, ValueError):  # values of several types, as an object column may hold
-            array = pa.array([None if _is_missing(value) else str(value) for value in column], pa.string())
-            notes.append(f"column {name!r} of {what} holds values of several types: all are taken as text")
-        if isinstance(array.type, pa.BaseExtensionType):  # periods, say: what Arrow keeps of them is a number
-            array = pa.array([None if _is_missing(value) else str(value) for value in column], pa.string())
+        array = _array(column, name, what, notes)
         arrays.append(array)
     return pa.Table.from_arrays(arrays, names=names), notes
+
+
+def _array(column: Any, name: str, what: str, notes: list[str]) -> Any:
+    """Values of Python's or pandas', in which NaN among words is missing; of several types they are text, which is noted."""
+    pa = require("pyarrow", "cli")
+    try:
+        array = pa.array(column, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):  # values of several types, as an object column may hold
+        array = pa.array([None if _is_missing(value) else str(value) for value in column], pa.string())
+        notes.append(f"column {name!r} of {what} holds values of several types: all are taken as text")
+    if isinstance(array.type, pa.BaseExtensionType):  # periods, say: what Arrow keeps of them is a number
+        array = pa.array([None if _is_missing(value) else str(value) for value in column], pa.string())
+    return array
 
 
 def _without_views(table: Any) -> Any:
