@@ -52,6 +52,15 @@ def test_another_c_library(monkeypatch):
     assert keep_freed_memory() is False
 
 
+@pytest.fixture
+def _nothing_set_aside():
+    """As it is outside of these tests, which set aside what was imported."""
+    gc.unfreeze()
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 class Loop:
     """An object that only the collector can let go of."""
 
@@ -62,6 +71,7 @@ class Loop:
         self.gone.append(1)
 
 
+@pytest.mark.usefixtures("_nothing_set_aside")
 def test_new_objects_are_collected_and_older_ones_when_it_is_over():
     gone = []
     gc.collect()
@@ -78,6 +88,7 @@ def test_new_objects_are_collected_and_older_ones_when_it_is_over():
     assert len(gone) == 2
 
 
+@pytest.mark.usefixtures("_nothing_set_aside")
 def test_what_somebody_else_has_set_aside_stays_there():
     gc.freeze()
     try:
