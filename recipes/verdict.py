@@ -7,7 +7,8 @@
 For each set and seed (`verdict_sets.py`):
 
     default      what `reweigh train` does with no option beyond the data, its audit and its verdict
-    default, seen     the same where the training rows hold the checked ones too, as they were called before somebody checked
+    default, seen     the same where training rows hold the checked ones too, as they were called before somebody checked;
+                 and plain training on these rows in that order: where it is what the default chose both are one
     l2rw, judged, judged-and-helpful      the same with these rules by name
     beside       plain training on all rows, on the checked rows alone, and a learner of the trade (boosted trees; TF-IDF
                  with a linear layer; a linear probe); plain training that ends early (a patience of five epochs, by
@@ -54,8 +55,8 @@ from runs import add_result, as_markdown, one_thread, read_results, write_pages
 from verdict_sets import SETS, Places, Scene, scene
 
 RULES = ("l2rw", "judged", "judged-and-helpful")
-DEFAULT, SEEN = "default", "default, seen"
-METHODS = (DEFAULT, SEEN, *RULES, "beside")
+DEFAULT, SEEN, PLAIN_SEEN = "default", "default, seen", "plain, seen"
+METHODS = (DEFAULT, SEEN, PLAIN_SEEN, *RULES, "beside")
 RIVALS = ("plain", "plain, early", "checked only", "trees or linear", "cleanlab, pruned")
 COLUMNS = (DEFAULT, SEEN, *RIVALS, "verify, pruned", *RULES)
 PATIENCE, FOLDS = 5, 3
@@ -118,6 +119,14 @@ def rule_run(made: Scene, method: str, seed: int, steps: int | None) -> dict[str
     if name is None:
         found |= told(config, data, ours, run.summary["choice"]["usual"])
     return found
+
+
+def plain_run(made: Scene, method: str, seed: int, steps: int | None) -> dict[str, Any]:
+    """Plain training, and nothing else."""
+    run = fitted(made, registry.PLAIN, seed, steps)
+    data = with_held_back(run.finished.config, prepare(run.finished.config))
+    ours = outputs_on(trained_of(run, data), data.test, CPU, data.test.task)
+    return {"steps": run.summary["steps"], "scores": {method: scored(data.train.task, ours, data.test.y)}}
 
 
 def fitted(made: Scene, rule: str | None, seed: int, steps: int | None) -> reweigh.Run:
@@ -252,9 +261,13 @@ def run(job: Job, places: Places, steps: int | None = None) -> dict[str, Any]:
     """A job's result."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="verdict-") as folder:
-        made = scene(SETS[job.set], places, job.seed, Path(folder), seen=job.method == SEEN)
-        work = beside(made, job.seed, steps) if job.method == "beside" else rule_run(made, job.method, job.seed, steps)
-    return {**asdict(job), **work, "seconds": time.perf_counter() - started}
+        made = scene(SETS[job.set], places, job.seed, Path(folder), seen=job.method in (SEEN, PLAIN_SEEN))
+        if job.method == "beside":
+            found = beside(made, job.seed, steps)
+        else:
+            work = plain_run if job.method == PLAIN_SEEN else rule_run
+            found = work(made, job.method, job.seed, steps)
+    return {**asdict(job), **found, "seconds": time.perf_counter() - started}
 
 
 # ---- tables
@@ -305,7 +318,8 @@ def mean_of(found: Found, name: str, method: str, key: str, digits: int) -> str:
 def standing(found: Found, name: str, measure: str, column: str) -> tuple[str, float, float] | None:
     """The best other, how far the default is above it, and the standard error of that over seeds (NaN of one)."""
     ours = of_set(found, name, column, measure)
-    others = {rival: of_set(found, name, rival, measure) for rival in RIVALS}
+    instead = {"plain": PLAIN_SEEN} if column == SEEN and of_set(found, name, PLAIN_SEEN, measure) else {}
+    others = {rival: of_set(found, name, instead.get(rival, rival), measure) for rival in RIVALS}
     others = {rival: {seed: scores[seed] for seed in ours if seed in scores} for rival, scores in others.items()}
     others = {rival: scores for rival, scores in others.items() if ours and len(scores) == len(ours)}
     if not others:

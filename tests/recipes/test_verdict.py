@@ -147,13 +147,20 @@ def test_one_set_and_the_tables(tmp_path, monkeypatch, capsys):
     threads = torch.get_num_threads()
     monkeypatch.setattr(recipe, "SETS", {"blobs": sets.Set(blobs, sets.pair, 0.3, checked=8, most=150)})
     command = ["--runs", str(tmp_path), "--seeds", "1", "--steps", "60", "--output", str(tmp_path / "tables.md")]
-    command += ["--methods", "default", "default, seen", "l2rw", "beside"]  # the default tries the others
+    command += [
+        "--methods",
+        "default",
+        "default, seen",
+        "plain, seen",
+        "l2rw",
+        "beside",
+    ]  # the default tries the others
     assert recipe.main([*command, "--minutes", "0"]) == 0
     assert not (tmp_path / "results.jsonl").exists()
     assert recipe.main(command) == 0
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     by_method = {line["method"]: line for line in lines}
-    assert list(by_method) == ["default", "default, seen", "l2rw", "beside"]
+    assert list(by_method) == ["default", "default, seen", "plain, seen", "l2rw", "beside"]
     default, beside = by_method["default"], by_method["beside"]
     assert set(default["scores"]) == {"default"}
     assert set(beside["scores"]) == {*recipe.RIVALS, "verify, pruned"}
@@ -193,6 +200,8 @@ def test_standing_and_sentences():
         found, "digits clean", "f1", "default"
     )  # what has not all seeds is not held against it
     assert (best, gap, error) == ("plain", -1.5, pytest.approx(2.5))
+    seen = dict([row("default, seen", 0, **{"default, seen": 90.0}), row("plain, seen", 0, **{"plain, seen": 95.0})])
+    assert recipe.standing({**found, **seen}, "digits clean", "f1", "default, seen")[:2] == ("plain", -5.0)
     assert recipe.held(result for _, result in defaults) == "1 of 2"
     assert recipe.held([{"helps": None, "gain": 3.0}]) == "–"
 
