@@ -104,8 +104,8 @@ def told(config: Resolved, data: RunData, ours: Tensor, usual: int | None) -> di
 
 
 def rule_run(made: Scene, method: str, seed: int, steps: int | None) -> dict[str, Any]:
-    """`reweigh.fit` with a rule, or with none named: then its verdict as well."""
-    name = method if method in RULES else None
+    """`reweigh.fit` with a rule, and its audit; with none named its verdict as well; plain training, and nothing else."""
+    name = registry.PLAIN if method == PLAIN_SEEN else method if method in RULES else None
     run = fitted(made, name, seed, steps)
     config, data = run.finished.config, prepare(run.finished.config)
     data = with_held_back(config, data)
@@ -115,18 +115,11 @@ def rule_run(made: Scene, method: str, seed: int, steps: int | None) -> dict[str
         "steps": run.summary["steps"],
         "scores": {method: scored(data.train.task, ours, data.test.y)},
     }
-    found |= audited(run, made)
+    if name != registry.PLAIN:
+        found |= audited(run, made)
     if name is None:
         found |= told(config, data, ours, run.summary["choice"]["usual"])
     return found
-
-
-def plain_run(made: Scene, method: str, seed: int, steps: int | None) -> dict[str, Any]:
-    """Plain training, and nothing else."""
-    run = fitted(made, registry.PLAIN, seed, steps)
-    data = with_held_back(run.finished.config, prepare(run.finished.config))
-    ours = outputs_on(trained_of(run, data), data.test, CPU, data.test.task)
-    return {"steps": run.summary["steps"], "scores": {method: scored(data.train.task, ours, data.test.y)}}
 
 
 def fitted(made: Scene, rule: str | None, seed: int, steps: int | None) -> reweigh.Run:
@@ -262,12 +255,8 @@ def run(job: Job, places: Places, steps: int | None = None) -> dict[str, Any]:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="verdict-") as folder:
         made = scene(SETS[job.set], places, job.seed, Path(folder), seen=job.method in (SEEN, PLAIN_SEEN))
-        if job.method == "beside":
-            found = beside(made, job.seed, steps)
-        else:
-            work = plain_run if job.method == PLAIN_SEEN else rule_run
-            found = work(made, job.method, job.seed, steps)
-    return {**asdict(job), **found, "seconds": time.perf_counter() - started}
+        work = beside(made, job.seed, steps) if job.method == "beside" else rule_run(made, job.method, job.seed, steps)
+    return {**asdict(job), **work, "seconds": time.perf_counter() - started}
 
 
 # ---- tables

@@ -79,10 +79,10 @@ def unforeseen_audited(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def _audited(table: str, folder: Path, **options: float) -> Any:
-    from reweigh.audit import audit_run  # here, since the core's tests run where the extras are not
-    from wrong_tables import of_labels, of_numbers
+    import wrong_tables  # here, since the core's tests run where the extras are not
+    from reweigh.audit import audit_run
 
-    run, wrong = {"of_labels": of_labels, "of_numbers": of_numbers}[table](folder, **options)
+    run, wrong = getattr(wrong_tables, table)(folder, **options)
     return audit_run(run), wrong
 
 

@@ -17,6 +17,7 @@ from reweigh.tasks.classification import Classification
 DRAW = np.random.default_rng(0)
 X, Y = DRAW.normal(size=(900, 4)), np.repeat([0, 1, 2], [600, 200, 100])
 X[:, 0] += 2 * Y
+METHODS = ["default", "default, seen", "plain, seen", "l2rw", "beside"]
 
 
 def blobs(places, seed):
@@ -147,20 +148,13 @@ def test_one_set_and_the_tables(tmp_path, monkeypatch, capsys):
     threads = torch.get_num_threads()
     monkeypatch.setattr(recipe, "SETS", {"blobs": sets.Set(blobs, sets.pair, 0.3, checked=8, most=150)})
     command = ["--runs", str(tmp_path), "--seeds", "1", "--steps", "60", "--output", str(tmp_path / "tables.md")]
-    command += [
-        "--methods",
-        "default",
-        "default, seen",
-        "plain, seen",
-        "l2rw",
-        "beside",
-    ]  # the default tries the others
+    command += ["--methods", *METHODS]  # the default tries the others
     assert recipe.main([*command, "--minutes", "0"]) == 0
     assert not (tmp_path / "results.jsonl").exists()
     assert recipe.main(command) == 0
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     by_method = {line["method"]: line for line in lines}
-    assert list(by_method) == ["default", "default, seen", "plain, seen", "l2rw", "beside"]
+    assert list(by_method) == METHODS
     default, beside = by_method["default"], by_method["beside"]
     assert set(default["scores"]) == {"default"}
     assert set(beside["scores"]) == {*recipe.RIVALS, "verify, pruned"}
@@ -196,9 +190,8 @@ def test_standing_and_sentences():
         row("default", 1, True, -1.0, default=80.0, plain=84.0),
     ]
     found = dict([*defaults, row("beside", 0, plain=89.0), row("beside", 1, **{"plain, early": 99.0})])
-    best, gap, error = recipe.standing(
-        found, "digits clean", "f1", "default"
-    )  # what has not all seeds is not held against it
+    # what has not all seeds is not held against it
+    best, gap, error = recipe.standing(found, "digits clean", "f1", "default")
     assert (best, gap, error) == ("plain", -1.5, pytest.approx(2.5))
     seen = dict([row("default, seen", 0, **{"default, seen": 90.0}), row("plain, seen", 0, **{"plain, seen": 95.0})])
     assert recipe.standing({**found, **seen}, "digits clean", "f1", "default, seen")[:2] == ("plain", -5.0)

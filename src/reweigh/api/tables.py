@@ -86,8 +86,7 @@ def _of_pandas(frame: Any, what: str) -> tuple[Any, list[str]]:
         column = frame.iloc[:, place]
         if hasattr(column, "sparse") and hasattr(column.dtype, "fill_value"):
             column = column.sparse.to_dense()
-        array = _array(column, name, what, notes)
-        arrays.append(array)
+        arrays.append(_array(column, name, what, notes))
     return pa.Table.from_arrays(arrays, names=names), notes
 
 
@@ -96,12 +95,11 @@ def _array(column: Any, name: str, what: str, notes: list[str]) -> Any:
     pa = require("pyarrow", "cli")
     try:
         array = pa.array(column, from_pandas=True)
+        if not isinstance(array.type, pa.BaseExtensionType):  # periods, say: what Arrow keeps of them is a number
+            return array
     except (pa.ArrowException, TypeError, ValueError):  # values of several types, as an object column may hold
-        array = pa.array([None if _is_missing(value) else str(value) for value in column], pa.string())
         notes.append(f"column {name!r} of {what} holds values of several types: all are taken as text")
-    if isinstance(array.type, pa.BaseExtensionType):  # periods, say: what Arrow keeps of them is a number
-        array = pa.array([None if _is_missing(value) else str(value) for value in column], pa.string())
-    return array
+    return pa.array([None if _is_missing(value) else str(value) for value in column], pa.string())
 
 
 def _without_views(table: Any) -> Any:

@@ -152,13 +152,12 @@ def _edits(
     if not kept.any():
         raise BadInput("every row is dropped: keep some to train on")
     right = right_beside(subject)
-    if not changes and not right.rows:
-        return Edits(kept, {}, subject.encoding.targets), {}
-    texts = [*(one.label for _, one in changes), *right.texts]
-    told = subject.labels.told([one for _, one in changes], texts[: len(changes)])
-    wanted = torch.cat([told, right.targets]) if right.rows else told
     at = [*(row for row, _ in changes), *right.rows]
-    cells = subject.labels.cells(wanted, texts, at)
+    if not at:
+        return Edits(kept, {}, subject.encoding.targets), {}
+    texts = [one.label for _, one in changes]
+    wanted = torch.cat([subject.labels.told([one for _, one in changes], texts), right.targets])
+    cells = subject.labels.cells(wanted, [*texts, *right.texts], at)
     edits = Edits(kept, dict(zip(at, cells, strict=True)), subject.encoding.targets)
     return edits, dict(zip(at, wanted, strict=True))
 

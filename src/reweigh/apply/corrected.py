@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reweigh.apply.labels import one_array
 from reweigh.apply.subject import Subject
 from reweigh.arrow import pa
 from reweigh.data.own.values import MISSING_LABEL, as_words
@@ -27,9 +28,8 @@ def right_beside(subject: Subject) -> RightBeside:
     """
     column = subject.sources.clean_target
     if column is None:
-        return RightBeside([], [], torch.empty(0))
-    cells = subject.layout.targets(subject.sources.train, (column,))[0]
-    words = as_words(cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells, MISSING_LABEL)
+        return RightBeside([], [], subject.labels.told([], []))
+    words = as_words(one_array(subject.layout.targets(subject.sources.train, (column,))[0]), MISSING_LABEL)
     there = np.flatnonzero(words.is_valid().to_numpy(zero_copy_only=False))
     said = words.take(pa.array(there))
     right = subject.labels.targets([said], [f"row {row}" for row in there.tolist()])

@@ -47,11 +47,11 @@ class Labels:
 
     def raw(self) -> list[Any]:
         """The target columns as the file has them."""
-        return [_one_array(column) for column in self._columns]
+        return [one_array(column) for column in self._columns]
 
     def encoded(self, columns: Sequence[Any]) -> Tensor:
         """The targets (n, ...) of cells in these columns, as they are read; of no meaning where one is missing."""
-        rows = Rows(self._where, torch.empty(len(columns[0])), tuple(_one_array(column) for column in columns))
+        rows = Rows(self._where, torch.empty(len(columns[0])), tuple(one_array(column) for column in columns))
         return self.task.encode(TargetColumns(rows, self.names))
 
     def targets(self, columns: Sequence[Any], keys: Sequence[str] | None = None, where: str = "") -> Tensor:
@@ -132,7 +132,7 @@ class Labels:
         """What stands between several labels of a cell, where cells hold several; "" elsewhere."""
         if not self.task.outputs > 1 or self.task.has_classes:
             return ""
-        cells = "".join(str(cell) for cell in compute.unique(_one_array(self._columns[0]).drop_null()).to_pylist())
+        cells = "".join(str(cell) for cell in compute.unique(one_array(self._columns[0]).drop_null()).to_pylist())
         return max(SEPARATORS, key=cells.count)
 
     def _as_number(self, text: str) -> str:
@@ -155,13 +155,14 @@ class Labels:
         return found
 
 
-def _one_array(column: Any) -> Any:
+def one_array(column: Any) -> Any:
+    """A column's cells in one piece."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def _by_frequency(column: Any) -> Any:
     """The different cells of a column, the most frequent one last."""
-    values, counts = different(_one_array(column))
+    values, counts = different(one_array(column))
     return values.take(pa.array(np.argsort(counts, kind="stable")))
 
 

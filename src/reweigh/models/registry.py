@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from reweigh import rng
 from reweigh.errors import BadInput
 from reweigh.models.image_body import efficientnet_lite0, pretrained_images
 from reweigh.models.imported import imported
@@ -65,8 +66,7 @@ def build(
         BadInput: for an unknown name or option, or a shape or number of classes that the model cannot take.
     """
     with torch.random.fork_rng(devices=[]), torch.device(device):
-        # Not torch.manual_seed, which would also reseed every accelerator.
-        torch.default_generator.manual_seed(seed)
+        rng.seed_torch(seed)  # and no accelerator
         if not isinstance(name, str):
             return imported(name, input_shape, classes, **options)
         if name.startswith(PREFIX):

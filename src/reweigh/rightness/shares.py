@@ -33,7 +33,6 @@ def shares_by_cell(logits: Tensor, cells: tuple[Tensor, Tensor], shape: tuple[in
     """
     pair, place = np.unique((cells[0] * shape[1] + cells[1]).numpy(), return_inverse=True)
     seen, share = np.bincount(place).astype(float), np.full(len(pair), 0.5)
-    common = 0.5
     likely = torch.sigmoid(logits.double()).numpy()  # no exponential in the loop, which may take 200 turns over all
     unlikely = 1 - likely
     for _ in range(_STEPS):
@@ -52,9 +51,8 @@ def shares_by_cell(logits: Tensor, cells: tuple[Tensor, Tensor], shape: tuple[in
 
 def shares_of_groups(logits: Tensor) -> Tensor:
     """The shares (G,) of groups among examples with these log-odds (n, G), which were learnt with as many of each."""
-    likely = (
-        logits.double().softmax(1).numpy()
-    )  # as above: what follows is the softmax of logits + share.log(), on average
+    # as above: what follows is the softmax of logits + share.log(), on average
+    likely = logits.double().softmax(1).numpy()
     share = np.full(likely.shape[1], 1 / likely.shape[1])
     for _ in range(_STEPS):
         before, share = share, np.maximum(share * (likely.T @ (1 / (likely @ share))) / len(likely), 1e-6)

@@ -121,7 +121,7 @@ class Resolved(Settings):
     run: ResolvedRun
 
 
-def groups(kind: type = Settings) -> Mapping[str, tuple[type, ...]]:
+def groups(kind: type[Settings] = Settings) -> Mapping[str, tuple[type, ...]]:
     """The groups by name, each with its class; of the data both classes."""
     return _groups(kind)
 

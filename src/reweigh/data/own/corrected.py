@@ -13,6 +13,7 @@ from ...rightness.before import Before
 from ...words import counted, shown
 from ..examples import Examples
 from .rows import Rows
+from .sources import Sources
 from .targets import is_missing
 from .values import MISSING_LABEL, BoolArray, as_words, different
 
@@ -68,12 +69,13 @@ def marked_or_corrected(
     return marked | right, [told] if more else []
 
 
-def called_before(before: Before | None, clean: Examples, column: str | None) -> tuple[Before | None, list[str]]:
-    """What checked rows were called, where a `column` alone says which they are; and what to say where that is of no use.
+def called_before(before: Before | None, clean: Examples, sources: Sources) -> tuple[Before | None, list[str]]:
+    """What checked rows were called; and what to say where that is of no use, that column alone saying which they are.
 
     Who writes a label down only where the given one is wrong has checked more rows than stand there.
     """
-    if before is None or column is None:
+    column, marked = sources.clean_target, sources.clean_column or sources.clean_ids
+    if before is None or column is None or marked:
         return before, []
     ours = before.among(clean.ids)
     if not len(ours.ids) or bool((clean.y[ours.ids] == ours.targets).view(len(ours.ids), -1).all(1).any()):

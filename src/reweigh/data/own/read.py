@@ -59,8 +59,7 @@ def read_own(sources: Sources, *, seed: int, tokenizer: str | None = None) -> Ow
         parts.hold_back(sources.test_share, seed)
     assert parts.test is not None
     train_set, clean_set, test_set = (part.examples(task) for part in (parts.train, parts.clean, parts.test))
-    alone = sources.clean_target if sources.clean_column is None and sources.clean_ids is None else None
-    before, why_not = called_before(parts.before(), clean_set, alone)
+    before, why_not = called_before(parts.before(), clean_set, sources)
     parts.notes += [*why_not, *check_found(task, clean_set.ids, clean_set.y, before)]
     require("pyarrow", "cli").default_memory_pool().release_unused()  # what the columns took
     encoding = _encoding(reader, task)
