@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from reweigh.errors import BadInput
-from reweigh.metrics import auroc, effective_sample_size, mass_per_class
+from reweigh.metrics import auroc, effective_sample_size, macro_f1, mass_per_class
 
 
 def test_auroc_of_a_perfect_a_reversed_and_a_flat_score():
@@ -78,3 +78,16 @@ def test_detaches_from_the_graph():
     weights = torch.ones(3, requires_grad=True)
     assert not mass_per_class(weights, torch.tensor([0, 1, 1]), 2).requires_grad
     assert effective_sample_size(weights) == pytest.approx(3.0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40), st.integers(5, 7))
+def test_macro_f1_is_scikit_learn_s(pairs, classes):
+    predicted, labels = (torch.tensor(column) for column in zip(*pairs, strict=True))
+    theirs = f1_score(labels.numpy(), predicted.numpy(), average="macro", zero_division=0)
+    assert macro_f1(predicted, labels, classes) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_a_class_that_nobody_has_and_nobody_foretells_does_not_count():
+    labels = torch.tensor([0, 0, 1, 1])
+    assert macro_f1(labels, labels, 9) == 1.0
+    assert macro_f1(torch.tensor([0, 0, 1, 8]), labels, 9) == pytest.approx((1 + 2 / 3 + 0) / 3)
