@@ -50,6 +50,16 @@ def _nobody_waits_for_the_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _as_where_a_step_is_dear(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What is repeated where a step costs next to nothing, and averaged, is done as often as elsewhere; not in `-m slow`."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "not slow" in request.config.option.markexpr:
+            patch.setattr("reweigh.run.halves.ROUNDS", 1)
+            patch.setattr("reweigh.run.choice.choose.CHEAP_FOLDS", 2)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _seeded_and_alone() -> Iterator[None]:
     """Every test starts from the same RNG state and takes down what process group a case needed."""

@@ -51,6 +51,14 @@ def test_verifiers_that_are_right_are_left_as_they_are():
     assert found.mode.tolist() == pytest.approx([0, 1], abs=0.1)
 
 
+def test_how_much_of_a_verifier_is_borne_out():
+    """A third of its log-odds where the truth is a third as sure, nothing added where it is surer, and a fifth at least."""
+    generator = torch.Generator().manual_seed(0)
+    x = 6 * torch.randn(4000, dtype=torch.double, generator=generator)
+    found = [InLine.of(x, torch.rand(4000, generator=generator) < torch.sigmoid(s * x)) for s in (1 / 3, 2.0, 0.0)]
+    assert [line.borne_out for line in found] == pytest.approx([1 / 3, 1.0, 0.2], abs=0.03)
+
+
 def test_one_that_believes_everything_is_told_how_many_are_wrong():
     x, right = labels(60, 12.0, 0.8)
     found = InLine.of(x, right)

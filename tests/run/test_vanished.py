@@ -36,7 +36,6 @@ class Weights(Callback):
 def only_l2rw(monkeypatch):
     """L2RW is what trials end in."""
     monkeypatch.setattr("reweigh.run.choice.choose.best_of", lambda tried, safe, fine: Way("l2rw"))
-    monkeypatch.setattr("reweigh.run.choice.choose.CHEAP_FOLDS", 2)
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ _ALIKE, _FAR = 3.0, 0.1
 """Checked labels are unlike the others if that is so many standard errors sure, and they are so far from an AUROC of .5."""
 _MEAN, _DEVIATION = torch.tensor([0.0, 1.0], dtype=torch.double), torch.tensor([2.0, 0.5], dtype=torch.double)
 """Shift and slope as the verifier has them, and how far they are thought to be off."""
-_FLAT = 0.05
+_FLAT, _LEAST = 0.05, 0.2
 _STEPS, _ENOUGH, _LONGEST = 50, 1e-9, 2.0
 _TRIED, _DRAWN, _FREE, _AT_ONCE = 4000, 200, 3, 2_000_000
 
@@ -39,6 +39,11 @@ class InLine(NamedTuple):
     def __call__(self, log_odds: Tensor) -> Tensor:
         """Of right against wrong, (q,)."""
         return _line(self.mode, log_odds)
+
+    @property
+    def borne_out(self) -> float:
+        """How much of the verifier's log-odds real mistakes have borne out, from `_LEAST` to 1."""
+        return min(1.0, max(_LEAST, float(self.mode[1])))
 
     def drawn(self, generator: torch.Generator) -> "InLine":
         """Another that real mistakes allow as well."""

@@ -86,6 +86,12 @@ class Rightness:
         """Whether some labels are wrong for sure, and more than where they look fine; None where nobody can tell."""
         return None if self.interval is None else not self.look_fine and self.interval[1] < 1
 
+    @property
+    def borne_out(self) -> float:
+        """How much of the verifier's log-odds real mistakes have borne out, at most 1, and 1 where none is known."""
+        line = None if self.relabelled is None else self.relabelled.in_line
+        return 1.0 if line is None else line.borne_out
+
     def weights(self, sharpness: float = SHARPNESS) -> Floats:
         """Weights for training, (N,), mean 1: the sigmoid of `sharpness` times the log-odds of being right.
 

@@ -114,6 +114,10 @@ class Bench:
         """How likely the label of each example that is not checked is right by that, (u,); None where nobody can say."""
         return None if self.halves is None else self.halves.right(clean)
 
+    def borne_out(self, clean: Tensor) -> float:
+        """How much of that real mistakes have borne out, at most 1, and 1 where none is known."""
+        return 1.0 if self.halves is None else self.halves.borne_out(clean)
+
     def some_wrong(self, clean: Tensor) -> bool | None:
         """Whether some labels are wrong for sure by that; None where nobody can tell."""
         return None if self.halves is None else self.halves.some_wrong(clean)

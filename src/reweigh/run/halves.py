@@ -147,6 +147,10 @@ class Halves:
         """How likely the others' labels are right, (u,), likewise."""
         return torch.from_numpy(self.rightness(clean).right[-len(self.train) :])
 
+    def borne_out(self, clean: Tensor) -> float:
+        """How much of that real mistakes have borne out, at most 1."""
+        return self.rightness(clean).borne_out
+
     def some_wrong(self, clean: Tensor) -> bool | None:
         """Whether some labels are wrong for sure, likewise; None where nobody can tell."""
         return self.rightness(clean).some_wrong

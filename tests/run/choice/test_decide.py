@@ -7,7 +7,7 @@ import pytest
 
 from reweigh.run.choice.candidates import Candidates, Way
 from reweigh.run.choice.choose import Trial
-from reweigh.run.choice.decide import Choice, Tried, best_of, compared, hopeless, told
+from reweigh.run.choice.decide import ByGiven, Choice, Tried, best_of, compared, hopeless, told
 
 VERIFIER, L2RW, UNIFORM, HELPFUL, CHECKED = map(
     Way, ("verifier", "l2rw", "uniform", "right-and-helpful", "checked-only")
@@ -21,15 +21,19 @@ def scores(values, noise, seed, rows=200):
     return np.concatenate([[values], np.asarray(values) + draw.normal(size=(rows, 3)) * noise])
 
 
+def by_given(values, noise, doubt=0.0):
+    return ByGiven(scores(values, noise, 1), np.array([0.0, doubt, doubt]))
+
+
 def test_one_that_is_better_by_both_is_taken():
-    tried = compared(NAMES, VERIFIER, scores([0.7, 0.9, 0.6], 0.02, 0), scores([0.7, 0.88, 0.6], 0.01, 1), 100)
+    tried = compared(NAMES, VERIFIER, scores([0.7, 0.9, 0.6], 0.02, 0), by_given([0.7, 0.88, 0.6], 0.01), 100)
     assert best_of(tried, VERIFIER) == L2RW
     assert tried[L2RW].gain == pytest.approx(0.185, abs=0.02)
     assert tried[VERIFIER].gain == tried[VERIFIER].error == 0
 
 
 def test_the_safe_one_is_taken_where_nothing_is_sure():
-    tried = compared(NAMES, VERIFIER, scores([0.7, 0.75, 0.72], 0.1, 0), scores([0.7, 0.71, 0.7], 0.05, 1), 20)
+    tried = compared(NAMES, VERIFIER, scores([0.7, 0.75, 0.72], 0.1, 0), by_given([0.7, 0.71, 0.7], 0.05), 20)
     assert best_of(tried, VERIFIER) == VERIFIER
 
 
@@ -43,14 +47,14 @@ def test_few_examples_that_agree_by_luck_are_not_believed():
 def test_many_given_labels_tell_what_few_checked_ones_cannot():
     few = scores([0.70, 0.74, 0.70], 0.06, 0)
     assert best_of(compared(NAMES, VERIFIER, few, None, 30), VERIFIER) == VERIFIER
-    many = scores([0.70, 0.74, 0.70], 0.005, 1)
+    many = by_given([0.70, 0.74, 0.70], 0.005)
     assert best_of(compared(NAMES, VERIFIER, few, many, 30), VERIFIER) == L2RW
 
 
 def test_given_labels_that_contradict_checked_ones_are_not_believed():
     """Wrong labels that look right praise what learns them by heart."""
     checked = scores([0.8, 0.95, 0.5], 0.02, 0)
-    given = scores([0.6, 0.5, 0.9], 0.005, 1)
+    given = by_given([0.6, 0.5, 0.9], 0.005)
     tried = compared(NAMES, VERIFIER, checked, given, 100)
     assert best_of(tried, VERIFIER) == L2RW
     assert tried[UNIFORM].gain < 0
@@ -58,10 +62,23 @@ def test_given_labels_that_contradict_checked_ones_are_not_believed():
 
 def test_a_few_lucky_checked_examples_do_not_silence_many_given_labels():
     """Two and a half standard errors apart, both ways alike since they are models of the same rows."""
-    checked, given = scores([0.6, 0.8, 0.8], 0.07, 0), scores([0.65, 0.6, 0.6], 0.007, 1)
+    checked, given = scores([0.6, 0.8, 0.8], 0.07, 0), by_given([0.65, 0.6, 0.6], 0.007)
     tried = compared(NAMES, VERIFIER, checked, given, 20)
     assert tried[L2RW].gain == pytest.approx(-0.05, abs=0.02)
     assert best_of(tried, VERIFIER) == VERIFIER
+
+
+def test_the_more_given_labels_are_unsure_the_less_they_say():
+    """Half of them are wrong as a rule makes them: plain training says them all, and checked ones that it is worse."""
+    checked = scores([0.5, 0.6, 0.5], 0.05, 0)
+    told = [compared(NAMES, VERIFIER, checked, by_given([0.7, 0.6, 0.7], 0.01, doubt), 40) for doubt in (0, 0.05, 0.3)]
+    assert [best_of(tried, VERIFIER) for tried in told] == [VERIFIER, VERIFIER, L2RW]
+    gains = [tried[L2RW].gain for tried in told]
+    assert gains[0] == pytest.approx(-0.09, abs=0.02)
+    assert gains[2] == pytest.approx(0.09, abs=0.02)
+    assert gains == sorted(gains)
+    errors = [tried[L2RW].error for tried in told]
+    assert errors == sorted(errors)
 
 
 def test_without_given_labels_the_checked_ones_decide():

@@ -63,7 +63,7 @@ def settled(
         steps, times = budget(bench.steps), folds(bench.inputs.train.x, len(open_))
         lengths = shorter(steps) if length_open else ()
         trial = Trial(ways, lengths, bench.some_wrong(clean.ids), steps, times, config.student.seed)
-        held = held._replace(right=bench.right(clean.ids))
+        held = held._replace(right=bench.right(clean.ids), borne_out=bench.borne_out(clean.ids))
         number, most = count(1), times * len(trial.ways)
         outputs = _on(
             bench,

@@ -2,14 +2,15 @@
 
 The checked ones are right, and few. The given labels are many and partly wrong; weighted by how likely each is right they
 measure the same, but for an error of that weighting which more of them do not lessen (rightness in the place of the
-predictions of Angelopoulos et al., 2023). How large it is, is seen from how far the two disagree beyond their own noise:
-that variance is added to theirs (DerSimonian and Laird, 1986), and then each counts by its precision.
+predictions of Angelopoulos et al., 2023). How large it is, is seen from what labels could move that are as likely wrong as
+right, and are said by one of two ways alone (`scoring.doubt`); and from how far both kinds of examples disagree beyond their
+noise (DerSimonian and Laird, 1986). That variance is added to theirs, and then each counts by its precision.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -74,15 +75,31 @@ class Choice:
         return {"rule": self.rule, "why": self.why, "steps": self.steps, "usual": self.usual, "tried": tried}
 
 
-def compared(ways: Sequence[Way], safe: Way, checked: Floats, given: Floats | None, count: int) -> dict[Way, Tried]:
-    """Each way beside the safe one, of scores (1 + R, ways) on `count` checked examples and on given labels, if any."""
+class ByGiven(NamedTuple):
+    """Of ways by given labels: scores (1 + R, ways), and how far off the gap of each to the safe one may be, (ways,)."""
+
+    scores: Floats
+    doubt: Floats
+
+
+def compared(ways: Sequence[Way], safe: Way, checked: Floats, given: ByGiven | None, count: int) -> dict[Way, Tried]:
+    """Each way beside the safe one.
+
+    Args:
+        ways: all of them, the safe one too.
+        safe: one of them.
+        checked: scores on checked examples and on resamples of these, (1 + R, ways).
+        given: by given labels; None where there are none.
+        count: of checked examples.
+    """
     base = list(ways).index(safe)
-    gap = [scores - scores[:, [base]] for scores in (checked, given) if scores is not None]
+    gap = [scores - scores[:, [base]] for scores in (checked, *([given.scores] if given else []))]
     value = np.stack([part[0] for part in gap])
     variance = np.stack([part[1:].var(0, ddof=1) for part in gap])
     variance[0] = np.maximum(variance[0], least_deviation(count) ** 2)
     others = [k for k in range(len(ways)) if k != base]
     if given is not None and others:
+        variance[1] += given.doubt**2
         apart, noise = (value[0] - value[1])[others] ** 2, variance.sum(0)[others]
         if float((apart / noise).mean()) > DISAGREE**2:
             variance[1] += float((apart - noise).mean())
@@ -90,7 +107,7 @@ def compared(ways: Sequence[Way], safe: Way, checked: Floats, given: Floats | No
     gains, errors = (value * precision).sum(0) / precision.sum(0), 1 / np.sqrt(precision.sum(0))
     found = {}
     for k, way in enumerate(ways):
-        scores = (float(checked[0, k]), math.nan if given is None else float(given[0, k]))
+        scores = (float(checked[0, k]), math.nan if given is None else float(given.scores[0, k]))
         found[way] = Tried(*scores, *((0.0, 0.0) if k == base else (float(gains[k]), float(errors[k]))))
     return found
 

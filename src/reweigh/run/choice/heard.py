@@ -12,8 +12,8 @@ from torch import Tensor
 
 from reweigh.data.sampling import seed_for
 from reweigh.run.choice.candidates import Way, of_classes
-from reweigh.run.choice.decide import Tried, compared
-from reweigh.run.choice.scoring import macro_f1, of_task
+from reweigh.run.choice.decide import ByGiven, Tried, compared
+from reweigh.run.choice.scoring import doubt, macro_f1, of_task
 from reweigh.tasks import Task
 
 
@@ -37,15 +37,18 @@ class Held(NamedTuple):
         given: targets that are not checked, (g, ...).
         checked: those that are, (h, ...).
         right: how likely each of the given ones is right, (g,); None where nobody can say.
+        borne_out: how much of these log-odds real mistakes have borne out, at most 1.
     """
 
     given: Tensor
     checked: Tensor
     right: Tensor | None
+    borne_out: float = 1.0
 
     def select(self, given: Tensor, checked: Tensor) -> "Held":
         """Some of both."""
-        return Held(self.given[given], self.checked[checked], None if self.right is None else self.right[given])
+        right = None if self.right is None else self.right[given]
+        return self._replace(given=self.given[given], checked=self.checked[checked], right=right)
 
 
 def beside(task: Task, said: Mapping[Way, Heard], held: Held, safe: Way, seed: int) -> dict[Way, Tried]:
@@ -58,4 +61,5 @@ def beside(task: Task, said: Mapping[Way, Heard], held: Held, safe: Way, seed: i
     shares = torch.zeros(task.outputs, dtype=torch.double).index_add_(0, held.given, right)
     stands_for = (shares / y.bincount(minlength=task.outputs).clamp_min(1))[y]
     checked = macro_f1(of_checked, y, stands_for, draw)
-    return compared(ways, safe, checked, macro_f1(of_given, held.given, right, draw), count)
+    unsure = doubt(of_given, ways.index(safe), held.given, right, held.borne_out)
+    return compared(ways, safe, checked, ByGiven(macro_f1(of_given, held.given, right, draw), unsure), count)

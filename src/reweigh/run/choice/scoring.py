@@ -18,6 +18,8 @@ from reweigh.tasks import Task
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 200
+DOUBT = 1.0
+"""How far the log-odds that a label is right may be off where only one of two ways says it, as the verifier has them."""
 Score = Callable[[Tensor, Tensor], float]
 """From outputs (N, K) and targets (N, ...) to a number of which more is better."""
 
@@ -31,16 +33,41 @@ def macro_f1(outputs: Sequence[Tensor], y: Tensor, weights: Tensor, generator: t
         weights: of the examples, (n,).
         generator: of the resampling.
     """
-    classes = outputs[0].shape[1]
     drawn = torch.cat([torch.ones(1, len(y)), _counts(y, generator)]).double() * weights.double()
-    truth = F.one_hot(y, classes).double()
+    return np.asarray(torch.stack([_weighted_f1(said, y, drawn) for said in outputs], 1).numpy())
+
+
+def _weighted_f1(said: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+    """Macro F1 of outputs (n, K) with each row of weights (R, n), (R,)."""
+    truth, predicted = (F.one_hot(labels, said.shape[1]).double() for labels in (y, said.argmax(1)))
+    hit, made, wanted = (weights @ part for part in (truth * predicted, predicted, truth))
     there = truth.sum(0) > 0  # a class without an example says nothing
-    found = []
-    for said in outputs:
-        predicted = F.one_hot(said.argmax(1), classes).double()
-        hit, made, wanted = (drawn @ part for part in (truth * predicted, predicted, truth))
-        found.append((2 * hit / (made + wanted).clamp_min(1e-12))[:, there].mean(1))
-    return np.asarray(torch.stack(found, 1).numpy())
+    return (2 * hit / (made + wanted).clamp_min(1e-12))[:, there].mean(1)
+
+
+def doubt(outputs: Sequence[Tensor], base: int, y: Tensor, right: Tensor, borne_out: float = 1.0) -> Floats:
+    """How far off the gap in macro F1 between each way and the one at `base` may be, (ways,), whatever the number of labels.
+
+    A way that was trained on labels says those of its neighbours, wrong ones too where mistakes look like the truth; then a
+    label is right less often than is thought where only that way says it. So the odds of these labels are changed to and fro
+    (Rosenbaum, 2002, chapter 4), by more where real mistakes have shown that the verifier takes them for the truth. Where
+    hardly a label is unsure, or both ways say the same, nothing moves.
+
+    Args:
+        outputs: (n, K) of each way.
+        base: which of them the others are compared with.
+        y: given labels (n,).
+        right: how likely each is right, (n,).
+        borne_out: how much of the verifier's log-odds real mistakes have borne out, in (0, 1].
+    """
+    off = DOUBT / borne_out
+    says = torch.stack([said.argmax(1) == y for said in outputs]).double()
+    odds, found = torch.logit(right.double(), eps=1e-9), []
+    for said, own in zip(outputs, says, strict=True):
+        weights = torch.stack([torch.sigmoid(odds + sign * off * (own - says[base])) for sign in (1, -1)])
+        up, down = (_weighted_f1(said, y, weights) - _weighted_f1(outputs[base], y, weights)).tolist()
+        found.append(abs(up - down) / 2)
+    return np.asarray(found)
 
 
 def of_task(task: Task, outputs: Sequence[Tensor], y: Tensor, generator: torch.Generator) -> Floats:
