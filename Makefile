@@ -4,14 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Bytecode is written, as on a user's machine: else two workers and each process that they start compile 600 modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-slow test-docs test-browser test-torches lint docs pages format bench torture recipes clean
 
 demo: $(VENV)/.installed-cli  ## the main job, on data that ships with scikit-learn
 	$(BIN)/reweigh demo
 
 test: lint docs  ## everything that CI runs
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
-	$(BIN)/python -m pytest README.md docs  # the examples of a page build on each other: one process
+	$(BIN)/python -m pytest -n 2 --dist loadgroup README.md docs tests  # a page's or file's in one process
 
 test-slow: $(VENV)/.installed-dev  ## the longer checks
 	$(BIN)/python -m pytest -m slow -o faulthandler_timeout=7200

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from seldom import is_seldom
+
 # Sums in one order, so that "bit for bit" can be asked for; the models here are too small to gain from threads.
 torch.set_num_threads(1)
 # Whatever holds a group last joins gloo's thread, with the interpreter's lock that the thread may still want for what DDP
@@ -22,8 +24,11 @@ OF_A_ROOM = {"recorded_run", "audited", "l2rw", "finished"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that share a run go to one process, as do those of one file (`--dist loadgroup`)."""
+    """Of long families most are longer checks. Tests that share a run go to one process, as do those of one file."""
+    for item in filter(is_seldom, items):
+        item.add_marker(pytest.mark.slow)
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
             item.add_marker(pytest.mark.xdist_group(_group(item)))

@@ -29,6 +29,7 @@ def faults(how):
     return int(said.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is asked")
 def test_freed_memory_is_not_mapped_anew():
     if platform.libc_ver()[0] != "glibc":

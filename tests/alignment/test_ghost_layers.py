@@ -104,7 +104,8 @@ def test_only_module_classes_can_be_registered():
         ghost.layer(F.linear)
 
 
-@pytest.mark.parametrize("seeds", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [2, 4])
 def test_bits_are_those_of_any_other_process(seeds):
     """Words are ordered in a set as the process hashes them, and the order of a sum changes its last bits."""
     code = (

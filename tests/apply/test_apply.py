@@ -288,6 +288,7 @@ def test_a_picture_whose_name_is_taken(tmp_path):
     assert (found.train / "right" / "001.png").exists()
 
 
+@pytest.mark.slow
 def test_texts_arrays_and_numbers(tmp_path):
     for kind, one in {
         "text": Decision("t4", "food", "change", "sport", "a of b"),

@@ -64,6 +64,7 @@ def shown(table):
     return capture.get()
 
 
+@pytest.mark.slow
 def test_two_students_of_a_few_steps_cannot_tell_and_say_so(audit):
     assert audit.estimate is None
     assert "checked examples cannot tell" in audit.sentence()

@@ -18,6 +18,7 @@ def threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_one_model_is_measured_and_written(tmp_path, capsys):
     output = tmp_path / "new" / "cost.json"
     names = ["forward, fused", "by hand (create_graph)"]

@@ -251,7 +251,7 @@ print("hits", hits)
 """
 
 
-@pytest.mark.parametrize("engine", ["forward", "double"])
+@pytest.mark.parametrize("engine", ["forward", pytest.param("double", marks=pytest.mark.slow)])
 def test_real_signals_from_a_timer_lose_nothing(engine, tmp_path):
     script = tmp_path / "training.py"
     script.write_text(_TRAINING)

@@ -63,6 +63,7 @@ def test_on_a_terminal_the_line_goes_away_and_what_is_done_is_kept(train, tmp_pa
     assert not (tmp_path / "run" / "summary.json").exists()
 
 
+@pytest.mark.slow
 def test_while_comparing_it_says_that_the_run_is_complete(recorded_run, tmp_path):
     shutil.copytree(recorded_run.folder / "mine", tmp_path / "mine")
     (tmp_path / "mine" / "verdict.json").unlink()

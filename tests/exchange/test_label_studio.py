@@ -169,6 +169,7 @@ def test_pictures_by_their_local_path(tmp_path):
             tasks_of(tmp_path / "run", tmp_path, root=root, overwrite=True)
 
 
+@pytest.mark.slow
 def test_texts_several_labels_numbers_and_arrays(tmp_path):
     for kind in ("text", "multi-label", "regression", "arrays"):
         folder = tmp_path / kind

@@ -25,6 +25,7 @@ def test_checked_labels_are_right_and_the_share_of_wrong_ones_is_that_asked_for(
     assert torch.equal(made.given[~made.wrong], recipe.task("rare", "uniform", 0.0, 0).given[~made.wrong])
 
 
+@pytest.mark.slow
 def test_with_rare_classes_the_verifier_ranks_and_counts_where_the_mean_weight_is_a_coin():
     made, found = a_run("rare", "uniform", 0.1, "verifier", steps=recipe.STEPS)
     assert found.auroc > 0.95

@@ -41,6 +41,7 @@ def trained(files, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_files(files, trained, tmp_path, in_process):
     folder, said = tmp_path / "run", settings(files, epochs=3)
     assert finish(in_process(said, folder, 7)) == -signal.SIGKILL

@@ -47,6 +47,7 @@ def test_three_processes_of_which_one_has_nothing_to_do(files, gpt2):
     assert (files / "two.parquet").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_a_mistake_in_one_process_ends_both_with_its_sentence(files, gpt2):
     tiny.json_lines(files / "data" / "3.jsonl", [*tiny.pairs(8), {"id": "bad", "prompt": 3, "response": "x"}])
     codes, said = command(told(files, gpt2), files)

@@ -145,6 +145,7 @@ def test_numbers(tmp_path):
     assert "boosted trees" in {rival.words for rival in found.rivals}
 
 
+@pytest.mark.slow
 def test_several_labels(tmp_path):
     def labels(count, seed):
         a, b = np.random.default_rng(seed).normal(size=(2, count))

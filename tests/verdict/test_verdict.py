@@ -135,7 +135,7 @@ def test_it_reads_what_it_wrote():
     assert Verdict.from_json(without_nan(found.as_json())) == found
 
 
-@pytest.mark.parametrize("count", [15, 60])
+@pytest.mark.parametrize("count", [15, pytest.param(60, marks=pytest.mark.slow)])
 def test_neither_helps_nor_does_not_where_all_are_alike(count):
     """Five ways of one accuracy, each by itself: in 200 such comparisons hardly any says that one is better."""
     generator, said = torch.Generator().manual_seed(count), []

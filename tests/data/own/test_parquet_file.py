@@ -72,6 +72,7 @@ def test_parts_of_other_columns_or_types(desk):
         ParquetFile(desk.folder / "parts")
 
 
+@pytest.mark.slow
 def test_a_run_on_parts_goes_on_with_the_same_parts(desk):
     import reweigh
 

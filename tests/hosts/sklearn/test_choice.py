@@ -75,6 +75,7 @@ def test_clean_rows_that_are_trained_on_may_be_all_that_is_needed(labelled):
     assert "checked-only" in estimator.choice_.tried
 
 
+@pytest.mark.slow
 def test_clean_rows_that_lie_elsewhere(labelled, capsys):
     X, y, clean = labelled.X, labelled.y, labelled.clean
     estimator = ReweighClassifier(verbose=True, **QUICK)

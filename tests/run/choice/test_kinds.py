@@ -153,6 +153,7 @@ def test_what_is_right_is_told_alike_whatever_helps(trained):
     assert torch.equal(halves.right(clean), before)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_does_not_try_again(said, trained, tmp_path, monkeypatch):
     """Not even where no step was made."""
 

@@ -71,7 +71,8 @@ class Steps(Callback):
         self.rows += len(step.rows)
 
 
-@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_resumed_run_ends_with_the_same_bits_and_steps_count_batches(precision, files, tmp_path):
     said = {"batch_size": 16, "epochs": 3, "accumulate_tokens": 150, "model": "translator-tiny", "rule": "smoothed"}
     said |= {"layers": "body", "contrast": "input", "optimizer": "adam", "lr": 0.001, "precision": precision}

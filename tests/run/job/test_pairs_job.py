@@ -66,6 +66,7 @@ def test_smoothing_is_for_sequences(tmp_path):
         start(settings, tmp_path / "run", Nobody())
 
 
+@pytest.mark.slow
 def test_the_epoch_is_chosen_by_held_back_pairs(files, tmp_path):
     summary = start(Settings.of(**said(files, steps=None, epochs=3, patience=1)), tmp_path / "run", Nobody())
     assert 1 <= summary["best_epoch"] <= 3
