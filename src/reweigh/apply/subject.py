@@ -9,6 +9,7 @@ from reweigh.apply.labels import Labels
 from reweigh.apply.table_layout import TableLayout
 from reweigh.data.outside import is_outside
 from reweigh.data.own import Encoding, Sources
+from reweigh.data.own.decided import Plan
 from reweigh.errors import BadInput
 from reweigh.run.finished import FinishedRun, data_of, encoding_of
 from reweigh.run.job.prepare import RunData
@@ -79,4 +80,16 @@ def labels_of(run: FinishedRun) -> Labels:
 def _layout(encoding: Encoding) -> Layout:
     if encoding.kind == "images":
         return ImageLayout()
-    return ArrayLayout(encoding.reader["x"], encoding.reader["y"]) if encoding.kind == "arrays" else TableLayout()
+    if encoding.kind == "arrays":
+        return ArrayLayout(encoding.reader["x"], encoding.reader["y"])
+    return TableLayout([*encoding.reader.get("columns", ()), *_target_plans(encoding)])
+
+
+def _target_plans(encoding: Encoding) -> list[Plan]:
+    """How numbers that are the target are written; other labels are read alike in all files."""
+    task = encoding.fitted
+    if task.name != "regression":
+        return []
+    style, unit, mean, deviation = task.writing
+    number = {"kind": "number", "decimal": style, "unit": unit, "mean": mean, "deviation": deviation}
+    return [{"name": encoding.targets[0], **number}]

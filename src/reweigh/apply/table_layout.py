@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reweigh.apply.as_read import as_text, respelled
 from reweigh.apply.csv_copy import copy_csv
 from reweigh.apply.edits import Chosen, Edits
 from reweigh.apply.json_copy import copy_json
 from reweigh.apply.parquet_copy import copy_parquet, edited
 from reweigh.arrow import kinds, pa, parquet
 from reweigh.data.own.csv_file import CsvFile
+from reweigh.data.own.decided import Plan
 from reweigh.data.own.json_file import JsonFile
 from reweigh.data.own.parquet_file import ParquetFile, parts_at
 from reweigh.data.own.paths import OwnTable, existing, open_table
+from reweigh.data.own.values import is_usable
 from reweigh.storage import make_folder
 
 _COPIES: Mapping[type, Callable[..., None]] = {CsvFile: copy_csv, JsonFile: copy_json, ParquetFile: copy_parquet}
@@ -25,6 +28,10 @@ class TableLayout:
     """Writes tables; several together are of the kind of the first."""
 
     keeps_order = True
+
+    def __init__(self, plans: Sequence[Plan] = ()) -> None:
+        """`plans` say how the run read columns, inputs and targets."""
+        self._plans = {plan["name"]: plan for plan in plans}
 
     def copy(self, source: str, folder: Path, edits: Edits) -> Path:
         """The table at `source` below `folder`: a file under its name, parts in a folder under theirs."""
@@ -40,8 +47,9 @@ class TableLayout:
     def together(self, parts: Sequence[Chosen], folder: Path, name: str) -> Path:
         """Rows of several tables, with the columns of the first; what another lacks is empty there."""
         files = [open_table(part.path) for part in parts]
-        found = [_chosen(file, part) for file, part in zip(files, parts, strict=True)]
-        table = _joined([table for table in found if len(table)] or found[:1], files[0].names)
+        plans = self._plans if len(parts) > 1 else {}
+        found = [_chosen(file, part, plans) for file, part in zip(files, parts, strict=True)]
+        table = _joined([table for table in found if len(table)] or found[:1], files[0].names, plans)
         return _written(table, files[0], folder, name)
 
     def targets(self, source: str, names: Sequence[str]) -> list[Any]:
@@ -49,14 +57,18 @@ class TableLayout:
         return list(open_table(source).columns(list(names)))
 
 
-def _chosen(file: OwnTable, part: Chosen) -> Any:
+def _chosen(file: OwnTable, part: Chosen, plans: Mapping[str, Plan]) -> Any:
     """The rows of one file, with what is new in them."""
-    table = file.table().take(part.rows)
+    table = file.table()
+    for place, name in enumerate(table.column_names):
+        if name in plans:
+            table = table.set_column(place, name, respelled(table.column(place), plans[name]))
+    table = table.take(part.rows)
     cells = {place: part.edits.cells[row] for place, row in enumerate(part.rows.tolist()) if row in part.edits.cells}
     return edited(table, Edits.only(len(table), cells, part.edits.targets))
 
 
-def _joined(tables: Sequence[Any], names: Sequence[str]) -> Any:
+def _joined(tables: Sequence[Any], names: Sequence[str], plans: Mapping[str, Plan]) -> Any:
     """One table of these columns; of a column whose types differ between files, as text."""
     columns: dict[str, Any] = {}
     for name in names:
@@ -64,14 +76,21 @@ def _joined(tables: Sequence[Any], names: Sequence[str]) -> Any:
         there = [column for column in found if column is not None]
         kind = there[0].type if there else pa.null()
         if any(column.type != kind for column in there):
-            kind = pa.string()
+            kind = pa.string() if is_usable(there[0]) else kind
         parts = [
-            pa.nulls(len(table), kind) if column is None else column.cast(kind)
+            pa.nulls(len(table), kind) if column is None else _of_type(column, kind, plans.get(name))
             for column, table in zip(found, tables, strict=True)
         ]
         chunks = [chunk for part in parts for chunk in getattr(part, "chunks", [part])]
         columns[name] = pa.chunked_array(chunks, kind)
     return pa.table(columns)
+
+
+def _of_type(column: Any, kind: Any, plan: Plan | None) -> Any:
+    """The column as text where that is wanted; else the lists or structures that it has, none where it has others."""
+    if column.type == kind:
+        return column
+    return as_text(column, plan) if kinds.is_string(kind) else pa.nulls(len(column), kind)
 
 
 def _written(table: Any, like: OwnTable, folder: Path, name: str) -> Path:

@@ -47,6 +47,24 @@ def test_csv_and_parquet_of_one_table_are_the_same_examples(desk, wide):
     assert one.encoding.input_shape == (4 + 2,)
 
 
+ZONED, SPAN, CLOCK = pa.timestamp("us", "Europe/Berlin"), pa.duration("us"), pa.time64("us")
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us", "UTC"), ZONED, SPAN, CLOCK])
+def test_times_with_a_type_and_the_same_as_text(desk, kind):
+    """A frame with zones or durations is learnt from, and what is new comes as CSV from the same program."""
+    times = pa.array(RANDOM.integers(0, 86_400, 60) * 10**6).cast(kind)
+    table = pa.table({"when": times, "label": ["a", "b"] * 30, "ok": [True] * 20 + [False] * 40})
+    pq.write_table(table, desk.path("typed.parquet"))
+    spelled = times.to_pandas() if kind == SPAN else times.to_pylist()
+    arrow_csv.write_csv(table.set_column(0, "when", [[str(cell) for cell in spelled]]), desk.path("text.csv"))
+    encoding = read(desk.path("typed.parquet")).encoding
+    one, other = (read_new(desk.path(name), encoding) for name in ("typed.parquet", "text.csv"))
+    assert one.x.std() > 0.9
+    assert torch.equal(one.x, other.x)
+    assert (one.notes, other.notes) == ((), ())
+
+
 def test_columns_are_standardised_and_gaps_are_marked(desk, wide):
     own = read(desk.path("wide.csv"))
     whole = torch.cat([own.train.x, own.clean.x, own.test.x])

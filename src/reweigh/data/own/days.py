@@ -13,11 +13,11 @@ from .bare import floats
 from .numerals import Numbers
 from .values import FloatArray, as_words, is_time
 
-DATES = ("iso", "iso zone", "%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%Y %H:%M",
-         "%d.%m.%Y %H:%M:%S", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M:%S",
-         "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y",
-         "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%Y%m%dT%H%M%S",
-         "time", "duration")  # fmt: skip
+_DAYS = ("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y",
+         "%d/%m/%y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y")  # fmt: skip
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+
+DATES = ("iso", "iso zone", *(day + clock for day in _DAYS for clock in _CLOCKS), "%Y%m%dT%H%M%S", "time", "duration")
 """The formats in which dates and times are known, the first that fits all values first."""
 
 _SHAPES = {"d": r"\d{1,2}", "m": r"\d{1,2}", "Y": r"\d{4}", "y": r"\d{2}", "H": r"\d{1,2}", "I": r"\d{1,2}", "M": r"\d{2}",
@@ -25,6 +25,7 @@ _SHAPES = {"d": r"\d{1,2}", "m": r"\d{1,2}", "Y": r"\d{4}", "y": r"\d{2}", "H": 
 _SHORT = r"(?P<minutes>[0-5]\d)"
 _SECONDS = r"(?P<seconds>[0-5]\d(?:\.\d+)?)"
 _CLOCK = rf"^(?P<sign>-?)(?P<hours>\d{{1,4}}):{_SHORT}(?::{_SECONDS})?$"
+_HALVES = rf"^(?P<sign>)(?P<hours>0?[1-9]|1[0-2]):{_SHORT}(?::{_SECONDS})? ?(?P<half>[AaPp])[Mm]$"
 _LONG = rf"^(?P<sign>-?)(?P<days>\d+) days?(?:,? \+?(?P<hours>\d{{1,2}}):{_SHORT}:{_SECONDS})?$"
 _ISO_TIME = r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 _ISO_LONG = rf"^(?P<sign>-?)P(?:(?P<days>\d+)D)?{_ISO_TIME}$"
@@ -39,7 +40,7 @@ def as_days(column: Any, layout: str) -> Numbers:
         return Numbers(_typed(column), np.zeros(len(column), dtype=bool))
     words = as_words(column)
     if layout in ("time", "duration"):
-        values = _parts(words, (_CLOCK,) if layout == "time" else (_LONG, _ISO_LONG))
+        values = _parts(words, (_CLOCK, _HALVES) if layout == "time" else (_LONG, _ISO_LONG))
     elif layout.startswith("%"):
         values = _formatted(words, layout)
     else:
@@ -48,10 +49,22 @@ def as_days(column: Any, layout: str) -> Numbers:
     return Numbers(values, strays)
 
 
+def layout_of(column: Any) -> str:
+    """The layout in which a text says what a column with a type of times does, for files that hold it as text."""
+    kind = column.type
+    if kinds.is_duration(kind):
+        return "duration"
+    if kinds.is_time(kind):
+        return "time"
+    return "iso zone" if kinds.is_timestamp(kind) and kind.tz is not None else "iso"
+
+
 def _formatted(words: Any, layout: str) -> FloatArray:
     parts = re.split(r"%(\w)", layout)  # text and letters by turns
     shape = "".join(_SHAPES[part] if place % 2 else re.escape(part) for place, part in enumerate(parts))
     right = compute.match_substring_regex(words, f"^{shape}$")
+    if not compute.any(right).as_py():  # as it is with most of the many layouts
+        return np.full(len(words), np.nan)
     found = compute.strptime(
         compute.if_else(right, words, pa.scalar(None, pa.string())), format=layout, unit="us", error_is_null=True
     )
@@ -95,7 +108,9 @@ def _parts(words: Any, patterns: tuple[str, ...]) -> FloatArray:
         days = np.zeros(len(words))
         for place, name in enumerate(re.findall(r"\?P<(\w+)>", pattern)):
             cells = compute.struct_field(found, place)
-            if name != "sign":
+            if name == "half":  # 12:30 am is half an hour
+                days = days % 0.5 + 0.5 * np.isin(cells.to_numpy(zero_copy_only=False), ("p", "P"))
+            elif name != "sign":
                 filled = compute.if_else(compute.equal(cells, ""), "0", cells)
                 days = days + floats(filled.cast(pa.float64())) * _IN_DAYS[name]
         minus = compute.fill_null(compute.equal(compute.struct_field(found, 0), "-"), False)

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ...arrow import compute
 from ...errors import BadInput, require
 from ...words import counted, shown
-from .days import DATES, as_days
+from .days import DATES, as_days, layout_of
 from .decided import Decision, Plan, dropped, missing_note, scaled
 from .free_text import why_left_out
 from .numbers_plan import leading_zero, of_numbers, of_typed
@@ -39,7 +40,7 @@ def decide(name: str, column: Any, where: str) -> Decision:
     if column.null_count == len(column):
         return dropped(name, "it has no value in any row")
     if is_time(column):
-        return _date(name, column, ["iso"], {})
+        return _date(name, column, [layout_of(column)], {})
     if not is_text(column):
         return of_typed(name, column, where) or _names(name, column, as_words(column), _HUGE)
     plain = simple(column)
@@ -109,6 +110,8 @@ def _layouts(words: Any) -> tuple[list[str], dict[str, int]]:
     values, counts = different(words)
     first, best, fitting = values.slice(0, 20), _STRAYS, list[str]()
     gone: dict[str, int] = {}
+    if not compute.any(compute.match_substring_regex(first, r"\d")).as_py():
+        return fitting, gone
     for layout in DATES:
         if as_days(first, layout).strays.sum() > len(first) / 2:
             continue
@@ -144,7 +147,6 @@ def _date(name: str, column: Any, layouts: list[str], gone: dict[str, int]) -> D
 
 
 def _category(name: str, column: Any, words: Any) -> Decision:
-    compute = require("pyarrow.compute", "cli")
     values, counts = different(words)
     present, size = int(counts.sum()), len(values)
     if size == 1 and present == len(column):
