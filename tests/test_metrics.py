@@ -91,3 +91,27 @@ def test_a_class_that_nobody_has_and_nobody_foretells_does_not_count():
     labels = torch.tensor([0, 0, 1, 1])
     assert macro_f1(labels, labels, 9) == 1.0
     assert macro_f1(torch.tensor([0, 0, 1, 8]), labels, 9) == pytest.approx((1 + 2 / 3 + 0) / 3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30), st.permutations(range(4)))
+def test_macro_f1_knows_neither_the_order_of_examples_nor_the_names_of_classes(pairs, names):
+    predicted, labels = (torch.tensor(column) for column in zip(*pairs, strict=True))
+    called, plain = torch.tensor(names), macro_f1(predicted, labels, 4)
+    assert macro_f1(called[predicted], called[labels], 4) == pytest.approx(plain, abs=1e-12)
+    assert macro_f1(predicted.flip(0), labels.flip(0), 4) == pytest.approx(plain, abs=1e-12)
+    assert macro_f1(labels, predicted, 4) == pytest.approx(plain, abs=1e-12)  # hits, and what both said of each class
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 8)), min_size=1, max_size=30))
+def test_all_mass_is_somewhere(rows):
+    labels, weights = (torch.tensor(column) for column in zip(*rows, strict=True))
+    mass = mass_per_class(weights.double() / 8, labels, 4)
+    assert float(mass.sum()) == pytest.approx(float(weights.sum()) / 8)
+    assert mass.tolist() == [pytest.approx(sum(w for label, w in rows if label == c) / 8) for c in range(4)]
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_weights_of_any_size_are_worth_as_many_examples(scale):
+    weights = torch.tensor([3.0, 1.0, 0.0, 2.0], dtype=torch.float64)
+    assert effective_sample_size(scale * weights) == pytest.approx(36 / 14)
+    assert effective_sample_size(torch.zeros(4)) == 0.0
