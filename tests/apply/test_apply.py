@@ -140,6 +140,35 @@ def test_decisions_that_cannot_be_applied(table, tmp_path, one, said):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_change_to_the_label_that_stands_there_is_no_change(table, tmp_path):
+    """The number of labels that changed is what is said to have changed; whoever names the given one has kept it."""
+    given = [row["label"] for row in rows()[0]]
+    right = next(name for name in NAMES if name != given[4])
+    ones = [
+        decision(word="change", label=f" {given[3]} "),
+        decision("row 4", given[4], "change", right),
+        decision("row 5", given[5]),
+    ]
+    found = apply_run(table[0], ones, tmp_path / "cleaned")
+    assert found.sentence() == "1 label changed, 0 rows dropped, 2 labels reviewed and kept"
+    before, after = (path.read_bytes().splitlines() for path in (table[1], found.train))
+    assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
+    assert [(row["decision"], row["label"]) for row in read(found.path / "changes.csv")] == [
+        ("keep", ""), ("change", right), ("keep", "")
+    ]  # fmt: skip
+
+
+def test_labels_without_a_decision_are_counted_and_left_as_found(table, tmp_path, capsys):
+    given = [row["label"] for row in rows()[0]]
+    lines = [f"row {row},{given[row]},,{next(name for name in NAMES if name != given[row])}\n" for row in (3, 4)]
+    (tmp_path / "d.csv").write_text("id,given,decision,label\n" + "".join(lines) + f"row 5,{given[5]},keep,\n")
+    assert command(["apply", str(table[0]), str(tmp_path / "d.csv"), "--output", str(tmp_path / "cleaned")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "0 labels changed, 0 rows dropped, 1 label reviewed and kept." in said
+    assert "2 rows with another label and no decision left as found: write change beside a label that is meant." in said
+    assert (tmp_path / "cleaned" / table[1].name).read_bytes() == table[1].read_bytes()
+
+
 def test_an_output_that_is_there_is_replaced_only_if_asked_and_ours(table, tmp_path):
     folder = tmp_path / "cleaned"
     apply_run(table[0], [decision()], folder)

@@ -1,5 +1,9 @@
 """Files of decisions, as pages and spreadsheets save them, and the sentences for what is none."""
 
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from reweigh.apply import Decision, read_decisions, write_decisions
@@ -67,6 +71,41 @@ def test_a_cell_that_a_spreadsheet_would_run_comes_back(tmp_path):
 def test_what_is_refused(tmp_path, text, said):
     with pytest.raises(BadInput, match=said):
         read(tmp_path, text)
+
+
+def test_a_label_without_a_decision_comes_last_and_is_open(tmp_path):
+    """As whoever fills in the column of labels and not the one before it leaves them."""
+    text = "id,given,decision,label\na,cat,,dog\nb,cat,,cat\nc,cat,,\nd,cat,change,dog\ne,dog, , cat\n"
+    assert read(tmp_path, text) == [
+        ("d", "cat", "change", "dog"), ("a", "cat", "", "dog"), ("e", "dog", "", " cat")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+def test_a_table_of_another_kind(tmp_path, ending):
+    """The audit's own table as Parquet, with two columns beside, and records."""
+    told = [
+        {"id": "a", "given_label": "cat", "decision": "change", "label": "dog"},
+        {"id": "b", "given_label": "cat", "decision": None, "label": None},
+        {"id": "c", "given_label": "cat", "decision": "Drop", "label": None},
+    ]
+    path = tmp_path / f"d.{ending}"
+    if ending == "parquet":
+        pq.write_table(pa.Table.from_pylist(told), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in told))
+    assert read_decisions(path) == [
+        Decision("a", "cat", "change", "dog", f"row 0 of {path}"), Decision("c", "cat", "drop", "", f"row 2 of {path}")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("d.xlsx", "save the sheet as CSV"), ("d.json", "call it .jsonl"), ("d.pkl", "as Parquet")]
+)
+def test_a_file_that_is_no_table(tmp_path, name, said):
+    (tmp_path / name).write_bytes(b"PK\x03\x04 id,given,decision,label")
+    with pytest.raises(BadInput, match=rf"which is not read: .*{said}"):
+        read_decisions(tmp_path / name)
 
 
 def test_other_files(tmp_path):

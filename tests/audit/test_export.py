@@ -75,6 +75,7 @@ def test_what_the_weights_are_for_is_a_sentence(audited):
     )
     assert f"without the {issues} rows whose is_label_issue is true" in said
     assert "boosted" not in about_weights(replace(audited, judged=None))
+    assert about_weights(replace(audited, issue=np.zeros_like(audited.issue))) == said.partition(";")[0]
     assert columns(audited)["sample_weight"].mean() == pytest.approx(1)
 
 

@@ -39,6 +39,7 @@ class Applied:
         rows: how many training examples there are now.
         checked_rows: how many are checked.
         settings: what `reweigh.fit` takes to train again, by name.
+        undecided: how many rows named another label and decided nothing, and so stay as they are.
         beside: how many labels became what a column of the training file says to be right (`--clean-target`).
         automatic: what is to be said of decisions without a review; "" where there were none.
     """
@@ -53,6 +54,7 @@ class Applied:
     settings: dict[str, Any]
     automatic: str = ""
     beside: int = 0
+    undecided: int = 0
 
     def sentence(self) -> str:
         """What was done."""
@@ -86,7 +88,9 @@ def apply_decisions(
     reviewed, decisions = len(decisions), [*decisions, *automatic]
     check_output_folder(output, subject.sources, overwrite=overwrite)
     rows = _rows(subject, decisions)
-    _check_given(subject, decisions, rows)
+    now = _now(subject, rows)
+    _check_given(subject, decisions, now)
+    decisions = _settled(subject, decisions, now)
     edits, wanted = _edits(subject, decisions, rows)
     sure = [row for row, one in zip(rows[:reviewed], decisions, strict=False) if one.word != DROP]
     by = ["review" if place < reviewed else "auto" for place in range(len(decisions))]
@@ -115,13 +119,26 @@ def _rows(subject: Subject, decisions: Sequence[Decision]) -> list[int]:
     return [known[one.id] for one in decisions]
 
 
-def _check_given(subject: Subject, decisions: Sequence[Decision], rows: Sequence[int]) -> None:
+def _now(subject: Subject, rows: Sequence[int]) -> torch.Tensor:
+    """The targets (n, ...) of these rows as they stand."""
+    place = {row: at for at, row in enumerate(subject.data.train.ids.tolist())}
+    return subject.data.train.y[torch.tensor([place[row] for row in rows], dtype=torch.long)]
+
+
+def _settled(subject: Subject, decisions: Sequence[Decision], now: torch.Tensor) -> list[Decision]:
+    """A change to the label that stands there already is none: somebody looked, and it is right."""
+    changes = [place for place, one in enumerate(decisions) if one.word == CHANGE]
+    told = subject.labels.told([decisions[at] for at in changes], [decisions[at].label for at in changes])
+    same = subject.labels.same(told, now[changes]).tolist() if changes else []
+    found = list(decisions)
+    for at in (place for place, alike in zip(changes, same, strict=True) if alike):
+        found[at] = found[at]._replace(word=KEEP, label="")
+    return found
+
+
+def _check_given(subject: Subject, decisions: Sequence[Decision], now: torch.Tensor) -> None:
     """The labels are those that the reviewer saw."""
-    if not decisions:
-        return
-    train, task = subject.data.train, subject.data.train.task
-    place = {row: at for at, row in enumerate(train.ids.tolist())}
-    now = train.y[torch.tensor([place[row] for row in rows])]
+    task = subject.data.train.task
     try:
         agree = subject.labels.same(subject.labels.told(decisions, [one.given for one in decisions]), now).tolist()
     except BadInput:  # one of them is no label at all

@@ -5,7 +5,7 @@ A row an example, with the columns `id` (as the audit has it), `given` (the labe
 A row of the audit's own file does as well, with a column `decision` and one `label` beside: `given_label` is `given` there.
 
 - `keep`: the label was looked at and is right; `change`: it should be `label`; `drop`: the example is to go;
-- nothing: not decided. What is not in the file is not either.
+- nothing: not decided. What is not in the file is not either. With another label beside it that is `OPEN`, and is said.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from reweigh.data.own.csv_rows import rows_of
 from reweigh.data.own.dialect import find_dialect
-from reweigh.data.own.paths import existing
+from reweigh.data.own.other_kinds import OTHERS, refused
+from reweigh.data.own.paths import JSON, existing, kind_of_file, open_table
 from reweigh.data.own.text_file import DAMAGED, TextFile, unreadable
 from reweigh.errors import BadInput
 from reweigh.tables import cell, write_table
@@ -23,6 +24,7 @@ from reweigh.words import listed, shown
 KEEP: Final = "keep"
 CHANGE: Final = "change"
 DROP: Final = "drop"
+OPEN: Final = ""
 WORDS = (KEEP, CHANGE, DROP)
 COLUMNS = ("id", "given", "decision", "label")
 
@@ -40,17 +42,23 @@ class Decision(NamedTuple):
 def read_decisions(path: Path | str) -> list[Decision]:
     """The decisions in a CSV file, however a spreadsheet saves it: any delimiter, a mark, cells left out at the end.
 
+    Or in a table of another kind that data may come in.
+
     Raises:
         BadInput: in a sentence with the line, if the file cannot be read, lacks a column, or says what contradicts itself.
     """
     place = existing(path)
+    if place.suffix.lower() in OTHERS:
+        raise refused(place)
+    if kind_of_file(place) in (".parquet", ".pq", *JSON):
+        return _in_table(place)
     text = TextFile(place)
     if not text.head.strip():
         raise BadInput(f"{place} is empty: give a file with the columns {', '.join(COLUMNS)}")
     try:
         rows = list(rows_of(text, find_dialect(text)))
-    except DAMAGED as refused:
-        raise unreadable(place, refused) from refused
+    except DAMAGED as damage:
+        raise unreadable(place, damage) from damage
     names, *cells = [row for row in rows if row.fields]
     _check_names(names.fields, place)
     columns = _columns(names.fields)
@@ -66,16 +74,28 @@ def read_decisions(path: Path | str) -> list[Decision]:
     return decisions_of(found)
 
 
+def _in_table(place: Path) -> list[Decision]:
+    table = open_table(place).table()
+    _check_names(table.column_names, place)
+    rows = table.rename_columns(_columns(table.column_names)).to_pylist()
+    return decisions_of((row, f"row {number} of {place}") for number, row in enumerate(rows))
+
+
 def decisions_of(rows: Iterable[tuple[Mapping[str, Any], str]]) -> list[Decision]:
-    """The decisions that rows tell, by the names of the columns; each with where it stands. What is not decided is left out.
+    """The decisions that rows tell, by the names of the columns; each with where it stands.
+
+    What is not decided is left out; but where it names another label it comes last, and is `OPEN`.
 
     Raises:
         BadInput: if a row is no decision, or two are about one example and differ.
     """
     found: dict[str, Decision] = {}
+    undecided = []
     for told, where in rows:
         row = {name: _plain(told.get(name)) for name in COLUMNS}
         if not row["decision"].strip():
+            named = row["label"].strip() not in ("", row["given"].strip())
+            undecided += [Decision(row["id"], row["given"], OPEN, row["label"], where)] if named else []
             continue
         one = _checked(Decision(row["id"], row["given"], row["decision"].strip().casefold(), row["label"], where))
         before = found.setdefault(one.id, one)
@@ -83,7 +103,7 @@ def decisions_of(rows: Iterable[tuple[Mapping[str, Any], str]]) -> list[Decision
             raise BadInput(
                 f"{where} decides on {shown(one.id)} otherwise than {before.where}: leave one of the two lines"
             )
-    return list(found.values())
+    return [*found.values(), *undecided]
 
 
 def write_decisions(path: Path, decisions: Iterable[Decision], *, overwrite: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from reweigh.apply.apply import Applied, apply_decisions
 from reweigh.apply.auto import SURE, decided
-from reweigh.apply.decisions import Decision, read_decisions
+from reweigh.apply.decisions import OPEN, Decision, read_decisions
 from reweigh.apply.subject import subject_of
 from reweigh.apply.written import check_output_folder
 from reweigh.audit import audit_run, open_run
@@ -46,10 +46,11 @@ def apply_run(
     run, target = open_run(path, **opened), home(output)
     if isinstance(run.config.data, Sources):
         check_output_folder(target, run.config.data, overwrite=overwrite)
-    told = read_decisions(decisions) if isinstance(decisions, Path | str) else list(decisions or ())
-    subject = subject_of(run)
+    said = read_decisions(decisions) if isinstance(decisions, Path | str) else list(decisions or ())
+    told = [one for one in said if one.word != OPEN]
+    undecided, subject = len(said) - len(told), subject_of(run)
     if not auto:
-        return apply_decisions(subject, told, target, overwrite=overwrite)
+        return replace(apply_decisions(subject, told, target, overwrite=overwrite), undecided=undecided)
     found = decided(audit_run(path, **opened), sure, {one.id for one in told})
     applied = apply_decisions(subject, told, target, automatic=found.decisions, overwrite=overwrite)
-    return replace(applied, automatic=found.sentence())
+    return replace(applied, automatic=found.sentence(), undecided=undecided)

@@ -14,6 +14,7 @@ from reweigh.errors import BadInput
 from reweigh.run.finished import FinishedRun, data_of, encoding_of
 from reweigh.run.job.prepare import RunData
 from reweigh.settings.known import Injected
+from reweigh.tasks.answers import Answers
 
 
 class Subject(NamedTuple):
@@ -88,7 +89,7 @@ def _layout(encoding: Encoding) -> Layout:
 def _target_plans(encoding: Encoding) -> list[Plan]:
     """How numbers that are the target are written; other labels are read alike in all files."""
     task = encoding.fitted
-    if task.name != "regression":
+    if task.answers is not Answers.NUMBER:
         return []
     style, unit, mean, deviation = task.writing
     number = {"kind": "number", "decimal": style, "unit": unit, "mean": mean, "deviation": deviation}

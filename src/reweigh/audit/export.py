@@ -94,7 +94,7 @@ def about_weights(audit: Audit) -> str:
     said = (
         f"weights for another learner (sample_weight) have a mean of 1 and are {audit.sample_weight.max():.1f} at most"
     )
-    if audit.estimate is None:
+    if audit.estimate is None or not audit.issue.any():
         return said
     return (
         f"{said}; boosted trees, and whatever else fits every row, do as well or better without the "

@@ -12,7 +12,7 @@ from reweigh.cli.show import console
 from reweigh.cli.voice import ALOUD, Answer, Voice
 from reweigh.printable import printable
 from reweigh.storage import home
-from reweigh.words import sentence
+from reweigh.words import counted, sentence
 
 
 def apply(
@@ -50,6 +50,9 @@ def apply(
     if applied.automatic:
         console.print(sentence(applied.automatic))
     console.print(f"{'In all ' if applied.automatic else ''}{applied.sentence()}.")
+    if applied.undecided:
+        which = f"{counted(applied.undecided, 'row')} with another label and no decision"
+        console.print(f"{which} left as found: write change beside a label that is meant.")
     console.print(f"{printable(applied.train)}: {applied.rows:,} rows to train on.", soft_wrap=True)
     console.print(f"{printable(applied.checked)}: {applied.checked_rows:,} checked.", soft_wrap=True)
     if applied.test is not None:
@@ -68,6 +71,7 @@ def apply(
             "output": str(applied.path),
             "said": applied.sentence(),
             "automatic": applied.automatic or None,
+            "undecided": applied.undecided,
             "rows": applied.rows,
             "checked_rows": applied.checked_rows,
             "files": {name: str(path) for name, path in files.items() if path is not None},

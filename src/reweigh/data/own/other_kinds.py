@@ -16,6 +16,8 @@ _INSTEAD = {
     **dict.fromkeys((".zip", ".xz", ".bz2", ".zst", ".7z", ".tar", ".tgz", ".rar"), _PACKED),
     **dict.fromkeys((".npy", ".pt", ".pth", ".mat"), "write x and y as .npz (numpy.savez)"),
 }
+OTHERS = frozenset((*_INSTEAD, ".json"))
+"""How the names of files end of which it is known what to do with them."""
 _LOOKED_AT = 4096
 
 
