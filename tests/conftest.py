@@ -38,6 +38,8 @@ def _group(item: pytest.Item) -> str:
     file, used = item.nodeid.split("::")[0], set(getattr(item, "fixturenames", ()))
     if used & EVERYWHERE:
         return "audits"
+    if hasattr(getattr(item, "module", None), "on_two"):
+        return "sharded"  # two ranks go through all of it once
     return file.rpartition("/")[0] if used & OF_A_ROOM else file
 
 

@@ -72,6 +72,7 @@ class Loop:
         self.gone.append(1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_nothing_set_aside")
 def test_new_objects_are_collected_and_older_ones_when_it_is_over():
     gone = []

@@ -10,11 +10,9 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize("name", ONE_IN)
-def test_a_family_is_there_and_has_parameters(name):
+def test_a_family_is_there(name):
     file, _, test = name.partition("::")
-    before, found, _ = (HERE / file).read_text("utf-8").partition(f"\ndef {test}(")
-    assert found
-    assert "parametrize" in before.rpartition("\n\n\n")[2]
+    assert f"\ndef {test}(" in (HERE / file).read_text("utf-8")
 
 
 class Item:

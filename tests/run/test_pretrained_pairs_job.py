@@ -58,7 +58,7 @@ def test_a_killed_run_ends_with_the_same_files(model, files, tmp_path, in_proces
     [
         ("marian", "smoothed"),
         *(pytest.param(name, "smoothed", marks=pytest.mark.slow) for name in ("t5", "nllb")),
-        ("marian", None),
+        pytest.param("marian", None, marks=pytest.mark.slow),
         pytest.param(None, None, marks=pytest.mark.slow),
     ],
 )

@@ -36,6 +36,7 @@ def test_it_is_the_fit_with_that_rule_named(fitted, labelled):
     assert np.array_equal(named.sample_weight_, fitted.sample_weight_)
 
 
+@pytest.mark.slow
 def test_how_long_it_trains_is_tried_too_unless_it_is_said(fitted, labelled):
     assert not any(" steps" in way for way in fitted.choice_.tried)
     assert (fitted.n_iter_, fitted.choice_.usual) == (8, None)

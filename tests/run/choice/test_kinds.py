@@ -129,7 +129,8 @@ def test_a_run_says_and_keeps_what_becomes_of_them(trained):
     assert row["cut"].becomes == ""
 
 
-@pytest.mark.parametrize("gain", [1.0, pytest.param(-1.0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("gain", [1.0, -1.0])
 def test_pairs_of_a_kind_that_helps_are_drawn_like_right_ones(said, tmp_path, monkeypatch, gain):
     monkeypatch.setattr(Bench, "losses_without_checked", lambda self, helping: LOST - gain * len(helping))
     folder = tmp_path / "run"
